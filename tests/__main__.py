@@ -1,0 +1,74 @@
+"""`python -m tests`: every check there is, stopping at the first that fails. Arguments are passed on to pytest."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.browser import find_browser, in_ci
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKS = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    ("mypy",),
+    ("pytest",),
+)
+"""Modules and their arguments."""
+
+
+def main(pytest_arguments: Sequence[str]) -> int:
+    install_for_browser_tests()
+    if find_browser() is None:
+        sys.stderr.write("No chromium or chrome was found: the browser tests can't run.\n")
+        if in_ci():
+            return 1
+    for module, *arguments in CHECKS:
+        extra = pytest_arguments if module == "pytest" else ()
+        status = run([sys.executable, "-m", module, *arguments, *extra])
+        if status != 0:
+            return status
+    return 0
+
+
+def install_for_browser_tests() -> None:
+    """On Debian, where we may: chromium if there is no browser, and a font for the page's Chinese."""
+    packages = [*([] if find_browser() else ["chromium"]), *([] if has_chinese_font() else ["fonts-noto-cjk"])]
+    become_root = root_prefix()
+    if not packages or shutil.which("apt-get") is None or become_root is None:
+        return
+    apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    if run([*apt, "update"]) == 0:
+        run([*apt, "install", "-y", "--no-install-recommends", *packages])
+
+
+def root_prefix() -> list[str] | None:
+    """What to put before a command that needs root; None where we may not become root without a password."""
+    if os.name != "posix":
+        return None
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    return [sudo, "-n"] if sudo and subprocess.run([sudo, "-n", "true"], check=False).returncode == 0 else None
+
+
+def has_chinese_font() -> bool:
+    lister = shutil.which("fc-list")
+    if lister is None:
+        return False
+    return bool(subprocess.run([lister, ":lang=zh"], capture_output=True, check=False).stdout.strip())
+
+
+def run(command: Sequence[str]) -> int:
+    sys.stdout.write(f"$ {shlex.join(command)}\n")
+    sys.stdout.flush()
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
