@@ -1,0 +1,67 @@
+"""Fixtures for every folder of tests: settings with a folder of their own, the real services, real servers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.serving import Serve, serving
+from tts_core.services import Services, build_services
+from tts_core.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """As on a fresh machine."""
+    return Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")})
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    built = build_services(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with ExitStack() as servers:
+        yield lambda app: servers.enter_context(serving(app))
+
+
+@pytest.fixture
+def log_handlers_put_back() -> Iterator[None]:
+    """For tests that set up logging: the root logger is afterwards as it was."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in [handler for handler in root.handlers if handler not in before]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+
+
+@pytest.fixture
+def shown_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands in for Linux' file manager: a file with one line per folder that it was asked to show."""
+    note, program = tmp_path / "shown", tmp_path / "bin" / "xdg-open"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> "{note}"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return note
+
+
+def first_line(file: Path) -> str:
+    """What another process writes there, as soon as it is whole."""
+    deadline = time.monotonic() + 20
+    while not file.exists() or not file.read_text(encoding="utf-8").endswith("\n"):
+        assert time.monotonic() < deadline, f"nothing was written to {file}"
+        time.sleep(0.01)
+    return file.read_text(encoding="utf-8").splitlines()[0]

@@ -1,0 +1,40 @@
+"""What the code imports is named in requirements.txt with a tested range, and this environment keeps to it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from tests.test_architecture import HOMES, SOURCES, imports
+from tts_core.paths import REQUIREMENTS_FILE
+
+
+def requirements(file: Path) -> list[Requirement]:
+    lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith("-r")]
+
+
+RUNTIME = requirements(REQUIREMENTS_FILE)
+TESTS = requirements(Path(__file__).parent / "requirements.txt")
+
+
+def test_every_imported_library_is_required() -> None:
+    imported = {module.split(".")[0] for source in SOURCES for module in imports(source)}
+    libraries = {library.replace("_", "-") for library in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}
+    assert libraries <= {requirement.name.replace("_", "-") for requirement in RUNTIME}
+
+
+def test_every_requirement_has_a_lower_bound() -> None:
+    assert [str(wanted) for wanted in (*RUNTIME, *TESTS) if not str(wanted.specifier).count("=")] == []
+
+
+def test_this_environment_lies_in_the_tested_ranges() -> None:
+    wrong = [
+        f"{wanted} but {metadata.version(wanted.name)}"
+        for wanted in (*RUNTIME, *TESTS)
+        if not wanted.specifier.contains(metadata.version(wanted.name), prereleases=True)
+    ]
+    assert wrong == []

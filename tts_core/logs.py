@@ -1,0 +1,111 @@
+"""The log: one rotating file and warnings on the console. Writes no text that somebody asked to have spoken.
+
+Our own log calls carry facts, never texts. Other people's errors may quote what they were given (pydantic and KeyError
+do), so the message of an error is written only for the types in `SPEAKING_ERRORS`; of others, type and stack.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import traceback
+from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from tts_core.errors import StudioError
+
+MAX_FILE_BYTES = 1_000_000
+KEPT_FILES = 3
+LINE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+NOISY_LOGGERS = ("httpx", "httpx2", "uvicorn.access", "huggingface_hub", "modelscope", "numba", "matplotlib", "PIL")
+"""They log a line per request or per step; their warnings stay."""
+SPEAKING_ERRORS = (StudioError, OSError, ImportError, MemoryError, RuntimeError)
+"""Errors whose message tells of machines, files and devices rather than of what was asked."""
+_HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
+_TAIL_BLOCK_BYTES = 64 * 1024
+
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class PrivateFormatter(logging.Formatter):
+    """Formats one line, then an error's stack, with the error's message only where that can't quote a request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record = copy.copy(record)
+        record.exc_text = None  # another handler's traceback, cached there with its message
+        return super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        # asyncio puts the repr of a task's error on further lines.
+        return super().formatMessage(record).partition("\n")[0]
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
+        error = ei[1]
+        return "" if error is None else "\n".join(_describe(error))
+
+
+def setup_logging(log_file: Path, *, console: bool = True) -> None:
+    """Log INFO and above to `log_file` and, with `console`, warnings to stderr. Calling again replaces the handlers.
+
+    A folder that can't be written leaves only the console: no log is no reason not to speak.
+    """
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if handler.get_name() in _HANDLER_NAMES]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(logging.INFO)
+    for name in NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    file_name, console_name = _HANDLER_NAMES
+    if console:
+        _add(root, logging.StreamHandler(), name=console_name, level=logging.WARNING)
+    try:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        file_handler = RotatingFileHandler(
+            log_file, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES - 1, encoding="utf-8"
+        )
+    except OSError as error:
+        root.warning("No log file: %s", error)
+    else:
+        _add(root, file_handler, name=file_name, level=logging.INFO)
+
+
+def log_tail(log_file: Path, lines: int) -> list[str]:
+    """The last `lines` lines without their line ends, oldest first; empty when there is no log.
+
+    Reads from the end, so a large file costs no more than a small one.
+    """
+    try:
+        with log_file.open("rb") as log:
+            position = log.seek(0, 2)
+            tail = b""
+            while position > 0 and tail.count(b"\n") <= lines:
+                start = max(0, position - _TAIL_BLOCK_BYTES)
+                log.seek(start)
+                tail = log.read(position - start) + tail
+                position = start
+    except FileNotFoundError:
+        return []
+    return tail.decode("utf-8", errors="replace").splitlines()[-lines:] if lines > 0 else []
+
+
+def _add(root: logging.Logger, handler: logging.Handler, *, name: str, level: int) -> None:
+    handler.set_name(name)
+    handler.setLevel(level)
+    handler.setFormatter(PrivateFormatter(LINE_FORMAT))
+    root.addHandler(handler)
+
+
+def _describe(error: BaseException) -> Iterator[str]:
+    """The causes first, as Python prints them."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _describe(cause)
+        yield "which led to:"
+    yield "Traceback (most recent call last):"
+    yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
+    name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    told = str(error) if isinstance(error, SPEAKING_ERRORS) else "(message left out: it may quote a request)"
+    yield f"{name}: {told}"

@@ -1,0 +1,48 @@
+"""Command-line options that stand for environment variables, so there is one way to read settings. For every entry."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    flag: str
+    variable: str
+    """The environment variable it wins over."""
+    metavar: str
+    help: str
+
+
+DISK_OPTIONS = (
+    Option("--data-dir", "TTS_STUDIO_DATA_DIR", "DIR", "where takes, caches and logs are kept"),
+    Option("--models-dir", "QWEN_TTS_MODELS_DIR", "DIR", "where the model folders lie"),
+    Option("--catalog", "TTS_STUDIO_CATALOG", "FILE", "JSON file that adds or overrides models"),
+)
+MODEL_OPTIONS = (
+    Option("--device", "TTS_STUDIO_DEVICE", "D", "auto, cpu, cuda, cuda:1, mps: where models compute"),
+    Option("--precision", "TTS_STUDIO_PRECISION", "P", "auto, float32, bfloat16 or float16"),
+    Option("--keep-alive", "TTS_STUDIO_KEEP_ALIVE", "T", 'how long an idle model stays: "5m", 0 or -1 (for ever)'),
+)
+SERVER_OPTIONS = (
+    Option("--host", "TTS_STUDIO_HOST", "H", "address to listen on (default 127.0.0.1: this machine only)"),
+    Option("--port", "TTS_STUDIO_PORT", "N", "default: the first free one from 7860 on"),
+)
+
+
+def options_parser(*options: Option) -> argparse.ArgumentParser:
+    """A parent parser; as a parent of both, the options are understood before and after a command's name."""
+    parser = argparse.ArgumentParser(add_help=False)
+    for option in options:
+        parser.add_argument(
+            option.flag, dest=option.variable, metavar=option.metavar, default=argparse.SUPPRESS, help=option.help
+        )
+    return parser
+
+
+def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:
+    """`environ` as it would be had the given options been set there."""
+    variables = {option.variable for option in (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS)}
+    return {**environ, **{name: value for name, value in vars(args).items() if name in variables}}

@@ -1,0 +1,45 @@
+"""Where things live on disk. Nothing else builds these paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+ROOT_DIR = PACKAGE_DIR.parent
+ASSETS_DIR = ROOT_DIR / "assets"
+REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
+PACKAGED_CATALOGUE = PACKAGE_DIR / "data" / "qwen3_tts_models.json"
+
+
+def default_data_dir() -> Path:
+    """The user's data folder; the name is shared with the desktop app that keeps its models there."""
+    return Path(platformdirs.user_data_dir("SuperAutoCutVideo", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    data_dir: Path
+    models_dir: Path
+    """One folder per model, named by the catalogue entry's `local`."""
+
+    @property
+    def outputs_dir(self) -> Path:
+        """Finished takes, kept for a while; the only folder whose files are served."""
+        return self.data_dir / "cache" / "outputs"
+
+    @property
+    def page_cache_dir(self) -> Path:
+        """Gradio's own copies of what it shows."""
+        return self.data_dir / "cache" / "page"
+
+    @property
+    def hash_cache_file(self) -> Path:
+        """sha256 of model files, keyed by path, size, mtime and inode."""
+        return self.data_dir / "cache" / "model_hashes.json"
+
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "logs" / "tts_studio.log"

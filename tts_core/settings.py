@@ -1,0 +1,149 @@
+"""The resolved configuration. The only reader of environment variables."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tts_core.errors import InvalidSetting
+from tts_core.paths import Paths, default_data_dir
+
+DEFAULT_HOST = "127.0.0.1"
+FIRST_PORT = 7860
+AUTO = "auto"
+PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+DEFAULT_KEEP_ALIVE_S = 300.0
+WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|s|m|h)")
+_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
+_BYTES = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?) *([A-Z]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps on what one caller may ask for; each has its own clear error."""
+
+    max_text_chars: int = 20_000
+    max_body_bytes: int = 1_000_000
+    """Of a JSON request."""
+    max_upload_bytes: int = 50_000_000
+    """Of a multipart request, all files together."""
+    max_waiting: int = 16
+    """Requests that may wait for an engine at once."""
+    keep_outputs_days: float = 7.0
+    max_output_bytes: int = 4_000_000_000
+    """Oldest takes leave first when the outputs folder grows beyond this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    paths: Paths
+    host: str = DEFAULT_HOST
+    port: int | None = None
+    """None takes the first free one from FIRST_PORT on."""
+    allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    """Host names, without port, that requests may name."""
+    catalogue_file: Path | None = None
+    """Adds or overrides catalogue entries."""
+    has_desktop: bool = False
+    """There is a desktop that can show a folder to whoever sits at this machine."""
+    device: str = AUTO
+    """Where models compute: "auto" or torch's name of a device."""
+    precision: str = AUTO
+    """What models compute in: "auto" or one of PRECISIONS."""
+    keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
+    """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
+    model_memory_bytes: int | None = None
+    """What all models in memory may take together; None is a share of the device's memory."""
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read `environ`; raises InvalidSetting naming the variable that can't be used.
+
+        Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
+        TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
+        TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
+        TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes).
+        """
+        data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
+        models_dir = _path(environ, "QWEN_TTS_MODELS_DIR") or data_dir / "models" / "Qwen"
+        extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
+        host = environ.get("TTS_STUDIO_HOST", "").strip() or DEFAULT_HOST
+        return cls(
+            paths=Paths(data_dir=data_dir, models_dir=models_dir),
+            host=host,
+            port=_port(environ, "TTS_STUDIO_PORT"),
+            allowed_hosts=allowed_hosts(host, extra_hosts),
+            catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
+            has_desktop=_has_desktop(environ),
+            device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
+            precision=_precision(environ, "TTS_STUDIO_PRECISION"),
+            keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
+            model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
+        )
+
+
+def allowed_hosts(bind_host: str, extra: list[str]) -> tuple[str, ...]:
+    """Loopback names, the address bound to (unless it is a wildcard) and `extra`, lower-case, without repeats."""
+    named = [] if bind_host in WILDCARD_HOSTS else [f"[{bind_host}]" if ":" in bind_host else bind_host]
+    return tuple(dict.fromkeys(name.lower() for name in (*LOOPBACK_HOSTS, *named, *extra) if name))
+
+
+def _has_desktop(environ: Mapping[str, str]) -> bool:
+    always = sys.platform in ("win32", "darwin")
+    return always or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name, "").strip()
+    return Path(value).expanduser().absolute() if value else None
+
+
+def _port(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name, "").strip()
+    if not value:
+        return None
+    if not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise InvalidSetting(name=name, value=value, expected="a port number from 1 to 65535")
+    return int(value)
+
+
+def _precision(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip().lower() or AUTO
+    if value not in (AUTO, *PRECISIONS):
+        raise InvalidSetting(name=name, value=value, expected=f"one of {', '.join((AUTO, *PRECISIONS))}")
+    return value
+
+
+def _keep_alive(environ: Mapping[str, str], name: str) -> float | None:
+    """Ollama's words: a duration ("5m", "1h30m"), plain seconds, 0 for not at all, anything negative for ever."""
+    value = environ.get(name, "").strip()
+    if not value:
+        return DEFAULT_KEEP_ALIVE_S
+    amount = value.removeprefix("-")
+    if re.fullmatch(r"\d+(\.\d+)?", amount):
+        seconds = float(amount)
+    elif _DURATION.fullmatch(amount):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(amount))
+    else:
+        raise InvalidSetting(
+            name=name, value=value, expected='a duration such as "5m", "0" (not kept) or "-1" (for ever)'
+        )
+    return None if value.startswith("-") else seconds
+
+
+def _memory(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name, "").strip()
+    if not value:
+        return None
+    match = _MEMORY.fullmatch(value.upper())
+    if match is None or match[2] not in _BYTES:
+        raise InvalidSetting(name=name, value=value, expected='an amount of memory such as "8GB"')
+    return int(float(match[1]) * _BYTES[match[2]])

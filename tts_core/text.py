@@ -1,0 +1,169 @@
+"""Text before it is spoken: cleaning, sentences and which script it is in. Pure functions, no engine knowledge."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+_LINE_END = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
+_BLANK_CATEGORIES = frozenset({"Zs", "Cc", "Cs", "Co", "Cn"})
+_INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = frozenset("\u200c\u200d")  # part of the spelling in Persian and Indic scripts
+
+_CLOSING = "\"'”’»)\\]）】」』》"
+_SENTENCE_END = re.compile(
+    # wide punctuation needs no space after it; a full stop ends nothing before a small letter or after "Dr" or "J"
+    rf"[。！？；…｡]+[{_CLOSING}]*\s*"
+    rf"|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\b[A-Z])(?<![.!?])[.!?।॥؟۔։]+[{_CLOSING}]*(?:\s+(?![a-z\s])|$)"
+)
+CLAUSE_MARKS = ",，、;:：—–،"
+"""What parts a sentence without ending it."""
+_CLAUSE_END = re.compile(rf"[{CLAUSE_MARKS}](?!\d)[{_CLOSING}]*\s*")
+
+_KANA_LANGUAGE, _HAN_LANGUAGE = "ja", "cmn"
+_SCRIPT_LANGUAGES = {
+    # the first word of a letter's Unicode name -> the most spoken language of that script
+    "LATIN": "en",
+    "CJK": _HAN_LANGUAGE,
+    "HIRAGANA": _KANA_LANGUAGE,
+    "KATAKANA": _KANA_LANGUAGE,
+    "HALFWIDTH": _KANA_LANGUAGE,
+    "HANGUL": "ko",
+    "CYRILLIC": "ru",
+    "GREEK": "el",
+    "ARABIC": "ar",
+    "HEBREW": "he",
+    "DEVANAGARI": "hi",
+    "BENGALI": "bn",
+    "GURMUKHI": "pa",
+    "GUJARATI": "gu",
+    "ORIYA": "or",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "KANNADA": "kn",
+    "MALAYALAM": "ml",
+    "SINHALA": "si",
+    "THAI": "th",
+    "MYANMAR": "my",
+    "ETHIOPIC": "am",
+    "GEORGIAN": "ka",
+    "ARMENIAN": "hy",
+    "CHEROKEE": "chr",
+}
+_ALSO_READ_LATIN = frozenset({_KANA_LANGUAGE, _HAN_LANGUAGE, "ko"})
+_TELLING_LETTERS = (
+    # letters that settle which language of a shared script it is
+    ("uk", "іїєґ"),
+    ("fa", "پچژگ"),
+    ("vi", "ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ"),
+)
+_TELLING_WORDS = {
+    # the commonest short words of a language; English first, so that it wins a tie
+    "en": "the and is are of to in that it you for with this was have not what",
+    "de": "der die das und ist nicht ein eine ich sie wir mit zu auf den dem von es im wie",
+    "fr": "le la les et est des une un que je vous nous dans pour pas du il elle avec sur ce",
+    "es": "el la los las y es que una un en por con de del no para se está muy cómo",
+    "pt": "o a os as e é que um uma não em para com de do da se está muito como você",
+    "it": "il la le gli e è che una un non per di del della sono con mi si come in questo",
+}
+_ENOUGH_WORDS = 2
+
+
+def clean(text: str) -> str:
+    """`text` as plain characters: composed (NFC), without control and invisible ones, line ends as newlines."""
+    lines = _LINE_END.sub("\n", unicodedata.normalize("NFC", text)).split("\n")
+    return "\n".join(" ".join("".join(map(_plain, line)).split()) for line in lines).strip()
+
+
+def speakable(text: str) -> bool:
+    """Whether there is at least one letter or digit to say."""
+    return any(unicodedata.category(char)[0] in "LN" for char in text)
+
+
+def paragraphs(text: str) -> list[str]:
+    """The lines of `text` that have something to say."""
+    return [line for line in text.splitlines() if speakable(line)]
+
+
+def split_sentences(text: str, *, max_chars: int) -> list[str]:
+    """Sentences of `text` in order, none longer than `max_chars`; long ones part at a comma, else at a space.
+
+    >>> split_sentences("It is 3.5 km. 走吧！好。", max_chars=100)
+    ['It is 3.5 km.', '走吧！', '好。']
+    """
+    pieces = (piece for sentence in _cut(text, _SENTENCE_END) for piece in _shorten(sentence, max_chars))
+    return _join_unspeakable(pieces, max_chars)
+
+
+def detect_language(sentence: str) -> str:
+    """The language that the sentence's letters suggest, as a base code: "en", "cmn", "ja", "ko", "ru", …
+
+    Latin script counts as English unless its letters say otherwise. Chinese, Japanese and Korean win over any amount
+    of Latin, since their readers take foreign words along and others can't read theirs.
+    """
+    counts = Counter(language for char in sentence if (language := _language_of(char)))
+    if not counts:
+        return "en"
+    if counts[_KANA_LANGUAGE]:
+        return _KANA_LANGUAGE
+    language = next((code for code, _ in counts.most_common() if code in _ALSO_READ_LATIN), counts.most_common(1)[0][0])
+    for candidate, letters in _TELLING_LETTERS:
+        if _language_of(letters[0]) == language and not set(letters).isdisjoint(sentence.lower()):
+            return candidate
+    return _latin_language(sentence) if language == "en" else language
+
+
+def _latin_language(sentence: str) -> str:
+    words = re.findall(r"\w+", sentence.lower())
+    hits = {code: sum(word in telling.split() for word in words) for code, telling in _TELLING_WORDS.items()}
+    best = max(hits, key=lambda code: hits[code])
+    return best if hits[best] >= _ENOUGH_WORDS else "en"
+
+
+def _plain(char: str) -> str:
+    if char in _INVISIBLE:
+        return ""
+    if char in _JOINERS:
+        return char
+    return " " if unicodedata.category(char) in _BLANK_CATEGORIES else char
+
+
+def _language_of(char: str) -> str | None:
+    if not char.isalpha():
+        return None
+    return _SCRIPT_LANGUAGES.get(unicodedata.name(char, "").split(" ")[0])
+
+
+def _cut(text: str, end: re.Pattern[str]) -> Iterator[str]:
+    """Parts of `text`, each up to and including a match of `end`."""
+    start = 0
+    for match in end.finditer(text):
+        yield text[start : match.end()].strip()
+        start = match.end()
+    if rest := text[start:].strip():
+        yield rest
+
+
+def _shorten(sentence: str, max_chars: int) -> Iterator[str]:
+    """Pieces of at most `max_chars`, parted as late as possible at a clause end, else a space, else anywhere."""
+    while len(sentence) > max_chars:
+        head = sentence[:max_chars]
+        clause_ends = [match.end() for match in _CLAUSE_END.finditer(head)]
+        cut = clause_ends[-1] if clause_ends else head.rfind(" ") + 1 or max_chars
+        yield sentence[:cut].strip()
+        sentence = sentence[cut:].strip()
+    if sentence:
+        yield sentence
+
+
+def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
+    """Stray punctuation goes with what came before it, or goes."""
+    joined: list[str] = []
+    for piece in pieces:
+        if speakable(piece):
+            joined.append(piece)
+        elif joined and len(joined[-1]) + 1 + len(piece) <= max_chars:
+            joined[-1] += f" {piece}"
+    return joined
