@@ -1,0 +1,81 @@
+"""The small transformer that adds the other 15 codes to a frame, one after the other. Knows no text and no time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tts_core.engine.config import TalkerConfig
+from tts_core.engine.kv_cache import KvCache
+from tts_core.engine.layers import Block, Embedding, Head, RmsNorm, RotaryTable, Span, run_blocks
+from tts_core.engine.sampling import Drawer
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorState:
+    """What one frame's prediction writes and reads; reused for every frame."""
+
+    cache: KvCache
+    spans: tuple[Span, ...]
+    """Of the 15 passes: the first has two positions, the others one."""
+
+
+class _Stack(nn.Module):
+    """The part that checkpoints call `model`."""
+
+    def __init__(self, config: TalkerConfig) -> None:
+        super().__init__()
+        predictor = config.code_predictor
+        self.layers = nn.ModuleList(Block(predictor.transformer) for _ in range(predictor.transformer.layers))
+        self.norm = RmsNorm(predictor.transformer.hidden_size, predictor.transformer.norm_eps)
+        self.codec_embedding = nn.ModuleList(
+            Embedding(predictor.vocab_size, config.transformer.hidden_size) for _ in range(config.code_groups - 1)
+        )
+        """Of the codes 1 to 15, as wide as the talker."""
+
+
+class CodePredictor(nn.Module):
+    def __init__(self, config: TalkerConfig) -> None:
+        super().__init__()
+        self.config = config.code_predictor
+        hidden_size = self.config.transformer.hidden_size
+        self.model = _Stack(config)
+        self.lm_head = nn.ModuleList(Head(hidden_size, self.config.vocab_size) for _ in range(config.code_groups - 1))
+        self.small_to_mtp_projection: nn.Module = (
+            nn.Identity()
+            if hidden_size == config.transformer.hidden_size
+            else nn.Linear(config.transformer.hidden_size, hidden_size, bias=True)
+        )
+
+    def build_state(self, rows: int, device: torch.device, dtype: torch.dtype) -> PredictorState:
+        """Memory for predicting the frames of `rows` rows at once."""
+        steps, transformer = len(self.lm_head), self.config.transformer
+        cache = KvCache.allocate(transformer, rows=rows, capacity=steps + 1, device=device, dtype=dtype)
+        table = RotaryTable.build(transformer.head_dim, transformer.rope_theta, steps + 1, device)
+        return PredictorState(cache, tuple(_span(step, rows, table, device) for step in range(steps)))
+
+    def predict(self, hidden: Tensor, first: Tensor, state: PredictorState, drawer: Drawer) -> tuple[Tensor, Tensor]:
+        """Codes 1 to 15 (B, 15), and the sum of their embeddings (B, 1, H).
+
+        hidden: the talker's (B, 1, H); first: the embedding of code 0 (B, 1, H).
+        """
+        x = torch.cat((hidden, first), dim=1)
+        total = torch.zeros_like(first)
+        codes = []
+        for step, (head, embedding) in enumerate(zip(self.lm_head, self.model.codec_embedding, strict=True)):
+            x = run_blocks(self.model.layers, self.small_to_mtp_projection(x), state.spans[step], state.cache)
+            code = drawer.draw_residual(step, head(self.model.norm(x[:, -1])))  # [B]
+            codes.append(code)
+            x = embedding(code[:, None])
+            total = total + x
+        return torch.stack(codes, dim=1), total
+
+
+def _span(step: int, rows: int, table: RotaryTable, device: torch.device) -> Span:
+    first = 0 if step == 0 else step + 1
+    length = step + 2
+    positions = torch.arange(first, length, device=device).expand(rows, -1)
+    mask = torch.ones(2, 2, dtype=torch.bool, device=device).tril()[None, None] if step == 0 else None
+    return Span(positions, table.at(positions), length, mask)

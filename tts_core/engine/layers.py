@@ -1,0 +1,163 @@
+"""The blocks of a Qwen3 transformer. Norms, RoPE and logits are float32; positions and caches are arguments.
+
+Attributes are named as the checkpoint names its weights. B rows, T positions, H hidden size, D head size, L cached
+length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tts_core.engine.config import TransformerConfig
+from tts_core.engine.kv_cache import KvCache
+from tts_core.engine.weights import KeepsFloat32
+
+
+class RmsNorm(KeepsFloat32):
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(size), requires_grad=False)
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return (self.weight * wide).to(x.dtype)
+
+
+class Head(KeepsFloat32):
+    """Hidden state to logits, in float32."""
+
+    def __init__(self, hidden_size: int, vocab_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, hidden_size), requires_grad=False)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return functional.linear(hidden.float(), self.weight)
+
+
+class Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """Weights come from a file. (Normal noise on the meta device makes torch load sympy, which takes seconds.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Cosines and sines of some positions, float32, shape (B, 1, T, D), ready for (B, heads, T, D)."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def apply(self, x: Tensor) -> Tensor:
+        wide = x.float()
+        left, right = wide.chunk(2, dim=-1)
+        turned = torch.cat((-right, left), dim=-1)
+        return (wide * self.cos + turned * self.sin).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class RotaryTable:
+    """Rotations of the positions 0 to capacity - 1, float32, shape (capacity, D)."""
+
+    cos: Tensor
+    sin: Tensor
+
+    @classmethod
+    def build(cls, head_dim: int, theta: float, capacity: int, device: torch.device) -> RotaryTable:
+        exponents = torch.arange(0, head_dim, 2, dtype=torch.int64).float() / head_dim
+        frequencies = 1.0 / (theta**exponents)
+        angles = torch.arange(capacity).float()[:, None] * frequencies
+        angles = torch.cat((angles, angles), dim=-1)
+        return cls(angles.cos().to(device), angles.sin().to(device))
+
+    def at(self, positions: Tensor) -> Rotation:
+        """positions: (B, T)."""
+        return Rotation(self.cos[positions].unsqueeze(1), self.sin[positions].unsqueeze(1))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which positions one forward pass computes and what they may look at."""
+
+    positions: Tensor
+    """(B, T) of the new positions."""
+    rotation: Rotation
+    length: int
+    """L: cached positions that are looked at, the new ones included."""
+    mask: Tensor | None
+    """(B, 1, T, L), true where looking is allowed; None where everything up to `length` is."""
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with a norm on each head's query and key."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        query_size, kv_size = config.query_heads * config.head_dim, config.kv_heads * config.head_dim
+        self.q_proj = nn.Linear(config.hidden_size, query_size, bias=False)
+        self.k_proj = nn.Linear(config.hidden_size, kv_size, bias=False)
+        self.v_proj = nn.Linear(config.hidden_size, kv_size, bias=False)
+        self.o_proj = nn.Linear(query_size, config.hidden_size, bias=False)
+        self.q_norm = RmsNorm(config.head_dim, config.norm_eps)
+        self.k_norm = RmsNorm(config.head_dim, config.norm_eps)
+
+    def forward(self, x: Tensor, span: Span, cache: KvCache, layer: int) -> Tensor:
+        rows, count, _ = x.shape
+        heads = (rows, count, -1, self.head_dim)
+        query = span.rotation.apply(self.q_norm(self.q_proj(x).view(heads)).transpose(1, 2))
+        key = span.rotation.apply(self.k_norm(self.k_proj(x).view(heads)).transpose(1, 2))
+        value = self.v_proj(x).view(heads).transpose(1, 2)
+        keys, values = cache.write(layer, key, value, positions=span.positions, length=span.length)
+        mixed = attend(query, keys, values, span.mask)
+        return self.o_proj(mixed.transpose(1, 2).reshape(rows, count, -1))  # type: ignore[no-any-return]
+
+
+def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """query (B, Hq, T, D), keys and values (B, Hkv, L, D), mask (B, 1, T, L) or None; answers (B, Hq, T, D).
+
+    The query heads that share a key head become more query positions of that head, so nothing is copied per head.
+    """
+    rows, query_heads, count, head_dim = query.shape
+    kv_heads = keys.shape[1]
+    group = query_heads // kv_heads
+    grouped = query.reshape(rows, kv_heads, group * count, head_dim)
+    if mask is not None and count > 1:
+        mask = mask.repeat(1, 1, group, 1)
+    mixed = functional.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
+    return mixed.reshape(rows, query_heads, count, head_dim)
+
+
+class SwiGlu(nn.Module):
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = SwiGlu(config)
+        self.input_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
+        self.post_attention_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
+
+    def forward(self, x: Tensor, span: Span, cache: KvCache, layer: int) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), span, cache, layer)
+        return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
+
+
+def run_blocks(blocks: nn.ModuleList, x: Tensor, span: Span, cache: KvCache) -> Tensor:
+    """x: (B, T, H) of the new positions; writes their keys and values into the cache."""
+    for layer, block in enumerate(blocks):
+        x = block(x, span, cache, layer)
+    return x

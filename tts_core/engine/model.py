@@ -1,0 +1,80 @@
+"""A loaded speaking model: config, text tokenizer and talker. Knows nothing of audio, which the codec adds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tts_core.engine.config import (
+    WEIGHTS_FILE,
+    GenerationConfig,
+    ModelConfig,
+    read_generation_config,
+    read_model_config,
+)
+from tts_core.engine.prompt import Prompt, PromptBuilder, PromptRequest
+from tts_core.engine.talker import Talker
+from tts_core.engine.text_tokenizer import TextTokenizer
+from tts_core.engine.weights import Placement, Progress, build_on_meta, load_weights
+from tts_core.errors import EngineFailed
+
+_SPEAKER_ENCODER = "speaker_encoder"
+
+
+class TalkerModel:
+    """Use `TalkerModel.load(folder, placement)`; `close` frees the weights."""
+
+    def __init__(
+        self, config: ModelConfig, generation: GenerationConfig, tokenizer: TextTokenizer, talker: Talker
+    ) -> None:
+        self.config = config
+        self.generation = generation
+        self.tokenizer = tokenizer
+        self._talker: Talker | None = talker
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        placement: Placement,
+        *,
+        speaker_encoder: nn.Module | None = None,
+        progress: Progress | None = None,
+    ) -> TalkerModel:
+        """Read a model's folder. Raises a ModelFolderInvalid that names the file.
+
+        speaker_encoder: built on the meta device, filled from the same file; without it a Base model's is left aside.
+        """
+        config = read_model_config(folder)
+        generation = read_generation_config(folder)
+        tokenizer = TextTokenizer(folder)
+        talker = build_on_meta(lambda: Talker(config.talker))
+        root = nn.ModuleDict({"talker": talker})
+        skip: Collection[str] = ()
+        if speaker_encoder is not None:
+            root[_SPEAKER_ENCODER] = speaker_encoder
+        elif config.speaker_encoder is not None:
+            skip = (f"{_SPEAKER_ENCODER}.",)
+        load_weights(root, folder / WEIGHTS_FILE, placement, skip=skip, progress=progress)
+        return cls(config, generation, tokenizer, talker)
+
+    @property
+    def talker(self) -> Talker:
+        if self._talker is None:
+            raise EngineFailed(engine="Qwen3-TTS", reason="its model is closed")
+        return self._talker
+
+    @property
+    def device(self) -> torch.device:
+        return self.talker.device
+
+    def build_prompt(self, request: PromptRequest) -> Prompt:
+        """Raises UnknownLanguage or UnknownVoice."""
+        return PromptBuilder(self.config, self.talker, self.tokenizer).build(request)
+
+    def close(self) -> None:
+        """Free the weights. Takes in progress keep them until they end."""
+        self._talker = None

@@ -1,0 +1,67 @@
+"""Prepared voices on disk: `<name>.safetensors` holds the numbers, `<name>.json` what they are. No pickles, no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tts_core.engine.prompt import InContextClone, XVectorClone
+from tts_core.errors import VoicePromptInvalid
+
+FORMAT = 1
+_X_VECTOR, _IN_CONTEXT = "x_vector", "in_context"
+_CODES_PER_FRAME = 16
+_MAX_JSON_BYTES = 1_000_000
+
+ClonePrompt = XVectorClone | InContextClone
+
+
+def save_prompt(prompt: ClonePrompt, path: Path) -> None:
+    """Write both files; `path` is that of the safetensors file."""
+    tensors = {"embedding": prompt.embedding.detach().float().cpu().contiguous()}
+    facts: dict[str, object] = {"format": FORMAT, "kind": _X_VECTOR}
+    if isinstance(prompt, InContextClone):
+        tensors["codes"] = prompt.codes.to(torch.int64).cpu().contiguous()
+        facts |= {"kind": _IN_CONTEXT, "transcript": prompt.transcript}
+    save_file(tensors, path)
+    path.with_suffix(".json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def load_prompt(path: Path) -> ClonePrompt:
+    """The inverse of `save_prompt`. Raises VoicePromptInvalid."""
+    facts = _facts(path.with_suffix(".json"))
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise VoicePromptInvalid(path=path, reason=str(error)) from error
+    embedding = tensors.pop("embedding", torch.empty(0))
+    if embedding.ndim != 1 or not embedding.numel() or not embedding.isfinite().all():
+        raise VoicePromptInvalid(path=path, reason="it has no speaker embedding")
+    if facts.get("kind") == _X_VECTOR and not tensors:
+        return XVectorClone(embedding)
+    transcript = facts.get("transcript")
+    if facts.get("kind") != _IN_CONTEXT or not isinstance(transcript, str) or tensors.keys() != {"codes"}:
+        raise VoicePromptInvalid(path=path, reason="its two files don't belong together")
+    return InContextClone(embedding, _checked(tensors["codes"], path), transcript)
+
+
+def _facts(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as stream:
+            facts = json.loads(stream.read(_MAX_JSON_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise VoicePromptInvalid(path=path, reason="it can't be read as JSON") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise VoicePromptInvalid(path=path, reason=f"it is not of format {FORMAT}")
+    return facts
+
+
+def _checked(codes: Tensor, path: Path) -> Tensor:
+    if codes.ndim != 2 or codes.shape[1] != _CODES_PER_FRAME or codes.is_floating_point() or not codes.numel():
+        raise VoicePromptInvalid(path=path, reason="its codes don't have 16 columns of whole numbers")
+    return codes
