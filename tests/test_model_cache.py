@@ -1,0 +1,209 @@
+"""Models are loaded once, kept as long as the setting says, and put out when room is needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from tts_core.errors import EngineFailed, MemoryBudgetFull, ModelInUse, ModelNotLoaded
+from tts_core.model_cache import CachePolicy, ModelCache, Progress
+
+
+@dataclass
+class FakeModel:
+    key: str
+    memory_bytes: int = 100
+    device: str = "cpu"
+    is_closed: bool = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
+class FakeLoader:
+    """Makes fake models; `go` holds a load back until it is set."""
+
+    made: list[FakeModel] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    """Raised by the next loads, one each."""
+    go: threading.Event = field(default_factory=threading.Event)
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.go.set()
+
+    def __call__(self, key: str, progress: Progress) -> FakeModel:
+        progress(1, 2)
+        self.begun.set()
+        assert self.go.wait(10)
+        if self.failures:
+            raise self.failures.pop()
+        self.made.append(FakeModel(key))
+        return self.made[-1]
+
+
+@dataclass
+class FakeTime:
+    """A clock and a Schedule: `advance` moves it and calls what is due."""
+
+    now: float = 0.0
+    due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def schedule(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
+        item = (self.now + delay_s, call)
+        self.due.append(item)
+        return lambda: self.due.remove(item) if item in self.due else None
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        for item in [item for item in self.due if item[0] <= self.now]:
+            self.due.remove(item)
+            item[1]()
+
+
+@pytest.fixture
+def loader() -> FakeLoader:
+    return FakeLoader()
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime()
+
+
+def build(loader: FakeLoader, time: FakeTime, policy: CachePolicy | None = None) -> ModelCache[FakeModel]:
+    return ModelCache(loader, policy, schedule=time.schedule, clock=time.clock)
+
+
+def keys(cache: ModelCache[FakeModel]) -> list[str]:
+    return [status.key for status in cache.statuses()]
+
+
+def test_a_model_is_loaded_once_and_stays_after_use(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time)
+    with cache.lease("a") as first:
+        pass
+    with cache.lease("a") as second:
+        assert second is first
+    assert len(loader.made) == 1
+    assert not first.is_closed
+
+
+def test_one_load_serves_all_who_ask_meanwhile(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time)
+    loader.go.clear()
+    got: list[FakeModel] = []
+
+    def ask() -> None:
+        with cache.lease("a") as model:
+            got.append(model)
+
+    askers = [threading.Thread(target=ask) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    assert loader.begun.wait(10)
+    (status,) = cache.statuses()
+    assert (status.is_loaded, status.done_bytes, status.total_bytes) == (False, 1, 2)
+    loader.go.set()
+    for asker in askers:
+        asker.join(10)
+    assert len(loader.made) == 1
+    assert got == [loader.made[0]] * 8
+
+
+def test_a_failed_load_tells_all_who_waited_and_the_next_one_tries_again(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time)
+    loader.failures.append(EngineFailed(engine="a", reason="broken"))
+    with pytest.raises(EngineFailed), cache.lease("a"):
+        pass
+    assert cache.statuses() == ()
+    assert "broken" in (cache.last_error or "")
+    with cache.lease("a") as model:
+        assert model.key == "a"
+    assert cache.last_error is None
+
+
+def test_an_idle_model_goes_after_its_time(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time, CachePolicy(keep_alive_s=300))
+    cache.load("a")
+    time.advance(200)
+    assert cache.statuses()[0].unload_in_s == 100
+    cache.load("a")  # starts the time anew
+    time.advance(200)
+    assert keys(cache) == ["a"]
+    time.advance(100)
+    assert keys(cache) == []
+    assert loader.made[0].is_closed
+
+
+def test_a_model_in_use_outlives_its_time(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time, CachePolicy(keep_alive_s=300))
+    with cache.lease("a") as model:
+        time.advance(1000)
+        assert not model.is_closed
+    time.advance(300)
+    assert model.is_closed
+
+
+def test_zero_frees_at_once_and_none_never(loader: FakeLoader, time: FakeTime) -> None:
+    at_once, never = build(loader, time, CachePolicy(keep_alive_s=0)), build(loader, time, CachePolicy(None))
+    at_once.load("a")
+    never.load("b")
+    time.advance(1e9)
+    assert (keys(at_once), keys(never)) == ([], ["b"])
+    assert [model.is_closed for model in loader.made] == [True, False]
+
+
+def test_a_model_in_use_cannot_be_unloaded(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time)
+    with cache.lease("a") as model, cache.lease("a"):
+        with pytest.raises(ModelInUse) as refused:
+            cache.unload("a")
+        assert refused.value.params == {"key": "a", "users": 2}
+    cache.unload("a")
+    assert model.is_closed
+    with pytest.raises(ModelNotLoaded):
+        cache.unload("a")
+
+
+def test_the_longest_unused_models_make_room(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time, CachePolicy(budget_bytes=lambda: 250, size_of=lambda _key: 100))
+    for key in ("a", "b", "a", "c"):
+        cache.load(key)
+    assert keys(cache) == ["c", "a"]
+    assert [model.key for model in loader.made if model.is_closed] == ["b"]
+
+
+def test_models_in_use_are_not_put_out(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time, CachePolicy(budget_bytes=lambda: 150, size_of=lambda _key: 100))
+    with cache.lease("a") as model:
+        with pytest.raises(MemoryBudgetFull):
+            cache.load("b")
+        assert not model.is_closed
+    cache.load("b")
+    assert keys(cache) == ["b"]
+
+
+def test_a_model_larger_than_the_budget_may_try_alone(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time, CachePolicy(budget_bytes=lambda: 50, size_of=lambda _key: 100))
+    cache.load("a")
+    assert keys(cache) == ["a"]
+
+
+def test_closing_frees_idle_models_now_and_others_when_given_back(loader: FakeLoader, time: FakeTime) -> None:
+    cache = build(loader, time, CachePolicy(None))
+    with ExitStack() as leases:
+        held = leases.enter_context(cache.lease("a"))
+        cache.load("b")
+        cache.close()
+        assert [model.is_closed for model in loader.made] == [False, True]
+        assert not held.is_closed
+    assert held.is_closed

@@ -1,0 +1,98 @@
+"""The composition root: builds every part of the studio from the settings and hands them out together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from tts_core.catalogue import ModelKind, load_catalogue
+from tts_core.espeak.engine import EspeakEngine
+from tts_core.gate import Gate
+from tts_core.live import LiveStreams
+from tts_core.model_cache import CachePolicy, ModelCache
+from tts_core.model_manager import ModelManager
+from tts_core.outputs import Outputs
+from tts_core.protocols import Engine
+from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
+from tts_core.settings import Settings
+from tts_core.synthesis import Synthesis
+from tts_core.system import SystemInfo
+
+if TYPE_CHECKING:
+    from tts_core.engine.speech_model import QwenModel
+
+FOLDER_ENGINE = "folder"
+"""Name of the engine for a folder outside the catalogue."""
+MODEL_MEMORY_SHARE = 0.8
+"""Of the device's memory, for all models together, where no setting says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the page, REST and the command line work with. Building it is cheap; `start` begins background work."""
+
+    settings: Settings
+    models: ModelManager
+    cache: ModelCache[QwenModel]
+    synthesis: Synthesis
+    outputs: Outputs
+    live: LiveStreams
+    system: SystemInfo
+
+    def start(self) -> None:
+        """Make room among old takes and check the models, both in the background."""
+        Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
+        self.models.start_background_check()
+
+    def close(self) -> None:
+        """Stop background work and free the engines."""
+        self.models.close()
+        self.synthesis.close()
+        self.cache.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """Raises CatalogueInvalid. Folders are made when something is first put there."""
+    paths, limits = settings.paths, settings.limits
+    outputs = Outputs(paths.outputs_dir, limits)
+    models = ModelManager(load_catalogue(settings.catalogue_file), paths.models_dir, paths.hash_cache_file)
+    system = SystemInfo(settings)
+    cache = build_cache(settings, system, models.folder)
+    engines: tuple[Engine, ...] = (
+        *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
+        EspeakEngine(),
+        # It can't be the voice of somebody who chose none: it must be told how to sound.
+        *catalogue_engines(models, cache, ModelKind.VOICE_DESIGN),
+    )
+    return Services(
+        settings=settings,
+        models=models,
+        cache=cache,
+        synthesis=Synthesis(engines, Gate(limits.max_waiting), outputs, limits),
+        outputs=outputs,
+        live=LiveStreams(),
+        system=system,
+    )
+
+
+def build_cache(settings: Settings, system: SystemInfo, folder_of: Callable[[str], Path]) -> ModelCache[QwenModel]:
+    """The cache of Qwen3-TTS models; `folder_of` tells where the model of a key lies."""
+    chosen = ModelChoice(settings.device, settings.precision)
+    policy = CachePolicy(
+        keep_alive_s=settings.keep_alive_s,
+        budget_bytes=lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
+        size_of=lambda key: weights_bytes(folder_of(key)),
+    )
+    return ModelCache(lambda key, progress: load_model(folder_of(key), chosen, progress), policy)
+
+
+def folder_synthesis(services: Services, folder: Path) -> Synthesis:
+    """Speaks with the one model in that folder, wherever it lies; free it with `close`. Raises ModelFolderInvalid."""
+    model = model_in(folder)
+    cache = build_cache(services.settings, services.system, lambda _key: folder)
+    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cache)
+    limits = services.settings.limits
+    return Synthesis((engine,), Gate(limits.max_waiting), services.outputs, limits)

@@ -1,0 +1,143 @@
+"""What people ask about the machine: device, memory, versions, folders, log. Measures; decides nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+import tts_core
+from tts_core.engine.device import Acceleration, Reason, on_cpu
+from tts_core.logs import log_tail
+from tts_core.paths import ROOT_DIR
+from tts_core.settings import Settings
+
+PROBE_TIMEOUT_S = 120
+"""torch loads in 4 s from a warm disk and in a minute from a cold one."""
+PACKAGES = ("gradio", "torch", "transformers", "huggingface_hub", "modelscope", "numpy", "librosa", "espeakng-loader")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All in bytes."""
+
+    process: int
+    """What this process holds in RAM (resident set size)."""
+    total: int
+    available: int
+    """RAM that can be taken without swapping."""
+    disk_free: int
+    """On the disk of the models folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    name: str
+    """"models", "data", "outputs" or "logs"."""
+    path: Path
+    exists: bool
+    writable: bool
+    """Files can be made in it, or it can be made."""
+
+
+class SystemInfo:
+    """Answers for one configuration. Safe to ask from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._paths = settings.paths
+        self._probing = threading.Lock()
+        self._acceleration: Acceleration | None = None
+
+    def acceleration(self) -> Acceleration:
+        """The device torch computes on. The first call takes seconds: it loads torch in another process."""
+        with self._probing:
+            if self._acceleration is None:
+                self._acceleration = probe_acceleration(timeout_s=PROBE_TIMEOUT_S)
+                for reason in self._acceleration.reasons:
+                    logger.info("Device %s: %s", self._acceleration.preferred_device, reason.message)
+            return self._acceleration
+
+    def acceleration_if_known(self) -> Acceleration | None:
+        """What `acceleration` found, or None as long as nobody has asked; never waits."""
+        return self._acceleration
+
+    def device_memory_bytes(self) -> int:
+        """Memory that models have: the graphics card's once `acceleration` has found one, else the machine's."""
+        found = self._acceleration
+        gpu = None if found is None else found.gpu
+        return psutil.virtual_memory().total if gpu is None else gpu.total_memory_bytes
+
+    def memory(self) -> Memory:
+        machine = psutil.virtual_memory()
+        return Memory(
+            process=process_bytes(os.getpid()),
+            total=machine.total,
+            available=machine.available,
+            disk_free=shutil.disk_usage(_nearest_existing(self._paths.models_dir)).free,
+        )
+
+    def versions(self) -> dict[str, str]:
+        """Name to version of what the studio stands on; packages that are not installed are absent."""
+        found = {"tts_studio": tts_core.__version__, "python": platform.python_version()}
+        for package in PACKAGES:
+            try:
+                found[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                continue
+        return found
+
+    def folders(self) -> tuple[Folder, ...]:
+        paths = {
+            "models": self._paths.models_dir,
+            "data": self._paths.data_dir,
+            "outputs": self._paths.outputs_dir,
+            "logs": self._paths.log_file.parent,
+        }
+        return tuple(
+            Folder(name, path, exists=path.is_dir(), writable=os.access(_nearest_existing(path), os.W_OK))
+            for name, path in paths.items()
+        )
+
+    def log_tail(self, lines: int) -> list[str]:
+        """The log's last lines, oldest first. No text that was spoken is in them."""
+        return log_tail(self._paths.log_file, lines)
+
+
+def probe_acceleration(*, timeout_s: float, python: str = sys.executable) -> Acceleration:
+    """Ask `tts_core.engine.device` in another process. Never raises: what fails becomes the reason."""
+    command = [python, "-m", "tts_core.engine.device"]
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own module
+            command, cwd=ROOT_DIR, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return on_cpu(Reason("probe_timeout", {"seconds": int(timeout_s)}))
+    except OSError as error:
+        return on_cpu(Reason("torch_broken", {"error": str(error)}))
+    try:
+        return Acceleration.from_json(json.loads(answer.stdout.splitlines()[-1]))
+    except (IndexError, KeyError, TypeError, ValueError):
+        # A crash inside torch's own libraries ends the process without an answer.
+        last_words = answer.stderr.strip().splitlines()[-1:] or [f"it ended with status {answer.returncode}"]
+        return on_cpu(Reason("torch_broken", {"error": last_words[0][:300]}))
+
+
+def process_bytes(pid: int) -> int:
+    """RAM that a process holds (resident set size), bytes."""
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
