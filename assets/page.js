@@ -1,0 +1,78 @@
+// Page behaviour that needs no server: theme switch, language switch, shortcuts, jumps between tabs.
+
+(() => {
+  const THEME_KEY = "tts-studio-theme";
+  const stored = localStorage.getItem(THEME_KEY);
+  const address = new URL(location.href);
+  if (stored && !address.searchParams.has("__theme")) {
+    // Gradio reads the theme from the address when it starts.
+    address.searchParams.set("__theme", stored);
+    history.replaceState(null, "", address);
+  }
+
+  // The other language is another page; what was typed goes along.
+  const TEXT_KEY = "tts-studio-text";
+  const keepText = () => sessionStorage.setItem(TEXT_KEY, document.querySelector("#speak-text textarea")?.value ?? "");
+  const restoreText = () => {
+    const kept = sessionStorage.getItem(TEXT_KEY);
+    const text = document.querySelector("#speak-text textarea");
+    if (kept && !text) return setTimeout(restoreText, 100);
+    sessionStorage.removeItem(TEXT_KEY);
+    if (!kept || text.value) return undefined;
+    text.value = kept;
+    return text.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  addEventListener("DOMContentLoaded", restoreText);
+
+  const shown = (selector) => [...document.querySelectorAll(selector)].find((element) => element.offsetParent);
+
+  const actions = {
+    theme() {
+      const theme = document.body.classList.toggle("dark") ? "dark" : "light";
+      localStorage.setItem(THEME_KEY, theme);
+      address.searchParams.set("__theme", theme);
+      history.replaceState(null, "", address);
+    },
+    tab(target) {
+      const button = document.querySelector(`#${target.dataset.tab}-button`);
+      button?.click();
+      button?.focus();
+    },
+    stop() {
+      dispatchEvent(new Event("tts-stop"));
+    },
+  };
+
+  addEventListener("click", (event) => {
+    const target = event.target.closest?.("[data-studio]");
+    if (target) actions[target.dataset.studio]?.(target);
+    if (event.target.closest?.(".studio-stop")) actions.stop();
+    if (event.target.closest?.(".studio-header a")) keepText();
+    if (event.target.closest?.(".studio-sample")) setTimeout(recount, 100); // Gradio fills the box after the click
+  });
+
+  // The count follows each key: asking the server would trail behind.
+  const recount = () => {
+    const text = document.querySelector("#speak-text textarea");
+    const count = document.querySelector(".studio-count");
+    const length = [...text.value].length;
+    count.querySelector("b").textContent = length;
+    count.toggleAttribute("data-over", length > Number(count.dataset.limit));
+  };
+  addEventListener("input", (event) => event.target.closest?.("#speak-text") && recount());
+
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        event.stopPropagation(); // the text box would add a line
+        shown(".studio-run")?.click();
+      } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
+        actions.stop(); // what still plays, even if all is made
+        shown(".studio-stop:not([disabled])")?.click();
+      }
+    },
+    { capture: true },
+  );
+})();

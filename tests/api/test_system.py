@@ -1,0 +1,91 @@
+"""Health, the device, and the documentation of all of it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+import tts_core
+from tests.api.conftest import API
+
+ROUTES = {
+    ("get", "/health"),
+    ("get", f"{API}/acceleration-status"),
+    ("get", f"{API}/models"),
+    ("post", f"{API}/models/validate"),
+    ("get", f"{API}/models/open-path"),
+    ("get", f"{API}/models/{{key}}/capabilities"),
+    ("post", f"{API}/models/{{key}}/load"),
+    ("post", f"{API}/models/{{key}}/unload"),
+    ("get", f"{API}/speakers"),
+    ("post", f"{API}/synthesize"),
+    ("get", f"{API}/audio/{{take_id}}"),
+    ("get", f"{API}/live/{{stream_id}}"),
+}
+
+
+def test_health_answers_at_once(client: httpx.Client) -> None:
+    health = client.get("/health").json()
+    assert health == {
+        "status": "ok",
+        "version": tts_core.__version__,
+        "model_loaded": False,
+        "device": health["device"],
+        "cached_speakers": 0,
+    }
+
+
+def test_the_device_is_named_with_its_reasons(client: httpx.Client) -> None:
+    answer = client.get(f"{API}/acceleration-status", timeout=150).json()
+    found = answer["data"]["acceleration"]
+    assert found.keys() == {"supported", "preferred_device", "backend", "reasons", "gpu"}
+    assert found["supported"] is (found["backend"] != "cpu")
+    assert all(isinstance(reason, str) and reason for reason in found["reasons"])
+    if found["backend"] in ("cuda", "rocm"):
+        assert found["gpu"].keys() == {"index", "name", "total_memory_bytes", "compute_capability"}
+        assert found["gpu"]["compute_capability"].keys() == {"major", "minor"}
+    else:
+        assert found["gpu"] is None
+    assert answer["data"]["runtime"] == {
+        "loaded": False,
+        "model_key": None,
+        "model_path": None,
+        "device": None,
+        "last_device_error": None,
+    }
+    assert client.get("/health").json()["device"] == found["preferred_device"]
+
+
+def test_openapi_describes_every_route(client: httpx.Client) -> None:
+    spec = client.get("/openapi.json").json()
+    described = {
+        (method, path): operation for path, item in spec["paths"].items() for method, operation in item.items()
+    }
+    assert described.keys() == ROUTES
+    for (_method, path), operation in described.items():
+        assert operation["description"], path
+        assert operation["responses"]["200"]["content"], path
+        failure = operation["responses"]["422"]["content"]["application/json"]
+        assert failure["schema"]["$ref"].endswith("/Failure"), path
+        assert failure["examples"], path
+
+
+def test_openapi_tells_sound_from_facts(client: httpx.Client) -> None:
+    responses = client.get("/openapi.json").json()["paths"][f"{API}/synthesize"]["post"]["responses"]
+    assert {"application/json", "audio/wav"} <= responses["200"]["content"].keys()
+    assert {"404", "422", "429", "503", "507"} <= responses.keys()
+    assert client.get("/openapi.json").json()["paths"][f"{API}/audio/{{take_id}}"]["get"]["responses"]["200"]["content"]
+
+
+def test_the_documentation_page_needs_no_other_server(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.search(r"(?:https?:)?//\w", re.sub(r"<!--.*?-->", "", page.text))
+    addresses = re.findall(r"(?:src|href)=\"([^\"]+)\"", page.text)
+    assert len(addresses) == 3
+    for address in addresses:
+        asset = client.get(f"/{address}")
+        assert asset.status_code == 200
+        assert len(asset.content) > 1000
+    assert '"validatorUrl": null' in page.text

@@ -1,0 +1,37 @@
+"""`bench` ends with one JSON line of numbers that belong together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:
+    answer = run("bench", "speak", "--runs", "2")
+    report = json.loads(answer.out.splitlines()[-1])
+    assert (answer.status, report["bench"], report["runs"]) == (0, "speak", 2)
+    for language in ("en", "zh"):
+        assert report[language]["duration_s"] > 2
+        assert 0 < report[language]["first_audio_s"] < report[language]["duration_s"]
+        assert report[language]["rtf"] > 0
+    assert [path for path in (data_dir / "cache" / "outputs").rglob("*") if path.is_file()] == []
+
+
+def test_start_up_is_measured_on_the_real_app(run: Run) -> None:
+    answer = run("bench", "startup", "--runs", "1")
+    report = json.loads(answer.out.splitlines()[-1])
+    assert answer.status == 0
+    assert report["extra_s"]["median"] == pytest.approx(
+        report["page_s"]["median"] - report["import_gradio_s"]["median"], abs=0.01
+    )
+    assert report["memory_bytes"]["median"] > 50_000_000
+
+
+def test_no_runs_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("bench", "speak", "--runs", "0")
+    assert "at least 1" in capsys.readouterr().err

@@ -1,0 +1,43 @@
+"""`doctor` really tries things, and its status tells whether something failed."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from tests.cli.conftest import Run
+from tts_core.cli.doctor import Finding, Outcome, diagnose
+from tts_core.services import build_services
+from tts_core.settings import Settings
+
+
+def finding(check: str, environ: dict[str, str]) -> Finding:
+    """That check's finding; those after it are not tried."""
+    services = build_services(Settings.from_env(environ))
+    return next(found for found in diagnose(services) if found.check == check)
+
+
+def test_a_sound_machine_passes(run: Run, data_dir: Path) -> None:
+    answer = run("doctor", "--json")
+    found = {finding["check"]: (finding["outcome"], finding["message"]) for finding in json.loads(answer.out)}
+    assert answer.status == 0
+    for check in ("python", "packages", "built_in_voice", "data_folder"):
+        assert found[check][0] == "ok", found[check]
+    assert "spoke" in found["built_in_voice"][1]
+    assert str(data_dir) in found["data_folder"][1]
+    assert found["device"][1]
+
+
+def test_what_fails_is_said_in_words_and_by_the_status(run: Run, data_dir: Path) -> None:
+    data_dir.write_text("a file where the folder should be", encoding="utf-8")
+    answer = run("doctor")
+    outcomes = {line.split(":")[0].split()[-1]: line.split()[1] for line in answer.out.splitlines()}
+    assert (answer.status, outcomes["python"], outcomes["data_folder"]) == (1, "ok", "fail")
+
+
+def test_a_taken_port_is_told(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_PORT": str(taken.getsockname()[1])}
+        assert finding("port", environ).outcome is Outcome.WARN
+    assert finding("port", environ).outcome is Outcome.OK

@@ -1,0 +1,110 @@
+"""The real app as its own process, and real Chromium in front of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser import browser_or_skip
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    url: str
+    data_dir: Path
+
+    @property
+    def models_dir(self) -> Path:
+        return self.data_dir / "models" / "Qwen"
+
+    def printed(self) -> str:
+        """What went to the app's stderr."""
+        return (self.data_dir / "stderr").read_text(encoding="utf-8")
+
+    def log(self) -> str:
+        return (self.data_dir / "logs" / "tts_studio.log").read_text(encoding="utf-8")
+
+
+@contextmanager
+def running_app(data_dir: Path) -> Iterator[RunningApp]:
+    """`python app.py` on that data folder."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("TTS_STUDIO_", "QWEN_"))}
+    command = [sys.executable, "app.py", "--data-dir", str(data_dir)]
+    with (data_dir / "stderr").open("w") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None, "the app ended before it printed its address"
+        yield RunningApp(found.group(), data_dir)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """With an empty data folder, as on a fresh machine."""
+    with running_app(tmp_path_factory.mktemp("studio")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = browser_or_skip()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
+        yield chromium
+        chromium.close()
+
+
+class Visitor:
+    """One browser profile that looks at the app. Collects what a person would not see: outside requests, errors."""
+
+    def __init__(self, context: BrowserContext, app: RunningApp) -> None:
+        self.app = app
+        self.context = context
+        self.page: Page = context.new_page()
+        self.requested: set[str] = set()
+        self.errors: list[str] = []
+        self.page.set_default_timeout(20_000)
+        self.page.on("request", lambda request: self.requested.add(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, path: str = "") -> Page:
+        self.page.goto(self.app.url + path)
+        self.page.wait_for_selector("#speak-run")
+        return self.page
+
+    def speak(self, text: str) -> Page:
+        """Type and generate; returns when the finished take is shown."""
+        self.page.fill("#speak-text textarea", text)
+        self.page.click("#speak-run")
+        self.page.wait_for_selector("#speak-status .studio-facts")
+        return self.page
+
+
+@pytest.fixture
+def visitor(browser: Browser, app: RunningApp) -> Iterator[Visitor]:
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    yield Visitor(context, app)
+    context.close()
+
+
+@pytest.fixture
+def chinese_visitor(browser: Browser, app: RunningApp) -> Iterator[Visitor]:
+    context = browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844}, color_scheme="dark")
+    yield Visitor(context, app)
+    context.close()

@@ -1,0 +1,78 @@
+"""Which page a browser gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tts_core.ui.language import COOKIE, LanguageRedirect, preferred_language
+
+
+@pytest.mark.parametrize(
+    ("accepts", "expected"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-US,en;q=0.9,zh;q=0.8", "en"),
+        ("de,zh;q=0.5,en;q=0.4", "zh"),
+        ("en;q=0.1,zh-TW;q=0.9", "zh"),
+        ("fr", "en"),
+        ("", "en"),
+        ("zh;q=bad,en", "en"),
+    ],
+)
+def test_the_browsers_first_known_language_wins(accepts: str, expected: str) -> None:
+    assert preferred_language("", accepts) == expected
+
+
+def test_a_remembered_choice_wins_over_the_browser() -> None:
+    assert preferred_language(f"a=b; {COOKIE}=en", "zh-CN") == "en"
+    assert preferred_language(f"{COOKIE}=klingon", "zh-CN") == "zh"
+
+
+class Sent(list[dict[str, object]]):
+    async def __call__(self, message: dict[str, object]) -> None:
+        self.append(message)
+
+
+async def open_page(path: str = "/", query: str = "", root: str = "", **headers: str) -> dict[bytes, bytes] | None:
+    """The redirect's headers, or None when the request went through."""
+    passed = []
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        passed.append(scope)
+
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "path": root + path, "root_path": root, "query_string": query.encode(), "headers": raw}
+    sent = Sent()
+    await LanguageRedirect(app)(scope, None, sent)  # type: ignore[arg-type]
+    return None if passed else dict(sent[0]["headers"])  # type: ignore[call-overload]
+
+
+def run(coroutine: object) -> dict[bytes, bytes] | None:
+    import asyncio  # noqa: PLC0415
+
+    return asyncio.run(coroutine)  # type: ignore[arg-type]
+
+
+def test_a_chinese_browser_is_sent_to_the_chinese_page() -> None:
+    headers = run(open_page(accept="text/html", accept_language="zh-CN"))
+    assert headers is not None
+    assert headers[b"location"] == b"./zh/"
+
+
+def test_programs_and_other_pages_are_never_redirected() -> None:
+    assert run(open_page(accept="*/*", accept_language="zh-CN")) is None
+    assert run(open_page("/zh/", accept="text/html", accept_language="en")) is None
+    assert run(open_page("/api/x", accept="text/html", accept_language="zh")) is None
+
+
+def test_the_chinese_page_is_found_without_its_slash() -> None:
+    headers = run(open_page("/zh", query="__theme=dark", accept="*/*"))
+    assert headers is not None
+    assert headers[b"location"] == b"./zh/?__theme=dark"
+
+
+def test_the_switch_is_remembered_and_works_behind_a_proxy_path() -> None:
+    headers = run(open_page(query="lang=en", root="/tts", accept="text/html", accept_language="zh"))
+    assert headers is not None
+    assert headers[b"location"] == b"./"
+    assert headers[b"set-cookie"].startswith(f"{COOKIE}=en;".encode())

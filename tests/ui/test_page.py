@@ -1,0 +1,229 @@
+"""What a person does with the page, in real Chromium against the real app."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser
+
+from tests.ui.conftest import RunningApp, Visitor
+from tts_core.ui.words import load_words
+
+SENTENCE = "The quick brown fox jumps over the lazy dog."
+LONG_TEXT = "This sentence is spoken again and again until somebody stops it. " * 300
+RUNNING = "#speak-stop:not([disabled])"
+
+
+def live(visitor: Visitor, name: str) -> str | None:
+    return visitor.page.locator("tts-live").get_attribute(f"data-{name}")
+
+
+def finished_file(visitor: Visitor) -> bytes:
+    link = visitor.page.locator("#speak-audio a.download-link").get_attribute("href")
+    assert link is not None
+    return httpx.get(link).content
+
+
+def test_a_person_types_and_hears_their_text_on_a_fresh_machine(visitor: Visitor) -> None:
+    visitor.open()
+    page = visitor.speak(SENTENCE)
+    page.wait_for_selector("tts-live[data-state=playing], tts-live[data-state=ended]")
+    page.wait_for_selector("tts-live[data-state=ended]")
+    facts = page.inner_text("#speak-status")
+    for word in ("Done", "Aria", "Built-in", "First audio after", "real time", "Seed"):
+        assert word in facts
+    assert page.is_visible("#speak-audio")
+    assert visitor.errors == []
+
+
+def test_what_is_heard_live_is_the_finished_file_sample_by_sample(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.speak(SENTENCE)
+    samples, rate = soundfile.read(io.BytesIO(finished_file(visitor)), dtype="int16")
+    heard = httpx.get(f"{visitor.app.url}{live(visitor, 'src')}").content
+    assert rate == int(live(visitor, "rate") or 0)
+    assert np.array_equal(np.frombuffer(heard, "<i2"), samples)
+    assert 1.5 < len(samples) / rate < 6
+    assert 2000 < np.abs(samples).max() < 32767
+
+
+def test_sound_starts_while_the_rest_is_still_being_made(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.page.fill("#speak-text textarea", LONG_TEXT)
+    visitor.page.click("#speak-run")
+    visitor.page.wait_for_selector("tts-live[data-state=playing]")
+    assert live(visitor, "started-while-making") == "true"
+    visitor.page.keyboard.press("Escape")
+    visitor.page.wait_for_selector("tts-live[data-state=stopped]")
+
+
+def test_stop_keeps_what_was_made_and_says_so(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.fill("#speak-text textarea", LONG_TEXT)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("tts-live[data-state=playing]")
+    if page.locator(RUNNING).count():
+        page.click("#speak-stop", timeout=5000)
+    page.wait_for_selector("#speak-status .studio-facts")
+    assert finished_file(visitor)[:4] == b"RIFF"
+    page.wait_for_selector("#speak-run:not([disabled])")
+
+
+def test_a_text_without_words_is_refused_with_what_to_do(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.fill("#speak-text textarea", " … ")
+    page.click("#speak-run")
+    page.wait_for_selector("#speak-status [role=alert]")
+    assert "Type at least one letter" in page.inner_text("#speak-status")
+    page.wait_for_selector("#speak-run:not([disabled])")
+    assert page.is_disabled("#speak-stop")
+
+
+def test_controls_that_the_voice_does_not_follow_are_off_and_say_why(visitor: Visitor) -> None:
+    page = visitor.open()
+    assert page.is_disabled("#speak-instruct textarea")
+    assert "does not follow style instructions" in page.inner_text("#tab-speak")
+    page.click("#speak-advanced button")
+    page.wait_for_selector("#speak-sampling-note")
+    assert "no sampling settings" in page.inner_text("#speak-sampling-note")
+    assert page.is_enabled("input[aria-label*='Maximum length'], label:has-text('Maximum length') input")
+
+
+def test_a_sample_text_fills_the_box_and_is_counted(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click(".studio-sample >> nth=0")
+    page.wait_for_selector(".studio-count b:not(:text-is('0'))")
+    assert page.inner_text(".studio-count b") == str(len(page.input_value("#speak-text textarea")))
+
+
+def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#tab-speak .studio-link")
+    page.wait_for_selector("#models-table tbody tr")
+    assert page.locator("#models-table tbody tr").count() == 6
+    assert page.inner_text("#models-table").count("Not downloaded") == 6
+
+
+def test_a_damaged_model_is_explained_and_deep_validation_ends(visitor: Visitor) -> None:
+    folder = visitor.app.models_dir / "Qwen3-TTS-Tokenizer-12Hz"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_text("<!DOCTYPE html><title>Sign in</title>", encoding="utf-8")
+    page = visitor.open()
+    page.click("#tab-models-button")
+    page.click("#models-rescan")
+    page.wait_for_selector("#models-result :text('web page')")
+    page.click("#models-deep-validate")
+    page.wait_for_selector("#models-validate:not([disabled])")
+    assert "config.json" in page.inner_text("#models-result")
+    page.click("#models-manual button")
+    command = page.locator("#models-manual textarea, #models-manual input").first
+    assert str(folder) in command.input_value()
+    (folder / "model.safetensors").unlink()
+    folder.rmdir()
+
+
+def test_the_system_tab_tells_the_device_and_why_and_no_spoken_text(visitor: Visitor) -> None:
+    visitor.open()
+    page = visitor.speak("Marzipan is a secret word.")
+    page.click("#tab-system-button")
+    page.wait_for_selector("#system-device strong", timeout=90_000)
+    assert re.search(r"CPU|graphics", page.inner_text("#system-device"))
+    assert "Started server" in page.locator("#system-log textarea").input_value()
+    assert "arzipan" not in visitor.app.log()
+
+
+def test_a_chinese_browser_gets_chinese_and_the_switch_is_remembered(chinese_visitor: Visitor) -> None:
+    page = chinese_visitor.open()
+    assert page.url.endswith("/zh/")
+    chinese_visitor.speak("今天天气很好。")
+    text = page.inner_text("body")
+    english = load_words("en").table
+    same_in_both = {key for key, value in load_words("zh").table.items() if value == english.get(key)}
+    shown = {key for key, value in english.items() if len(value) > 6 and key not in same_in_both and value in text}
+    assert "完成" in text
+    assert shown == set()
+    page.click(".studio-header a")
+    page.wait_for_selector("#speak-run:has-text('Generate')")
+    page.wait_for_function("document.querySelector('#speak-text textarea').value == '今天天气很好。'")
+    page.click("#speak-run")  # the text that came along is the one that is spoken
+    page.wait_for_selector("#speak-status .studio-facts")
+    chinese_visitor.open()
+    assert page.inner_text("#speak-run") == "Generate"
+
+
+@pytest.mark.parametrize("tab", ["speak", "models", "system"])
+def test_a_phone_needs_no_sideways_scrolling(chinese_visitor: Visitor, tab: str) -> None:
+    page = chinese_visitor.open()
+    page.click(f"#tab-{tab}-button")
+    page.wait_for_selector(f"#tab-{tab} .studio-card >> nth=0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_chosen_theme_outlives_a_reload(visitor: Visitor) -> None:
+    page = visitor.open()
+    assert not page.evaluate("document.body.classList.contains('dark')")
+    page.click("[data-studio=theme]")
+    page.reload()
+    page.wait_for_selector("#speak-run")
+    assert page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_every_control_is_reached_by_tab_and_has_a_name(visitor: Visitor) -> None:
+    page = visitor.open()
+    wanted = {"speak-text", "speak-run", "speak-voice", "speak-language", "speak-speed", "speak-format"}
+    reached: set[str] = set()
+    page.locator(".studio-header a").focus()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached |= set(
+            page.evaluate(
+                "(() => { const ids = []; for (let e = document.activeElement; e; e = e.parentElement)"
+                " if (e.id) ids.push(e.id); return ids; })()"
+            )
+        )
+    assert wanted <= reached
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('button, input, textarea, select, a')]
+           .filter(e => e.offsetParent && !(e.innerText || '').trim() && !e.ariaLabel && !e.title
+                        && !e.labels?.length && !e.closest('label'))
+           .map(e => e.outerHTML.slice(0, 160))"""
+    )
+    assert nameless == []
+
+
+def test_the_page_asks_nobody_but_its_own_server(visitor: Visitor) -> None:
+    visitor.open()
+    page = visitor.speak(SENTENCE)
+    for tab in ("models", "system"):
+        page.click(f"#tab-{tab}-button")
+        page.wait_for_timeout(300)
+    outside = {url for url in visitor.requested if not url.startswith((visitor.app.url, "data:", "blob:"))}
+    assert outside == set()
+
+
+def test_what_a_program_asked_wrongly_is_not_printed(app: RunningApp) -> None:
+    asked = {"data": ["Marzipan is a secret word.", 1]}
+    event = httpx.post(f"{app.url}gradio_api/call/synthesize", json=asked).json()["event_id"]
+    httpx.get(f"{app.url}gradio_api/call/synthesize/{event}")
+    assert "A page event failed" in app.log()
+    assert "arzipan" not in app.log() + app.printed()
+
+
+def test_the_app_listens_on_loopback_and_refuses_foreign_hosts(app: RunningApp) -> None:
+    assert app.url.startswith("http://127.0.0.1:")
+    assert httpx.get(app.url, headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_a_page_that_is_closed_while_speaking_does_not_hold_the_engine(visitor: Visitor, browser: Browser) -> None:
+    leaving = Visitor(browser.new_context(), visitor.app)
+    leaving.open().fill("#speak-text textarea", LONG_TEXT)
+    leaving.page.click("#speak-run")
+    leaving.page.wait_for_selector("tts-live")
+    leaving.context.close()
+    visitor.open()
+    visitor.speak(SENTENCE)

@@ -1,0 +1,103 @@
+"""The page with models on the disk: tiny ones whose weights follow from a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser
+
+from tests.engine.formula_checkpoint import write_checkpoint
+from tests.ui.conftest import RunningApp, Visitor, running_app
+
+CUSTOM, DESIGN = "Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen3-TTS-12Hz-1.7B-VoiceDesign"
+SOON = 60_000
+
+
+@pytest.fixture(scope="module")
+def app_with_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    data_dir = tmp_path_factory.mktemp("with_models")
+    models_dir = data_dir / "models" / "Qwen"
+    write_checkpoint(models_dir / CUSTOM, kind="custom_voice", geometry="a")
+    write_checkpoint(models_dir / DESIGN, kind="voice_design", geometry="b")
+    with running_app(data_dir) as app:
+        yield app
+
+
+@pytest.fixture
+def visitor(browser: Browser, app_with_models: RunningApp) -> Iterator[Visitor]:
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    yield Visitor(context, app_with_models)
+    context.close()
+
+
+def test_a_ready_models_voice_is_the_first_choice_and_speaks(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.wait_for_function("document.querySelector('#speak-voice input').value.includes('CustomVoice')")
+    page.click("#speak-advanced button")
+    page.fill("label:has-text('Maximum length') input", "1")
+    page.fill("#speak-text textarea", "hello world")
+    page.click("#speak-run")
+    page.wait_for_selector("#speak-status .studio-facts", timeout=SOON)
+    facts = page.inner_text("#speak-status")
+    assert "Cut at the maximum length" in facts
+    assert "0.6B CustomVoice" in facts
+    assert "not used" not in facts
+    page.wait_for_selector("tts-live[data-state=ended] canvas", timeout=SOON)
+
+
+def test_a_described_voice_is_heard(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#tab-design-button")
+    page.wait_for_selector("#design-run:not([disabled])")
+    page.click(".studio-example >> nth=0")
+    page.fill("#design-text textarea", "hello world")
+    page.click("#design-run")
+    page.wait_for_selector("#design-live tts-live[data-state=playing]", timeout=SOON)
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#design-status .studio-facts", timeout=SOON)
+    assert "VoiceDesign" in page.inner_text("#design-status")
+
+
+def test_a_model_is_loaded_and_unloaded_by_hand(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#tab-system-button")
+    page.wait_for_selector("#system-load:not([disabled])")
+    page.click("#system-load")
+    page.wait_for_selector("#system-loaded dd:has-text('leaves in')", timeout=SOON)
+    page.click("#system-unload")
+    page.wait_for_selector("#system-loaded:not(:has(dt:has-text('CustomVoice')))")
+    page.click("#system-unload")
+    page.wait_for_selector("#system-loaded-message [role=alert]")
+
+
+def test_a_recording_goes_through_the_codec_and_back(visitor: Visitor, tmp_path: Path) -> None:
+    tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(24_000) / 24_000)
+    soundfile.write(tmp_path / "tone.wav", tone, 24_000)
+    page = visitor.open()
+    page.click("#tab-system-button")
+    page.click("#system-codec button")
+    page.set_input_files("#codec-recording input[type=file]", str(tmp_path / "tone.wav"))
+    page.wait_for_selector("#codec-recording [data-testid^=waveform]")
+    page.click("#codec-run")
+    page.wait_for_selector("#codec-message :text('13 frames of 16 codes, 1.04 s')", timeout=SOON)
+    link = page.locator("#codec-codes a").first.get_attribute("href")
+    assert link is not None
+    assert httpx.get(link).content[:6] == b"\x93NUMPY"
+
+
+def test_no_address_is_fetched_for_a_caller(app_with_models: RunningApp) -> None:
+    config = httpx.get(f"{app_with_models.url}config").json()
+    recording = {"path": "http://example.com/a.wav", "meta": {"_type": "gradio.FileData"}}
+    convert = next(
+        index for index, event in enumerate(config["dependencies"]) if event["api_name"].startswith("convert")
+    )
+    asked = {"data": [recording, "custom_0_6b"], "fn_index": convert, "session_hash": "x"}
+    assert httpx.post(f"{app_with_models.url}gradio_api/queue/join", json=asked).status_code == 200
+    with httpx.stream("GET", f"{app_with_models.url}gradio_api/queue/data?session_hash=x", timeout=30) as stream:
+        lines = "".join(line for line in stream.iter_lines())
+    assert "Addresses are not fetched" in lines

@@ -1,0 +1,74 @@
+"""Both languages say everything: same keys, same parameters, a Chinese sentence for every code."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+
+import pytest
+
+from tts_core import errors
+from tts_core.engine.device import REASONS
+from tts_core.errors import QueueFull, StudioError
+from tts_core.model_files.findings import HINT_TEMPLATES, PROBLEM_TEMPLATES
+from tts_core.ui.words import LANGUAGES, load_words
+
+CODED = ("error.", "problem.", "hint.", "reason.", "language.")
+"""Kinds whose English lives beside the code."""
+NOT_THE_PAGES = {
+    "invalid_setting",
+    "catalogue_invalid",
+    "host_not_allowed",
+    "origin_not_allowed",
+    "method_not_allowed",
+    "body_too_large",
+    "start_failed",
+    "out_exists",
+    "out_unwritable",
+}
+"""Met at start, on the command line, or by requests that are not the page's."""
+
+
+def parameters(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def subclasses(kind: type[StudioError]) -> Iterator[type[StudioError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def test_every_page_text_exists_in_both_languages_with_the_same_parameters() -> None:
+    english, chinese = (load_words(language).table for language in LANGUAGES)
+    page_keys = {key for key in chinese if not key.startswith(CODED)}
+    assert page_keys == {key for key in english if not key.startswith(CODED)}
+    for key in english:
+        assert parameters(english[key]) == parameters(chinese[key]), key
+
+
+def test_every_error_that_the_page_can_meet_has_a_chinese_sentence() -> None:
+    table = load_words("zh").table
+    templates = {kind.code: kind.template for kind in subclasses(StudioError)} | {
+        StudioError.code: errors.StudioError.template
+    }
+    for code, template in templates.items():
+        if code not in NOT_THE_PAGES:
+            assert parameters(table[f"error.{code}"]) <= parameters(template), code
+
+
+@pytest.mark.parametrize(
+    ("kind", "templates"), [("problem", PROBLEM_TEMPLATES), ("hint", HINT_TEMPLATES), ("reason", REASONS)]
+)
+def test_every_code_has_a_chinese_sentence(kind: str, templates: dict[str, str]) -> None:
+    table = load_words("zh").table
+    known = {key.split(".", 1)[1] for key in table if key.startswith(f"{kind}.")}
+    assert known == set(templates)
+    for code, template in templates.items():
+        assert parameters(table[f"{kind}.{code}"]) <= parameters(template), code
+
+
+def test_an_error_is_told_in_the_language_of_the_page() -> None:
+    error = QueueFull(waiting=16)
+    assert load_words("en").error(error) == error.message
+    assert load_words("zh").error(error) == "已有 16 个请求在排队，请稍后再试。"

@@ -1,0 +1,1 @@
+"""REST: the same use cases as the page, over HTTP. Nothing imports this package but the assembly in app.py."""

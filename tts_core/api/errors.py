@@ -1,0 +1,127 @@
+"""How failures look over HTTP: a table from error type to status, the envelope, handlers for what frameworks raise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tts_core.api.schemas import Failure
+from tts_core.errors import (
+    BodyTooLarge,
+    Busy,
+    Cancelled,
+    CatalogueInvalid,
+    Conflict,
+    EngineFailed,
+    HostNotAllowed,
+    InvalidRequest,
+    InvalidSetting,
+    MethodNotAllowed,
+    NotFound,
+    OriginNotAllowed,
+    OutputFailed,
+    Refused,
+    StartFailed,
+    StudioError,
+)
+
+CLIENT_CLOSED_REQUEST = 499
+"""The common name for an answer that nobody waits for any more; HTTP itself has none."""
+RETRY_AFTER_S = 2
+
+STATUS: Mapping[type[StudioError], int] = MappingProxyType(
+    {
+        InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+        NotFound: HTTPStatus.NOT_FOUND,
+        Conflict: HTTPStatus.CONFLICT,
+        Busy: HTTPStatus.TOO_MANY_REQUESTS,
+        Refused: HTTPStatus.FORBIDDEN,
+        HostNotAllowed: HTTPStatus.BAD_REQUEST,
+        OriginNotAllowed: HTTPStatus.FORBIDDEN,
+        MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+        BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        Cancelled: CLIENT_CLOSED_REQUEST,
+        OutputFailed: HTTPStatus.INSUFFICIENT_STORAGE,
+        EngineFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+        InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
+        CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+        StartFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+    }
+)
+"""The nearest ancestor in the table decides."""
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def status_of(kind: type[StudioError]) -> int:
+    """The HTTP status of an error type."""
+    return next((int(STATUS[base]) for base in kind.__mro__ if base in STATUS), 500)
+
+
+def failure_response(error: StudioError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The envelope of a failure."""
+    body = Failure(detail=error.code, message=error.message)
+    extra = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Busy) else {}
+    return JSONResponse(body.model_dump(), status_of(type(error)), headers={**(headers or {}), **extra})
+
+
+def failures(*kinds: type[StudioError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's `responses` for a route that may end with these errors; every route may end with InvalidRequest."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    possible: tuple[type[StudioError], ...] = (InvalidRequest, *kinds)
+    for kind in possible:
+        response = documented.setdefault(
+            status_of(kind), {"model": Failure, "description": "", "content": {"application/json": {"examples": {}}}}
+        )
+        value = {"success": False, "detail": kind.code, "message": kind.template}
+        response["content"]["application/json"]["examples"][kind.code] = {"value": value}
+        response["description"] += f"{' · ' if response['description'] else ''}`{kind.code}`"
+    return documented
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every failure of `app`'s routes with the envelope. What is not foreseen is the guard's."""
+
+    @app.exception_handler(StudioError)
+    async def on_studio_error(_request: Request, error: StudioError) -> JSONResponse:
+        return failure_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return failure_response(InvalidRequest(reason=_explain(error)))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return failure_response(_typed(request, error), error.headers)
+
+
+def _explain(error: RequestValidationError) -> str:
+    """Every problem with its field's name. What was sent is left out: it may be the text."""
+    return "; ".join(_explain_one(problem) for problem in error.errors()[:5])
+
+
+def _explain_one(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "json_invalid":
+        return f"the body is not JSON (position {problem['loc'][-1]})."
+    _where, *path = problem["loc"]
+    known = all(isinstance(part, int) or _FIELD_NAME.fullmatch(part) for part in path)
+    name = ".".join(map(str, path)) if known else "a field"
+    return f"{name or 'the body'}: {problem['msg']}."
+
+
+def _typed(request: Request, error: HTTPException) -> StudioError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound()
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed(method=request.method)
+        case _:  # FastAPI's 400 for a body that can't even be decoded
+            return InvalidRequest(reason="the body can't be read as JSON.")

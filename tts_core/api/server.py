@@ -1,0 +1,53 @@
+"""Assembles the REST application. The page is mounted on it later; whatever is mounted stands behind the same guard."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from starlette.routing import Match
+
+import tts_core
+from tts_core.api import context, models, speech, system
+from tts_core.api.docs import add_docs
+from tts_core.api.errors import add_handlers, failure_response
+from tts_core.api.guard import Guard
+from tts_core.api.work import Workers
+from tts_core.errors import MethodNotAllowed, NotFound
+from tts_core.services import Services
+
+DESCRIPTION = """Speech made on your own machine.
+
+Every answer of `/api/tts/qwen3` is `{"success": true, "data": …, "message": …}` or a file; every failure has the
+fitting status and is `{"success": false, "detail": "<stable code>", "message": …}`.
+"""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def create_api(services: Services) -> FastAPI:
+    """The routes, their documentation at /docs, and the guard."""
+    app = FastAPI(
+        title="TTS Studio", version=tts_core.__version__, description=DESCRIPTION, docs_url=None, redoc_url=None
+    )
+    context.bind(app, services, Workers())
+    app.add_middleware(Guard, settings=services.settings)
+    add_handlers(app)
+    add_docs(app)
+    for router in (system.router, models.router, speech.router):
+        app.include_router(router)
+    _answer_the_rest(app)
+    return app
+
+
+def _answer_the_rest(app: FastAPI) -> None:
+    """Addresses and methods that REST does not know, which would else be taken for the page's."""
+    known = tuple(app.routes)
+
+    @app.api_route("/health", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/api/{rest:path}", methods=list(METHODS), include_in_schema=False)
+    def unknown(request: Request) -> Response:
+        scopes = {method: {**request.scope, "method": method} for method in METHODS}
+        allowed = [
+            method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in known)
+        ]
+        if not allowed:
+            raise NotFound
+        return failure_response(MethodNotAllowed(method=request.method), {"Allow": ", ".join(allowed)})

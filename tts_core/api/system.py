@@ -1,0 +1,38 @@
+"""Routes about the server itself."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+import tts_core
+from tts_core.api.context import UseServices, UseWorkers
+from tts_core.api.errors import failures
+from tts_core.api.schemas import AccelerationStatus, Device, Health, LoadedModel, Runtime, Success
+from tts_core.services import Services
+
+router = APIRouter(tags=["system"], responses=failures())
+
+
+@router.get("/health")
+def health(services: UseServices) -> Health:
+    """Whether the server answers. Never waits for anything."""
+    found = services.system.acceleration_if_known()
+    device = "cpu" if found is None else found.preferred_device
+    return Health(version=tts_core.__version__, model_loaded=_is_loaded(services), device=device, cached_speakers=0)
+
+
+@router.get("/api/tts/qwen3/acceleration-status")
+async def acceleration_status(
+    request: Request, services: UseServices, workers: UseWorkers
+) -> Success[AccelerationStatus]:
+    """Which device models run on and why. The first answer takes seconds: another process loads torch to find out."""
+    found = await workers.run(request, lambda _gone: services.system.acceleration())
+    models = services.cache.statuses()
+    runtime = Runtime.of(models, services.models.folder, services.cache.last_error)
+    loaded = [LoadedModel.model_validate(model) for model in models]
+    status = AccelerationStatus(acceleration=Device.of(found), runtime=runtime, models=loaded)
+    return Success(data=status, message=f"Models run on {found.preferred_device}.")
+
+
+def _is_loaded(services: Services) -> bool:
+    return any(model.is_loaded for model in services.cache.statuses())

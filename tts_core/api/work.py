@@ -1,0 +1,51 @@
+"""Work that takes seconds or hours: in threads of its own, stopped when the one who asked has gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from threading import Event
+from typing import TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+
+from tts_core.protocols import CancelCheck
+
+Result = TypeVar("Result")
+
+MAX_THREADS = 64
+"""More than may wait for an engine, so that the queue and not the lack of threads says when it is full."""
+
+
+class Workers:
+    """Threads apart from those that answer quick requests, so that long work never holds those up."""
+
+    def __init__(self, threads: int = MAX_THREADS) -> None:
+        self._working = CapacityLimiter(threads)
+        self._listening = CapacityLimiter(threads)
+
+    async def run(self, request: Request, work: Callable[[CancelCheck], Result]) -> Result:
+        """The result of `work`, which is told to stop as soon as the client of `request` has gone.
+
+        The request's body must have been read.
+        """
+        gone = Event()
+        watch = asyncio.create_task(_watch(request, gone))
+        try:
+            return await run_sync(partial(work, gone.is_set), limiter=self._working)
+        finally:
+            watch.cancel()
+
+    async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """`pieces` as they come; a listener who leaves does not wait for the next one."""
+        while piece := await run_sync(next, pieces, b"", limiter=self._listening, abandon_on_cancel=True):
+            yield piece
+
+
+async def _watch(request: Request, gone: Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    gone.set()

@@ -1,0 +1,1 @@
+"""The command line: the same use cases as the page and REST, one module per command."""

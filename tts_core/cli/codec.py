@@ -1,0 +1,63 @@
+"""`codec`: a sound file to codes and back, by the speech tokenizer of a model's folder or in its own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tts_core.audio import AudioWriter, read_audio
+from tts_core.cli.codes import load_codes, save_codes
+from tts_core.cli.status import Exit
+from tts_core.codec_tool import load_codec
+from tts_core.errors import CodesUnreadable, OutputExists, OutputUnwritable
+from tts_core.services import Services
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("codec", parents=[shared], help="a sound file to codes and back")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    encode = actions.add_parser("encode", parents=[shared], help="sound to codes: 16 numbers each 80 ms")
+    encode.add_argument("--audio", "--in", dest="source", type=Path, required=True, metavar="F", help="sound file")
+    encode.add_argument("--out", "--codes", dest="out", type=Path, required=True, metavar="F", help=".npy to write")
+    encode.set_defaults(run=run_encode)
+
+    decode = actions.add_parser("decode", parents=[shared], help="codes to sound")
+    decode.add_argument("--codes", "--in", dest="source", type=Path, required=True, metavar="F", help=".npy to read")
+    decode.add_argument("--out", "--audio", dest="out", type=Path, required=True, metavar="F", help="WAV file to write")
+    decode.set_defaults(run=run_decode)
+
+    for action in (encode, decode):
+        action.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="a model's folder")
+        action.add_argument("--force", action="store_true", help="replace what exists")
+
+
+def run_encode(args: argparse.Namespace, services: Services) -> Exit:
+    _check_target(args)
+    samples, sample_rate = read_audio(args.source)
+    codes = load_codec(args.model_dir, services.settings.device).encode(samples, sample_rate)
+    save_codes([codes], args.out)
+    print(f"{args.out}: {len(codes)} frames of 16 codes, {len(codes) * 0.08:.2f} s")
+    return Exit.DONE
+
+
+def run_decode(args: argparse.Namespace, services: Services) -> Exit:
+    _check_target(args)
+    codes = load_codes(args.source)
+    codec = load_codec(args.model_dir, services.settings.device)
+    if codes.size and not 0 <= codes.min() <= codes.max() < codec.config.decoder.codebook_size:
+        last = codec.config.decoder.codebook_size - 1
+        raise CodesUnreadable(path=args.source, reason=f"they must lie between 0 and {last}")
+    samples = codec.decode(codes)
+    with AudioWriter(args.out, "wav", codec.sample_rate) as writer:
+        writer.write(samples)
+    print(f"{args.out}: {writer.duration_s:.2f} s")
+    return Exit.DONE
+
+
+def _check_target(args: argparse.Namespace) -> None:
+    if args.out.is_dir() or not args.out.parent.is_dir():
+        raise OutputUnwritable(path=args.out, reason="it is a folder, or its folder does not exist.")
+    if args.out.exists() and not args.force:
+        raise OutputExists(path=args.out)

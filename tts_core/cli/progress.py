@@ -1,0 +1,21 @@
+"""One line on a terminal that is written over as work goes on; nothing where stderr is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+
+BAR_CELLS = 30
+
+
+def show(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def show_bar(done: int, total: int, text: str) -> None:
+    filled = BAR_CELLS * done // total if total else 0
+    show(f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {100 * done // total if total else 0:3d} % {text}")
+
+
+def clear() -> None:
+    show("")

@@ -1,0 +1,252 @@
+"""`speak`: a text becomes a sound file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tts_core.audio import FORMATS
+from tts_core.cli import progress
+from tts_core.cli.codes import save_codes
+from tts_core.cli.status import Exit
+from tts_core.domain import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
+from tts_core.errors import Cancelled, InvalidRequest, OutputExists, OutputUnwritable, UnknownVoice, UnsupportedFormat
+from tts_core.events import AudioChunk, Codes, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.services import Services, folder_synthesis
+from tts_core.synthesis import Synthesis
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("speak", parents=[shared], help="speak a text into a sound file")
+    parser.add_argument("text", nargs="?", help='what to say; "-" reads it from standard input')
+    parser.add_argument("--text", dest="text_option", metavar="T", help="the same, as an option")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="sound file to write")
+    parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
+    parser.add_argument("--voice", metavar="ID", help="a voice's id (see: voices); default: the best that is ready")
+    parser.add_argument("--language", default=AUTO_LANGUAGE, metavar="L", help="code or name; default: from the text")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="2 is twice as fast")
+    parser.add_argument("--instruct", default="", metavar="I", help="style instruction, where the voice follows one")
+    parser.add_argument("--seed", type=int, metavar="N", help="repeats a take, where the voice samples")
+    parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; default: from FILE's name")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after this much speech")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    _add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("Qwen3-TTS models, for scripts and checks")
+    model.add_argument("--model-dir", type=Path, metavar="DIR", help="speak with the model in this folder")
+    model.add_argument("--speaker", metavar="S", help="a preset speaker's name, instead of --voice")
+    model.add_argument("--ref-audio", type=Path, metavar="F", help="recording to imitate")
+    model.add_argument("--ref-text", metavar="R", help="what is said in it")
+    model.add_argument("--x-vector-only", action="store_true", help="take over the recording's timbre only")
+    model.add_argument("--text-mode", choices=[mode.value for mode in TextMode], default=TextMode.FULL.value)
+    model.add_argument("--greedy", action="store_true", help="always the likeliest code")
+    model.add_argument("--max-frames", type=int, metavar="N", help="max_new_tokens of the published package")
+    model.add_argument("--chunk-frames", type=int, metavar="N", help="decode in chunks of N frames")
+    model.add_argument("--codes", type=Path, metavar="F", help="also write the codes, (frames, 16), as F.npy")
+
+
+def run(args: argparse.Namespace, services: Services) -> Exit:
+    out: Path = args.out
+    for file in (out, *([args.codes] if args.codes else [])):
+        _refuse_to_replace(file, force=args.force)
+    with ExitStack() as cleanup:
+        synthesis = services.synthesis
+        if args.model_dir is not None:
+            synthesis = folder_synthesis(services, args.model_dir)
+            cleanup.callback(synthesis.close)
+        stop = cleanup.enter_context(_stop_on_ctrl_c())
+        request = _request(args, synthesis)
+        events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)
+        take, codes = _watch(events)
+    _deliver(take, out, force=args.force)
+    if args.codes is not None:
+        save_codes(codes, args.codes)
+    return _tell(args, take)
+
+
+def _request(args: argparse.Namespace, synthesis: Synthesis) -> SynthesisRequest:
+    if (args.text is None) == (args.text_option is None):
+        raise InvalidRequest(reason="give the text once: as an argument or with --text.")
+    voice = _voice(args, synthesis)
+    return SynthesisRequest(
+        text=_text(args.text_option if args.text is None else args.text),
+        voice=voice,
+        language=args.language,
+        instruct=_instruct(args, synthesis, voice),
+        speed=args.speed,
+        seed=args.seed,
+        max_seconds=args.max_seconds,
+        reference=_reference(args),
+        decoding=Decoding(
+            text_mode=TextMode(args.text_mode),
+            greedy=args.greedy,
+            max_frames=args.max_frames,
+            chunk_frames=args.chunk_frames,
+            verbatim=args.model_dir is not None,
+        ),
+    )
+
+
+def _voice(args: argparse.Namespace, synthesis: Synthesis) -> str | None:
+    if args.speaker is None:
+        return None if args.voice is None else str(args.voice)
+    if args.voice is not None:
+        raise InvalidRequest(reason="give --voice or --speaker, not both.")
+    wanted = args.speaker.casefold().replace(" ", "_")
+    for voice in synthesis.voices():
+        if voice.id.rpartition("/")[2] == wanted:
+            return voice.id
+    raise UnknownVoice(voice=args.speaker)
+
+
+def _instruct(args: argparse.Namespace, synthesis: Synthesis, voice: str | None) -> str:
+    """A script for the published package may instruct a model that does not listen; it is left out there, too."""
+    instruct = str(args.instruct)
+    if not instruct.strip() or args.model_dir is None or synthesis.capabilities(voice).supports_instruct:
+        return instruct
+    print("This model does not follow instructions: the instruction is left out.", file=sys.stderr)
+    return ""
+
+
+def _reference(args: argparse.Namespace) -> Recording | None:
+    if args.ref_audio is None:
+        if args.ref_text is not None or args.x_vector_only:
+            raise InvalidRequest(reason="--ref-text and --x-vector-only go with --ref-audio.")
+        return None
+    if args.x_vector_only:
+        return Recording(args.ref_audio)
+    if args.ref_text is None:
+        raise InvalidRequest(reason="say with --ref-text what the recording says, or add --x-vector-only.")
+    return Recording(args.ref_audio, args.ref_text)
+
+
+def _tell(args: argparse.Namespace, take: Take) -> Exit:
+    out: Path = args.out
+    print(json.dumps(_as_json(take, out), ensure_ascii=False) if args.json else _as_words(take, out))
+    if take.stop_reason is StopReason.CANCELLED:
+        print(f"Stopped: the {take.duration_s:.1f} s made so far are kept.", file=sys.stderr)
+        return Exit.STOPPED
+    if take.retried:
+        print("The first attempt lost its way: this is the second one, with another seed.", file=sys.stderr)
+    if take.stop_reason.is_failure:
+        print(f"The model lost its way ({take.stop_reason.value}): listen before you use this.", file=sys.stderr)
+        return Exit.NO
+    if take.stop_reason is StopReason.MAX_LENGTH:
+        print("Cut at the maximum length.", file=sys.stderr)
+    return Exit.DONE
+
+
+def _watch(events: Iterator[SpeakEvent]) -> tuple[Take, list[Codes]]:
+    """The take and the codes of its chunks, where the engine tells them."""
+    sample_rate, samples = 1, 0
+    codes: list[Codes] = []
+    try:
+        for event in events:
+            match event:
+                case Queued():
+                    progress.show(f"Waiting, number {event.position}")
+                case Started():
+                    sample_rate, samples = event.sample_rate, 0
+                    codes.clear()
+                case AudioChunk():
+                    samples += len(event.samples)
+                    codes += [] if event.codes is None else [event.codes]
+                    progress.show(f"{samples / sample_rate:.1f} s of speech (Ctrl-C stops and keeps it)")
+                case Restarted():
+                    progress.show("The model lost its way; starting over")
+                case TakeReady():
+                    return event.take, codes
+    finally:
+        progress.clear()
+    raise Cancelled
+
+
+def _text(argument: str) -> str:
+    if argument != "-":
+        return argument
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(reason="standard input is not UTF-8 text.") from error
+
+
+def _format_of(out: Path) -> str:
+    suffix = out.suffix.removeprefix(".").lower()
+    for name, audio_format in FORMATS.items():
+        if suffix in (name, audio_format.extension.removeprefix(".")):
+            return name
+    raise UnsupportedFormat(format=suffix, choices=", ".join(FORMATS))
+
+
+@contextmanager
+def _stop_on_ctrl_c() -> Iterator[threading.Event]:
+    """The first Ctrl-C sets the event, so that what was made is kept; the second ends the command."""
+    stop = threading.Event()
+
+    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _refuse_to_replace(out: Path, *, force: bool) -> None:
+    if out.is_dir():
+        raise OutputUnwritable(path=out, reason="it is a folder.")
+    if not out.parent.is_dir():
+        raise OutputUnwritable(path=out, reason="its folder does not exist.")
+    if out.exists() and not force:
+        raise OutputExists(path=out)
+
+
+def _deliver(take: Take, out: Path, *, force: bool) -> None:
+    """Move the take to `out`, which appears whole or not at all."""
+    _refuse_to_replace(out, force=force)  # it may have appeared while we spoke
+    part = out.with_name(f".{out.name}.{take.id}.part")
+    try:
+        shutil.copyfile(take.path, part)
+        part.replace(out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputUnwritable(path=out, reason=error.strerror or str(error)) from error
+    take.path.unlink(missing_ok=True)
+
+
+def _as_words(take: Take, out: Path) -> str:
+    return (
+        f"{out}: {take.duration_s:.2f} s by {take.voice.name} ({take.voice.id}), {take.language}, "
+        f"first audio after {take.first_audio_s * 1000:.0f} ms, {take.rtf:.1f} times real time"
+        + ("" if take.seed is None else f", seed {take.seed}")
+    )
+
+
+def _as_json(take: Take, out: Path) -> dict[str, str | float | int | bool | None]:
+    return {
+        "path": str(out),
+        "format": take.format,
+        "sample_rate": take.sample_rate,
+        "duration_s": round(take.duration_s, 4),
+        "voice": take.voice.id,
+        "language": take.language,
+        "first_audio_s": round(take.first_audio_s, 4),
+        "rtf": round(take.rtf, 3),
+        "seed": take.seed,
+        "stop_reason": take.stop_reason.value,
+        "retried": take.retried,
+    }

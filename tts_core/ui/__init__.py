@@ -1,0 +1,1 @@
+"""The page: Gradio Blocks over the use cases. Nobody imports this package but app.py."""

@@ -1,0 +1,251 @@
+"""Facts to small pieces of HTML. Everything that comes from a user, a disk or a model is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from tts_core.catalogue import ModelEntry
+from tts_core.domain import StopReason, Take
+from tts_core.engine.device import Acceleration
+from tts_core.model_cache import CachedModel
+from tts_core.model_files.findings import ModelState, Verification
+from tts_core.model_manager import BackgroundCheck, ModelStatus
+from tts_core.system import Folder, Memory
+from tts_core.ui.words import Words
+
+STATE_ICONS = {
+    ModelState.READY: "✓",
+    ModelState.DOWNLOADING: "↓",
+    ModelState.INCOMPLETE: "◐",
+    ModelState.ERROR: "!",
+    ModelState.NOT_DOWNLOADED: "○",
+    ModelState.WAITING: "…",
+}
+
+
+def header(words: Words, other_page: str) -> str:
+    """`other_page` is the address that switches to the other language."""
+    switch = words("app.switch_language")
+    return f"""
+<header class="studio-header">
+  <div class="studio-brand">
+    <svg viewBox="0 0 32 32" width="34" height="34" aria-hidden="true"><rect width="32" height="32" rx="9"/>
+      <path d="M8 13v6M13 9v14M18 12v8M23 7v18" stroke-width="2.6" stroke-linecap="round"/></svg>
+    <div><h1>{words("app.title")}</h1><p>{words("app.tagline")}</p></div>
+  </div>
+  <nav>
+    <a class="studio-chip" href="{other_page}" aria-label="{words("app.switch_language_label")}">{switch}</a>
+    <button type="button" class="studio-chip" data-studio="theme" aria-label="{words("app.switch_theme")}">◐</button>
+  </nav>
+</header>"""
+
+
+def footer(words: Words, docs_url: str) -> str:
+    return f'<footer class="studio-footer">{words("app.footer", {"api": docs_url})}</footer>'
+
+
+def note(html: str, link_text: str, tab_id: str) -> str:
+    """A remark with one button that goes to a tab."""
+    return (
+        f'<div class="studio-note"><p>{html}</p>'
+        f'<button type="button" class="studio-link" data-studio="tab" data-tab="{tab_id}">{link_text} →</button></div>'
+    )
+
+
+def hint(text: str) -> str:
+    return f'<p class="studio-hint">{escape(text)}</p>' if text else ""
+
+
+def busy(text: str) -> str:
+    pulse = '<span class="studio-pulse" aria-hidden="true"></span>'
+    return f'<p class="studio-status" role="status">{pulse}{escape(text)}</p>'
+
+
+def alert(title: str, text: str) -> str:
+    return f'<div class="studio-alert" role="alert"><strong>! {escape(title)}</strong><p>{escape(text)}</p></div>'
+
+
+def empty(text: str) -> str:
+    return f'<p class="studio-empty">{escape(text)}</p>'
+
+
+def live_player(words: Words, source: str, sample_rate: int) -> str:
+    states = ("play", "pause", "connecting", "playing", "paused", "blocked", "ended", "stopped", "error")
+    texts = " ".join(f'data-text-{state}="{escape(words(f"live.{state}"))}"' for state in states)
+    return (
+        f'<tts-live role="group" aria-label="{escape(words("live.title"))}" '
+        f'data-src="{escape(source)}" data-rate="{sample_rate}" {texts}></tts-live>'
+    )
+
+
+def take_facts(words: Words, take: Take) -> str:
+    icon = "✓" if take.stop_reason is StopReason.COMPLETE else "◼"
+    facts = {
+        "voice": take.voice.name,
+        "engine": words.engine(take.voice),
+        "seconds": f"{take.duration_s:.1f} s",
+        "first_audio": f"{take.first_audio_s * 1000:.0f} ms",
+        "rtf": words("speak.fact_rtf_value", {"rtf": f"{take.rtf:.3g}"}),
+        "seed": words("speak.fact_seed_none") if take.seed is None else str(take.seed),
+    }
+    outcome = words(f"speak.facts_{take.stop_reason.value}")
+    items = "".join(
+        f"<div><dt>{words(f'speak.fact_{name}')}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items()
+    )
+    return f'<div class="studio-facts" role="status"><strong>{icon} {outcome}</strong><dl>{items}</dl></div>'
+
+
+def path_line(text: str, label: str, path: Path) -> str:
+    return (
+        f'<p class="studio-path-line"><strong>{escape(text)}</strong>'
+        f"<span>{escape(label)} <code>{escape(str(path))}</code></span></p>"
+    )
+
+
+def model_table(words: Words, statuses: Sequence[ModelStatus]) -> str:
+    columns = ("model", "state", "size", "present", "place")
+    head = "".join(f'<th scope="col">{words(f"models.column_{name}")}</th>' for name in columns)
+    rows = "".join(_model_row(words, status) for status in statuses)
+    return (
+        f'<div class="studio-table-wrap" tabindex="0" role="region" aria-label="{words("tab.models")}">'
+        f'<table class="studio-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _model_row(words: Words, status: ModelStatus) -> str:
+    entry = status.entry
+    cells = (
+        f"<strong>{escape(entry.display_name)}</strong><small>{escape(_kind(words, entry))}</small>",
+        f"{state_badge(words, status)}{_verification(words, status)}",
+        size(status.bytes_total),
+        f"{size(status.bytes_done)}{_meter(status)}",
+        f"<code>{escape(entry.local)}</code><small>{escape(_sources(entry))}</small>",
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def state_badge(words: Words, status: ModelStatus) -> str:
+    """Icon and word: the state is never told by colour alone."""
+    state = status.state
+    return (
+        f'<span class="studio-badge" data-state="{state.value}">'
+        f'<span aria-hidden="true">{STATE_ICONS[state]}</span> {words(f"state.{state.value}")}</span>'
+    )
+
+
+def _verification(words: Words, status: ModelStatus) -> str:
+    if status.verification is Verification.NONE:
+        return ""
+    return f"<small>{words(f'verification.{status.verification.value}')}</small>"
+
+
+def _sources(entry: ModelEntry) -> str:
+    """The repository's name, once where all hubs use the same."""
+    return " · ".join(dict.fromkeys((entry.hf, entry.modelscope)))
+
+
+def _kind(words: Words, entry: ModelEntry) -> str:
+    return words.get(f"kind.{entry.kind.value}", entry.kind.value)
+
+
+def _meter(status: ModelStatus) -> str:
+    share = status.bytes_done / status.bytes_total if status.bytes_total else 0.0
+    return f'<span class="studio-meter" aria-hidden="true"><i style="width:{share:.1%}"></i></span>'
+
+
+def model_details(words: Words, status: ModelStatus) -> str:
+    """What the last look at one model found, and the next step."""
+    parts = [f"<h3>{escape(status.entry.display_name)} {state_badge(words, status)}{_verification(words, status)}</h3>"]
+    advice = words(f"models.next_{status.next_step.value}", {"count": len(status.entry.files)})
+    parts.append(f"<p>{escape(advice)}</p>")
+    missing = [f"<code>{escape(name)}</code>" for name in status.missing]
+    if status.state is not ModelState.NOT_DOWNLOADED:
+        parts.append(_list(words("models.missing"), missing))
+    problems = [escape(words.problem(problem)) for problem in status.problems]
+    parts.append(_list(words("models.problems"), problems))
+    parts.append(_list(words("models.hints"), [escape(words.fact("hint", item)) for item in status.hints]))
+    parts.append(f'<p class="studio-path"><code>{escape(str(status.path))}</code></p>')
+    return f'<section class="studio-details" aria-live="polite">{"".join(parts)}</section>'
+
+
+def background_line(words: Words, check: BackgroundCheck, names: dict[str, str]) -> str:
+    """One line while models are being read in the background, else nothing."""
+    if not check.running or check.key is None:
+        return ""
+    percent = round(100 * check.done_bytes / check.total_bytes) if check.total_bytes else 0
+    return busy(words("models.background", {"model": names[check.key], "percent": percent}))
+
+
+def device_section(words: Words, acceleration: Acceleration | None) -> str:
+    if acceleration is None:
+        return _section(words("system.device"), busy(words("system.device_checking")))
+    reasons = "".join(f"<p>{escape(words.fact('reason', reason))}</p>" for reason in acceleration.reasons)
+    name = acceleration.gpu.name if acceleration.gpu else acceleration.preferred_device.upper()
+    return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}")
+
+
+def loaded_models(words: Words, models: Sequence[CachedModel], names: Mapping[str, str]) -> str:
+    rows = "".join(
+        f"<dt>{escape(names.get(model.key, model.key))}</dt><dd>{_loaded(words, model)}</dd>" for model in models
+    )
+    body = f"<dl>{rows}</dl>" if rows else f"<p>{words('system.none_loaded')}</p>"
+    return _section(words("system.loaded"), body)
+
+
+def _loaded(words: Words, model: CachedModel) -> str:
+    if not model.is_loaded:
+        percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
+        return words("system.loading", {"percent": percent})
+    facts = [size(model.memory_bytes), escape(str(model.device))]
+    if model.users:
+        facts.append(words("system.in_use", {"users": model.users}))
+    elif model.unload_in_s is not None:
+        facts.append(words("system.leaves", {"seconds": round(model.unload_in_s)}))
+    return " · ".join(facts)
+
+
+def memory_section(words: Words, memory: Memory) -> str:
+    facts = {
+        "memory_process": memory.process,
+        "memory_available": memory.available,
+        "memory_total": memory.total,
+        "disk_free": memory.disk_free,
+    }
+    return _section(
+        words("system.memory"), _definitions((words(f"system.{name}"), size(value)) for name, value in facts.items())
+    )
+
+
+def versions_section(words: Words, versions: dict[str, str]) -> str:
+    return _section(words("system.versions"), _definitions(versions.items()))
+
+
+def folders_section(words: Words, folders: Iterable[Folder], keep_days: float) -> str:
+    rows = []
+    for folder in folders:
+        remark = "" if folder.exists else words("system.folder_missing")
+        remark = remark if folder.writable else words("system.folder_read_only")
+        label = words(f"folder.{folder.name}", {"days": f"{keep_days:g}"})
+        rows.append(f"<dt>{label}</dt><dd><code>{escape(str(folder.path))}</code> <small>{remark}</small></dd>")
+    return _section(words("system.folders"), f"<dl>{''.join(rows)}</dl>")
+
+
+def size(count: int) -> str:
+    """Decimal units, as disks and hubs state them."""
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB" if count else "0"
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _section(title: str, body: str) -> str:
+    return f'<section class="studio-section"><h2>{title}</h2>{body}</section>'
+
+
+def _list(title: str, items: list[str]) -> str:
+    return f"<h4>{title}</h4><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if items else ""
+
+
+def _definitions(pairs: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs) + "</dl>"

@@ -1,0 +1,33 @@
+"""Where Gradio would do what the studio never does: print what was asked, and fetch an address for a caller."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import NoReturn
+
+import gradio as gr
+from gradio import processing_utils, queueing, route_utils, routes
+
+logger = logging.getLogger(__name__)
+
+
+def guard_gradio() -> None:
+    """Gradio 6 has no settings for these, so its own functions are replaced once, before a page is built.
+
+    - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
+      message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
+    - A file given by a public address would be downloaded whole, whatever its size.
+    """
+    for module in (queueing, route_utils, routes):
+        module.traceback = SimpleNamespace(print_exc=_log)  # type: ignore[attr-defined]
+    processing_utils.async_ssrf_protected_get = _refuse
+
+
+def _log() -> None:
+    logger.error("A page event failed", exc_info=True)
+
+
+async def _refuse(url: str) -> NoReturn:
+    del url
+    raise gr.Error("Addresses are not fetched. Upload the file.", print_exception=False)

@@ -1,0 +1,76 @@
+"""Which language's page a browser gets: its own choice first, then what it asks for. Pure ASGI, no framework."""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tts_core.ui.words import LANGUAGES
+
+COOKIE = "tts_studio_language"
+YEAR_S = 365 * 24 * 3600
+
+
+def preferred_language(cookie_header: str, accept_language: str) -> str:
+    """The remembered choice, else the first of the browser's languages that the page has, else English."""
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(cookie_header)
+    except CookieError:
+        cookies.clear()
+    if COOKIE in cookies and cookies[COOKIE].value in LANGUAGES:
+        return cookies[COOKIE].value
+    for tag in _by_weight(accept_language):
+        base = tag.split("-")[0]
+        if base in LANGUAGES:
+            return base
+    return LANGUAGES[0]
+
+
+def _by_weight(accept_language: str) -> list[str]:
+    """Language tags of an Accept-Language header (RFC 9110, 12.5.4), most wanted first."""
+    weighted = []
+    for position, part in enumerate(accept_language.lower().split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            weighted.append((-float(weight or 1), position, tag))
+        except ValueError:
+            continue
+    return [tag for _, _, tag in sorted(weighted)]
+
+
+class LanguageRedirect:
+    """Sends browsers that open `/` to the page in their language. `/?lang=zh` remembers a choice in a cookie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = _redirect(scope) if scope["type"] == "http" else None
+        if target is None:
+            await self._app(scope, receive, send)
+            return
+        headers = [(b"location", target[0]), (b"vary", b"Accept-Language, Cookie"), (b"content-length", b"0")]
+        if target[1]:
+            headers.append((b"set-cookie", target[1]))
+        await send({"type": "http.response.start", "status": 302, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _redirect(scope: Scope) -> tuple[bytes, bytes] | None:
+    """(Location relative to `/`, Set-Cookie) when this request should go to another page."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if path == "/zh":  # Gradio's page needs the slash: its addresses are relative
+        query = scope["query_string"]
+        return b"./zh/" + (b"?" + query if query else b""), b""
+    if path not in ("", "/") or "text/html" not in headers.get("accept", ""):
+        return None
+    chosen = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [""])[0]
+    if chosen in LANGUAGES:
+        cookie = f"{COOKIE}={chosen}; Path=/; Max-Age={YEAR_S}; SameSite=Lax"
+        return (b"./zh/" if chosen == "zh" else b"./"), cookie.encode()
+    language = preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
+    return (b"./zh/", b"") if language == "zh" else None

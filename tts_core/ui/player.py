@@ -1,0 +1,130 @@
+"""The part of a tab that makes sound: Generate and Stop, live playback, the finished file and its facts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from tts_core.errors import Cancelled, StudioError
+from tts_core.ui import fragments
+from tts_core.ui.forms import SpeakForm, form_event, inputs_of
+from tts_core.ui.speak_handlers import SpeakHandler, SpeakView
+from tts_core.ui.theme import INK, VERMILION
+from tts_core.ui.words import Words
+
+logger = logging.getLogger(__name__)
+
+Form = TypeVar("Form")
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    run: gr.Button
+    stop: gr.Button
+    live: gr.HTML
+    status: gr.HTML
+    audio: gr.Audio
+    details: gr.JSON
+
+
+def render(words: Words, tab_id: str) -> Player:
+    """The widgets' ids begin with `tab_id`."""
+    with gr.Row(elem_classes="studio-actions"):
+        run = gr.Button(
+            words("speak.generate"),
+            variant="primary",
+            elem_id=f"{tab_id}-run",
+            elem_classes="studio-run",
+            min_width=150,
+        )
+        stop = gr.Button(
+            words("speak.stop"),
+            interactive=False,
+            elem_id=f"{tab_id}-stop",
+            elem_classes="studio-stop",
+            min_width=90,
+        )
+        gr.HTML(f'<span class="studio-keys">{words("speak.shortcuts")}</span>', js_on_load=None, min_width=120)
+    live = gr.HTML(fragments.empty(words("speak.empty")), label="player", js_on_load=None, elem_id=f"{tab_id}-live")
+    status = gr.HTML("", label="progress", js_on_load=None, elem_id=f"{tab_id}-status")
+    audio = gr.Audio(
+        label=words("speak.result"),
+        type="filepath",
+        interactive=False,
+        elem_id=f"{tab_id}-audio",
+        elem_classes="studio-audio",
+        buttons=["download"],
+        waveform_options={"waveform_color": INK.c400, "waveform_progress_color": VERMILION.c600},
+    )
+    return Player(run, stop, live, status, audio, gr.JSON(visible=False, label="details"))
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakEvent:
+    """A public endpoint that speaks: its name, its form, and what the form asks for."""
+
+    name: str
+    form: type[Any]
+    to_speak: Callable[[Any], SpeakForm]
+
+
+def wire(
+    player: Player, bundle: object, event: SpeakEvent, handler: SpeakHandler, words: Words
+) -> gr.events.Dependency:
+    """`bundle` holds the form's widgets under its field names."""
+
+    def speak(form: Any, request: gr.Request) -> Iterator[list[Any]]:
+        return _speak(handler, words, lambda: event.to_speak(form), request.session_hash or "")
+
+    def halt(request: gr.Request) -> None:
+        handler.stop(request.session_hash or "")
+
+    player.stop.click(halt, None, None, api_visibility="private", queue=False)
+    return player.run.click(
+        form_event(event.form, speak, event.name),
+        inputs_of(event.form, bundle),
+        [player.audio, player.details, player.live, player.status, player.run, player.stop],
+        api_name=event.name,
+        concurrency_limit=None,
+        show_progress="hidden",
+    )
+
+
+def _speak(
+    handler: SpeakHandler, words: Words, make_form: Callable[[], SpeakForm], session: str
+) -> Iterator[list[Any]]:
+    yield [None, None, "", fragments.busy(words("speak.starting")), *_buttons(running=True)]
+    try:
+        for view in handler.run(make_form(), session):
+            # The last view is what programs get, so it carries file, facts and idle buttons together.
+            yield [*_parts(view), *(_buttons(running=False) if view.details else (gr.skip(), gr.skip()))]
+    except Cancelled:
+        yield _ended(fragments.hint(words("speak.cancelled")))
+    except StudioError as error:
+        yield from _failed(words, words.error(error))
+    except Exception:  # the page's edge: the person gets a sentence, the log the stack
+        logger.exception("Speaking failed")
+        yield from _failed(words, words("error.internal_error"))
+
+
+def _failed(words: Words, message: str) -> Iterator[list[Any]]:
+    """Told on the page by the status, and to programs by the error; a toast would say it twice."""
+    yield _ended(fragments.alert(words("speak.error_title"), message))
+    raise gr.Error(message, visible=False, print_exception=False)
+
+
+def _ended(status: str) -> list[Any]:
+    return [None, None, "", status, *_buttons(running=False)]
+
+
+def _parts(view: SpeakView) -> list[Any]:
+    parts = (view.audio, view.details, view.live, view.status)
+    return [gr.skip() if part is None else part for part in parts]
+
+
+def _buttons(*, running: bool) -> list[Any]:
+    return [gr.update(interactive=not running), gr.update(interactive=running)]
