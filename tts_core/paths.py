@@ -41,5 +41,15 @@ class Paths:
         return self.data_dir / "cache" / "model_hashes.json"
 
     @property
+    def downloads_file(self) -> Path:
+        """The queue of downloads, so that it outlives the app."""
+        return self.data_dir / "downloads.json"
+
+    @property
+    def parts_dir(self) -> Path:
+        """Unfinished files; on the models' volume, so that a finished one only changes its name."""
+        return self.models_dir / ".downloads"
+
+    @property
     def log_file(self) -> Path:
         return self.data_dir / "logs" / "tts_studio.log"

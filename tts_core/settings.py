@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
+from tts_core.source_settings import SourceSettings
 
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
@@ -61,6 +62,7 @@ class Settings:
     """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
     model_memory_bytes: int | None = None
     """What all models in memory may take together; None is a share of the device's memory."""
+    sources: SourceSettings = field(default_factory=SourceSettings)
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -70,7 +72,8 @@ class Settings:
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
         TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
-        TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes).
+        TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
+        where models come from: see SourceSettings.
         """
         data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
         models_dir = _path(environ, "QWEN_TTS_MODELS_DIR") or data_dir / "models" / "Qwen"
@@ -87,6 +90,7 @@ class Settings:
             precision=_precision(environ, "TTS_STUDIO_PRECISION"),
             keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
             model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
+            sources=SourceSettings.from_env(environ),
         )
 
 
