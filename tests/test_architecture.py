@@ -16,9 +16,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
-    frozenset({"settings", "paths", "options", "catalogue", "audio", "text", "languages", "logs", "desktop"}),
+    frozenset(
+        {"settings", "paths", "options", "preferences", "catalogue", "audio", "text", "languages", "logs", "desktop"}
+    ),
     frozenset({"model_files", "espeak", "outputs", "live", "engine"}),
-    frozenset({"model_manager", "codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}),
+    frozenset(
+        {"model_manager", "model_store", "codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
+    ),
     frozenset({"api", "cli", "ui"}),
     frozenset({"app", "__main__"}),
 )

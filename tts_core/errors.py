@@ -19,6 +19,7 @@
     ├── StartFailed             the app did not serve its page (bench)
     ├── Cancelled               the caller asked to stop
     ├── OutputFailed            a take can't be written (507)
+    ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
         ├── ModelNotLoadable
         └── ModelFolderInvalid  a file of the model's folder can't be used
@@ -288,3 +289,8 @@ class WeightsMismatch(ModelFolderInvalid):
 class OutputFailed(StudioError):
     code = "output_failed"
     template = "The audio can't be written to {folder}: {reason}. Free some space or choose another data folder."
+
+
+class PreferencesUnwritable(StudioError):
+    code = "preferences_unwritable"
+    template = "The choice can't be saved in {file}: {reason}. Check the folder's permissions and free space."

@@ -41,6 +41,16 @@ class Paths:
         return self.data_dir / "cache" / "model_hashes.json"
 
     @property
+    def preferences_file(self) -> Path:
+        """What the user chooses in the app."""
+        return self.data_dir / "preferences.json"
+
+    @property
+    def move_file(self) -> Path:
+        """How far a move of the models folder is; there is none unless one is under way."""
+        return self.data_dir / "models_move.json"
+
+    @property
     def downloads_file(self) -> Path:
         """The queue of downloads, so that it outlives the app."""
         return self.data_dir / "downloads.json"

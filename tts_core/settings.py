@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
+from tts_core.preferences import PreferencesFile
 from tts_core.source_settings import SourceSettings
 
 DEFAULT_HOST = "127.0.0.1"
@@ -45,6 +46,10 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Settings:
     paths: Paths
+    models_dir_is_set: bool = False
+    """QWEN_TTS_MODELS_DIR says where the models lie, so nothing that is chosen in the app does."""
+    preferences_problem: str = ""
+    """English: what of the preferences can't be used; "" if all is well."""
     host: str = DEFAULT_HOST
     port: int | None = None
     """None takes the first free one from FIRST_PORT on."""
@@ -73,14 +78,21 @@ class Settings:
         TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings.
+        where models come from: see SourceSettings. What the user chose in the app stands for variables that are not
+        set (see Preferences).
         """
         data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
-        models_dir = _path(environ, "QWEN_TTS_MODELS_DIR") or data_dir / "models" / "Qwen"
+        paths = Paths(data_dir=data_dir, models_dir=data_dir / "models" / "Qwen")
+        models_dir_is_set = _path(environ, "QWEN_TTS_MODELS_DIR") is not None
+        stored = PreferencesFile(paths.preferences_file).read()
+        is_set = {name: value for name, value in environ.items() if value.strip()}
+        environ = {**stored.preferences.as_variables(), **is_set}
         extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
         host = environ.get("TTS_STUDIO_HOST", "").strip() or DEFAULT_HOST
         return cls(
-            paths=Paths(data_dir=data_dir, models_dir=models_dir),
+            paths=replace(paths, models_dir=_path(environ, "QWEN_TTS_MODELS_DIR") or paths.models_dir),
+            models_dir_is_set=models_dir_is_set,
+            preferences_problem=stored.problem,
             host=host,
             port=_port(environ, "TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, extra_hosts),
