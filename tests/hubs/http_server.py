@@ -113,17 +113,18 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", origin.port), _Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._connections.add(request)
-        try:
+        with contextlib.suppress(OSError):  # the client went away, which clients may
             if self.origin.tls is not None:
                 request = self.origin.tls.wrap_socket(request, server_side=True)
-            super().finish_request(request, client_address)
-        except OSError:
-            pass  # the client went away, which clients may
-        finally:
             with self._lock:
-                self._connections.discard(request)
+                self._connections.add(request)
+            try:
+                super().finish_request(request, client_address)
+            finally:
+                with self._lock:
+                    self._connections.discard(request)
+                if self.origin.tls is not None:
+                    request.close()
 
     def close_connections(self) -> None:
         with self._lock:
