@@ -47,6 +47,9 @@ class Hub(Protocol):
     def has(self, entry: ModelEntry) -> bool:
         """The catalogue names a repository for this hub."""
 
+    def probe_url(self, entry: ModelEntry) -> str:
+        """An address that answers with little, and never with a file's bytes."""
+
     def listing(self, entry: ModelEntry, *, newest: bool = False) -> Listing:
         """The files of the catalogue's revision, or of the newest one. Raises SourceFault within 30 s."""
 
