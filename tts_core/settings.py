@@ -16,6 +16,7 @@ from tts_core.source_settings import SourceSettings
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
 AUTO = "auto"
+MODELS_DIR_VARIABLE = "QWEN_TTS_MODELS_DIR"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 DEFAULT_KEEP_ALIVE_S = 300.0
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
@@ -82,15 +83,15 @@ class Settings:
         set (see Preferences).
         """
         data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
-        paths = Paths(data_dir=data_dir, models_dir=data_dir / "models" / "Qwen")
-        models_dir_is_set = _path(environ, "QWEN_TTS_MODELS_DIR") is not None
+        paths = Paths(data_dir=data_dir, models_dir=data_dir)
+        models_dir_is_set = _path(environ, MODELS_DIR_VARIABLE) is not None
         stored = PreferencesFile(paths.preferences_file).read()
         is_set = {name: value for name, value in environ.items() if value.strip()}
         environ = {**stored.preferences.as_variables(), **is_set}
         extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
         host = environ.get("TTS_STUDIO_HOST", "").strip() or DEFAULT_HOST
         return cls(
-            paths=replace(paths, models_dir=_path(environ, "QWEN_TTS_MODELS_DIR") or paths.models_dir),
+            paths=replace(paths, models_dir=_path(environ, MODELS_DIR_VARIABLE) or paths.default_models_dir),
             models_dir_is_set=models_dir_is_set,
             preferences_problem=stored.problem,
             host=host,
