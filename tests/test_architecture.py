@@ -19,9 +19,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"settings", "paths", "options", "preferences", "catalogue", "audio", "text", "languages", "logs", "desktop"}
     ),
-    frozenset({"model_files", "espeak", "outputs", "live", "engine"}),
+    frozenset({"model_files", "downloads", "espeak", "outputs", "live", "engine"}),
     frozenset(
-        {"model_manager", "model_store", "codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
+        {"model_manager", "model_store", "download_board", "download_run", "download_job", "download_queue"}
+        | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),
     frozenset({"app", "__main__"}),
@@ -41,6 +42,11 @@ HOMES = {
     "transformers": {"engine"},
     "safetensors": {"engine"},
     "tokenizers": {"engine"},
+    "requests": {"downloads"},
+    "urllib3": {"downloads"},
+    "filelock": {"downloads"},
+    "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
+    "modelscope_hub": {"downloads"},
     "librosa": {"audio"},
     "soundfile": {"audio"},
     "soxr": {"audio"},

@@ -9,11 +9,18 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tts_core.catalogue import ModelKind, load_catalogue
+from tts_core.download_board import TaskBoard
+from tts_core.download_job import DownloadJob
+from tts_core.download_queue import Downloads
+from tts_core.downloads.owner import FolderLock
+from tts_core.downloads.queue_file import QueueFile
+from tts_core.downloads.sources import hubs
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
 from tts_core.live import LiveStreams
 from tts_core.model_cache import CachePolicy, ModelCache
 from tts_core.model_manager import ModelManager
+from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
@@ -36,19 +43,23 @@ class Services:
 
     settings: Settings
     models: ModelManager
+    downloads: Downloads
     cache: ModelCache[QwenModel]
+    store: ModelStore
     synthesis: Synthesis
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
 
     def start(self) -> None:
-        """Make room among old takes and check the models, both in the background."""
+        """Make room among old takes, check the models and take up the downloads, all in the background."""
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
+        self.downloads.restore(resume=self.settings.sources.resume_at_start)
 
     def close(self) -> None:
-        """Stop background work and free the engines."""
+        """Stop background work, keeping what it has done, and free the engines."""
+        self.downloads.close()
         self.models.close()
         self.synthesis.close()
         self.cache.close()
@@ -58,7 +69,12 @@ def build_services(settings: Settings) -> Services:
     """Raises CatalogueInvalid. Folders are made when something is first put there."""
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
-    models = ModelManager(load_catalogue(settings.catalogue_file), paths.models_dir, paths.hash_cache_file)
+    board = TaskBoard()
+    catalogue = load_catalogue(settings.catalogue_file)
+    models = ModelManager(catalogue, paths.models_dir, paths.hash_cache_file, board.task)
+    downloads = Downloads(
+        models, board, DownloadJob(models), FolderLock(paths.parts_dir), QueueFile(paths.downloads_file)
+    )
     system = SystemInfo(settings)
     cache = build_cache(settings, system, models.folder)
     engines: tuple[Engine, ...] = (
@@ -70,7 +86,9 @@ def build_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         models=models,
+        downloads=downloads,
         cache=cache,
+        store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources)),
         synthesis=Synthesis(engines, Gate(limits.max_waiting), outputs, limits),
         outputs=outputs,
         live=LiveStreams(),
