@@ -30,6 +30,7 @@ _MOST_REDIRECTS = 8
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18})", re.IGNORECASE)
 _PEEK_BYTES = 512
+_SHORT = {str(length) for length in range(4096)}
 
 
 class RangesUnusable(NotAHub):
@@ -59,9 +60,11 @@ class Body:
 
     def __init__(self, response: requests.Response, start: int, address: str, source: str) -> None:
         self.start = start
-        """Place of its first byte in the file: what was asked for, or 0 where the server knows no ranges."""
+        """Place of its first byte in the file: what was asked for, or 0 where the whole file comes."""
         self.address = address
         """Who sent it, without query."""
+        self.was_validated = "If-Range" in response.request.headers
+        """Asked for with the ETag that the address gave before: a part was sent only if that is still its ETag."""
         self._raw = response.raw
         self._decode = bool(response.headers.get("Content-Encoding"))
         self._source = source
@@ -133,7 +136,7 @@ class Line:
             except SourceFault:
                 response.close()
                 raise
-            response.close()
+            _finish(response)
         raise NotAHub(source=remote.source)
 
     def _get(self, url: str, headers: Mapping[str, str], source: str) -> requests.Response:
@@ -227,6 +230,14 @@ def _shut(connected: Any) -> None:
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """An `auth` of our own keeps requests from sending what ~/.netrc holds."""
     return request
+
+
+def _finish(response: requests.Response) -> None:
+    """Read a short rest, so that the connection can be used again."""
+    if response.headers.get("Content-Length", "") in _SHORT:
+        with contextlib.suppress(*HTTP_ERRORS):
+            response.raw.read()
+    response.close()
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from tts_core.catalogue import ModelFile
 from tts_core.downloads.disk import disk_faults, patiently, sync_folder
+from tts_core.downloads.faults import Interrupted
 from tts_core.downloads.journal import Record, is_strong, read_record, write_record
 from tts_core.downloads.prefix_hash import PrefixHash
 from tts_core.downloads.spans import Span, Spans
@@ -164,7 +165,8 @@ class PartFile:
             self._spans = Spans((start, min(end, there)) for start, end in record.spans)
             self._file.truncate(self._spans.end)
         self._etags = dict(record.etags)
-        self.prefix_hash = PrefixHash(path, {end: mark for end, mark in record.marks.items() if end <= self.prefix_end})
+        marks = {end: digest for end, digest in record.marks.items() if end <= self._spans.prefix_end}
+        self.prefix_hash = PrefixHash(path, marks)
         """Of the bytes here; for the one thread that hashes."""
         self._present = self._spans.total
         self._written = self._synced = 0
@@ -199,7 +201,8 @@ class PartFile:
     @property
     def prefix_end(self) -> int:
         """Every byte before this one is there."""
-        return self._spans.prefix_end
+        with self._lock:
+            return self._spans.prefix_end
 
     @property
     def unsynced_bytes(self) -> int:
@@ -209,11 +212,13 @@ class PartFile:
         with self._lock:
             return self._spans.missing(0, self.want.size)
 
-    def write(self, start: int, data: bytes) -> None:
-        """Put bytes at `start`; what is there already stays as it is. Raises DiskFault."""
+    def write(self, start: int, data: bytes | memoryview) -> None:
+        """Put bytes at `start`; what is there already stays as it is. Raises DiskFault, Interrupted when closed."""
         view, end = memoryview(data), start + len(data)
         # One lock for all writers costs nothing: a file system lets only one write to a file at a time.
         with self._lock, disk_faults(self.path):
+            if self._file.closed:
+                raise Interrupted
             for low, high in self._spans.missing(start, end):
                 at = low
                 try:
