@@ -63,9 +63,11 @@ def ask_fault(error: Exception, source: str) -> SourceFault:
         fault = TlsVerify
     elif _any(causes, low.NameResolutionError):
         fault = NetDns
+    elif _any(causes, low.NewConnectionError):  # refused; urllib3 takes it for a kind of timeout
+        fault = NetConnect
     elif _any(causes, requests.exceptions.Timeout, low.TimeoutError, TimeoutError):
         fault = NetTimeout
-    elif _any(causes, http.client.RemoteDisconnected, ConnectionError, low.NewConnectionError):
+    elif _any(causes, http.client.RemoteDisconnected, ConnectionError):
         fault = NetConnect
     elif _any(causes, *_NOT_HTTP):
         fault = NotAHub

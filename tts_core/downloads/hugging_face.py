@@ -7,25 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import tts_core
 from tts_core.catalogue import ModelEntry
-from tts_core.downloads.faults import (
-    DownloadFault,
-    Gated,
-    Http401,
-    NotAHub,
-    NotFoundThere,
-    Offline,
-    RevisionNotFound,
-    SourceFault,
-)
+from tts_core.downloads.faults import DownloadFault, Http401, NotFoundThere
+from tts_core.downloads.hf_faults import hf_fault
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
-from tts_core.downloads.listings import LISTING_S, in_time, safe_files
-from tts_core.downloads.net_faults import host_of, network_fault, status_fault
+from tts_core.downloads.listings import LISTING_S, host_of, in_time, safe_files
 from tts_core.downloads.task import SourceId
 from tts_core.source_settings import HF_ENDPOINT
 
@@ -92,7 +82,7 @@ class HuggingFaceHub:
                 raise
             except Exception as error:
                 logger.info("%s gives no list of %s: %s", host_of(self._endpoint), repository, type(error).__name__)
-                raise _fault(error, self._endpoint) from error
+                raise hf_fault(error, self._endpoint) from error
 
         def run() -> Listing:
             token = self._saved_token(get_token)
@@ -122,31 +112,3 @@ class HuggingFaceHub:
             for row in info.siblings or ()
         )
         return safe_files(rows, self._endpoint)
-
-
-def _fault(error: Exception, endpoint: str) -> DownloadFault:
-    """By huggingface_hub's types (0.34 to 2.4), then by the status, then by what lies below."""
-    from huggingface_hub import errors  # noqa: PLC0415
-
-    source = host_of(endpoint)
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return Offline()
-    if not isinstance(error, errors.HfHubHTTPError):
-        return network_fault(error, endpoint)
-    status, headers = error.response.status_code, error.response.headers
-    kinds: tuple[tuple[type[Exception], type[SourceFault]], ...] = (
-        (errors.GatedRepoError, Gated),
-        (errors.RevisionNotFoundError, RevisionNotFound),
-        (errors.EntryNotFoundError, NotFoundThere),
-    )
-    for theirs, ours in kinds:
-        if isinstance(error, theirs):
-            return ours(source=source)
-    # The hub answers 401 for repositories that do not exist, too, and tells by a header which it means.
-    if isinstance(error, errors.RepositoryNotFoundError) and (
-        status != HTTPStatus.UNAUTHORIZED or "X-Error-Code" in headers
-    ):
-        return NotFoundThere(source=source)
-    if status < HTTPStatus.BAD_REQUEST:
-        return NotAHub(source=source)
-    return status_fault(status, endpoint, retry_after=headers.get("Retry-After"))

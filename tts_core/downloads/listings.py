@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from tts_core.catalogue import ModelFile
 from tts_core.downloads.faults import NetTimeout, NotAHub, NotFoundThere, RemoteChanged, UnsafePath
 from tts_core.downloads.hub import Listing, RemoteFile
-from tts_core.downloads.net_faults import host_of
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
@@ -24,6 +24,11 @@ CONNECT_S = 5.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 Answer = TypeVar("Answer")
+
+
+def host_of(url: str) -> str:
+    """What people read as the source: the host and, where it is not the usual one, the port."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def in_time(work: Callable[[], Answer], url: str, *, seconds: float = LISTING_S) -> Answer:

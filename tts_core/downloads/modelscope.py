@@ -12,8 +12,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
+
+import requests
 
 import tts_core
 from tts_core.catalogue import ModelEntry
@@ -24,13 +25,10 @@ from tts_core.downloads.faults import (
     NotFoundThere,
     RateLimited,
 )
+from tts_core.downloads.http_faults import HTTP_ERRORS, ask_fault, retry_after_s, status_fault
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
-from tts_core.downloads.listings import CONNECT_S, LISTING_S, in_time, no_login, safe_files
-from tts_core.downloads.net_faults import host_of, network_fault, retry_seconds, status_fault
+from tts_core.downloads.listings import CONNECT_S, LISTING_S, host_of, in_time, no_login, safe_files
 from tts_core.downloads.task import SourceId
-
-if TYPE_CHECKING:
-    from requests import Response
 
 _BRANCH = "master"
 _MAX_ANSWER_BYTES = 16 << 20
@@ -73,8 +71,6 @@ class ModelScopeHub:
         return Remote(f"{self._endpoint}/api/v1/models/{entry.modelscope}/repo?{query}", host_of(self._endpoint))
 
     def _ask(self, url: str) -> dict[str, RemoteFile]:
-        import requests  # noqa: PLC0415 - see tests/test_architecture.py: starting stays light
-
         try:
             with requests.get(
                 url,
@@ -84,14 +80,14 @@ class ModelScopeHub:
                 auth=no_login,
             ) as response:
                 body = _body(response)
-        except requests.RequestException as error:
-            raise network_fault(error, url) from error
+        except HTTP_ERRORS as error:
+            raise ask_fault(error, host_of(url)) from error
         if not response.ok:
             raise _refusal(response, body, url)
         return safe_files(_rows(body, url), url)
 
 
-def _body(response: Response) -> bytes:
+def _body(response: requests.Response) -> bytes:
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
@@ -100,9 +96,8 @@ def _body(response: Response) -> bytes:
     return bytes(body)
 
 
-def _refusal(response: Response, body: bytes, url: str) -> DownloadFault:
+def _refusal(response: requests.Response, body: bytes, url: str) -> DownloadFault:
     """What an answer with an error status means, told by modelscope_hub."""
-    import requests  # noqa: PLC0415
     from modelscope_hub import errors  # noqa: PLC0415 - a fifth of a second
 
     whole = requests.Response()  # with the body in it: the streamed one has been read
@@ -113,18 +108,18 @@ def _refusal(response: Response, body: bytes, url: str) -> DownloadFault:
         response.request,
     )
     whole.raw = io.BytesIO(body)
-    source, retry_after = host_of(url), response.headers.get("Retry-After")
+    source = host_of(url)
     try:
         errors.raise_for_status(whole)
     except errors.RateLimitError:
-        return RateLimited(source=source, retry_after_s=retry_seconds(retry_after))
+        return RateLimited(source=source, retry_after_s=retry_after_s(response.headers))
     except errors.AuthenticationError:
         return Http401(source=source)
     except errors.NotExistError:
         return NotFoundThere(source=source)
     except errors.HubError:
         pass
-    return status_fault(response.status_code, url, retry_after=retry_after)
+    return status_fault(response.status_code, response.headers, source)
 
 
 def _rows(body: bytes, url: str) -> Iterator[tuple[object, object, object]]:
