@@ -78,7 +78,7 @@ class PartStore:
         with disk_faults(part):
             self._folder.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(part) and (part.is_symlink() or not part.is_file()):
-                part.replace(_free_name(part))
+                part.replace(free_name(part))
             return PartFile(want, part, self._file(want, _JOURNAL))
 
     def set_aside(self, want: Want) -> Path | None:
@@ -103,7 +103,7 @@ class PartStore:
         with disk_faults(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(target):
-                patiently(lambda: target.replace(_free_name(target)))
+                patiently(lambda: target.replace(free_name(target)))
             try:
                 patiently(lambda: part.replace(target))
             except OSError as error:
@@ -316,7 +316,8 @@ def _open(path: Path) -> FileIO:
     return FileIO(os.open(path, flags, 0o666), "r+")
 
 
-def _free_name(file: Path) -> Path:
+def free_name(file: Path) -> Path:
+    """Where a file that is not the wanted one is moved out of the way: beside it, under a name that is free."""
     numbered = (file.with_name(f"{file.name}.wrong-{number}") for number in range(1, 10_000))
     return next(name for name in numbered if not os.path.lexists(name))
 
