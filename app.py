@@ -22,6 +22,8 @@ from tts_core.settings import FIRST_PORT, Settings, allowed_hosts
 
 PORTS_TRIED = 100
 STOP_AFTER_S = 3
+MAX_SOCKET_MESSAGE_BYTES = 16_384
+"""Of what a client says over a WebSocket."""
 
 
 def build_app(services: Services) -> FastAPI:
@@ -116,9 +118,17 @@ def main(arguments: list[str]) -> int:
         Timer(0.5, webbrowser.open, [url]).start()
     services.start()
     try:
-        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)).run(
-            sockets=[listener]
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=STOP_AFTER_S,
+            ws="websockets-sansio",
+            ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         )
+        server = uvicorn.Server(config)
+        app.state.streams.end_when(lambda: server.should_exit)
+        server.run(sockets=[listener])
     finally:
         services.close()
     return 0
