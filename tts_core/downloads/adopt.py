@@ -1,10 +1,10 @@
 """Making a copy that this machine has already the model's own file.
 
-On the same volume a large file is linked, not copied: one content, two names, no space taken. Whoever rewrites the
-content through the other name would change ours, too. That is accepted for weights: hubs' clients and browsers write
-them under another name and rename, which leaves ours alone; nobody edits gigabytes by hand; and should it happen, the
-changed time makes the hash cache forget the file, so that it shows as damaged and not as ready. Small files, which
-people do edit in place, are copied. The studio itself never writes into a file that has its name.
+On the same volume weights are linked, not copied: one content, two names, no space taken. Whoever rewrites the content
+through the other name would change ours, too. That is accepted for weights: hubs' clients and browsers write them under
+another name and rename, which leaves ours alone; nobody edits gigabytes by hand; and should it happen, the changed time
+makes the hash cache forget the file, so that it shows as damaged and not as ready. All other files are small texts,
+which people do edit in place: they are copied. The studio itself never writes into a file that has its name.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tts_core.catalogue import WEIGHTS_SUFFIX
 from tts_core.downloads.disk import check_space, disk_faults, patiently, sync_folder
 from tts_core.downloads.faults import Interrupted
 from tts_core.downloads.part_file import Want, free_name
 from tts_core.protocols import CancelCheck
 
-LINK_FROM_BYTES = 8_000_000
-"""The largest JSON file is a vocabulary of 3 MB."""
 _CHUNK_BYTES = 8 << 20
 _SUFFIX = ".adopting"
 
@@ -44,7 +43,7 @@ def adopt(copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progr
     beside = target.with_name(f".{target.name}{_SUFFIX}")
     try:
         with _opened(copy, want.size) as source:
-            if want.size >= LINK_FROM_BYTES and _is_same_volume(source, target):
+            if want.file.endswith(WEIGHTS_SUFFIX) and _is_same_volume(source, target):
                 if _hash(source, None, cancelled, progress) != want.sha256:
                     return False
                 if _link(copy, source, beside):

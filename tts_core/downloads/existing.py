@@ -1,10 +1,10 @@
 """Copies of a model's files that this machine has already: where to look, without reading their content.
 
-Named places first, a handful of look-ups each: the models folder itself (models share files), Hugging Face caches, where
-the sha256 of a large file is its name (`models--{owner}--{name}/blobs/{sha256}`; without symbolic links the file lies in
-`snapshots/{revision}/`), and the layouts that ModelScope has had: `models/{owner}--{name}/snapshots/{revision}/` (1.38
-on), `models/{owner}/{name}/` (from 1.22), `{owner}/{name}/`, the latter two also with "." in names as "___", and all of
-them also below `hub/`. Then a bounded look around in the folders that the user named and in the models folder.
+Named places first, a handful of look-ups each: the models folder itself (models share files); Hugging Face caches,
+where the sha256 of a large file is its name (`models--{owner}--{name}/blobs/{sha256}`; without symbolic links the file
+lies in `snapshots/{revision}/`); the layouts that ModelScope has had: `models/{owner}--{name}/snapshots/{revision}/`
+(1.38 on), `models/{owner}/{name}/` (from 1.22), `{owner}/{name}/`, the latter two also with "." in names as "___", and
+all of them also below `hub/`. Then a bounded look around in the folders that the user named and in the models folder.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tts_core.paths import Paths
 from tts_core.source_settings import SourceSettings
 
 FoundIn = Literal["models_folder", "hf_cache", "modelscope_cache", "folder"]
+_Guess = tuple[ModelFile, Path, FoundIn]
 
 _HF_CACHES = (".", "hub", "huggingface/hub", ".cache/huggingface/hub")
 _MODELSCOPE_CACHES = (".", "modelscope", ".cache/modelscope")
@@ -89,9 +90,7 @@ def find_copies(wanted: Sequence[ModelFile], entry: ModelEntry, places: Places) 
             yield file, Copy(path, found_in)
 
 
-def _guesses(
-    known: Sequence[ModelFile], entry: ModelEntry, places: Places
-) -> Iterator[tuple[ModelFile, Path, FoundIn]]:
+def _guesses(known: Sequence[ModelFile], entry: ModelEntry, places: Places) -> Iterator[_Guess]:
     twins = {file.path: _twins(file, entry, places) for file in known}
     for file in known:
         for twin in twins[file.path]:
