@@ -13,7 +13,6 @@ from urllib.parse import quote
 import tts_core
 from tts_core.catalogue import ModelEntry
 from tts_core.downloads.faults import DownloadFault, Http401, NotFoundThere
-from tts_core.downloads.hf_faults import hf_fault
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
 from tts_core.downloads.listings import LISTING_S, host_of, in_time, safe_files
 from tts_core.downloads.task import SourceId
@@ -67,6 +66,8 @@ class HuggingFaceHub:
     def _asker(self, repository: str, revision: str) -> Callable[[], Listing]:
         """Imports before the clock starts: that takes longer than many an answer."""
         from huggingface_hub import HfApi, get_token  # noqa: PLC0415 - a third of a second
+
+        from tts_core.downloads.hf_faults import hf_fault  # noqa: PLC0415
 
         api = HfApi(
             endpoint=self._endpoint, token=False, library_name="tts-studio", library_version=tts_core.__version__

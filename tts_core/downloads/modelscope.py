@@ -12,9 +12,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
-
-import requests
 
 import tts_core
 from tts_core.catalogue import ModelEntry
@@ -25,10 +24,12 @@ from tts_core.downloads.faults import (
     NotFoundThere,
     RateLimited,
 )
-from tts_core.downloads.http_faults import HTTP_ERRORS, ask_fault, retry_after_s, status_fault
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
 from tts_core.downloads.listings import CONNECT_S, LISTING_S, host_of, in_time, no_login, safe_files
 from tts_core.downloads.task import SourceId
+
+if TYPE_CHECKING:
+    import requests
 
 _BRANCH = "master"
 _MAX_ANSWER_BYTES = 16 << 20
@@ -71,6 +72,10 @@ class ModelScopeHub:
         return Remote(f"{self._endpoint}/api/v1/models/{entry.modelscope}/repo?{query}", host_of(self._endpoint))
 
     def _ask(self, url: str) -> dict[str, RemoteFile]:
+        import requests  # noqa: PLC0415 - starting stays light
+
+        from tts_core.downloads.http_faults import HTTP_ERRORS, ask_fault  # noqa: PLC0415
+
         try:
             with requests.get(
                 url,
@@ -98,7 +103,10 @@ def _body(response: requests.Response) -> bytes:
 
 def _refusal(response: requests.Response, body: bytes, url: str) -> DownloadFault:
     """What an answer with an error status means, told by modelscope_hub."""
+    import requests  # noqa: PLC0415
     from modelscope_hub import errors  # noqa: PLC0415 - a fifth of a second
+
+    from tts_core.downloads.http_faults import retry_after_s, status_fault  # noqa: PLC0415
 
     whole = requests.Response()  # with the body in it: the streamed one has been read
     whole.status_code, whole.headers, whole.url, whole.request = (

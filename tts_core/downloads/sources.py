@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-import requests
-
 import tts_core
 from tts_core.catalogue import ModelEntry
 from tts_core.downloads.faults import Interrupted, Offline
@@ -121,6 +119,8 @@ def is_mainland() -> bool:
 
 
 def _ask(hub: Hub, entry: ModelEntry, answers: SimpleQueue[tuple[SourceId, float | None]]) -> None:
+    import requests  # noqa: PLC0415 - starting stays light
+
     began, latency = time.monotonic(), None
     try:
         with requests.get(
