@@ -24,7 +24,8 @@ from tts_core.downloads.part_file import Want, free_name
 from tts_core.protocols import CancelCheck
 
 _CHUNK_BYTES = 8 << 20
-_SUFFIX = ".adopting"
+ADOPTING = ".adopting"
+"""Ends the hidden name of a copy that is not whole yet."""
 
 
 class _Unreadable(Exception):
@@ -40,7 +41,7 @@ def adopt(copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progr
     """
     if want.sha256 is None:
         return False
-    beside = target.with_name(f".{target.name}{_SUFFIX}")
+    beside = target.with_name(f".{target.name}{ADOPTING}")
     try:
         with _opened(copy, want.size) as source:
             if want.file.endswith(WEIGHTS_SUFFIX) and _is_same_volume(source, target):

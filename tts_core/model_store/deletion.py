@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tts_core.catalogue import ModelEntry
+from tts_core.downloads.adopt import ADOPTING
 from tts_core.downloads.disk import disk_faults, patiently
 from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.model_store.files import COPYING, freed_bytes, remove_empty_folders, walk
@@ -64,7 +65,13 @@ def is_set_aside(entry: ModelEntry, name: str) -> bool:
 
 
 def is_unfinished_copy(entry: ModelEntry, name: str) -> bool:
-    return any(name == file.path + COPYING for file in entry.files)
+    """What kill -9 leaves of a file on its way into the folder."""
+    return any(name in _unfinished_names(PurePosixPath(file.path)) for file in entry.files)
+
+
+def _unfinished_names(path: PurePosixPath) -> tuple[str, ...]:
+    names = (path.name + COPYING, f".{path.name}{ADOPTING}", path.name + ".part")
+    return tuple(path.with_name(name).as_posix() for name in names)
 
 
 def _belongs(entry: ModelEntry, folder: Path, path: Path) -> bool:

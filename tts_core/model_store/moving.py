@@ -79,7 +79,7 @@ class FolderMove:
             _copy_links(journal)
 
     def finish(self, journal: Journal) -> None:
-        """Remove from the source what is proven to be in the target, then the journal."""
+        """Remove from the source what is proven to be in the target."""
         for name, copied in journal.copied.items():
             old, new = journal.source / name, journal.target / name
             with suppress(OSError):
@@ -89,15 +89,16 @@ class FolderMove:
             if path.is_symlink() and (journal.target / path.relative_to(journal.source)).is_symlink():
                 with suppress(OSError):
                     path.unlink()
-        with disk_faults(self._file):
-            self._file.unlink(missing_ok=True)
 
     def left_behind(self, journal: Journal) -> tuple[str, ...]:
-        """Remove the emptied folders, now that no lock lies in them; returns what is still there."""
+        """Remove the emptied folders, now that nobody holds the lock in them, and the journal; returns what is still
+        there. Raises DiskFault."""
         for name in _OUR_OWN:
             with suppress(OSError):
                 (journal.source / name).unlink()
         remove_empty_folders(journal.source)
+        with disk_faults(self._file):
+            self._file.unlink(missing_ok=True)
         return tuple(map(_below(journal.source), walk(journal.source)))
 
     def _rename_all(self, journal: Journal) -> None:
@@ -134,9 +135,12 @@ class FolderMove:
             meter.file = item.name
             if os.path.lexists(target) and item.name in journal.copied:
                 target.unlink()  # our own copy of what the file was before
-            if twin is None or not _link(twin, target):
-                is_there = os.path.lexists(target)
-                digest = (same_content if is_there else copy_file)(source, target, meter.count, cancelled)
+            if twin is not None and _link(twin, target):
+                digest = self._hashes.get(twin, twin.stat())
+            else:
+                bring = same_content if os.path.lexists(target) else copy_file
+                digest = bring(source, target, meter.count, cancelled)
+            if digest is not None:
                 self._hashes.put(target, target.stat(), digest)
             first.setdefault(item.inode, target)
             journal.copied[item.name] = before

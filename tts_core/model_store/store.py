@@ -50,7 +50,7 @@ from tts_core.preferences import PreferencesFile
 from tts_core.protocols import CancelCheck
 from tts_core.settings import MODELS_DIR_VARIABLE, Settings
 
-_WAIT_S = 5.0
+_WAIT_S = 2.0
 """For a short change of another thread; what takes longer is told at once."""
 _AT_WORK = (TaskState.WAITING, TaskState.RUNNING)
 
@@ -102,6 +102,7 @@ class ModelStore:
 
         Raises ModelNotThere, ModelInUse (in memory: ModelInMemory, being downloaded: ModelDownloading).
         """
+        self.removal(key)  # nothing there, nothing locked or made
         with self._alone(), self._cache.keep_out([key]), self._nobody_downloads(key):
             removal = self.removal(key)
             task = self._downloads.task(key)
