@@ -17,11 +17,20 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "paths", "options", "preferences", "catalogue", "audio", "text", "languages", "logs", "desktop"}
+        {"settings", "source_settings", "preferences", "paths", "options", "catalogue"}
+        | {"audio", "text", "languages", "logs", "desktop"}
     ),
     frozenset({"model_files", "downloads", "espeak", "outputs", "live", "engine"}),
     frozenset(
-        {"model_manager", "model_store", "download_board", "download_run", "download_job", "download_queue"}
+        {
+            "model_manager",
+            "model_store",
+            "download_board",
+            "download_run",
+            "download_job",
+            "download_queue",
+            "download_sources",
+        }
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),

@@ -56,10 +56,11 @@ class Downloads:
             if stored.key not in known or stored.state.is_over:
                 continue
             status = self._models.status(stored.key)
+            held = sum(self._models.held_bytes(stored.key).values())
             with self._changed:
                 if self._board.task(stored.key) is not None or status.valid:
                     continue
-                task = replace(stored, bytes_done=status.bytes_done, bytes_total=status.bytes_total)
+                task = replace(stored, bytes_done=held, bytes_total=status.bytes_total)
                 task = self._board.put(self._as_stopped(task, TaskState.PAUSED))
                 if resume and stored.state in _ACTIVE:
                     self._enqueue(task)
@@ -80,6 +81,7 @@ class Downloads:
             if task is not None and task.state in _ACTIVE:
                 return task
         status = self._models.status(key)
+        held = sum(self._models.held_bytes(key).values())
         with self._changed:
             chosen = task.provider if task is not None and not task.state.is_over and provider == "auto" else provider
             new = DownloadTask(
@@ -88,7 +90,7 @@ class Downloads:
                 state=TaskState.WAITING,
                 phase=Phase.QUEUED,
                 seq=0,
-                bytes_done=status.bytes_done,
+                bytes_done=held,
                 bytes_total=status.bytes_total,
                 notes=task.notes if task is not None and task.state is TaskState.PAUSED else (),
             )
@@ -306,6 +308,7 @@ def _as_ready(task: DownloadTask) -> DownloadTask:
         task,
         state=TaskState.READY,
         phase=Phase.DONE,
+        source=task.source or "local",
         bytes_done=task.bytes_total,
         bytes_per_second=0.0,
         eta_s=None,

@@ -65,8 +65,8 @@ class Run:
             if not self._stopped.is_set():
                 self._board.change(self.key, change)
 
-    def begin(self, phase: Phase, *, done: int, total: int, file: str = "", source: str = "") -> None:
-        """From here on bytes come for `file` from `source`; `done` bytes of `total` are there."""
+    def begin(self, phase: Phase, *, done: int, total: int, file: str = "", source: str = "", reason: str = "") -> None:
+        """From here on bytes come for `file` from `source`, chosen for `reason`; `done` bytes of `total` are there."""
         with self._lock:
             self._done = max(self._done, done)
             self._counted = done
@@ -79,6 +79,7 @@ class Run:
                 phase=phase,
                 file=file,
                 source=source or task.source,
+                source_reason=reason if source else task.source_reason,
                 bytes_done=self._done,
                 bytes_total=total,
                 foreign=False,

@@ -188,6 +188,17 @@ class ModelManager:
         # With the config of another kind of model here, nothing else can be told apart from that model's.
         return tuple(fact.file for fact in found.facts if fact.file.path in bad or fact.differs)
 
+    def held_bytes(self, key: str) -> dict[str, int]:
+        """For each expected file, how many bytes need not be fetched, as far as is known. Raises UnknownModelKey."""
+        entry = self.entry(key)
+        wanted = {file.path for file in self.files_to_fetch(key)}
+        return {
+            fact.file.path: (
+                self._part_bytes(entry, fact.file) if fact.file.path in wanted else min(fact.size, fact.file.size)
+            )
+            for fact in self._inspect(entry).facts
+        }
+
     def remember(self, key: str, file: ModelFile, sha256: str) -> None:
         """The file in the model's folder has just been read through and has this content."""
         path = self.folder(key) / file.path

@@ -12,7 +12,9 @@ from tts_core.catalogue import ModelKind, load_catalogue
 from tts_core.download_board import TaskBoard
 from tts_core.download_job import DownloadJob
 from tts_core.download_queue import Downloads
+from tts_core.downloads.existing import Places
 from tts_core.downloads.owner import FolderLock
+from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.sources import hubs
 from tts_core.espeak.engine import EspeakEngine
@@ -69,12 +71,16 @@ def build_services(settings: Settings) -> Services:
     """Raises CatalogueInvalid. Folders are made when something is first put there."""
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
-    board = TaskBoard()
-    catalogue = load_catalogue(settings.catalogue_file)
-    models = ModelManager(catalogue, paths.models_dir, paths.hash_cache_file, board.task)
-    downloads = Downloads(
-        models, board, DownloadJob(models), FolderLock(paths.parts_dir), QueueFile(paths.downloads_file)
+    catalogue, board, parts = load_catalogue(settings.catalogue_file), TaskBoard(), PartStore(paths.parts_dir)
+    models = ModelManager(
+        catalogue,
+        paths.models_dir,
+        paths.hash_cache_file,
+        task_of=board.task,
+        part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
     )
+    job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), lambda: settings.sources)
+    downloads = Downloads(models, board, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     system = SystemInfo(settings)
     cache = build_cache(settings, system, models.folder)
     engines: tuple[Engine, ...] = (

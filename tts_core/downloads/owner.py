@@ -54,7 +54,7 @@ class FolderLock:
         except Timeout:
             return False
         except OSError as error:
-            raise disk_fault(error, self._folder) from error
+            raise disk_fault(error, self._file) from error
         self._told_at = 0.0
         return True
 
