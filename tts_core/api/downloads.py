@@ -76,7 +76,7 @@ def move_download(key: str, body: PositionBody, services: UseServices) -> Succes
 
 def _provider(name: str | None) -> Provider:
     for provider in _PROVIDERS:
-        if provider == (name or "auto"):
+        if provider == ("auto" if name is None else name):
             return provider
     raise UnknownProvider(provider=name, choices=", ".join(_PROVIDERS))
 
