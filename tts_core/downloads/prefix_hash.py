@@ -21,9 +21,10 @@ MARK_BYTES = 64 << 20
 class PrefixHash:
     """Thread-safe; `advance` is for one thread."""
 
-    def __init__(self, path: Path, marks: Mapping[int, str]) -> None:
+    def __init__(self, path: Path, marks: Mapping[int, str], *, mark_bytes: int = MARK_BYTES) -> None:
         """`marks` are those of the run before: end of the prefix to its digest."""
         self._path = path
+        self._mark_bytes = mark_bytes
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()
         self._position = 0
@@ -71,7 +72,7 @@ class PrefixHash:
 
     def _next_mark(self) -> int:
         ahead = [end for end in self._expected if end > self._position]
-        return min([*ahead, (self._position // MARK_BYTES + 1) * MARK_BYTES])
+        return min([*ahead, (self._position // self._mark_bytes + 1) * self._mark_bytes])
 
     def _check(self) -> Span | None:
         with self._lock:
@@ -81,8 +82,8 @@ class PrefixHash:
                 start, good = self._good
                 self._position, self._hash = start, good.copy()
                 return start, end
-            if expected is not None or end % MARK_BYTES == 0:
+            if expected is not None or end % self._mark_bytes == 0:
                 self._good = (end, self._hash.copy())
-            if end % MARK_BYTES == 0:
+            if end % self._mark_bytes == 0:
                 self._marks[end] = self._hash.hexdigest()
             return None
