@@ -58,7 +58,8 @@ def test_an_export_is_independent_of_the_model(home: Home, tmp_path: Path) -> No
 
 def test_an_export_goes_on_where_it_was_stopped(home: Home, tmp_path: Path) -> None:
     home.install(CUSTOM_KEY)
-    store, stamps = home.start().store, {}
+    store = home.start().store
+    stamps: dict[Path, int] = {}
     for allowed in itertools.count(3, 4):
         try:
             exported = store.export(CUSTOM_KEY, tmp_path / "stick", cancelled=stop_after(allowed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts_core.errors import Conflict, InvalidRequest, ModelInUse
+from tts_core.errors import Conflict, InvalidRequest, ModelInUse, NotFound
 
 
 class ModelDownloading(ModelInUse):
@@ -20,7 +20,7 @@ class StoreBusy(Conflict):
     template = "Files of models are being moved, copied or removed. Try again when that has ended."
 
 
-class ModelNotThere(Conflict):
+class ModelNotThere(NotFound):
     code = "model_not_there"
     template = "Nothing of the model {key!r} lies in {folder}."
 
