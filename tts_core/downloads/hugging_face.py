@@ -65,10 +65,12 @@ class HuggingFaceHub:
 
     def _asker(self, repository: str, revision: str) -> Callable[[], Listing]:
         """Imports before the clock starts: that takes longer than many an answer."""
-        from huggingface_hub import HfApi, get_token  # noqa: PLC0415 - a third of a second
+        from huggingface_hub import HfApi, constants, get_token  # noqa: PLC0415 - a third of a second
 
         from tts_core.downloads.hf_faults import hf_fault  # noqa: PLC0415
 
+        # Else it asks HF_ENDPOINT for a list of coding agents before the first listing, the mirror's included.
+        constants.HF_HUB_DISABLE_TELEMETRY = True
         api = HfApi(
             endpoint=self._endpoint, token=False, library_name="tts-studio", library_version=tts_core.__version__
         )
