@@ -160,21 +160,26 @@ def _in_folder(folder: Path, file: ModelFile, twins: Sequence[_Twin]) -> Iterato
 
 
 def _around(root: Path, known: Sequence[ModelFile]) -> Iterator[tuple[ModelFile, Path]]:
-    """Files below `root` that have a wanted file's size and look like it by name, whatever folders they lie in.
+    """Files below `root` that look like a wanted one by name, whatever folders they lie in.
 
     Follows links to files, as caches have them, but none to folders: they may lead anywhere.
     """
-    names = {file.path.rsplit("/", 1)[-1] for file in known} | {str(file.sha256) for file in known}
     waiting, left = deque([(root, 0)]), _MAX_ENTRIES
-    while waiting and left > 0 and known:
+    while waiting and left > 0:
         folder, depth = waiting.popleft()
         entries = _entries(folder, left)
         left -= len(entries) + 1
         for found in entries:
-            if found.name in names or found.name.endswith(WEIGHTS_SUFFIX):
-                yield from ((file, folder / found.name) for file in known if _is_copy(folder / found.name, file.size))
+            if alike := [file for file in known if _looks_like(found.name, file)]:
+                yield from ((file, folder / found.name) for file in alike)
             elif depth < _MAX_DEPTH and _leads_down(found):
                 waiting.append((folder / found.name, depth + 1))
+
+
+def _looks_like(name: str, file: ModelFile) -> bool:
+    """Weights are renamed often, and caches name them by their hash; texts go by their name."""
+    is_weights = file.is_weights and (name.endswith(WEIGHTS_SUFFIX) or name == file.sha256)
+    return is_weights or name == file.path.rsplit("/", 1)[-1]
 
 
 def _is_copy(path: Path, size: int) -> bool:
