@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ from tts_core.system import SystemInfo
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
 
+logger = logging.getLogger(__name__)
+
 FOLDER_ENGINE = "folder"
 """Name of the engine for a folder outside the catalogue."""
 MODEL_MEMORY_SHARE = 0.8
@@ -55,9 +58,16 @@ class Services:
 
     def start(self) -> None:
         """Make room among old takes, check the models and take up the downloads, all in the background."""
+        self._tell_what_needs_a_hand()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
+
+    def _tell_what_needs_a_hand(self) -> None:
+        if problem := self.settings.preferences_problem:
+            logger.warning("%s What can't be used is left out.", problem)
+        if target := self.store.unfinished_move():
+            logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
 
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""
@@ -79,7 +89,7 @@ def build_services(settings: Settings) -> Services:
         task_of=board.task,
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
     )
-    job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), lambda: settings.sources)
+    job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, board, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     system = SystemInfo(settings)
     cache = build_cache(settings, system, models.folder)
@@ -94,7 +104,7 @@ def build_services(settings: Settings) -> Services:
         models=models,
         downloads=downloads,
         cache=cache,
-        store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources)),
+        store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
         synthesis=Synthesis(engines, Gate(limits.max_waiting), outputs, limits),
         outputs=outputs,
         live=LiveStreams(),

@@ -136,7 +136,7 @@ def test_kill_9_loses_nothing(home: Home, elsewhere: Path, moment: str) -> None:
     process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
     process.wait()
     assert whole_somewhere(before, home.models_dir, target)
-    if (home.data_dir / "models_move.json").exists():
+    if home.start().store.unfinished_move() == target:
         with pytest.raises(MoveUnfinished):
             home.start().store.move(elsewhere / "third")
     with suppress(FolderUnusable):  # it had come to its end before the signal did

@@ -34,6 +34,7 @@ from tts_core.model_store.faults import (
     StoreBusy,
 )
 from tts_core.model_store.files import absolute
+from tts_core.model_store.move_journal import read_journal
 from tts_core.model_store.moving import FolderMove
 from tts_core.model_store.reports import (
     Cleaned,
@@ -46,9 +47,9 @@ from tts_core.model_store.reports import (
     StoreProgress,
     UpdateReport,
 )
-from tts_core.preferences import PreferencesFile
+from tts_core.preferences import MODELS_DIR_VARIABLE, PreferencesFile
 from tts_core.protocols import CancelCheck
-from tts_core.settings import MODELS_DIR_VARIABLE, Settings
+from tts_core.settings import Settings
 
 _WAIT_S = 2.0
 """For a short change of another thread; what takes longer is told at once."""
@@ -123,13 +124,18 @@ class ModelStore:
             journal = move.begin(paths.models_dir, target)
             with self._nobody_downloads(None, journal.source / paths.parts_dir.name):
                 move.transfer(journal, progress, cancelled)
-                if not self._settings.models_dir_is_set:
+                if MODELS_DIR_VARIABLE not in self._settings.fixed:
                     chosen = None if journal.target == paths.default_models_dir else journal.target
                     PreferencesFile(paths.preferences_file).change(lambda now: replace(now, models_dir=chosen))
                 move.finish(journal)
             left = move.left_behind(journal)
-        variable = MODELS_DIR_VARIABLE if self._settings.models_dir_is_set else ""
+        variable = MODELS_DIR_VARIABLE if MODELS_DIR_VARIABLE in self._settings.fixed else ""
         return Moved(journal.source, journal.target, left, variable)
+
+    def unfinished_move(self) -> Path | None:
+        """Where the models folder was being moved when that ended too early; `move` there goes on."""
+        journal = read_journal(self._settings.paths.move_file)
+        return None if journal is None else journal.target
 
     def export(self, key: str, folder: Path, progress: Progress = ignore, cancelled: CancelCheck = never) -> Exported:
         """Copy a complete model and a manifest to a folder in `folder`, for a machine without network.
