@@ -18,7 +18,11 @@ from tests.downloads.app_process import DownloadProcess, Home
 from tests.hubs.faults import Fault
 from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
+from tests.hubs.models import MAIN_FILE
+from tts_core.downloads.task import TaskState
 from tts_core.paths import ROOT_DIR
+from tts_core.services import build_services
+from tts_core.settings import Settings
 
 __all__ = ["hubs", "small_model"]
 
@@ -92,24 +96,47 @@ def test_a_model_nobody_knows_is_an_error_in_both_forms(run: Run) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
 def test_ctrl_c_pauses_and_the_next_time_goes_on(hubs: Hubs, tmp_path: Path) -> None:
-    for hub in hubs.all:
-        hub.faults.add(Fault(bytes_per_s=200_000), on="bytes")
+    hubs.hf.faults.add(Fault(stall_at=400_000), on="bytes", file=MAIN_FILE)
     home = Home(tmp_path)
     with DownloadProcess(hubs, home, KEY, source="hf") as process:
-        process.wait_for(lambda event: event["downloaded_bytes"] > 300_000)
+        process.wait_for(lambda event: event["downloaded_bytes"] > 350_000)
         process.interrupt(signal.SIGINT)
         paused = process.end()
         assert (paused["exit"], paused["status"]) == (130, "paused")
         assert f"download {KEY}" in process.stderr, "how to go on"
-    for hub in hubs.all:
-        hub.faults.clear()
+    hubs.hf.faults.clear()
     with DownloadProcess(hubs, home, KEY, source="hf") as process:
         done = process.end()
     assert (done["exit"], done["status"]) == (0, "ready")
-    assert process.events[0]["downloaded_bytes"] > 0, "it begins where it was"
+    assert process.events[0]["downloaded_bytes"] > 350_000, "it begins where it was"
     assert home.holds(hubs.models[KEY])
     # Both times together: at most what was on its way when it was stopped came twice.
     assert hubs.sent() < hubs.models[KEY].total_bytes + 300_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+def test_a_second_process_joins_and_leaving_it_stops_nothing(hubs: Hubs, tmp_path: Path) -> None:
+    hubs.hf.faults.add(Fault(stall_at=400_000), on="bytes", file=MAIN_FILE)
+    home = Home(tmp_path)
+    folders = {"TTS_STUDIO_DATA_DIR": str(home.paths.data_dir), "QWEN_TTS_MODELS_DIR": str(home.paths.models_dir)}
+    services = build_services(Settings.from_env({**hubs.environ(), **folders}))
+    try:
+        services.downloads.start(KEY, "hf")
+        with DownloadProcess(hubs, home, KEY) as visitor, DownloadProcess(hubs, home, KEY) as joiner:
+            for process in (visitor, joiner):
+                process.wait_for(lambda event: event["foreign"] and event["downloaded_bytes"] > 350_000)
+            visitor.interrupt(signal.SIGINT)
+            left = visitor.end()
+            assert (left["exit"], left["status"]) == (130, "paused")
+            hubs.hf.faults.clear()
+            done = joiner.end()
+        assert (done["exit"], done["status"]) == (0, "ready")
+        *_, task = services.downloads.follow(KEY)
+        assert (task.state, task.source) == (TaskState.READY, "hf")
+    finally:
+        services.close()
+    assert home.holds(hubs.models[KEY])
+    assert hubs.sent() == hubs.models[KEY].total_bytes, "one transfer for all"
 
 
 def test_a_terminal_shows_a_bar_that_fits(hubs: Hubs, tmp_path: Path) -> None:
