@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.downloads.raw_server import raw_server, sends
@@ -28,6 +31,7 @@ from tts_core.downloads.faults import (
 from tts_core.downloads.http import HttpClient
 from tts_core.downloads.hub import Remote
 from tts_core.downloads.part_file import PartFile, PartStore, Want
+from tts_core.downloads.prefix_hash import PrefixHash
 from tts_core.downloads.transfer import TransferOptions, transfer
 
 PLAIN = TransferOptions(silence_s=20, stall_s=60, patience_s=0.0, backoff_s=0.01, connections=1)
@@ -352,7 +356,38 @@ def test_cancelling_ends_every_wait_and_keeps_the_bytes(
         time.sleep(0.01)
 
 
-# Damage on this disk
+# What happens to this machine
+
+CHILD = """
+import sys
+from pathlib import Path
+from tts_core.downloads.hub import Remote
+from tts_core.downloads.part_file import PartStore, Want
+from tts_core.downloads.transfer import TransferOptions, transfer
+folder, url, size, sha256 = sys.argv[1:]
+want = Want("model.safetensors", int(size), sha256, sha256)
+with PartStore(Path(folder)).open(want) as part:
+    transfer(part, lambda: Remote(url, "hf"), TransferOptions(), cancelled=bool, progress=lambda _: None)
+"""
+
+
+def test_killed_again_and_again_only_missing_bytes_are_asked_for(
+    hubs: Hubs, small_model: PublishedModel, store: PartStore, want: Want, tmp_path: Path
+) -> None:
+    remote, kept = at(hubs.hf, small_model), [0]
+    hubs.hf.link.bytes_per_s = 100_000
+    arguments = [str(tmp_path / ".downloads"), remote().url, str(want.size), str(want.sha256)]
+    for _ in range(3):
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], env=environ)
+        hubs.hf.log.wait_for(lambda: store.present_bytes(want) > kept[-1])
+        child.kill()
+        child.wait()
+        kept.append(store.present_bytes(want))
+    hubs.hf.link.bytes_per_s = 0
+    with store.open(want) as part:
+        assert fetch(part, remote) == want.sha256
+    assert [start for start, _ in hubs.hf.log.ranges(MAIN_FILE)] == kept
 
 
 def test_a_damaged_part_is_mended(
@@ -365,7 +400,21 @@ def test_a_damaged_part_is_mended(
         part.close()
         flip(part.path, 600_000)
     with store.open(want) as part:
+        assert part.is_whole
         assert fetch(part, at(hubs.hf, small_model)) == want.sha256
+
+
+def test_only_the_damaged_block_is_fetched_again(
+    hubs: Hubs, small_model: PublishedModel, store: PartStore, want: Want, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PrefixHash.__init__, "__kwdefaults__", {"mark_bytes": 50_000})
+    with store.open(want) as part:
+        fetch(part, at(hubs.hf, small_model))
+    flip(part.path, 123_456)
+    hubs.hf.log.clear()
+    with store.open(want) as part:
+        assert fetch(part, at(hubs.hf, small_model)) == want.sha256
+    assert hubs.hf.log.ranges(MAIN_FILE) == [(100_000, 150_000)]
 
 
 def test_a_whole_part_without_a_journal_is_wrong_only_once(
@@ -435,6 +484,7 @@ def test_a_second_connection_that_is_not_welcome_harms_nobody(
     assert len([request for request in hubs.hf.log.requests(MAIN_FILE) if request.origin == "cdn"]) > 1
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_every_missing_byte_is_claimed_once(data: st.DataObject) -> None:
     size = 200
