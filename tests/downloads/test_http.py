@@ -20,6 +20,7 @@ from tts_core.downloads.http_faults import retry_after_s, status_fault
 from tts_core.downloads.hub import Remote
 from tts_core.downloads.part_file import PartStore, Want
 from tts_core.downloads.transfer import TransferOptions, transfer
+from tts_core.logs import setup_logging
 
 CONTENT = bytes(range(250)) * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -186,6 +187,16 @@ def test_headers_that_drip_are_a_server_that_does_not_answer(tmp_path: Path) -> 
     with raw_server(drips) as server, pytest.raises(SourceFault) as caught:
         fetched(tmp_path, server, TransferOptions(silence_s=0.5, stall_s=1.5, backoff_s=0.01))
     assert caught.value.code == "NET_TIMEOUT"
+
+
+@pytest.mark.usefixtures("log_handlers_put_back")
+def test_a_signed_address_stays_out_of_the_log(tmp_path: Path, line: Line) -> None:
+    setup_logging(tmp_path / "log", console=False)
+    with raw_server(says("HTTP/1.1 200 x\nno header at all")) as server:
+        line.open(Remote(f"{server.url}/f?Signature=secret", "x"), Ask("f", SIZE, SHA256), lambda _: None).close()
+    with pytest.raises(SourceFault):
+        line.open(Remote(f"{server.url}/f?Signature=secret", "x"), Ask("f", SIZE, SHA256), lambda _: None)
+    assert "secret" not in (tmp_path / "log").read_text()
 
 
 def fetched(folder: Path, server: RawServer, options: TransferOptions = PLAIN, sha256: str | None = SHA256) -> str:
