@@ -31,6 +31,19 @@ def test_start_up_is_measured_on_the_real_app(run: Run) -> None:
     assert report["memory_bytes"]["median"] > 50_000_000
 
 
+def test_downloads_are_measured_beside_the_bare_link(run: Run, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    answer = run("bench", "download", "--size", "3MB", "--limit", "0", "--runs", "1", "--folder", str(disk))
+    report = json.loads(answer.out.splitlines()[-1])
+    assert (answer.status, report["bench"]) == (0, "download"), answer
+    assert report["bytes"] == pytest.approx(3_000_000, abs=1000)
+    for way in ("link", "ours", "huggingface_hub"):
+        assert report[f"{way}_bytes_per_s"]["median"] > 0
+    assert 0 < report["ours_of_link"] < 2
+    assert list(disk.iterdir()) == []
+
+
 def test_no_runs_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         run("bench", "speak", "--runs", "0")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import statistics
 from pathlib import Path
 from typing import Any
 
 import tts_core
-from tts_core.cli import bench_qwen, bench_startup, progress
+from tts_core.cli import bench_download, bench_qwen, bench_startup, progress
 from tts_core.cli.status import Exit
 from tts_core.domain import SynthesisRequest, Take
 from tts_core.services import Services
@@ -23,7 +24,7 @@ SENTENCES = (
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser("bench", parents=[shared], help="measure start-up or speech on this machine")
+    parser = commands.add_parser("bench", parents=[shared], help="measure start-up, speech or downloads")
     subjects = parser.add_subparsers(metavar="SUBJECT", required=True)
 
     startup = subjects.add_parser("startup", parents=[shared], help="time to the page and memory, beside import gradio")
@@ -38,7 +39,15 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     qwen.add_argument("--frames", type=_positive, default=50, metavar="N", help="of each take (default 50: 4 s)")
     qwen.set_defaults(run=run_qwen)
 
-    for subject in (startup, speak, qwen):
+    download = subjects.add_parser("download", parents=[shared], help="speed of a download, beside the bare link")
+    download.add_argument("--size", type=_bytes, default=10**9, metavar="BYTES", help="of the model (default 1GB)")
+    download.add_argument(
+        "--limit", type=float, default=200.0, metavar="MB_PER_S", help="of the link (default 200; 0: none)"
+    )
+    download.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to measure (default: temporary)")
+    download.set_defaults(run=run_download)
+
+    for subject in (startup, speak, qwen, download):
         subject.add_argument("--runs", type=_positive, default=5, metavar="N", help="repetitions (default 5)")
 
 
@@ -55,6 +64,14 @@ def run_qwen(args: argparse.Namespace, services: Services) -> Exit:
     for line in bench_qwen.words(report):
         print(line)
     _print_json({"bench": "qwen", **report})
+    return Exit.DONE
+
+
+def run_download(args: argparse.Namespace, services: Services) -> Exit:
+    report = bench_download.measure(services.settings, args.size, args.limit * 1e6, args.runs, args.folder)
+    for line in bench_download.words(report):
+        print(line)
+    _print_json({"bench": "download", **report})
     return Exit.DONE
 
 
@@ -103,3 +120,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) *(|k|M|G)B?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("a number of bytes such as 500MB or 1GB")
+    return int(float(match[1]) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[match[2]])
