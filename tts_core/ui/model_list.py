@@ -12,7 +12,7 @@ from html import escape
 
 from tts_core.catalogue import ModelEntry, ModelKind
 from tts_core.domain import Capabilities
-from tts_core.downloads.task import DownloadTask
+from tts_core.downloads.task import DownloadTask, TaskState
 from tts_core.model_manager import ManualDownload, Verification
 from tts_core.ui import download_words
 from tts_core.ui.fragments import size
@@ -87,7 +87,7 @@ def _shown(tag: str, css: str, html: str) -> str:
 
 def _size(words: Words, view: ModelView) -> str:
     done, total = view.status.bytes_done, view.status.bytes_total
-    if view.look in (Look.INCOMPLETE, Look.BROKEN) and done < total:
+    if view.look in (Look.INCOMPLETE, Look.BROKEN) and size(done) != size(total):
         return words("download.bytes", {"done": size(done), "total": size(total)})
     return size(total)
 
@@ -95,9 +95,7 @@ def _size(words: Words, view: ModelView) -> str:
 def _state(words: Words, view: ModelView) -> str:
     verification = view.status.verification
     verified = "" if verification is Verification.NONE else words(f"verification.{verification.value}")
-    sentence = download_words.doing(words, view.task) if view.task is not None else ""
-    if view.look in (Look.INCOMPLETE, Look.BROKEN):
-        sentence = " ".join(filter(None, (sentence, words(f"models.row_{view.look.value}", _findings(view)))))
+    sentence = _doing(words, view)
     if view.look is Look.READY:
         sentence = " · ".join(filter(None, (verified, sentence)))
     return (
@@ -106,8 +104,15 @@ def _state(words: Words, view: ModelView) -> str:
     )
 
 
-def _findings(view: ModelView) -> dict[str, int]:
-    return {"missing": len(view.status.missing), "problems": len(view.status.problems)}
+def _doing(words: Words, view: ModelView) -> str:
+    task = view.task
+    is_past = task is not None and task.state is TaskState.READY and view.look is not Look.READY  # deleted since then
+    parts = [download_words.doing(words, task)] if task is not None and not is_past else []
+    if view.look in (Look.INCOMPLETE, Look.BROKEN):
+        counts = {"missing": len(view.status.missing), "problems": len(view.status.problems)}
+        parts += [words(f"models.row_{name}", {"count": count}) for name, count in counts.items() if count]
+        parts.append(words("models.row_repair"))
+    return " ".join(filter(None, parts))
 
 
 def _progress(words: Words, view: ModelView) -> str:

@@ -105,7 +105,7 @@ class ModelView:
 
     @property
     def can_cancel(self) -> bool:
-        return self.look.is_active or self.look is Look.PAUSED
+        return self.look.is_active or self.look in (Look.PAUSED, Look.FAILED)
 
     @property
     def can_move_up(self) -> bool:
