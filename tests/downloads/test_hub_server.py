@@ -138,6 +138,7 @@ def test_signed_addresses_expire(hubs: Hubs, small_model: PublishedModel, http: 
         (Fault(short_by=1000), "206, 598000 bytes, bytes 101000-698999/699000"),
         (Fault(shift_range=-7), "206, 599000 bytes, bytes 100993-699992/700000"),
         (Fault(ignore_range=True), "200, 700000 bytes"),
+        (Fault(ignore_range=True, chunked=True), "200, 700000 bytes"),
         (Fault(corrupt_at=200_000), "206, 599000 bytes, bytes 101000-699999/700000, 1 wrong"),
         (Fault(changed=True), "206, 599000 bytes, bytes 101000-699999/700000, 599000 wrong"),
         (Fault(bytes_per_s=50e6), "206, 599000 bytes, bytes 101000-699999/700000"),

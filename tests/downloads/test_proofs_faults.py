@@ -55,6 +55,14 @@ def do_nothing(hub: LoopbackHub) -> None:
     pass
 
 
+def serve_as_olah(hub: LoopbackHub) -> None:
+    """A repository of its own: no sizes, no redirects, no ranges, no lengths."""
+    if isinstance(hub, HuggingFaceHub):
+        hub.tells_sizes = False
+    hub.redirects_large_files = False
+    hub.faults.add(Fault(ignore_range=True, chunked=True), on="bytes")
+
+
 def gate(hub: LoopbackHub) -> None:
     if isinstance(hub, HuggingFaceHub):
         hub.gated = frozenset(hub.repositories)
@@ -194,6 +202,7 @@ def cases() -> Iterator[Case]:
     # Ranges that can't be used cost a new start, but no wrong byte.
     yield Case("range ignored", after_a_cut(Fault(ignore_range=True)), (), ALL, "hf", is_harmless=True)
     yield Case("wrong Content-Range", after_a_cut(Fault(shift_range=-9)), (), ALL, "hf", is_harmless=True)
+    yield Case("as olah serves", serve_as_olah, (), ALL, "hf", is_harmless=True)
     yield Case("unknown name", do_nothing, ("NET_DNS",), ALL, "auto", environ=NOWHERE)
     yield Case("proxy refuses", do_nothing, ("PROXY_ERROR",), ALL, "auto", environ=NO_PROXY)
 

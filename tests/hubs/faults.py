@@ -57,6 +57,8 @@ class Fault:
     """The same at this offset of the file."""
     ignore_range: bool = False
     """200 and the whole file."""
+    chunked: bool = False
+    """No Content-Length; the body comes in chunks."""
     shift_range: int = 0
     """Content-Range says other offsets than the bytes have."""
     short_by: int = 0

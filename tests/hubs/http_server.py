@@ -196,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, request: Request, status: int, headers: dict[str, str], body: bytes) -> None:
         request.status = status
         self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+        length = {} if "Transfer-Encoding" in headers else {"Content-Length": str(len(body))}
+        for name, value in (length | headers).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -213,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         start, stop = span or (0, body.size)
         stop = max(start, stop - fault.short_by)
-        headers["Content-Length"] = str(stop - start)
+        headers |= {"Transfer-Encoding": "chunked"} if fault.chunked else {"Content-Length": str(stop - start)}
         if span is not None:
             first = start + fault.shift_range
             headers["Content-Range"] = f"bytes {first}-{stop + fault.shift_range - 1}/{body.size - fault.short_by}"
@@ -271,10 +272,13 @@ class _Stream:
                 self._span(stream, stall, min(stop, cut))
         if cut < stop:
             self._handler._close()
+        elif fault.chunked:
+            self._handler.connection.sendall(b"0\r\n\r\n")
 
     def _span(self, stream: Any, start: int, stop: int) -> None:
         fault, origin, connection = self._fault, self._origin, self._handler.connection
-        is_plain = fault.corrupt_at is None and not fault.changed and origin.tls is None and hasattr(os, "sendfile")
+        is_bent = fault.corrupt_at is not None or fault.changed or fault.chunked
+        is_plain = not is_bent and origin.tls is None and hasattr(os, "sendfile")
         largest = fault.chunk_bytes or CHUNK_BYTES
         limit = fault.bytes_per_s or origin.link.bytes_per_s
         if limit:
@@ -287,7 +291,8 @@ class _Stream:
                 os.set_blocking(connection.fileno(), True)
                 count = os.sendfile(connection.fileno(), stream.fileno(), at, count)
             else:
-                connection.sendall(self._bent(os.pread(stream.fileno(), count, at), at))
+                block = self._bent(os.pread(stream.fileno(), count, at), at)
+                connection.sendall(b"%x\r\n%b\r\n" % (count, block) if fault.chunked else block)
             at += count
             self._request.sent += count
             if fault.bytes_per_s:

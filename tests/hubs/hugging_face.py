@@ -24,6 +24,8 @@ class HuggingFaceHub(LoopbackHub):
     """Files from this size on are kept in LFS."""
     redirects_small_files = False
     """As the real one does: 307 to a same-host address."""
+    tells_sizes = True
+    """False: listings have bare names, as olah lists a repository of its own."""
     gated: frozenset[str] = frozenset()
     """Repositories that only accounts with a token get."""
 
@@ -81,6 +83,8 @@ class HuggingFaceHub(LoopbackHub):
     def _sibling(self, path: str, file: StoredFile) -> dict[str, object]:
         size, sha256 = self._facts(path, file)
         lfs = {"sha256": sha256, "size": size, "pointerSize": _POINTER_BYTES}
+        if not self.tells_sizes:
+            return {"rfilename": path}
         row: dict[str, object] = {"rfilename": path, "size": size, "blobId": file.git_sha1}
         return row | ({"lfs": lfs} if self._is_lfs(file) else {})
 

@@ -14,7 +14,8 @@ from tts_core.downloads.task import SourceId
 class RemoteFile:
     path: str
     """Inside the repository, with forward slashes; checked to stay inside a folder."""
-    size: int
+    size: int | None
+    """None where the hub does not tell, as olah of a repository of its own."""
     sha256: str | None
     """None where the hub does not tell (small files on Hugging Face)."""
 

@@ -7,7 +7,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
 from tts_core.catalogue import ModelFile
@@ -57,7 +57,7 @@ def no_login(request: PreparedRequest) -> PreparedRequest:
 
 
 def safe_files(rows: Iterable[tuple[object, object, object]], url: str) -> dict[str, RemoteFile]:
-    """RemoteFiles by path, from rows of path, size and sha256 (None if not told).
+    """RemoteFiles by path, from rows of path, size and sha256 (both None if not told).
 
     Raises UnsafePath for names that leave the folder or that are one file on some systems, NotAHub for what is no
     list of files.
@@ -65,7 +65,7 @@ def safe_files(rows: Iterable[tuple[object, object, object]], url: str) -> dict[
     files: dict[str, RemoteFile] = {}
     folded: set[str] = set()
     for path, size, sha256 in rows:
-        if not isinstance(path, str) or not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        if not isinstance(path, str) or not _is_size(size):
             raise NotAHub(source=host_of(url))
         if not stays_inside(path) or (fold := unicodedata.normalize("NFC", path).casefold()) in folded:
             raise UnsafePath(source=host_of(url), file=path)
@@ -74,6 +74,10 @@ def safe_files(rows: Iterable[tuple[object, object, object]], url: str) -> dict[
     if not files:  # as a login page or a refusal in a 200 answer looks when it is read as a list
         raise NotAHub(source=host_of(url))
     return files
+
+
+def _is_size(value: object) -> TypeGuard[int | None]:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
 
 
 def stays_inside(path: str) -> bool:
@@ -91,7 +95,7 @@ def check_published(wanted: Sequence[ModelFile], listing: Listing, url: str) -> 
         if remote is None:
             raise NotFoundThere(source=host_of(url), file=file.path)
         is_other = file.sha256 is not None and remote.sha256 is not None and remote.sha256 != file.sha256
-        if is_other or remote.size != file.size:
+        if is_other or remote.size not in (file.size, None):
             raise RemoteChanged(source=host_of(url), file=file.path)
 
 

@@ -52,6 +52,6 @@ def _differing(entry: ModelEntry, listing: Listing) -> tuple[str, ...]:
     for file in entry.files:
         remote = listing.files.get(file.path)
         has_both = remote is not None and remote.sha256 is not None and file.sha256 is not None
-        if remote is None or remote.size != file.size or (has_both and remote.sha256 != file.sha256):
+        if remote is None or remote.size not in (file.size, None) or (has_both and remote.sha256 != file.sha256):
             differing.append(file.path)
     return tuple(differing)
