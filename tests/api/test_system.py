@@ -24,6 +24,7 @@ ROUTES = {
     ("get", f"{API}/models/{{key}}/capabilities"),
     ("post", f"{API}/models/{{key}}/load"),
     ("post", f"{API}/models/{{key}}/unload"),
+    ("delete", f"{API}/models/{{key}}"),
     ("get", f"{API}/speakers"),
     ("post", f"{API}/synthesize"),
     ("get", f"{API}/audio/{{take_id}}"),
@@ -75,6 +76,13 @@ def test_openapi_describes_every_route(client: httpx.Client) -> None:
         failure = operation["responses"]["422"]["content"]["application/json"]
         assert failure["schema"]["$ref"].endswith("/Failure"), path
         assert failure["examples"], path
+
+
+def test_openapi_shows_a_download_in_each_shape_by_example(client: httpx.Client) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("Download", "StartedDownload", "SocketMessage", "ModelEvent"):
+        for example in schemas[name]["examples"]:
+            assert example.keys() == schemas[name]["properties"].keys() - {"project_id"}, name  # null is left out
 
 
 def test_openapi_tells_sound_from_facts(client: httpx.Client) -> None:

@@ -96,6 +96,21 @@ class Download(Progress):
 class StartedDownload(BaseModel):
     """What a request for a model is answered with."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "key": "custom_0_6b",
+                    "path": "/home/me/.local/share/SuperAutoCutVideo/models/Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice",
+                    "status": "waiting",
+                    "downloaded_bytes": 0,
+                    "total_bytes": 2498383610,
+                    "position": 1,
+                }
+            ]
+        }
+    )
+
     key: str
     path: str = Field(description="The model's folder.")
     status: TaskState
