@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tts_core.ui.language import COOKIE, LanguageRedirect, preferred_language
@@ -47,10 +51,10 @@ async def open_page(path: str = "/", query: str = "", root: str = "", **headers:
     return None if passed else dict(sent[0]["headers"])  # type: ignore[call-overload]
 
 
-def run(coroutine: object) -> dict[bytes, bytes] | None:
-    import asyncio  # noqa: PLC0415
-
-    return asyncio.run(coroutine)  # type: ignore[arg-type]
+def run(coroutine: Coroutine[None, None, dict[bytes, bytes] | None]) -> dict[bytes, bytes] | None:
+    """In a thread of its own: a browser that other tests opened keeps an event loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def test_a_chinese_browser_is_sent_to_the_chinese_page() -> None:
