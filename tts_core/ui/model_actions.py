@@ -91,8 +91,7 @@ class ModelActions:
         try:
             yield
         except StudioError as error:
-            message, title = escape(self._words.error(error)), self._words("models.not_done")
-            raise gr.Error(message, title=title, print_exception=False) from error
+            raise gr.Error(escape(self._words.error(error)), print_exception=False) from error
 
     def _perform(self, action: Action, key: str, provider: Provider, request: gr.Request) -> None:
         downloads = self._services.downloads
@@ -111,6 +110,6 @@ class ModelActions:
         elif action is Action.DELETE:
             removal = self._services.store.delete(key)
             freed = {"model": self._names[key], "size": size(removal.freed_bytes)}
-            gr.Info(escape(self._words("models.deleted", freed)), title=self._words("app.note"))
+            gr.Info(escape(self._words("models.deleted", freed)))
         elif action is Action.OPEN:
             show_folder(self._services, self._words, key, request)

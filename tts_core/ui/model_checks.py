@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -153,7 +154,7 @@ def _check_event(checks: RunningChecks, words: Words, *, deep: bool) -> Any:
                 else:
                     result = event
         except StudioError as error:
-            raise gr.Error(words.error(error), title=words("models.not_done"), print_exception=False) from error
+            raise gr.Error(escape(words.error(error)), print_exception=False) from error
         return result
 
     return check

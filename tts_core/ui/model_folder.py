@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import gradio as gr
 
 from tts_core.desktop import asked_from_this_machine, open_folder
@@ -15,6 +17,6 @@ def show_folder(services: Services, words: Words, key: str, request: gr.Request)
     target = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
     asker = request.client.host if request.client else None
     if asked_from_this_machine(asker, request.headers) and open_folder(services.settings, target):
-        gr.Info(words("models.opened"), title=words("app.note"))
+        gr.Info(words("models.opened"))
     else:
-        gr.Info(words("models.not_opened", {"path": target}), title=words("app.note"))
+        gr.Info(escape(words("models.not_opened", {"path": target})))
