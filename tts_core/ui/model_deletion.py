@@ -26,7 +26,7 @@ def deletion_dialog(words: Words, name: str, removal: Removal) -> str:
         f'<dialog class="studio-dialog" aria-labelledby="studio-question" data-action="{Action.DELETE.value}" '
         f'data-key="{removal.key}" data-asked="{next(_ASKED)}"><form method="dialog">'
         f'<h3 id="studio-question">{escape(words("models.delete_question", {"model": name}))}</h3>'
-        f"<p>{escape(' '.join(facts))}</p>"
+        f"{''.join(f'<p>{escape(fact)}</p>' for fact in facts)}"
         '<div class="studio-model-buttons">'
         f'<button value="no" class="studio-button" autofocus>{words("models.keep")}</button>'
         f'<button value="yes" class="studio-button studio-danger">{words("action.delete")}</button>'
