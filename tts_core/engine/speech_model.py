@@ -31,7 +31,7 @@ from tts_core.engine.sampling import Draws
 from tts_core.engine.speaker import SpeakerEncoder
 from tts_core.engine.talker import Talker
 from tts_core.engine.voice_prompt import ClonePrompt
-from tts_core.engine.weights import Progress
+from tts_core.engine.weights import Progress, weight_bytes
 from tts_core.errors import CloneNotSupported, EngineFailed
 from tts_core.events import EngineEvent, Finished
 from tts_core.protocols import CancelCheck
@@ -192,6 +192,4 @@ class _Steps:
 
 
 def _bytes_of(talker: TalkerModel, codec: Codec, speaker: SpeakerEncoder | None) -> int:
-    modules = [talker.talker, codec.decoder, *([] if speaker is None else [speaker])]
-    tensors = (tensor for module in modules for tensor in (*module.parameters(), *module.buffers()))
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(weight_bytes(module) for module in (talker.talker, codec.decoder, speaker) if module is not None)
