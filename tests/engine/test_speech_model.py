@@ -200,7 +200,7 @@ def test_device_and_precision_are_chosen_with_reasons_or_as_asked(checkpoint: Wr
     chosen = QwenModel.load(folder)
     assert all(reason.message for reason in chosen.choice.reasons)
     with pytest.raises(PrecisionNotSupported):
-        QwenModel.load(folder, precision="int8")
+        QwenModel.load(folder, precision="int3")
     with pytest.raises(DeviceUnavailable):
         QwenModel.load(folder, device="abacus")
 

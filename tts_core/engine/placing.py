@@ -54,7 +54,7 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
     else:
         chosen, reason = _best_precision(place)
     if chosen == "int8":
-        _check_int8(place)
+        check_int8(place)
         return Choice(Placement(place, torch.float32, int8=True), (*reasons, reason))
     return Choice(Placement(place, getattr(torch, chosen)), (*reasons, reason))
 
@@ -78,7 +78,7 @@ def _asked(device: str) -> torch.device:
     return place
 
 
-def _check_int8(place: torch.device) -> None:
+def check_int8(place: torch.device) -> None:
     try:
         if place.type == "cpu":
             needs_seven_bits()
