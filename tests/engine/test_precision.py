@@ -40,9 +40,8 @@ def test_every_codebook_stays_close_to_float32(
     assert np.mean(found.agreement) >= least_agreement
     assert max(found.divergence) <= most_divergence
     assert other.choice.precision == precision
-    sound = np.concatenate(
-        [e.samples for e in other.stream(SpeechRequest(REQUEST, max_frames=4)) if isinstance(e, AudioChunk)]
-    )
+    events = other.stream(SpeechRequest(REQUEST, max_frames=4))
+    sound = np.concatenate([event.samples for event in events if isinstance(event, AudioChunk)])
     assert len(sound) == 3 * 1920
     assert np.isfinite(sound).all()
     assert next(other.codec.decoder.parameters()).dtype == torch.float32
