@@ -184,8 +184,8 @@ class _Steps:
         if progress is None:
             return None
 
-        def report(done_bytes: int, _total_bytes: int) -> None:
-            self._done[place] = done_bytes
+        def report(done_bytes: int, total_bytes: int) -> None:
+            self._done[place], self._sizes[place] = done_bytes, total_bytes  # a part of the file may be left aside
             progress(sum(self._done), sum(self._sizes))
 
         return report
