@@ -212,6 +212,7 @@ def test_loading_tells_its_progress(checkpoint: WriteCheckpoint) -> None:
     assert told[-1][0] == told[-1][1]
 
 
+@pytest.mark.slow
 def test_two_hundred_requests_leave_memory_where_it_was(model: LoadModel) -> None:
     """Resident memory may grow by 12 MB after the tenth request: one leaked request's state is more than 0.1 MB."""
     custom, process = model("custom_voice", "a"), psutil.Process(os.getpid())
