@@ -73,26 +73,32 @@ class Int8Product(Product):
     more that holds both ends is added: what a position becomes does not depend on those beside it.
     """
 
-    def __init__(self, floats: Product) -> None:
-        """In the place of `floats`, none of whose parts is read yet."""
+    def __init__(self, floats: Product, *, reduced: bool) -> None:
+        """In the place of `floats`, none of whose parts is read yet. reduced: inputs get 7 bits."""
         super().__init__()
         self.parts, self.outputs = floats.parts, floats.outputs
         self._rows: list[tuple[int, Tensor, Tensor]] = []
         self._packed: object = None
-        self._reduced = needs_seven_bits()
+        self._reduced = reduced
         self._ends = torch.empty(0)
 
     def room(self, part: Part, dtype: torch.dtype, device: torch.device) -> Tensor:
         return torch.empty(part.weight.shape, dtype=dtype, device=device)
 
     def take(self, part: Part, value: Tensor) -> None:
-        scales = value.abs().amax(dim=1).div_(_STEPS).clamp_(min=_LEAST_SCALE)
-        self._rows.append((part.place, value.div_(scales[:, None]).round_().to(torch.int8), scales))
+        least, most = value.aminmax(dim=1)
+        scales = torch.maximum(most, least.neg_()).div_(_STEPS).clamp_(min=_LEAST_SCALE)
+        rows = torch.empty(value.shape, dtype=torch.int8)
+        for some, into, theirs in zip(
+            *(torch.split(each, 64) for each in (value, rows, scales)), strict=True
+        ):  # fits the cache
+            into.copy_(some.div_(theirs[:, None]).round_())
+        self._rows.append((part.place, rows, scales))
         del part.weight
         if len(self._rows) == self.parts:
-            _, rows, all_scales = zip(*sorted(self._rows, key=lambda row: row[0]), strict=True)
+            _, all_rows, all_scales = zip(*sorted(self._rows, key=lambda entry: entry[0]), strict=True)
             self._rows, self._ends = [], _ends(value.shape[1])
-            self._packed = _pack(torch.cat(rows), torch.cat(all_scales))
+            self._packed = _pack(torch.cat(all_rows), torch.cat(all_scales))
             self.own_bytes = self.outputs * (value.shape[1] + 4)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -105,7 +111,10 @@ class Int8Product(Product):
 
 def expect_int8(module: nn.Module) -> None:
     """Let every product below `module`, which is not loaded yet, have int8 weights."""
-    int8 = {product: Int8Product(product) for product in module.modules() if isinstance(product, Product)}
+    reduced = needs_seven_bits()
+    int8 = {
+        product: Int8Product(product, reduced=reduced) for product in module.modules() if isinstance(product, Product)
+    }
     for owner in module.modules():
         for name, child in owner.named_children():
             if isinstance(child, Product):
