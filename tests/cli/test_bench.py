@@ -21,6 +21,7 @@ def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:
     assert [path for path in (data_dir / "cache" / "outputs").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_start_up_is_measured_on_the_real_app(run: Run) -> None:
     answer = run("bench", "startup", "--runs", "1")
     report = json.loads(answer.out.splitlines()[-1])

@@ -60,6 +60,23 @@ def test_the_same_seed_gives_the_same_take_and_another_seed_another(model: Talke
     assert (first != other).mean() > 0.9
 
 
+def test_rows_that_have_ended_are_not_computed_any_more(talker_model: LoadTalker) -> None:
+    model = talker_model("custom_voice", "a")
+    prompts = [
+        model.build_prompt(PromptRequest(text, PresetSpeaker("ryan"))) for text in ("a fox", "hello world", LONG_TEXT)
+    ]
+    requests = [sampled_request(prompt, tokens, seed=tokens) for prompt, tokens in zip(prompts, (5, 9, 3), strict=True)]
+    rows: list[int] = []
+    hook = model.talker.model.norm.register_forward_hook(lambda _module, inputs, _output: rows.append(len(inputs[0])))
+    try:
+        together, _ = codes_of(generate_batch(model.talker, requests), rows=3)
+    finally:
+        hook.remove()
+    assert rows == [1, 1, 1, *[3] * 2, *[2] * 2, *[1] * 4]  # three prompts, then a row for each that goes on
+    for request, codes in zip(requests, together, strict=True):
+        np.testing.assert_array_equal(codes, codes_of(generate(model.talker, request), rows=1)[0][0])
+
+
 def test_a_take_does_not_depend_on_what_runs_beside_it(model: TalkerModel) -> None:
     requests = [
         sampled_request(prompt_of(model, LONG_TEXT), 20, seed=1, sampling=Sampling(top_k=5, predictor_top_p=0.7)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from tts_core.cli import progress
 from tts_core.cli.status import Exit
-from tts_core.engine.random_checkpoint import GEOMETRIES, KINDS, write_random_checkpoint
+from tts_core.engine.config import GEOMETRIES, KINDS
 from tts_core.errors import OutputExists, OutputUnwritable
 from tts_core.services import Services
 
@@ -26,6 +26,8 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, _services: Services) -> Exit:
     out: Path = args.out
+    from tts_core.engine.random_checkpoint import write_random_checkpoint  # noqa: PLC0415 - torch: seconds
+
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OutputExists(path=out)

@@ -5,7 +5,6 @@ It always computes in fp32, whatever the rest does: a code is the nearest of 204
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from tts_core.engine.checkpoint_json import Section
 from tts_core.engine.config import SpeechTokenizerConfig
-from tts_core.engine.weights import Placement, load_weights
+from tts_core.engine.weights import Placement, build_on_meta, load_weights
 
 PREFIX = "encoder."
 """What the encoder's names begin with in the speech tokenizer's file."""
@@ -76,7 +75,11 @@ class CodecEncoder:
         Raises ModelConfigInvalid, ModelFileMissing, WeightsUnreadable or WeightsMismatch.
         """
         model = _build(config.encoder)
-        load_weights(model, file, Placement(device, torch.float32), skip=OTHER_PREFIXES, rename=_rename_for(model))
+        names = {_stored_name(name): name for name in model.state_dict()}
+        placement = Placement(device, torch.float32)
+        load_weights(
+            model, file, placement, skip=OTHER_PREFIXES, rename=lambda name: names.get(name, name.removeprefix(PREFIX))
+        )
         return cls(model.to(device).eval(), config, device)
 
     @torch.inference_mode()
@@ -115,15 +118,15 @@ def _settings(section: Section) -> dict[str, object]:
     }
 
 
-def _rename_for(model: nn.Module) -> Callable[[str], str]:
-    """Maps a name in the file to the model's."""
-    is_nested = any(name.startswith(_NESTED_PARTS["encoder."]) for name in model.state_dict())
+def encoder_names(section: Section) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight as the speech tokenizer's file has them."""
+    model = build_on_meta(lambda: _build(section))
+    return {_stored_name(name): tuple(weight.shape) for name, weight in model.state_dict().items()}
 
-    def rename(name: str) -> str:
-        name = name.removeprefix(PREFIX)
-        for part, nested in _NESTED_PARTS.items():
-            if is_nested and name.startswith(part):
-                return nested + name.removeprefix(part)
-        return name
 
-    return rename
+def _stored_name(name: str) -> str:
+    """The file's name of what the installed transformers calls `name`."""
+    for part, nested in _NESTED_PARTS.items():
+        if name.startswith(nested):
+            return PREFIX + part + name.removeprefix(nested)
+    return PREFIX + name

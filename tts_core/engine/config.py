@@ -16,6 +16,9 @@ GENERATION_FILE = "generation_config.json"
 WEIGHTS_FILE = "model.safetensors"
 SPEECH_TOKENIZER_FOLDER = "speech_tokenizer"
 """Folder inside a model's folder; the stand-alone tokenizer's folder has its files at the top."""
+KINDS = ("custom_voice", "base", "voice_design")
+GEOMETRIES = ("tiny", "0.6b", "1.7b")
+"""Sizes that random checkpoints are made in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ class ModelConfig:
     """A speaking model's config.json."""
 
     kind: str
-    """ "custom_voice", "base" or "voice_design"."""
+    """One of KINDS."""
     size: str
     """ "0b6" or "1b7"."""
     talker: TalkerConfig
@@ -188,7 +191,7 @@ class ModelConfig:
         section.require("model_type", "qwen3_tts")
         section.require("tokenizer_type", "qwen3_tts_tokenizer_12hz")
         kind = section.text("tts_model_type")
-        if kind not in ("custom_voice", "base", "voice_design"):
+        if kind not in KINDS:
             raise section.invalid("tts_model_type", f"is {kind!r}, which this engine does not know")
         encoder = SpeakerEncoderConfig.from_json(section.section("speaker_encoder_config")) if kind == "base" else None
         return cls(

@@ -18,7 +18,7 @@ _ROOM = 256
 
 
 class FrameStep:
-    """Call `begin` once, then `predict` and `advance` in turn. A row that has ended is computed on and ignored."""
+    """Call `begin` once, then `predict` and `advance` in turn, and `keep` when rows have ended."""
 
     def __init__(self, talker: Talker, prompts: Sequence[Prompt], draws: Sequence[Draws], capacity: int) -> None:
         """capacity: positions of the longest row, prompt and frames; memory is taken as they come."""
@@ -70,6 +70,18 @@ class FrameStep:
         self._hidden = self._talker(self._input, span, self._cache)
         self._positions = (self._positions + 1).clamp(max=self._capacity - 1)
         return self._draw()
+
+    @torch.inference_mode()
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these rows only, in this order: what has ended costs nothing any more."""
+        self._cache = self._cache.rows(rows)
+        self._drawer.keep(rows)
+        self._predictor = self._talker.code_predictor.build_state(len(rows), self._talker.device, self._talker.dtype)
+        self._text, self._positions, self._hidden = self._text[rows], self._positions[rows], self._hidden[rows]
+        self._first = self._first[rows]
+        self._input = self._input[rows] if len(self._input) else self._input
+        lengths = self._positions[:, 0].tolist()
+        self._length, self._even = max(lengths), len(set(lengths)) == 1
 
     def _read(self, index: int, prompt: Prompt) -> Tensor:
         """One prompt into its row of the cache; answers the hidden state after it, (1, 1, H)."""

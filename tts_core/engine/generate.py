@@ -58,6 +58,8 @@ GenerationEvent = Frame | Stopped
 
 @dataclass(slots=True)
 class _Row:
+    place: int
+    """Among the requests."""
     request: GenerationRequest
     limit: int
     """FrameLimit.tokens, or less where the model has no more positions."""
@@ -86,41 +88,48 @@ def generate(talker: Talker, request: GenerationRequest) -> Iterator[GenerationE
 def generate_batch(talker: Talker, requests: Sequence[GenerationRequest]) -> Iterator[GenerationEvent]:
     """Takes beside each other: their frames in turn; each row's Stopped comes as soon as it ends."""
     rows = []
-    for request in requests:
+    for place, request in enumerate(requests):
         free = talker.config.transformer.max_positions - request.prompt.embeddings.shape[1]
         if free < 1:
             raise EngineFailed(engine="Qwen3-TTS", reason="the text is longer than the model can read at once")
-        rows.append(_Row(request, min(request.limit.tokens, free)))
+        rows.append(_Row(place, request, min(request.limit.tokens, free)))
     return _run(talker, rows, max(row.request.prompt.embeddings.shape[1] + row.limit for row in rows))
 
 
 def _run(talker: Talker, rows: list[_Row], capacity: int) -> Iterator[GenerationEvent]:
-    requests = [row.request for row in rows]
-    step = FrameStep(talker, [r.prompt for r in requests], [r.draws for r in requests], capacity)
     yield from _cancel(rows)
-    if all(row.stopped for row in rows):
+    rows = [row for row in rows if row.stopped is None]
+    if not rows:
         return
+    step = FrameStep(talker, [row.request.prompt for row in rows], [row.request.draws for row in rows], capacity)
     first = step.begin()
     for drawn in range(1, capacity + 1):
-        for index, (row, code) in enumerate(zip(rows, first, strict=True)):
-            if row.stopped is None:
-                row.stopped = row.judge(code, eos=talker.config.codec_ids.eos, drawn=drawn)
-                if row.stopped is not None:
-                    yield Stopped(index, row.stopped)
-        if all(row.stopped for row in rows):
+        for row, code in zip(rows, first, strict=True):
+            row.stopped = row.judge(code, eos=talker.config.codec_ids.eos, drawn=drawn)
+            if row.stopped is not None:
+                yield Stopped(row.place, row.stopped)
+        rows = _going(step, rows)
+        if not rows:
             return
-        codes = step.predict()  # [B, 16]
-        for index, row in enumerate(rows):
-            if row.stopped is None:
-                yield Frame(index, codes[index])
+        for row, codes in zip(rows, step.predict(), strict=True):
+            yield Frame(row.place, codes)
         yield from _cancel(rows)
-        if all(row.stopped for row in rows):
+        rows = _going(step, rows)
+        if not rows:
             return
         first = step.advance()
 
 
 def _cancel(rows: Sequence[_Row]) -> Iterator[Stopped]:
-    for index, row in enumerate(rows):
-        if row.stopped is None and row.request.cancelled():
+    for row in rows:
+        if row.request.cancelled():
             row.stopped = StopReason.CANCELLED
-            yield Stopped(index, row.stopped)
+            yield Stopped(row.place, row.stopped)
+
+
+def _going(step: FrameStep, rows: list[_Row]) -> list[_Row]:
+    """The rows that have not ended; the others leave the step."""
+    going = [place for place, row in enumerate(rows) if row.stopped is None]
+    if 0 < len(going) < len(rows):
+        step.keep(going)
+    return [rows[place] for place in going]

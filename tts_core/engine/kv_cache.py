@@ -38,6 +38,10 @@ class KvCache:
         """One row's part, for writing through it."""
         return KvCache(self.keys[:, index : index + 1], self.values[:, index : index + 1])
 
+    def rows(self, indices: list[int]) -> KvCache:
+        """A copy of some rows."""
+        return KvCache(self.keys[:, indices], self.values[:, indices])
+
     def write(self, layer: int, key: Tensor, value: Tensor, *, positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Store (B, kv heads, T, D) at each row's `positions` (B, T); answers all of the layer up to `length`."""
         keys, values = self.keys[layer], self.values[layer]

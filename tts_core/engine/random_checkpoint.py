@@ -1,24 +1,38 @@
 """Writes model folders in the published layout with random weights, for benchmarks and trials. They speak noise.
 
-Tensor by tensor, so that memory stays small whatever the size. Needs no torch.
+Tensor by tensor, so that memory stays small whatever the size. Names and shapes are those of the engine's modules.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
-from tts_core.engine.checkpoint_layout import Config, model_shapes, speech_tokenizer_shapes
-from tts_core.engine.config import CONFIG_FILE, GENERATION_FILE, SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE
+from tts_core.engine.codec_decoder import PREFIX, CodecDecoder
+from tts_core.engine.codec_encoder import encoder_names
+from tts_core.engine.config import (
+    CONFIG_FILE,
+    GENERATION_FILE,
+    SPEECH_TOKENIZER_FOLDER,
+    WEIGHTS_FILE,
+    read_model_config,
+    read_speech_tokenizer_config,
+)
+from tts_core.engine.speaker import PREFIX as SPEAKER_PREFIX
+from tts_core.engine.speaker import SpeakerEncoder
+from tts_core.engine.talker import Talker
+from tts_core.engine.weights import build_on_meta
 
-GEOMETRIES = ("tiny", "0.6b", "1.7b")
-KINDS = ("custom_voice", "base", "voice_design")
+Config = Mapping[str, Any]
+"""A JSON object of a config file."""
+Shapes = dict[str, tuple[int, ...]]
 Progress = Callable[[int, int], None]
 """Called with bytes written and bytes to write."""
 
@@ -33,22 +47,24 @@ _Float32 = npt.NDArray[np.float32]
 def write_random_checkpoint(
     folder: Path, geometry: str, kind: str, *, seed: int = 0, progress: Progress | None = None
 ) -> None:
-    """Write the folder. `geometry` is one of GEOMETRIES, `kind` one of KINDS. Raises OSError."""
+    """Write the folder. `geometry` is one of config.GEOMETRIES, `kind` of config.KINDS. Raises OSError."""
     data = json.loads(_DATA.read_text(encoding="utf-8"))
     chosen = data["geometries"][geometry]
     tokenizer = chosen["speech_tokenizer"]
     if isinstance(tokenizer, str):
         tokenizer = data["geometries"][tokenizer]["speech_tokenizer"]
     config = _config(chosen, kind)
-    files = {
-        folder / WEIGHTS_FILE: _Weights(model_shapes(config), "F32" if geometry == "tiny" else "BF16"),
-        folder / SPEECH_TOKENIZER_FOLDER / WEIGHTS_FILE: _Weights(speech_tokenizer_shapes(tokenizer), "F32"),
-    }
     (folder / SPEECH_TOKENIZER_FOLDER).mkdir(parents=True, exist_ok=True)
     _write_json(folder / CONFIG_FILE, config)
     _write_json(folder / GENERATION_FILE, data["generation_config"])
     _write_json(folder / SPEECH_TOKENIZER_FOLDER / CONFIG_FILE, tokenizer)
     _write_tokenizer(folder, data["merges"], chosen["vocabulary"])
+    files = {
+        folder / WEIGHTS_FILE: _Weights(_model_shapes(folder), "F32" if geometry == "tiny" else "BF16"),
+        folder / SPEECH_TOKENIZER_FOLDER / WEIGHTS_FILE: _Weights(
+            _tokenizer_shapes(folder / SPEECH_TOKENIZER_FOLDER), "F32"
+        ),
+    }
     done, total = 0, sum(weights.size_bytes for weights in files.values())
     random = np.random.Generator(np.random.SFC64(seed))
     for file, weights in files.items():
@@ -59,11 +75,31 @@ def write_random_checkpoint(
                     progress(done, total)
 
 
+def _model_shapes(folder: Path) -> Shapes:
+    config = read_model_config(folder)
+    shapes = _shapes_of("talker.", build_on_meta(lambda: Talker(config.talker)))
+    encoder = config.speaker_encoder
+    return (
+        shapes
+        if encoder is None
+        else shapes | _shapes_of(SPEAKER_PREFIX, build_on_meta(lambda: SpeakerEncoder(encoder)))
+    )
+
+
+def _tokenizer_shapes(folder: Path) -> Shapes:
+    config = read_speech_tokenizer_config(folder)
+    return _shapes_of(PREFIX, build_on_meta(lambda: CodecDecoder(config.decoder))) | encoder_names(config.encoder)
+
+
+def _shapes_of(prefix: str, module: nn.Module) -> Shapes:
+    return {prefix + name: tuple(weight.shape) for name, weight in module.state_dict().items()}
+
+
 class _Weights:
     """One safetensors file."""
 
-    def __init__(self, shapes: Iterable[tuple[str, tuple[int, ...]]], dtype: str) -> None:
-        self._shapes = dict(shapes)
+    def __init__(self, shapes: Shapes, dtype: str) -> None:
+        self._shapes = shapes
         self._dtype = dtype
 
     @property

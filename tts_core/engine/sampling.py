@@ -7,7 +7,7 @@ drawing itself is an argmax over tensors that stay in place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,6 +57,11 @@ class Filter:
             cuts_p=any(p < 1.0 for *_, p in values),
         )
 
+    def rows(self, indices: list[int]) -> Filter:
+        """Of some rows only."""
+        mine = {name: getattr(self, name)[indices] for name in ("temperature", "top_k", "top_p")}
+        return replace(self, **mine)
+
     def apply(self, logits: Tensor) -> Tensor:
         """(B, V) float32 in and out; what may not be drawn becomes minus infinity."""
         logits = logits / self.temperature
@@ -94,6 +99,13 @@ class Drawer:
         self._generators = [torch.Generator(device).manual_seed(draws.seed) for draws in rows]
         width = self._vocab_size + (config.code_groups - 1) * self._code_size
         self._noise = torch.zeros(len(rows), width, device=device)
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these rows only; each draws what it would have drawn."""
+        self._rows = tuple(self._rows[row] for row in rows)
+        self._generators = [self._generators[row] for row in rows]
+        self._first, self._residual = self._first.rows(rows), self._residual.rows(rows)
+        self._penalty, self._seen, self._noise = self._penalty[rows], self._seen[rows], self._noise[rows]
 
     def draw_first(self, logits: Tensor, *, frame: int) -> Tensor:
         """The talker's logits (B, V) to each row's first code (B), which may be the end."""
