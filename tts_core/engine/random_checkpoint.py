@@ -36,6 +36,19 @@ Shapes = dict[str, tuple[int, ...]]
 Progress = Callable[[int, int], None]
 """Called with bytes written and bytes to write."""
 
+PREPROCESSOR_FILE = "preprocessor_config.json"
+_PREPROCESSORS: Mapping[str, Mapping[str, object]] = {
+    "": {"padding_side": "left", "padding_value": 0.0, "processor_class": "Qwen3TTSProcessor"},
+    SPEECH_TOKENIZER_FOLDER: {
+        "feature_extractor_type": "EncodecFeatureExtractor",
+        "feature_size": 1,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": True,
+        "sampling_rate": 24_000,
+    },
+}
+"""Read by the published package, not by this engine."""
 _DATA = Path(__file__).resolve().parent.parent / "data" / "checkpoint_geometries.json"
 _PIECE = 2**22
 """Values drawn at once."""
@@ -58,6 +71,8 @@ def write_random_checkpoint(
     _write_json(folder / CONFIG_FILE, config)
     _write_json(folder / GENERATION_FILE, data["generation_config"])
     _write_json(folder / SPEECH_TOKENIZER_FOLDER / CONFIG_FILE, tokenizer)
+    for part, settings in _PREPROCESSORS.items():
+        _write_json(folder / part / PREPROCESSOR_FILE, settings)
     _write_tokenizer(folder, data["merges"], chosen["vocabulary"])
     files = {
         folder / WEIGHTS_FILE: _Weights(_model_shapes(folder), "F32" if geometry == "tiny" else "BF16"),
