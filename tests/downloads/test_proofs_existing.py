@@ -27,16 +27,11 @@ def copy(model: PublishedModel, folder: Path) -> None:
         shutil.copyfile(file.source, target)
 
 
-def hugging_face_cache(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
+def hugging_face_home(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
     """Filled by huggingface_hub itself: blobs, and symlinks to them."""
     huggingface_hub.snapshot_download(
         model.repository, endpoint=hubs.hf.endpoint, cache_dir=root / "hub", token=False, max_workers=2
     )
-    return {"HF_HUB_CACHE": str(root / "hub")}
-
-
-def hugging_face_home(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
-    hugging_face_cache(hubs, model, root)
     return {"HF_HOME": str(root)}
 
 
@@ -55,19 +50,9 @@ def hugging_face_cache_of_another_revision(hubs: Hubs, model: PublishedModel, ro
     return {"HF_HUB_CACHE": str(root / "hub")}
 
 
-def xdg_cache(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
-    hugging_face_cache(hubs, model, root / "huggingface")
-    return {"XDG_CACHE_HOME": str(root)} | {"HF_HOME": ""}
-
-
 def modelscope_cache(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
     """Filled by ModelScope's own client."""
     HubApi(endpoint=hubs.modelscope.endpoint).download_repo(model.repository, "model", cache_dir=root)
-    return {"MODELSCOPE_CACHE": str(root)}
-
-
-def modelscope_snapshots(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
-    copy(model, root / "models" / model.repository.replace("/", "--") / "snapshots" / "master")
     return {"MODELSCOPE_CACHE": str(root)}
 
 
@@ -96,25 +81,16 @@ def another_models_folder(hubs: Hubs, model: PublishedModel, root: Path) -> Mapp
     return {"TTS_STUDIO_MODEL_FOLDERS": os.pathsep.join([str(root / "nothing"), str(root / "some")])}
 
 
-def a_folder_named_as_itself(hubs: Hubs, model: PublishedModel, root: Path) -> Mapping[str, str]:
-    copy(model, root / "mine")
-    return {"TTS_STUDIO_MODEL_FOLDERS": str(root / "mine")}
-
-
 LAYOUTS = (
-    hugging_face_cache,
     hugging_face_home,
     hugging_face_cache_without_symlinks,
     hugging_face_cache_of_another_revision,
-    xdg_cache,
     modelscope_cache,
-    modelscope_snapshots,
     modelscope_1_22,
     modelscope_without_hub,
     modelscope_oldest,
     tts_home,
     another_models_folder,
-    a_folder_named_as_itself,
 )
 
 

@@ -139,15 +139,11 @@ TRIED_ALONE = (
     "silent bytes",
     "stall half-way",
     "always cut half-way",
-    "429 for ten minutes",
     "503 on bytes",
     "refused port",
-    "login page",
-    "404",
     "expired address",
     "one wrong byte",
     "changed since listed",
-    "another sha256 listed",
     "unsafe names",
 )
 """Cases that are also tried with one source only, which another one then has to make good."""
