@@ -16,7 +16,7 @@ from tests.engine.formula_checkpoint import write_checkpoint
 from tests.ui.conftest import RunningApp, Visitor, running_app
 
 CUSTOM, DESIGN = "Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen3-TTS-12Hz-1.7B-VoiceDesign"
-SOON = 60_000
+SOON = 120_000
 COLLECT = """id => {
   window.seen = [];
   new MutationObserver(() => window.seen.push(document.querySelector(id).innerText))
@@ -78,7 +78,8 @@ def test_a_described_voice_is_heard(visitor: Visitor) -> None:
     page.fill("#design-text textarea", "hello world")
     page.evaluate(COLLECT, "#design-status")
     page.click("#design-run")
-    page.wait_for_selector("#design-live tts-live[data-state=playing]", timeout=SOON)
+    heard = ", ".join(f"#design-live tts-live[data-state={state}]" for state in ("playing", "ended"))
+    page.wait_for_selector(heard, timeout=SOON)
     page.keyboard.press("Escape")
     page.wait_for_selector("#design-status .studio-facts", timeout=SOON)
     assert "VoiceDesign" in page.inner_text("#design-status")
