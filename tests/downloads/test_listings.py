@@ -222,12 +222,22 @@ def test_a_certificate_that_nobody_signed(pair: Pair) -> None:
     assert pair.fault(pair.connect(pair.server.endpoint)).code == "TLS_VERIFY"
 
 
-def test_a_dead_proxy(pair: Pair, monkeypatch: pytest.MonkeyPatch, fresh_client: Callable[[], None]) -> None:
+@pytest.mark.parametrize(
+    ("variable", "scheme"),
+    [("HTTP_PROXY", "http://"), ("ALL_PROXY", "socks5://"), ("ALL_PROXY", "socks5h://"), ("ALL_PROXY", "nonsense://")],
+)
+def test_a_dead_proxy(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, fresh_client: Callable[[], None], variable: str, scheme: str
+) -> None:
     for name in ("NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", refused_endpoint())
+    monkeypatch.setenv(variable, scheme + refused_endpoint().partition("://")[2])
     assert pair.fault().code == "PROXY_ERROR"
     assert pair.server.log.requests() == ()
+    if scheme != "nonsense://":  # huggingface_hub refuses every address then
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        fresh_client()
+        assert pair.hub.listing(pair.entry).files
 
 
 def test_a_silent_source_is_left(pair: Pair) -> None:

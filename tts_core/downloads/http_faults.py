@@ -33,6 +33,14 @@ from tts_core.downloads.faults import (
     UrlExpired,
 )
 
+_PROXY_ERRORS = (
+    requests.exceptions.ProxyError,
+    requests.exceptions.InvalidProxyURL,
+    low.ProxyError,
+    low.ProxySchemeUnknown,
+    low.ProxySchemeUnsupported,
+)
+
 HTTP_ERRORS = (requests.RequestException, low.HTTPError, http.client.HTTPException, OSError, UnicodeError)
 """All that asking for a file raises."""
 
@@ -56,7 +64,8 @@ def ask_fault(error: Exception, source: str) -> SourceFault:
     """What it means that no answer came; `error` is one of HTTP_ERRORS."""
     causes = tuple(_causes(error))
     fault: type[SourceFault] = NetConnect
-    if _any(causes, requests.exceptions.ProxyError, low.ProxyError):
+    # PySocks' errors become "can't connect" in urllib3.
+    if _any(causes, *_PROXY_ERRORS) or any(type(cause).__module__ == "socks" for cause in causes):
         fault = ProxyError
     elif _any(causes, ssl.SSLEOFError, ssl.SSLZeroReturnError):
         fault = NetConnect
@@ -126,4 +135,4 @@ def _causes(error: object) -> Iterator[BaseException]:
         if isinstance(one, BaseException) and id(one) not in seen:
             seen.add(id(one))
             yield one
-            pending += [*one.args, getattr(one, "reason", None), one.__cause__]
+            pending += [*one.args, getattr(one, "reason", None), one.__cause__ or one.__context__]

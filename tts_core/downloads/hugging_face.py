@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import tts_core
 from tts_core.catalogue import ModelEntry
-from tts_core.downloads.faults import DownloadFault, Http401, NotAHub, NotFoundThere
+from tts_core.downloads.faults import DownloadFault, Http401, NotAHub, NotFoundThere, ProxyError, TlsVerify
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
 from tts_core.downloads.listings import LISTING_S, MOST_BYTES, host_of, in_time, safe_files
 from tts_core.downloads.task import SourceId
@@ -124,8 +124,12 @@ def _answer(url: str, token: str | None, timeout_s: float) -> dict[str, Any]:
         hf_raise_for_status,
     )
 
+    try:
+        session = get_session()
+    except Exception as error:  # of several libraries, about the proxies and certificates that the environment names
+        raise (TlsVerify if isinstance(error, OSError) else ProxyError)(source=host_of(url)) from error
     headers = build_hf_headers(token=token or False, library_name="tts-studio", library_version=tts_core.__version__)
-    with get_session().stream("GET", url, headers=headers, params={"blobs": True}, timeout=timeout_s) as response:
+    with session.stream("GET", url, headers=headers, params={"blobs": True}, timeout=timeout_s) as response:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
