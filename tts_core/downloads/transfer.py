@@ -196,8 +196,8 @@ class _Transfer:
                 continue  # begun anew meanwhile
             if damaged:
                 logger.warning("%s: bytes %d to %d were damaged on the disk", part.want.file, *damaged)
-                part.forget(*damaged)
-                self._claims.free([damaged])
+                part.forget(*damaged)  # and claimed by whoever finds nothing else missing
+                self._wake.set()
             if prefix.position == part.want.size:
                 self._wake.set()
 
