@@ -42,6 +42,7 @@ HOMES = {
     "safetensors": {"engine"},
     "tokenizers": {"engine"},
     "librosa": {"audio"},
+    "av": {"foreign_audio"},
     "soundfile": {"audio"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},

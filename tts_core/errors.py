@@ -4,7 +4,7 @@
     ├── InvalidRequest          the caller can mend it (HTTP 422)
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
-    │   ├── AudioUnreadable · CodesUnreadable · VoicePromptInvalid · PrecisionNotSupported · DeviceUnavailable
+    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     ├── NotFound                (404)
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake
@@ -108,7 +108,12 @@ class ReferenceRequired(InvalidRequest):
 
 class AudioUnreadable(InvalidRequest):
     code = "audio_unreadable"
-    template = "The recording {path} can't be read: {reason}. Choose a WAV, FLAC, MP3 or OGG file."
+    template = "The recording {path} can't be read: {reason}. Choose a WAV, FLAC, MP3, OGG, M4A or WebM file."
+
+
+class RecordingTooLong(InvalidRequest):
+    code = "recording_too_long"
+    template = "The recording is longer than {limit_s} seconds. Cut it to the part that is needed."
 
 
 class CodesUnreadable(InvalidRequest):

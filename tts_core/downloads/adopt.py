@@ -9,9 +9,7 @@ from tts_core.downloads.part_file import Want
 from tts_core.protocols import CancelCheck
 
 
-def adopt(
-    copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progress: Callable[[int], None]
-) -> bool:
+def adopt(copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progress: Callable[[int], None]) -> bool:
     """Put the content of `copy` at `target` if its sha256 is the wanted one; False if it is not, or can't be read.
 
     `progress` gets the bytes checked so far (absolute, of `want.size`). Raises DiskFault and Interrupted, leaving
