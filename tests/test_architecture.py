@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"settings", "paths", "options", "preferences", "catalogue", "audio", "text", "languages", "logs", "desktop"}
     ),
-    frozenset({"model_files", "espeak", "outputs", "live", "engine"}),
+    frozenset({"model_files", "espeak", "outputs", "live", "engine", "recordings"}),
     frozenset(
         {"model_manager", "model_store", "codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
@@ -42,8 +42,8 @@ HOMES = {
     "safetensors": {"engine"},
     "tokenizers": {"engine"},
     "librosa": {"audio"},
-    "av": {"foreign_audio"},
-    "soundfile": {"audio"},
+    "av": {"recordings"},
+    "soundfile": {"audio", "recordings"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
     "ctypes": {"espeak"},

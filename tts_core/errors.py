@@ -4,7 +4,8 @@
     ├── InvalidRequest          the caller can mend it (HTTP 422)
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
-    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · PrecisionNotSupported · DeviceUnavailable
+    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
+    │   ├── PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     ├── NotFound                (404)
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake

@@ -1,6 +1,6 @@
 """A process of its own that decodes one recording of a kind that libsndfile can't read (AAC in MP4 or raw, WebM).
 
-    python -m tts_core.foreign_audio DEMUXER MAX_SECONDS < recording > sound
+    python -m tts_core.recordings.foreign DEMUXER MAX_SECONDS < recording > sound
 
 Whatever a hostile file does to the decoder stays in this process: it may use two gigabytes and a minute of processor,
 write no file and open no other. The demuxer is named, so nothing is guessed: no playlist, no list of other files.

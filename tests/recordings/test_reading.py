@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from tts_core.errors import AudioUnreadable, RecordingTooLong
-from tts_core.recordings import read_recording
+from tts_core.recordings.reading import read_recording
 
 RATE = 48_000
 TONE_HZ = 440.0

@@ -116,7 +116,7 @@ def _blocks(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Samples]:
 
 def _read_foreign(path: Path, container: str, max_seconds: float) -> Clip:
     # One second more than is allowed tells that there is more.
-    command = [sys.executable, "-m", "tts_core.foreign_audio", _FOREIGN[container], str(max_seconds + 1)]
+    command = [sys.executable, "-m", "tts_core.recordings.foreign", _FOREIGN[container], str(max_seconds + 1)]
     try:
         with path.open("rb") as source:
             done = subprocess.run(  # noqa: S603 - our own module; the name of the file is no part of it

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tts_core.audio import resample
-from tts_core.clip_check import HOP_S, examine, frame_levels, speech_frames
 from tts_core.errors import InvalidValue
 from tts_core.events import Samples
-from tts_core.recordings import Clip
+from tts_core.recordings.check import HOP_S, examine, frame_levels, speech_frames
+from tts_core.recordings.reading import Clip
 
 TARGET_DB = -20.0
 """RMS of speech after `level`."""

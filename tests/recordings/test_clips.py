@@ -7,13 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tts_core.clip_check import LEAK, ClipReport, Fix, Severity, examine, leaked_start
-from tts_core.clip_edit import BEST_MAX_S, TARGET_DB, append_silence, best_part, cut, join, level, trim
 from tts_core.domain import SynthesisRequest
 from tts_core.errors import InvalidValue
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.events import AudioChunk, Samples
-from tts_core.recordings import Clip
+from tts_core.recordings.check import LEAK, ClipReport, Fix, Severity, examine, leaked_start
+from tts_core.recordings.edit import BEST_MAX_S, TARGET_DB, append_silence, best_part, cut, join, level, trim
+from tts_core.recordings.reading import Clip
 
 RATE = EspeakEngine.sample_rate
 LONG = "The quick brown fox jumps over the lazy dog, and then it goes home to sleep for a long while."
