@@ -12,7 +12,7 @@
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelNotLoaded
     ├── Busy                    try again later (429)
-    │   └── QueueFull · MemoryBudgetFull
+    │   └── QueueFull · MemoryBudgetFull · LibraryBusy
     ├── Refused                 not allowed from there (400, 403, 405, 413)
     │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge
     ├── InvalidSetting          an option or environment variable can't be used (start-up)
@@ -20,6 +20,7 @@
     ├── StartFailed             the app did not serve its page (bench)
     ├── Cancelled               the caller asked to stop
     ├── OutputFailed            a take can't be written (507)
+    ├── LibraryUnwritable       the voice library can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
         ├── ModelNotLoadable
@@ -200,6 +201,11 @@ class MemoryBudgetFull(Busy):
     )
 
 
+class LibraryBusy(Busy):
+    code = "library_busy"
+    template = "Another program is writing the voice library. Try again in a moment."
+
+
 class Refused(StudioError):
     code = "refused"
     template = "This request is not allowed."
@@ -300,3 +306,8 @@ class OutputFailed(StudioError):
 class PreferencesUnwritable(StudioError):
     code = "preferences_unwritable"
     template = "The choice can't be saved in {file}: {reason}. Check the folder's permissions and free space."
+
+
+class LibraryUnwritable(StudioError):
+    code = "library_unwritable"
+    template = "The voice library in {folder} can't be read or written: {reason}. Nothing was changed."
