@@ -4,7 +4,7 @@
     ├── InvalidRequest          the caller can mend it (HTTP 422)
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
-    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
+    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · VoiceArchiveInvalid
     │   ├── PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     ├── NotFound                (404)
@@ -126,6 +126,11 @@ class CodesUnreadable(InvalidRequest):
 class VoicePromptInvalid(InvalidRequest):
     code = "voice_prompt_invalid"
     template = "The prepared voice {path} can't be used: {reason}. Prepare the voice again."
+
+
+class VoiceArchiveInvalid(InvalidRequest):
+    code = "voice_archive_invalid"
+    template = "{file} can't be imported: {reason}. Choose a voice that was exported here, and nothing is changed."
 
 
 class PrecisionNotSupported(InvalidRequest):
