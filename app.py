@@ -9,6 +9,7 @@ import socket
 import sys
 import webbrowser
 from threading import Timer
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -20,8 +21,13 @@ from tts_core.paths import ASSETS_DIR
 from tts_core.services import Services, build_services
 from tts_core.settings import FIRST_PORT, Settings, allowed_hosts
 
+if TYPE_CHECKING:
+    import uvicorn
+
 PORTS_TRIED = 100
 STOP_AFTER_S = 3
+MAX_SOCKET_MESSAGE_BYTES = 16_384
+"""Of what a client says over a WebSocket."""
 
 
 def build_app(services: Services) -> FastAPI:
@@ -58,6 +64,23 @@ def build_app(services: Services) -> FastAPI:
     # Innermost, so that the guard looks first.
     app.user_middleware += [Middleware(LanguageRedirect), Middleware(PageHead, pages=PAGE_PATHS)]
     return app
+
+
+def build_server(app: FastAPI) -> uvicorn.Server:
+    """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds."""
+    import uvicorn  # noqa: PLC0415 - only a server needs it
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=STOP_AFTER_S,
+        ws="websockets-sansio",
+        ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
+    )
+    server = uvicorn.Server(config)
+    app.state.streams.end_when(lambda: server.should_exit)
+    return server
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -103,8 +126,6 @@ def main(arguments: list[str]) -> int:
     except StudioError as error:
         print(f"{error.message} [{error.code}]", file=sys.stderr)  # noqa: T201
         return 2
-    import uvicorn  # noqa: PLC0415 - only a server needs it
-
     app = build_app(services)
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
@@ -116,9 +137,7 @@ def main(arguments: list[str]) -> int:
         Timer(0.5, webbrowser.open, [url]).start()
     services.start()
     try:
-        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)).run(
-            sockets=[listener]
-        )
+        build_server(app).run(sockets=[listener])
     finally:
         services.close()
     return 0

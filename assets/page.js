@@ -38,6 +38,14 @@
       button?.click();
       button?.focus();
     },
+    async copy(target) {
+      // Browsers give the clipboard to https and this machine only; elsewhere the text is selected for Ctrl + C.
+      if (!navigator.clipboard) return getSelection().selectAllChildren(target.previousElementSibling);
+      await navigator.clipboard.writeText(target.dataset.text);
+      const label = target.textContent;
+      target.textContent = target.dataset.done;
+      return setTimeout(() => (target.textContent = label), 1500);
+    },
     stop() {
       dispatchEvent(new Event("tts-stop"));
     },

@@ -17,11 +17,21 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "paths", "options", "preferences", "catalogue", "audio", "text", "languages", "logs", "desktop"}
+        {"settings", "source_settings", "preferences", "paths", "options", "catalogue"}
+        | {"audio", "text", "languages", "logs", "desktop"}
     ),
-    frozenset({"model_files", "espeak", "outputs", "live", "engine", "recordings"}),
+    frozenset({"model_files", "downloads", "espeak", "outputs", "live", "engine"} | {"recordings", "voice_library"}),
     frozenset(
-        {"model_manager", "model_store", "codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
+        {
+            "model_manager",
+            "model_store",
+            "download_board",
+            "download_run",
+            "download_job",
+            "download_queue",
+            "download_sources",
+        }
+        | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),
     frozenset({"app", "__main__"}),
@@ -41,6 +51,11 @@ HOMES = {
     "transformers": {"engine"},
     "safetensors": {"engine"},
     "tokenizers": {"engine"},
+    "requests": {"downloads"},
+    "urllib3": {"downloads"},
+    "filelock": {"downloads", "voice_library"},
+    "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
+    "modelscope_hub": {"downloads"},
     "librosa": {"audio"},
     "av": {"recordings"},
     "soundfile": {"audio", "recordings"},

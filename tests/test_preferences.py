@@ -19,6 +19,9 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "data" / "preferences.json"
 
 
+_SOURCE_VARIABLES = ("TTS_STUDIO_SOURCES", "HF_MIRROR_ENDPOINT", "TTS_STUDIO_RESUME_DOWNLOADS")
+
+
 def settings_of(file: Path, **variables: str) -> Settings:
     return Settings.from_env({"TTS_STUDIO_DATA_DIR": str(file.parent), **variables})
 
@@ -37,7 +40,7 @@ def test_choices_are_there_after_a_restart(file: Path) -> None:
     assert settings.sources.order == ("modelscope", "hf")
     assert settings.sources.mirror_endpoint == "https://mirror.example"
     assert settings.sources.resume_at_start
-    assert not settings.models_dir_is_set
+    assert settings.fixed == set()
 
 
 def test_the_environment_wins_and_blank_variables_count_as_unset(file: Path) -> None:
@@ -50,10 +53,28 @@ def test_the_environment_wins_and_blank_variables_count_as_unset(file: Path) -> 
         TTS_STUDIO_RESUME_DOWNLOADS="false",
     )
     assert settings.paths.models_dir == file.parent / "named"
-    assert settings.models_dir_is_set
+    assert settings.fixed == {"QWEN_TTS_MODELS_DIR", *_SOURCE_VARIABLES}
     assert (settings.sources.order, settings.sources.mirror_endpoint) == (("mirror",), "https://other.example")
     assert not settings.sources.resume_at_start
     assert settings_of(file, QWEN_TTS_MODELS_DIR="  ").paths.models_dir == chosen.models_dir
+
+
+def test_what_is_chosen_while_the_app_runs_counts_at_once(file: Path) -> None:
+    running, fixed = (
+        settings_of(file),
+        settings_of(file, TTS_STUDIO_SOURCES="hf", HF_MIRROR_ENDPOINT="https://a.example"),
+    )
+    assert running.sources_now() == running.sources
+    choose_all(file)
+    now = running.sources_now()
+    assert (now.order, now.mirror_endpoint) == (("modelscope", "hf"), "https://mirror.example")
+    assert fixed.sources_now() == fixed.sources
+
+
+def test_a_variable_that_puts_the_mirror_first_wins_over_a_chosen_order(file: Path) -> None:
+    choose_all(file)
+    settings = settings_of(file, USE_HF_MIRROR="true")
+    assert (settings.sources.mirror_first, settings.sources.order, settings.sources_now().order) == (True, (), ())
 
 
 def test_reading_writes_nothing(file: Path) -> None:

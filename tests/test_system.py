@@ -40,7 +40,8 @@ def test_memory_grows_with_what_a_process_holds() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
-        assert child.stdin and child.stdout
+        assert child.stdin
+        assert child.stdout
         child.stdout.readline()
         before = process_bytes(child.pid)
         print(file=child.stdin, flush=True)

@@ -7,14 +7,15 @@
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · VoiceArchiveInvalid
     │   ├── PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
+    │   ├── UnknownProvider         (400)
     ├── NotFound                (404)
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake
     ├── Conflict                not in the state it is in (409)
-    │   ├── ModelInUse · ModelNotLoaded
+    │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded
     ├── Busy                    try again later (429)
-    │   └── QueueFull · MemoryBudgetFull · LibraryBusy
-    ├── Refused                 not allowed from there (400, 403, 405, 413)
-    │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge
+    │   └── QueueFull · MemoryBudgetFull · LibraryBusy · TooManyStreams
+    ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
+    │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired
     ├── InvalidSetting          an option or environment variable can't be used (start-up)
     ├── CatalogueInvalid        a catalogue file can't be used (start-up)
     ├── StartFailed             the app did not serve its page (bench)
@@ -153,6 +154,13 @@ class OutputUnwritable(InvalidRequest):
     template = "{path} can't be written: {reason}"
 
 
+class UnknownProvider(InvalidRequest):
+    """The code is older than the mirror: clients know it."""
+
+    code = "provider_must_be_hf_or_modelscope"
+    template = "Models don't come from {provider!r}. Choose one of: {choices}."
+
+
 class NotFound(StudioError):
     code = "not_found"
     template = "There is nothing at this address."
@@ -183,6 +191,16 @@ class ModelInUse(Conflict):
     template = "The model {key!r} is in use by {users} requests. Stop them or wait for their end, then unload it."
 
 
+class ModelInMemory(ModelInUse):
+    code = "model_in_memory"
+    template = "The model {key!r} is in memory. Unload it, then try again."
+
+
+class ModelBeingChanged(ModelInUse):
+    code = "model_being_changed"
+    template = "The files of the model {key!r} are being deleted or moved. Try again in a moment."
+
+
 class ModelNotLoaded(Conflict):
     code = "model_not_loaded"
     template = "The model {key!r} is not in memory, so there is nothing to unload."
@@ -211,6 +229,11 @@ class LibraryBusy(Busy):
     template = "Another program is writing the voice library. Try again in a moment."
 
 
+class TooManyStreams(Busy):
+    code = "too_many_streams"
+    template = "{limit} event streams are open already. Close one, or ask for the state instead."
+
+
 class Refused(StudioError):
     code = "refused"
     template = "This request is not allowed."
@@ -236,6 +259,11 @@ class MethodNotAllowed(Refused):
 class BodyTooLarge(Refused):
     code = "body_too_large"
     template = "The upload is larger than the {limit_bytes} bytes that are accepted."
+
+
+class UpgradeRequired(Refused):
+    code = "upgrade_required"
+    template = "This address speaks WebSocket. Connect with a WebSocket client."
 
 
 class InvalidSetting(StudioError):

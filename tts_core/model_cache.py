@@ -11,12 +11,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from tts_core.errors import MemoryBudgetFull, ModelInUse, ModelNotLoaded, StudioError
+from tts_core.errors import (
+    MemoryBudgetFull,
+    ModelBeingChanged,
+    ModelInMemory,
+    ModelInUse,
+    ModelNotLoaded,
+    StudioError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +118,7 @@ class ModelCache(Generic[Model]):
         self._schedule = schedule
         self._clock = clock
         self._entries: dict[str, _Entry[Model]] = {}
+        self._kept_out: set[str] = set()
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._uses = 0
@@ -125,7 +133,7 @@ class ModelCache(Generic[Model]):
     def lease(self, key: str) -> Iterator[Model]:
         """Hold the model, loading it first if needed; it stays while anybody holds it.
 
-        Raises what the loader raises (to everybody who waited for that load) and MemoryBudgetFull.
+        Raises what the loader raises (to everybody who waited for that load), MemoryBudgetFull and ModelBeingChanged.
         """
         entry = self._enter(key)
         try:
@@ -149,6 +157,25 @@ class ModelCache(Generic[Model]):
             self._forget(entry)
         self._free(entry, "on request")
 
+    @contextmanager
+    def keep_out(self, keys: Collection[str]) -> Iterator[None]:
+        """Nobody can load these models meanwhile, so that their files can be changed.
+
+        Raises ModelInUse, or its kinds ModelInMemory and ModelBeingChanged, and then keeps nothing out.
+        """
+        with self._lock:
+            for key in keys:
+                if entry := self._entries.get(key):
+                    raise ModelInUse(key=key, users=entry.users) if entry.users else ModelInMemory(key=key)
+                if key in self._kept_out:
+                    raise ModelBeingChanged(key=key)
+            self._kept_out.update(keys)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept_out.difference_update(keys)
+
     def statuses(self) -> tuple[CachedModel, ...]:
         """What is in memory or on its way, the one used last first. Never waits for a load."""
         with self._lock:
@@ -167,6 +194,8 @@ class ModelCache(Generic[Model]):
 
     def _enter(self, key: str) -> _Entry[Model]:
         with self._lock:
+            if key in self._kept_out:
+                raise ModelBeingChanged(key=key)
             entry = self._entries.setdefault(key, _Entry(key))
             self._uses += 1
             entry.users += 1

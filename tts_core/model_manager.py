@@ -9,19 +9,21 @@ import logging
 import os
 import shlex
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_core.catalogue import Catalogue, ModelEntry, ModelKind
+from tts_core.catalogue import Catalogue, ModelEntry, ModelFile, ModelKind
 from tts_core.domain import AUTO_LANGUAGE, Capabilities, Language
+from tts_core.downloads.report import summary
+from tts_core.downloads.task import DownloadTask, TaskState
 from tts_core.errors import Cancelled
 from tts_core.events import CheckProgress
 from tts_core.model_files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS, read_config
 from tts_core.model_files.content import FileFacts, unreadable
 from tts_core.model_files.findings import MISPLACED_CODES, FileProblem, Hint, ModelState, NextStep, Verification
 from tts_core.model_files.folders import FoundModel, find_models
-from tts_core.model_files.hash_cache import ContentReader, HashCache
+from tts_core.model_files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.model_files.hints import look_around
 from tts_core.model_files.inspection import Inspection, inspect
 from tts_core.protocols import CancelCheck
@@ -64,6 +66,8 @@ class ModelStatus:
     bytes_done: int
     """Bytes of the expected files that need no second download."""
     bytes_total: int
+    download: DownloadTask | None = None
+    """The newest download since start, finished ones included."""
 
     @property
     def valid(self) -> bool:
@@ -72,7 +76,7 @@ class ModelStatus:
     @property
     def next_step(self) -> NextStep:
         """What the user should do to have this model."""
-        if self.valid:
+        if self.valid or self.state in (ModelState.DOWNLOADING, ModelState.WAITING):
             return NextStep.NOTHING
         if any(hint.code in MISPLACED_CODES for hint in self.hints):
             return NextStep.MOVE
@@ -82,12 +86,24 @@ class ModelStatus:
         return steps.get(self.state, NextStep.MEND)
 
     @property
+    def reason_code(self) -> str:
+        """Why it is incomplete or broken: "paused", a fault's or problem's code, "missing", else ""."""
+        task = self.download
+        if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
+            return ""
+        if task is not None and task.state in (TaskState.PAUSED, TaskState.ERROR):
+            return task.code or "paused"
+        return self.problems[0].code if self.problems else "missing"
+
+    @property
     def reason(self) -> str | None:
         """English: why it is incomplete or broken; None if there is nothing to explain."""
         if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
             return None
+        stopped = (TaskState.PAUSED, TaskState.ERROR)
+        told = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
         missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
-        return " ".join([*(problem.message for problem in self.problems), *missing])
+        return " ".join([*told, *(problem.message for problem in self.problems), *missing])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +127,18 @@ class BackgroundCheck:
 
 
 class ModelManager:
-    """Thread-safe."""
+    """Thread-safe. `task_of` tells of a model's download, `part_bytes` what an unfinished file has elsewhere."""
 
-    def __init__(self, catalogue: Catalogue, models_dir: Path, hash_cache_file: Path) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        models_dir: Path,
+        hash_cache_file: Path,
+        task_of: Callable[[str], DownloadTask | None] = lambda _key: None,
+        part_bytes: Callable[[ModelEntry, ModelFile], int] = lambda _entry, _file: 0,
+    ) -> None:
+        self._task_of = task_of
+        self._part_bytes = part_bytes
         self._catalogue = catalogue
         self._models_dir = models_dir.absolute()
         self._hashes = HashCache(hash_cache_file)
@@ -148,6 +173,39 @@ class ModelManager:
         A deep check reads every file whose sha256 is not known yet, and tells its progress after each chunk.
         """
         return self._validate(self.entry(key), deep=deep, cancelled=cancelled)
+
+    def files_to_fetch(self, key: str) -> tuple[ModelFile, ...]:
+        """What is missing or wrong as far as is known; nothing of a usable model, whosever it is.
+
+        Of a fine-tune that lacks files only these; its own are left alone. Raises UnknownModelKey.
+        """
+        found = self._inspect(self.entry(key))
+        if found.state is ModelState.READY:
+            return ()
+        bad = {*found.missing, *(problem.file for problem in found.problems)}
+        if found.differing:
+            return tuple(fact.file for fact in found.facts if fact.file.path in bad)
+        # With the config of another kind of model here, nothing else can be told apart from that model's.
+        return tuple(fact.file for fact in found.facts if fact.file.path in bad or fact.differs)
+
+    def held_bytes(self, key: str) -> dict[str, int]:
+        """For each expected file, how many bytes need not be fetched, as far as is known. Raises UnknownModelKey."""
+        entry = self.entry(key)
+        wanted = {file.path for file in self.files_to_fetch(key)}
+        return {
+            fact.file.path: (
+                self._part_bytes(entry, fact.file) if fact.file.path in wanted else min(fact.size, fact.file.size)
+            )
+            for fact in self._inspect(entry).facts
+        }
+
+    def remember(self, key: str, file: ModelFile, sha256: str) -> None:
+        """The file in the model's folder has just been read through and has this content."""
+        path = self.folder(key) / file.path
+        try:
+            self._hashes.put(path, path.stat(), Digest(sha256, has_zero_block=False))
+        except OSError as error:
+            logger.warning("model file %s can't be looked at: %s", path, error)
 
     def capabilities(self, key: str) -> Capabilities:
         """By the folder's config.json if it fits, else by what is published. Raises UnknownModelKey."""
@@ -211,7 +269,7 @@ class ModelManager:
         folder = self._models_dir / entry.local
         found = inspect(entry, folder, self._hashes, read_errors=read_errors)
         around = look_around(entry, folder, found, neighbours=neighbours, models_dir=self._models_dir)
-        return ModelStatus(
+        status = ModelStatus(
             key=entry.key,
             entry=entry,
             path=folder,
@@ -224,7 +282,15 @@ class ModelManager:
             extra_files=around.extra_files,
             bytes_done=found.bytes_done,
             bytes_total=entry.total_bytes,
+            download=self._task_of(entry.key),
         )
+        return _with_download(status, self._bytes_with_parts(entry, found))
+
+    def _bytes_with_parts(self, entry: ModelEntry, found: Inspection) -> int:
+        """A file counts by what lies in its place, or by what its unfinished part has."""
+        if found.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
+            return found.bytes_done
+        return sum(fact.bytes_done or self._part_bytes(entry, fact.file) for fact in found.facts)
 
     def _inspect(self, entry: ModelEntry) -> Inspection:
         return inspect(entry, self._models_dir / entry.local, self._hashes)
@@ -294,6 +360,23 @@ class ModelManager:
 def quote_for_shell(argument: str, *, windows: bool) -> str:
     """One argument for a POSIX shell, or for cmd and PowerShell; no path on Windows contains a double quote."""
     return f'"{argument}"' if windows else shlex.quote(argument)
+
+
+def _with_download(status: ModelStatus, bytes_done: int) -> ModelStatus:
+    """The disk's state with what a download makes of it; a usable model is ready whatever happens around it."""
+    task = status.download
+    if task is None or status.valid:
+        return replace(status, bytes_done=bytes_done)
+    match task.state:
+        case TaskState.WAITING:
+            return replace(status, state=ModelState.WAITING, bytes_done=task.bytes_done)
+        case TaskState.RUNNING:
+            return replace(status, state=ModelState.DOWNLOADING, bytes_done=task.bytes_done)
+        case TaskState.PAUSED:
+            return replace(status, state=ModelState.INCOMPLETE, bytes_done=task.bytes_done)
+        case TaskState.ERROR if status.state is ModelState.NOT_DOWNLOADED:
+            return replace(status, state=ModelState.ERROR)
+    return replace(status, bytes_done=bytes_done)
 
 
 def _is_same_content(before: os.stat_result, now: os.stat_result) -> bool:

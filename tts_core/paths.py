@@ -41,6 +41,11 @@ class Paths:
         return self.data_dir / "cache" / "model_hashes.json"
 
     @property
+    def default_models_dir(self) -> Path:
+        """Where models lie unless somebody says otherwise."""
+        return self.data_dir / "models" / "Qwen"
+
+    @property
     def preferences_file(self) -> Path:
         """What the user chooses in the app."""
         return self.data_dir / "preferences.json"

@@ -13,7 +13,7 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,12 @@ from pathlib import Path
 from tts_core.errors import InvalidSetting, PreferencesUnwritable
 from tts_core.source_settings import SOURCE_IDS, checked_endpoint
 
+SOURCES_VARIABLE = "TTS_STUDIO_SOURCES"
+MIRROR_VARIABLE = "HF_MIRROR_ENDPOINT"
+RESUME_VARIABLE = "TTS_STUDIO_RESUME_DOWNLOADS"
+MODELS_DIR_VARIABLE = "QWEN_TTS_MODELS_DIR"
+CHOOSABLE = (SOURCES_VARIABLE, MIRROR_VARIABLE, RESUME_VARIABLE, MODELS_DIR_VARIABLE, "USE_HF_MIRROR")
+"""Variables that decide what else could be chosen in the app; USE_HF_MIRROR names an order of sources, too."""
 _MAX_BYTES = 1_000_000
 
 
@@ -35,16 +41,16 @@ class Preferences:
     models_dir: Path | None = None
     """Absolute."""
 
-    def as_variables(self) -> dict[str, str]:
-        """The environment variables that these choices stand for."""
+    def as_variables(self, fixed: Collection[str] = ()) -> dict[str, str]:
+        """The environment variables that these choices stand for, but for those that the `fixed` ones decide."""
         resume = {None: "", True: "true", False: "false"}[self.resume_downloads]
         variables = {
-            "TTS_STUDIO_SOURCES": ",".join(self.source_order),
-            "HF_MIRROR_ENDPOINT": self.mirror_endpoint,
-            "TTS_STUDIO_RESUME_DOWNLOADS": resume,
-            "QWEN_TTS_MODELS_DIR": "" if self.models_dir is None else str(self.models_dir),
+            SOURCES_VARIABLE: "" if "USE_HF_MIRROR" in fixed else ",".join(self.source_order),
+            MIRROR_VARIABLE: self.mirror_endpoint,
+            RESUME_VARIABLE: resume,
+            MODELS_DIR_VARIABLE: "" if self.models_dir is None else str(self.models_dir),
         }
-        return {name: value for name, value in variables.items() if value}
+        return {name: value for name, value in variables.items() if value and name not in fixed}
 
 
 @dataclass(frozen=True, slots=True)

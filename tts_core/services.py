@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,20 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tts_core.catalogue import ModelKind, load_catalogue
+from tts_core.download_board import TaskBoard
+from tts_core.download_job import DownloadJob
+from tts_core.download_queue import Downloads
+from tts_core.downloads.existing import Places
+from tts_core.downloads.owner import FolderLock
+from tts_core.downloads.part_file import PartStore, want_of
+from tts_core.downloads.queue_file import QueueFile
+from tts_core.downloads.sources import hubs
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
 from tts_core.live import LiveStreams
 from tts_core.model_cache import CachePolicy, ModelCache
 from tts_core.model_manager import ModelManager
+from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
@@ -23,6 +33,8 @@ from tts_core.system import SystemInfo
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
+
+logger = logging.getLogger(__name__)
 
 FOLDER_ENGINE = "folder"
 """Name of the engine for a folder outside the catalogue."""
@@ -36,19 +48,30 @@ class Services:
 
     settings: Settings
     models: ModelManager
+    downloads: Downloads
     cache: ModelCache[QwenModel]
+    store: ModelStore
     synthesis: Synthesis
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
 
     def start(self) -> None:
-        """Make room among old takes and check the models, both in the background."""
+        """Make room among old takes, check the models and take up the downloads, all in the background."""
+        self._tell_what_needs_a_hand()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
+        self.downloads.restore(resume=self.settings.sources.resume_at_start)
+
+    def _tell_what_needs_a_hand(self) -> None:
+        if problem := self.settings.preferences_problem:
+            logger.warning("%s What can't be used is left out.", problem)
+        if target := self.store.unfinished_move():
+            logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
 
     def close(self) -> None:
-        """Stop background work and free the engines."""
+        """Stop background work, keeping what it has done, and free the engines."""
+        self.downloads.close()
         self.models.close()
         self.synthesis.close()
         self.cache.close()
@@ -58,7 +81,16 @@ def build_services(settings: Settings) -> Services:
     """Raises CatalogueInvalid. Folders are made when something is first put there."""
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
-    models = ModelManager(load_catalogue(settings.catalogue_file), paths.models_dir, paths.hash_cache_file)
+    catalogue, board, parts = load_catalogue(settings.catalogue_file), TaskBoard(), PartStore(paths.parts_dir)
+    models = ModelManager(
+        catalogue,
+        paths.models_dir,
+        paths.hash_cache_file,
+        task_of=board.task,
+        part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
+    )
+    job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), settings.sources_now)
+    downloads = Downloads(models, board, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     system = SystemInfo(settings)
     cache = build_cache(settings, system, models.folder)
     engines: tuple[Engine, ...] = (
@@ -70,7 +102,9 @@ def build_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         models=models,
+        downloads=downloads,
         cache=cache,
+        store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
         synthesis=Synthesis(engines, Gate(limits.max_waiting), outputs, limits),
         outputs=outputs,
         live=LiveStreams(),

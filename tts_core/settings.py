@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
-from tts_core.preferences import PreferencesFile
+from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE, SOURCES_VARIABLE, PreferencesFile
 from tts_core.source_settings import SourceSettings
 
 DEFAULT_HOST = "127.0.0.1"
@@ -46,8 +46,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Settings:
     paths: Paths
-    models_dir_is_set: bool = False
-    """QWEN_TTS_MODELS_DIR says where the models lie, so nothing that is chosen in the app does."""
+    fixed: frozenset[str] = frozenset()
+    """Variables that are set, so that what is chosen in the app in their place does not count."""
     preferences_problem: str = ""
     """English: what of the preferences can't be used; "" if all is well."""
     host: str = DEFAULT_HOST
@@ -82,16 +82,16 @@ class Settings:
         set (see Preferences).
         """
         data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
-        paths = Paths(data_dir=data_dir, models_dir=data_dir / "models" / "Qwen")
-        models_dir_is_set = _path(environ, "QWEN_TTS_MODELS_DIR") is not None
+        paths = Paths(data_dir=data_dir, models_dir=data_dir)
         stored = PreferencesFile(paths.preferences_file).read()
         is_set = {name: value for name, value in environ.items() if value.strip()}
-        environ = {**stored.preferences.as_variables(), **is_set}
+        fixed = frozenset(name for name in is_set if name in CHOOSABLE)
+        environ = {**stored.preferences.as_variables(fixed), **is_set}
         extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
         host = environ.get("TTS_STUDIO_HOST", "").strip() or DEFAULT_HOST
         return cls(
-            paths=replace(paths, models_dir=_path(environ, "QWEN_TTS_MODELS_DIR") or paths.models_dir),
-            models_dir_is_set=models_dir_is_set,
+            paths=replace(paths, models_dir=_path(environ, MODELS_DIR_VARIABLE) or paths.default_models_dir),
+            fixed=fixed,
             preferences_problem=stored.problem,
             host=host,
             port=_port(environ, "TTS_STUDIO_PORT"),
@@ -103,6 +103,16 @@ class Settings:
             keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
             model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
             sources=SourceSettings.from_env(environ),
+        )
+
+    def sources_now(self) -> SourceSettings:
+        """`sources` with what was chosen in the app since the start."""
+        chosen = PreferencesFile(self.paths.preferences_file).read().preferences.as_variables(self.fixed)
+        now = SourceSettings.from_env(chosen)
+        return replace(
+            self.sources,
+            order=self.sources.order if SOURCES_VARIABLE in self.fixed else now.order,
+            mirror_endpoint=self.sources.mirror_endpoint if MIRROR_VARIABLE in self.fixed else now.mirror_endpoint,
         )
 
 

@@ -11,16 +11,18 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from tests.api.raw_http import RawAnswer, RawServer
+from tests.api.watchers import socket_of
 from tests.serving import Serve, serving
 from tts_core.api.guard import SECURITY_HEADERS, Guard
 from tts_core.settings import Limits, Settings
 
 OWN_PAGE = "http://127.0.0.1:7860"
-OWN_WEBSOCKET = "ws://127.0.0.1:7860/ws"
+NONCE = "dGhlIHNhbXBsZSBub25jZQ=="
+"""The one of RFC 6455."""
 SECRET = "a text that nobody else may read"
 
 
@@ -222,29 +224,32 @@ def test_looking_is_allowed_from_anywhere(guarded: RawServer) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_a_websocket_opens_for_our_own_page_and_for_programs(settings: Settings) -> None:
-    # In-process: uvicorn brings no WebSocket library of its own.
-    visitor = TestClient(guarded_app(settings))
-    for headers in ({}, {"Origin": OWN_PAGE}):
-        with visitor.websocket_connect(OWN_WEBSOCKET, headers=headers) as socket:
-            assert socket.receive_text() == "hello"
+def test_a_websocket_opens_for_our_own_page_and_for_programs(guarded: RawServer) -> None:
+    for headers in ({}, {"Origin": f"http://{guarded.host}"}):
+        with socket_of(guarded.url, additional_headers=headers) as socket:
+            assert socket.recv(timeout=60) == "hello"
 
 
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ({"Origin": "https://evil.example"}, (403, "origin_not_allowed")),
-        ({"Origin": "null"}, (403, "origin_not_allowed")),
-        ({"Host": "evil.example"}, (400, "host_not_allowed")),
+        (["Host: {host}", "Origin: https://evil.example"], (403, "origin_not_allowed")),
+        (["Host: {host}", "Origin: null"], (403, "origin_not_allowed")),
+        (["Host: {host}", "Sec-Fetch-Site: cross-site"], (403, "origin_not_allowed")),
+        (["Host: evil.example"], (400, "host_not_allowed")),
     ],
 )
 def test_a_websocket_of_another_site_is_refused(
-    settings: Settings, headers: dict[str, str], expected: tuple[int, str]
+    guarded: RawServer, headers: list[str], expected: tuple[int, str]
 ) -> None:
-    visitor = TestClient(guarded_app(settings))
-    with pytest.raises(WebSocketDenialResponse) as refused, visitor.websocket_connect(OWN_WEBSOCKET, headers=headers):
-        pytest.fail("it opened")
-    assert (refused.value.status_code, refused.value.json()["detail"]) == expected
+    handshake = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {NONCE}",
+    ]
+    given = [header.replace("{host}", guarded.host) for header in headers]
+    assert detail(guarded.ask("GET", "/ws", [*handshake, *given])) == expected
 
 
 def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not(guarded: RawServer) -> None:

@@ -14,6 +14,7 @@ from app import build_app
 from tests.api.conftest import API, client_of
 from tests.api.raw_http import RawServer
 from tests.api.test_guard import chunks, detail
+from tests.api.watchers import EVENTS, hear, listening, socket_of
 from tests.serving import serving
 from tts_core.api.guard import SECURITY_HEADERS
 from tts_core.services import build_services
@@ -44,7 +45,7 @@ def visitor(studio: Studio) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/zh/", "/gradio_api/info", "/docs", f"{API}/models", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/zh/", "/gradio_api/info", "/docs", f"{API}/models", EVENTS, "/ws", "/nothing"])
 def test_a_rebound_name_sees_nothing_at_all(visitor: httpx.Client, path: str) -> None:
     answer = visitor.get(path, headers={"Host": "evil.example"})
     assert (answer.status_code, answer.json()["detail"]) == (400, "host_not_allowed")
@@ -57,6 +58,13 @@ def test_a_rebound_name_sees_nothing_at_all(visitor: httpx.Client, path: str) ->
 def test_another_sites_page_can_start_nothing(visitor: httpx.Client, path: str) -> None:
     answer = visitor.post(path, headers={"Origin": "https://evil.example"}, files={"files": b"x"})
     assert (answer.status_code, answer.json()["detail"]) == (403, "origin_not_allowed")
+
+
+def test_streams_flow_beside_the_page(studio: Studio) -> None:
+    with listening(studio.url) as reader, socket_of(studio.url) as socket:
+        reader.until("initial_state")
+        socket.send('{"type": "ping"}')
+        assert hear(socket) == {"type": "pong"}
 
 
 @pytest.mark.parametrize("path", ["/", "/zh/", "/docs"])

@@ -17,7 +17,7 @@ def test_every_model_of_the_catalogue_is_listed(run: Run) -> None:
     answer = run("models", "list")
     assert answer.status == 0
     assert all(key in answer.out for key in KEYS)
-    assert f"models commands {KEYS[0]}" in answer.out
+    assert f"tts_core download {KEYS[0]}" in answer.out
     listed = json.loads(run("models", "list", "--json").out)
     assert [(model["key"], model["status"]) for model in listed] == [(key, "not_downloaded") for key in KEYS]
 

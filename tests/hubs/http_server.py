@@ -42,8 +42,17 @@ class Reply:
     file: str = ""
 
 
-Route = Callable[[str, str, Message], Reply]
-"""(method, path with query, headers) to the answer of a sound hub."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    method: str
+    path: str
+    """With its query."""
+    headers: Message
+    body: bytes
+
+
+Route = Callable[[Call], Reply]
+"""What a sound hub answers."""
 
 
 class Link:
@@ -151,9 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
         )
         origin.log.add(request)
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            self._answer(origin, request)
+            self._answer(origin, request, origin.route(Call(self.command, self.path, self.headers, body)))
         except OSError:
             self.close_connection = True
         finally:
@@ -165,8 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Silent; the request log has it all."""
 
-    def _answer(self, origin: Origin, request: Request) -> None:
-        reply = origin.route(self.command, self.path, self.headers)
+    def _answer(self, origin: Origin, request: Request, reply: Reply) -> None:
         request.stage, request.file, request.repository = reply.stage, reply.file, reply.repository
         fault = origin.faults.take(reply.stage, reply.file)
         origin.pause(fault.delay_s)

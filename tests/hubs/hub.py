@@ -9,13 +9,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.hubs.content import StoredFile
 from tests.hubs.faults import Fault, FaultBoard
-from tests.hubs.http_server import FileBody, Link, Origin, Reply
+from tests.hubs.http_server import Call, FileBody, Link, Origin, Reply
 from tests.hubs.models import PublishedModel
 from tests.hubs.request_log import RequestLog
 from tests.hubs.tls import self_signed
@@ -80,7 +79,7 @@ class LoopbackHub(ABC):
         self.stop()
 
     @abstractmethod
-    def _route(self, method: str, path: str, headers: Message) -> Reply:
+    def _route(self, call: Call) -> Reply:
         """What a sound hub answers."""
 
     def _listing_fault(self) -> Fault:
@@ -95,8 +94,8 @@ class LoopbackHub(ABC):
     def _signature(self, where: str, expires: str) -> str:
         return hmac.new(self._secret, f"{where} {expires}".encode(), hashlib.sha256).hexdigest()
 
-    def _cdn_route(self, method: str, path: str, headers: Message) -> Reply:
-        parts = urlsplit(path)
+    def _cdn_route(self, call: Call) -> Reply:
+        parts = urlsplit(call.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         names = parts.path.split("/", 5)
         if len(names) < 6 or names[1] != "cdn":

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from email.message import Message
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.hubs.content import StoredFile
-from tests.hubs.http_server import FileBody, Reply
+from tests.hubs.http_server import Call, FileBody, Reply
 from tests.hubs.hub import LoopbackHub, Repository
 
-_MODEL = re.compile(r"/api/models/(?P<id>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+))?(?P<rest>/.*)?")
+_MODEL = re.compile(
+    r"/api/models/(?P<id>[^/]+/[^/]+)(?:/(?P<what>revision|tree|paths-info)/(?P<revision>[^/]+))?(?P<rest>/.*)?"
+)
 _RESOLVE = re.compile(r"/(?P<id>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 _RESOLVE_CACHE = re.compile(r"/api/resolve-cache/models/(?P<id>[^/]+/[^/]+)/(?P<revision>[^/]+)/(?P<path>.+)")
 _POINTER_BYTES = 134
@@ -25,15 +27,15 @@ class HuggingFaceHub(LoopbackHub):
     gated: frozenset[str] = frozenset()
     """Repositories that only accounts with a token get."""
 
-    def _route(self, method: str, path: str, headers: Message) -> Reply:
-        where = unquote(urlsplit(path).path)
+    def _route(self, call: Call) -> Reply:
+        where = unquote(urlsplit(call.path).path)
         if match := _MODEL.fullmatch(where):
-            reply = self._model(match, headers)
+            reply = self._model(match, call)
             reply.stage, reply.repository = "listing", match["id"]
             return reply
         for pattern, is_cache in ((_RESOLVE_CACHE, True), (_RESOLVE, False)):
             if match := pattern.fullmatch(where):
-                reply = self._resolve(match, headers, is_cache=is_cache)
+                reply = self._resolve(match, call.headers, is_cache=is_cache)
                 reply.stage = "bytes" if isinstance(reply.body, FileBody) else "address"
                 reply.repository, reply.file = match["id"], match["path"]
                 return reply
@@ -49,13 +51,16 @@ class HuggingFaceHub(LoopbackHub):
             return _error(404, "RevisionNotFound")
         return repository
 
-    def _model(self, match: re.Match[str], headers: Message) -> Reply:
-        found = self._found(match, headers)
+    def _model(self, match: re.Match[str], call: Call) -> Reply:
+        found = self._found(match, call.headers)
         if isinstance(found, Reply):
             return found
         body: object
         if match["what"] == "tree":
             body = [self._tree_row(path, file) for path, file in self._listed(found).items()]
+        elif match["what"] == "paths-info":
+            asked = _asked_paths(call)
+            body = [self._tree_row(path, file) for path, file in self._listed(found).items() if path in asked]
         else:
             siblings = [self._sibling(path, file) for path, file in self._listed(found).items()]
             body = {"_id": "0", "id": found.id, "modelId": found.id, "sha": found.revision, "private": False}
@@ -109,6 +114,15 @@ class HuggingFaceHub(LoopbackHub):
             address = f"/api/resolve-cache/models/{found.id}/{found.revision}/{path}"
             return Reply(307, known | {"ETag": f'"{file.git_sha1}"', "Location": address})
         return Reply(200, known, FileBody(file.source, file.size, f'"{file.git_sha1}"'))
+
+
+def _asked_paths(call: Call) -> list[str]:
+    """Of a POST to paths-info, as a form or as JSON."""
+    text = call.body.decode()
+    if call.headers.get_content_type() == "application/json":
+        paths = json.loads(text)["paths"]
+        return [paths] if isinstance(paths, str) else list(paths)
+    return parse_qs(text).get("paths", [])
 
 
 def _error(status: int, code: str) -> Reply:

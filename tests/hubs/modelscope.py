@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from email.message import Message
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.hubs.content import StoredFile
-from tests.hubs.http_server import FileBody, Reply
+from tests.hubs.http_server import Call, FileBody, Reply
 from tests.hubs.hub import LoopbackHub, Repository
 
 _ROUTE = re.compile(r"/api/v1/models/(?P<id>[^/]+/[^/]+)(?P<what>|/repo|/repo/files|/revisions)/?")
@@ -16,8 +15,8 @@ _REVISIONS = ("", "master")
 
 
 class ModelScopeHub(LoopbackHub):
-    def _route(self, method: str, path: str, headers: Message) -> Reply:
-        parts = urlsplit(path)
+    def _route(self, call: Call) -> Reply:
+        parts = urlsplit(call.path)
         match = _ROUTE.fullmatch(unquote(parts.path))
         if match is None:
             return _failure(404, "not found")

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
 
+from tts_core.api.streams import Streams
 from tts_core.api.work import Workers
 from tts_core.services import Services
 
 
-def bind(app: FastAPI, services: Services, workers: Workers) -> None:
+def bind(app: FastAPI, services: Services, workers: Workers, streams: Streams) -> None:
     """Let the routes of `app` work with these."""
     app.state.services = services
     app.state.workers = workers
+    app.state.streams = streams
 
 
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
+def _services(connection: HTTPConnection) -> Services:
+    services: Services = connection.app.state.services
     return services
 
 
-def _workers(request: Request) -> Workers:
-    workers: Workers = request.app.state.workers
+def _workers(connection: HTTPConnection) -> Workers:
+    workers: Workers = connection.app.state.workers
     return workers
+
+
+def _streams(connection: HTTPConnection) -> Streams:
+    streams: Streams = connection.app.state.streams
+    return streams
 
 
 UseServices = Annotated[Services, Depends(_services)]
 UseWorkers = Annotated[Workers, Depends(_workers)]
+UseStreams = Annotated[Streams, Depends(_streams)]

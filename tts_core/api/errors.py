@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from tts_core.api.schemas import Failure
+from tts_core.downloads.faults import DiskFault, DownloadFault, OwnedByOther
 from tts_core.errors import (
     BodyTooLarge,
     Busy,
@@ -32,6 +33,8 @@ from tts_core.errors import (
     Refused,
     StartFailed,
     StudioError,
+    UnknownProvider,
+    UpgradeRequired,
 )
 
 CLIENT_CLOSED_REQUEST = 499
@@ -41,6 +44,7 @@ RETRY_AFTER_S = 2
 STATUS: Mapping[type[StudioError], int] = MappingProxyType(
     {
         InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+        UnknownProvider: HTTPStatus.BAD_REQUEST,
         NotFound: HTTPStatus.NOT_FOUND,
         Conflict: HTTPStatus.CONFLICT,
         Busy: HTTPStatus.TOO_MANY_REQUESTS,
@@ -49,9 +53,13 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         OriginNotAllowed: HTTPStatus.FORBIDDEN,
         MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
         BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        UpgradeRequired: HTTPStatus.UPGRADE_REQUIRED,
         Cancelled: CLIENT_CLOSED_REQUEST,
         OutputFailed: HTTPStatus.INSUFFICIENT_STORAGE,
         PreferencesUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
+        DownloadFault: HTTPStatus.BAD_GATEWAY,
+        DiskFault: HTTPStatus.INSUFFICIENT_STORAGE,
+        OwnedByOther: HTTPStatus.CONFLICT,
         EngineFailed: HTTPStatus.SERVICE_UNAVAILABLE,
         InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
         CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -20,6 +20,8 @@ from tts_core.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed, Stud
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HELD_OPEN = frozenset({"/api/models/events"})
+"""Looked at, too, but another site's page could take all places there."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio 6 compiles its event code in the browser
@@ -176,8 +178,9 @@ def _check_length(headers: Headers, limit_bytes: int) -> None:
 
 
 def _check_origin(scope: Scope, headers: Headers, host: _Host) -> None:
-    """Refuse what another site's page sends: always over a WebSocket, else where it could change something."""
-    if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+    """Refuse what another site's page sends: always where a connection stays open, else where it could change
+    something."""
+    if scope["type"] == "http" and scope["method"] in SAFE_METHODS and scope["path"] not in HELD_OPEN:
         return
     scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
     is_own_site = headers.get("sec-fetch-site", "none") in ("same-origin", "none")

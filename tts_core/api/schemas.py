@@ -103,6 +103,22 @@ class ValidateBody(_Body):
     deep: bool | None = Field(None, description="Read every byte and compare the sha256 of every file.")
 
 
+class KeyBody(_Body):
+    key: str = Field(examples=["custom_0_6b"])
+
+
+class DownloadBody(KeyBody):
+    provider: str | None = Field(
+        None,
+        description="hf, mirror, modelscope or auto. A named one is tried first; another may take over, and says so.",
+        examples=["auto", "modelscope"],
+    )
+
+
+class PositionBody(_Body):
+    position: int = Field(ge=1, le=1000, description="1 is next.", examples=[1])
+
+
 class Problem(BaseModel):
     file: str = Field(description="Path inside the model's folder.")
     code: str
@@ -146,6 +162,7 @@ class Model(Validation):
     bytes_done: int
     bytes_total: int
     reason: str | None = None
+    reason_code: str | None = Field(None, description='E.g. "paused", "missing", DISK_FULL.')
 
     @classmethod
     def of(cls, status: ModelStatus) -> Model:
@@ -160,6 +177,7 @@ class Model(Validation):
             bytes_done=status.bytes_done,
             bytes_total=status.bytes_total,
             reason=status.reason,
+            reason_code=status.reason_code or None,
         )
 
 

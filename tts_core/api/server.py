@@ -6,10 +6,11 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Match
 
 import tts_core
-from tts_core.api import context, models, speech, system
+from tts_core.api import context, downloads, events, models, speech, store, system
 from tts_core.api.docs import add_docs
 from tts_core.api.errors import add_handlers, failure_response
 from tts_core.api.guard import Guard
+from tts_core.api.streams import Streams
 from tts_core.api.work import Workers
 from tts_core.errors import MethodNotAllowed, NotFound
 from tts_core.services import Services
@@ -22,16 +23,16 @@ fitting status and is `{"success": false, "detail": "<stable code>", "message": 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def create_api(services: Services) -> FastAPI:
-    """The routes, their documentation at /docs, and the guard."""
+def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
+    """The routes, their documentation at /docs, and the guard; `streams` limits what stays open."""
     app = FastAPI(
         title="TTS Studio", version=tts_core.__version__, description=DESCRIPTION, docs_url=None, redoc_url=None
     )
-    context.bind(app, services, Workers())
+    context.bind(app, services, Workers(), streams or Streams())
     app.add_middleware(Guard, settings=services.settings)
     add_handlers(app)
     add_docs(app)
-    for router in (system.router, models.router, speech.router):
+    for router in (system.router, models.router, store.router, downloads.router, events.router, speech.router):
         app.include_router(router)
     _answer_the_rest(app)
     return app

@@ -130,6 +130,18 @@ def _check_data_folder(services: Services) -> Answer:
         return Outcome.FAIL, f"{folder} can't be written: {error.strerror}. Choose another with --data-dir."
 
 
+def _check_preferences(services: Services) -> Answer:
+    problem = services.settings.preferences_problem
+    return (Outcome.WARN, f"{problem} What can't be used is left out.") if problem else (Outcome.OK, "usable")
+
+
+def _check_models_folder(services: Services) -> Answer:
+    target = services.store.unfinished_move()
+    if target is not None:
+        return Outcome.WARN, f"its move to {target} has not finished. Run python -m tts_core models move {target}"
+    return Outcome.OK, str(services.settings.paths.models_dir)
+
+
 def _check_disk(services: Services) -> Answer:
     free = services.system.memory().disk_free
     message = f"{free / 1e9:.1f} GB free at {services.settings.paths.models_dir}"
@@ -166,6 +178,8 @@ CHECKS: tuple[Callable[[Services], Answer], ...] = (
     _check_packages,
     _check_built_in_voice,
     _check_data_folder,
+    _check_preferences,
+    _check_models_folder,
     _check_disk,
     _check_memory,
     _check_port,

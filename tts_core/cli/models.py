@@ -1,4 +1,4 @@
-"""`models`: what lies on the disk, whether it is whole, and how to fetch it by hand."""
+"""`models`: what lies on the disk, whether it is whole, and how to fetch it by hand. More commands: model_store.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tts_core.cli import progress
+from tts_core.cli import model_store, progress
 from tts_core.cli.status import Exit
 from tts_core.errors import Cancelled
 from tts_core.events import CheckProgress
@@ -17,15 +17,15 @@ from tts_core.services import Services
 
 ALL = "all"
 ADVICE = {
-    NextStep.FETCH: "To fetch it: python -m tts_core models commands {key}",
-    NextStep.FETCH_MISSING: "To fetch what is missing: python -m tts_core models commands {key}",
+    NextStep.FETCH: "To fetch it: python -m tts_core download {key}",
+    NextStep.FETCH_MISSING: "To fetch what is missing: python -m tts_core download {key}",
     NextStep.COPY: "No hub has this model: copy its files into this folder.",
 }
 """For the steps that the findings don't tell already."""
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser("models", parents=[shared], help="list and check models, show how to fetch them")
+    parser = commands.add_parser("models", parents=[shared], help="list, check, delete, move, export and import models")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", parents=[shared], help="every model and its state")
@@ -41,6 +41,8 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     fetch = actions.add_parser("commands", parents=[shared], help="commands that download a model by hand")
     fetch.add_argument("key", metavar="KEY", help="a model's key")
     fetch.set_defaults(run=run_commands)
+
+    model_store.add_actions(actions, shared)
 
 
 def run_list(args: argparse.Namespace, services: Services) -> Exit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 BAR_CELLS = 30
@@ -9,7 +10,8 @@ BAR_CELLS = 30
 
 def show(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+        columns = shutil.get_terminal_size().columns  # a line that wraps can't be written over
+        print(f"\r\033[K{text[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
 
 def show_bar(done: int, total: int, text: str) -> None:

@@ -1,17 +1,101 @@
-"""The disk's side of a download: what its errors mean, whether there is room."""
+"""The disk's side of a download: what its errors mean, whether there is room, and what makes a change durable."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tts_core.downloads.faults import DiskFault
+from tts_core.downloads.faults import (
+    DiskError,
+    DiskFault,
+    DiskFull,
+    DiskLow,
+    FileLocked,
+    PermissionRefused,
+    ReadOnly,
+)
+
+RESERVE_BYTES = 512_000_000
+RESERVE_PART = 0.02
+"""Of what is still to come: journals, the models' small files, the system's own needs."""
+MOST_RESERVED = 0.05
+"""Of the volume: a reserve must not lock a small volume (a container's, a memory disk) out of what fits well."""
+
+_LOCK_WAIT_S = 5.0
+_FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+_HELD = {errno.EBUSY, errno.ETXTBSY} if hasattr(errno, "ETXTBSY") else {errno.EBUSY}
+# Windows, winerror.h: sharing violation, lock violation; handle disk full, disk full.
+_WIN_HELD = {32, 33}
+_WIN_FULL = {39, 112}
 
 
 def disk_fault(error: OSError, path: Path) -> DiskFault:
     """What an OSError of reading or writing `path` means."""
-    raise NotImplementedError
+    folder, windows = str(path.parent), getattr(error, "winerror", None)
+    if error.errno in _FULL or windows in _WIN_FULL:
+        return DiskFull(folder=folder)
+    if error.errno in _HELD or windows in _WIN_HELD:
+        return FileLocked(file=str(path))
+    if error.errno == errno.EROFS:
+        return ReadOnly(folder=folder)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return PermissionRefused(folder=folder)
+    return DiskError(folder=folder, reason=error.strerror or type(error).__name__)
+
+
+@contextlib.contextmanager
+def disk_faults(path: Path) -> Iterator[None]:
+    """What goes wrong inside with `path` leaves as a DiskFault."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_fault(error, path) from error
 
 
 def check_space(folder: Path, remaining: int) -> None:
-    """`folder` (or its nearest existing parent) has room for `remaining` bytes and a reserve. Raises DiskLow."""
-    raise NotImplementedError
+    """`folder` (or its nearest existing parent) has room for `remaining` bytes and a reserve. Raises DiskLow.
+
+    The reserve is 512 MB or 2 % of what remains, the larger, but never more than 5 % of the volume. Nothing remaining
+    needs no room. A volume that does not tell its room is trusted.
+    """
+    there = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    if there is None or remaining <= 0:
+        return
+    try:
+        usage = shutil.disk_usage(there)
+    except OSError:
+        return
+    reserve = min(max(RESERVE_BYTES, int(RESERVE_PART * remaining)), int(MOST_RESERVED * usage.total))
+    if usage.free < remaining + reserve:
+        raise DiskLow(folder=str(folder), free_bytes=usage.free, needed_bytes=remaining + reserve)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in it survive a power cut. Windows has no such call; its journal does it."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):  # some network file systems refuse; the rename itself has happened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def patiently(change: Callable[[], object]) -> None:
+    """Do it, again for some seconds while another program (a virus scanner, mostly on Windows) holds the file."""
+    deadline = time.monotonic() + (_LOCK_WAIT_S if os.name == "nt" else 0.0)
+    while True:
+        try:
+            change()
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(0.1)

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import locale
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
+import tts_core
 from tts_core.catalogue import ModelEntry
+from tts_core.downloads.faults import Interrupted, Offline
 from tts_core.downloads.hub import Hub
-from tts_core.downloads.task import Provider
+from tts_core.downloads.hugging_face import HuggingFaceHub
+from tts_core.downloads.listings import LISTING_S, no_login
+from tts_core.downloads.modelscope import ModelScopeHub
+from tts_core.downloads.task import HUBS, Provider, SourceId
 from tts_core.protocols import CancelCheck
 from tts_core.source_settings import SourceSettings
+
+logger = logging.getLogger(__name__)
+
+PROBE_S = 3.0
+_CANCEL_CHECK_S = 0.1
+_NEAR = ("modelscope", "mirror", "hf")
+"""From mainland China, nearest first."""
+_HANDICAP_S: Mapping[bool, Mapping[str, float]] = {
+    True: {"modelscope": 0.0, "mirror": 0.05, "hf": 0.3},
+    False: {"hf": 0.0, "mirror": 0.05, "modelscope": 0.05},
+}
+"""Added to the measured latency, by "is in mainland China": an answer says little about bandwidth, which is poor across
+the border; elsewhere it only keeps equals in one order."""
+_ZONES = ("CST", "China Standard Time", "中国标准时间")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +46,13 @@ class Candidate:
     """Measured; None where it was not asked or did not answer."""
 
 
-def hubs(settings: SourceSettings) -> tuple[Hub, ...]:
+def hubs(settings: SourceSettings, *, listing_s: float = LISTING_S) -> tuple[Hub, ...]:
     """Hugging Face, its mirror, ModelScope. Costs no request and loads no library."""
-    raise NotImplementedError
+    return (
+        HuggingFaceHub("hf", settings.hf_endpoint, listing_s=listing_s),
+        HuggingFaceHub("mirror", settings.mirror_endpoint, listing_s=listing_s),
+        ModelScopeHub(settings.modelscope_endpoint, listing_s=listing_s),
+    )
 
 
 def order_sources(
@@ -37,6 +65,96 @@ def order_sources(
 ) -> tuple[Candidate, ...]:
     """All of `known`, best first; those that don't publish the model come last, and their listing raises NOT_FOUND.
 
-    Takes 3 s at most. Raises Interrupted, and Offline where downloads are switched off.
+    Who names an order gets it, without a request; only a plain "auto" probes, which takes 3 s at most. An unreachable
+    source stays in the list: a probe that found nothing proves little. Raises Interrupted, and Offline where downloads
+    are switched off.
     """
-    raise NotImplementedError
+    if settings.offline:
+        raise Offline()
+    published = [hub for hub in known if hub.has(entry)]
+    mainland = is_mainland()
+    if provider != "auto":
+        ordered = _named(published, (provider,), "chosen", mainland)
+    elif settings.order:
+        ordered = _named(published, settings.order, "user_order", mainland)
+    elif settings.mirror_first:
+        ordered = _named(published, ("mirror",), "mirror_first", mainland)
+    else:
+        ordered = _by_probe(published, probe(published, entry, cancelled=cancelled), mainland)
+    return (*ordered, *(Candidate(hub, "not_published") for hub in known if not hub.has(entry)))
+
+
+def probe(asked: Sequence[Hub], entry: ModelEntry, *, cancelled: CancelCheck) -> dict[SourceId, float]:
+    """Seconds until each hub begins to answer what it knows of the model, all asked at once; without those that don't
+    answer properly within PROBE_S. Raises Interrupted."""
+    answers: SimpleQueue[tuple[SourceId, float | None]] = SimpleQueue()
+    for hub in asked:
+        work = threading.Thread(target=_ask, args=(hub, entry, answers), name=f"probe-{hub.id}", daemon=True)
+        work.start()
+    latencies: dict[SourceId, float] = {}
+    missing, deadline = len(asked), time.monotonic() + PROBE_S
+    while missing and (left := deadline - time.monotonic()) > 0:
+        if cancelled():
+            raise Interrupted()
+        try:
+            hub_id, latency = answers.get(timeout=min(left, _CANCEL_CHECK_S))
+        except Empty:
+            continue
+        missing -= 1
+        if latency is not None:
+            latencies[hub_id] = latency
+    logger.info(
+        "sources answer after %s", {name: round(latency, 3) for name, latency in latencies.items()} or "nothing"
+    )
+    return latencies
+
+
+def is_mainland() -> bool:
+    """This machine's clock or language says mainland China. Tells nothing to anybody."""
+    language = locale.getlocale()[0] or ""
+    if language.startswith(("zh_CN", "Chinese (Simplified)_China")):
+        return True
+    # On Windows a name of its own; elsewhere "CST", which with UTC+8 is mainland or Taipei: near to the same servers.
+    return time.tzname[0] in _ZONES and time.timezone == -8 * 3600
+
+
+def _ask(hub: Hub, entry: ModelEntry, answers: SimpleQueue[tuple[SourceId, float | None]]) -> None:
+    import requests  # noqa: PLC0415 - starting stays light
+
+    began, latency = time.monotonic(), None
+    try:
+        with requests.get(
+            hub.probe_url(entry),
+            headers={"User-Agent": f"tts-studio/{tts_core.__version__}", "Accept": "application/json"},
+            timeout=PROBE_S,
+            stream=True,  # the head is all that is read
+            auth=no_login,
+        ) as response:
+            if response.ok and "json" in response.headers.get("Content-Type", ""):
+                latency = time.monotonic() - began
+    except Exception as error:  # noqa: BLE001 - whatever it is, this source does not answer
+        logger.info("%s does not answer: %s", hub.endpoint, type(error).__name__)
+    answers.put((hub.id, latency))
+
+
+def _named(published: Sequence[Hub], names: Sequence[str], reason: str, mainland: bool) -> list[Candidate]:
+    """Those that were named in their order, then the others as fallback."""
+    usual = [*names, *(_NEAR if mainland else HUBS)]
+    ordered = sorted(published, key=lambda hub: usual.index(hub.id))
+    return [Candidate(hub, reason if hub.id in names else "fallback") for hub in ordered]
+
+
+def _by_probe(published: Sequence[Hub], latencies: Mapping[SourceId, float], mainland: bool) -> list[Candidate]:
+    handicap = _HANDICAP_S[mainland]
+    there = sorted(
+        (hub for hub in published if hub.id in latencies), key=lambda hub: latencies[hub.id] + handicap[hub.id]
+    )
+    away = [hub for hub in published if hub.id not in latencies]
+    candidates = [Candidate(hub, "slow", latencies[hub.id]) for hub in there]
+    if there:
+        first, fastest = there[0], min(latencies.values())
+        is_hint = mainland and latencies[first.id] > fastest
+        candidates[0] = Candidate(first, "nearby" if is_hint else "fastest", latencies[first.id])
+    usual = _NEAR if mainland else HUBS
+    away.sort(key=lambda hub: usual.index(hub.id))
+    return [*candidates, *(Candidate(hub, "unreachable") for hub in away)]

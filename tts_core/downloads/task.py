@@ -76,6 +76,8 @@ class DownloadTask:
     """Transferring, and nothing came for five seconds."""
     source: str = ""
     """The SourceId at work, or the one that finished."""
+    source_reason: str = ""
+    """Why that source was chosen, a Candidate's stable code; "" where there was no choice."""
     file: str = ""
     """At work on, a path inside the model's folder."""
     position: int = 0

@@ -6,23 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from tts_core.catalogue import ModelEntry
 from tts_core.domain import StopReason, Take
 from tts_core.engine.device import Acceleration
 from tts_core.model_cache import CachedModel
-from tts_core.model_files.findings import ModelState, Verification
-from tts_core.model_manager import BackgroundCheck, ModelStatus
+from tts_core.model_manager import BackgroundCheck
 from tts_core.system import Folder, Memory
 from tts_core.ui.words import Words
-
-STATE_ICONS = {
-    ModelState.READY: "✓",
-    ModelState.DOWNLOADING: "↓",
-    ModelState.INCOMPLETE: "◐",
-    ModelState.ERROR: "!",
-    ModelState.NOT_DOWNLOADED: "○",
-    ModelState.WAITING: "…",
-}
 
 
 def header(words: Words, other_page: str) -> str:
@@ -104,72 +93,6 @@ def path_line(text: str, label: str, path: Path) -> str:
     )
 
 
-def model_table(words: Words, statuses: Sequence[ModelStatus]) -> str:
-    columns = ("model", "state", "size", "present", "place")
-    head = "".join(f'<th scope="col">{words(f"models.column_{name}")}</th>' for name in columns)
-    rows = "".join(_model_row(words, status) for status in statuses)
-    return (
-        f'<div class="studio-table-wrap" tabindex="0" role="region" aria-label="{words("tab.models")}">'
-        f'<table class="studio-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
-
-
-def _model_row(words: Words, status: ModelStatus) -> str:
-    entry = status.entry
-    cells = (
-        f"<strong>{escape(entry.display_name)}</strong><small>{escape(_kind(words, entry))}</small>",
-        f"{state_badge(words, status)}{_verification(words, status)}",
-        size(status.bytes_total),
-        f"{size(status.bytes_done)}{_meter(status)}",
-        f"<code>{escape(entry.local)}</code><small>{escape(_sources(entry))}</small>",
-    )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def state_badge(words: Words, status: ModelStatus) -> str:
-    """Icon and word: the state is never told by colour alone."""
-    state = status.state
-    return (
-        f'<span class="studio-badge" data-state="{state.value}">'
-        f'<span aria-hidden="true">{STATE_ICONS[state]}</span> {words(f"state.{state.value}")}</span>'
-    )
-
-
-def _verification(words: Words, status: ModelStatus) -> str:
-    if status.verification is Verification.NONE:
-        return ""
-    return f"<small>{words(f'verification.{status.verification.value}')}</small>"
-
-
-def _sources(entry: ModelEntry) -> str:
-    """The repository's name, once where all hubs use the same."""
-    return " · ".join(dict.fromkeys((entry.hf, entry.modelscope)))
-
-
-def _kind(words: Words, entry: ModelEntry) -> str:
-    return words.get(f"kind.{entry.kind.value}", entry.kind.value)
-
-
-def _meter(status: ModelStatus) -> str:
-    share = status.bytes_done / status.bytes_total if status.bytes_total else 0.0
-    return f'<span class="studio-meter" aria-hidden="true"><i style="width:{share:.1%}"></i></span>'
-
-
-def model_details(words: Words, status: ModelStatus) -> str:
-    """What the last look at one model found, and the next step."""
-    parts = [f"<h3>{escape(status.entry.display_name)} {state_badge(words, status)}{_verification(words, status)}</h3>"]
-    advice = words(f"models.next_{status.next_step.value}", {"count": len(status.entry.files)})
-    parts.append(f"<p>{escape(advice)}</p>")
-    missing = [f"<code>{escape(name)}</code>" for name in status.missing]
-    if status.state is not ModelState.NOT_DOWNLOADED:
-        parts.append(_list(words("models.missing"), missing))
-    problems = [escape(words.problem(problem)) for problem in status.problems]
-    parts.append(_list(words("models.problems"), problems))
-    parts.append(_list(words("models.hints"), [escape(words.fact("hint", item)) for item in status.hints]))
-    parts.append(f'<p class="studio-path"><code>{escape(str(status.path))}</code></p>')
-    return f'<section class="studio-details" aria-live="polite">{"".join(parts)}</section>'
-
-
 def background_line(words: Words, check: BackgroundCheck, names: dict[str, str]) -> str:
     """One line while models are being read in the background, else nothing."""
     if not check.running or check.key is None:
@@ -241,10 +164,6 @@ def size(count: int) -> str:
 
 def _section(title: str, body: str) -> str:
     return f'<section class="studio-section"><h2>{title}</h2>{body}</section>'
-
-
-def _list(title: str, items: list[str]) -> str:
-    return f"<h4>{title}</h4><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if items else ""
 
 
 def _definitions(pairs: Iterable[tuple[str, str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from tts_core.services import Services
-from tts_core.ui import design_tab, endpoints, fragments, models_tab, speak_tab, system_tab
+from tts_core.ui import design_tab, download_endpoints, endpoints, fragments, models_tab, speak_tab, system_tab
 from tts_core.ui.speak_handlers import SpeakHandler
 from tts_core.ui.words import load_words
 
@@ -21,7 +21,7 @@ def build_page(services: Services, language: str) -> gr.Blocks:
     with gr.Blocks(title=words("app.title"), analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         gr.HTML(fragments.header(words, f"{up or './'}?lang={other}"), js_on_load=None)
         with gr.Tabs(elem_id="studio-tabs"):
-            with gr.Tab(words("tab.speak"), id="speak", elem_id="tab-speak"):
+            with gr.Tab(words("tab.speak"), id="speak", elem_id="tab-speak") as speak_item:
                 speak = speak_tab.render(services, words)
             with gr.Tab(words("tab.design"), id="design", elem_id="tab-design") as design_item:
                 design = design_tab.render(words)
@@ -31,10 +31,11 @@ def build_page(services: Services, language: str) -> gr.Blocks:
                 system = system_tab.render(services, words)
         gr.HTML(fragments.footer(words, f"{up}docs"), js_on_load=None)
         handler = SpeakHandler(services.synthesis, services.live, words, f"{up}api/tts/qwen3/live/")
-        speak_tab.wire(speak, page, services, handler, words)
+        speak_tab.wire(speak, (page, speak_item), services, handler, words)
         design_tab.wire(design, design_item, services, handler, words)
         models_tab.wire(models, page, services, words)
         system_tab.wire(system, system_item, services, words)
         endpoints.publish(services, handler)
+        download_endpoints.publish(services)
     page.queue(max_size=64)
     return page

@@ -210,11 +210,14 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
     } | widgets
 
 
-def wire(tab: SpeakTab, page: gr.Blocks, services: Services, handler: SpeakHandler, words: Words) -> None:
+def wire(
+    tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: SpeakHandler, words: Words
+) -> None:
+    """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
     event = SpeakEvent("synthesize", SpeakForm, lambda form: form)
     spoken = player.wire(tab.player, tab, event, handler, words)
     _wire_seed(tab, spoken)
-    _wire_voice(tab, page, services, words)
+    _wire_voice(tab, places, services, words)
     for button, name in zip(tab.samples, SAMPLES, strict=True):
         sample = words.quoted(f"speak.{name}_text")
         button.click(None, None, tab.text, js=f"() => {sample}", api_visibility="private")
@@ -238,7 +241,7 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
         )
 
 
-def _wire_voice(tab: SpeakTab, page: gr.Blocks, services: Services, words: Words) -> None:
+def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, words: Words) -> None:
     """Everything that depends on the chosen voice follows it."""
     sampling = [getattr(tab, name) for name in SAMPLING_FIELDS]
 
@@ -269,15 +272,25 @@ def _wire_voice(tab: SpeakTab, page: gr.Blocks, services: Services, words: Words
         *sampling,
     ]
 
-    def look_again(language: str, speed: float) -> list[Any]:
+    is_chosen = gr.State(False)
+
+    def look_again(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
+        """The best voice there is, unless somebody chose another."""
         voices = voice_choices(services, words)
-        best = voices[0][1]
-        return [gr.update(choices=voices, value=best), *follow(best, language, speed)]
+        ids = [voice_id for _, voice_id in voices]
+        now = voice if is_chosen and voice in ids else ids[0]
+        return [gr.update(choices=voices, value=now), *follow(now, language, speed)]
 
     tab.voice.input(
         follow, [tab.voice, tab.language, tab.speed], followers, api_visibility="private", show_progress="hidden"
     )
-    # Models may have come or gone since the page was built.
-    page.load(
-        look_again, [tab.language, tab.speed], [tab.voice, *followers], api_visibility="private", show_progress="hidden"
-    )
+    tab.voice.input(lambda: True, None, is_chosen, api_visibility="private", show_progress="hidden")
+    page, item = places
+    for opened in (page.load, item.select):
+        opened(
+            look_again,
+            [tab.voice, is_chosen, tab.language, tab.speed],
+            [tab.voice, *followers],
+            api_visibility="private",
+            show_progress="hidden",
+        )

@@ -1,0 +1,69 @@
+"""The server as app.py sets it up: its WebSocket side, and open streams that end when it does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import uvicorn
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+
+from app import bind, build_server
+from tests.api.watchers import hear, listening, socket_of
+from tts_core.api.server import create_api
+from tts_core.services import Services
+
+END_TIMEOUT_S = 60
+
+
+@dataclass
+class Running:
+    url: str
+    server: uvicorn.Server
+    thread: threading.Thread = field(repr=False)
+
+
+@pytest.fixture
+def running(services: Services) -> Iterator[Running]:
+    server, listener = build_server(create_api(services)), bind(services.settings)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "it ended before it served anything"
+            time.sleep(0.01)
+        yield Running(f"http://127.0.0.1:{listener.getsockname()[1]}", server, thread)
+    finally:
+        server.should_exit = True
+        thread.join(END_TIMEOUT_S)
+
+
+def test_open_streams_end_with_the_server(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    with listening(running.url) as reader, socket_of(running.url) as socket:
+        reader.until("initial_state")
+        socket.send('{"type": "ping"}')
+        assert hear(socket) == {"type": "pong"}
+        with caplog.at_level(logging.WARNING):
+            running.server.should_exit = True
+            assert reader.next() is None, "ended as a whole, not cut off"
+            with pytest.raises(ConnectionClosed) as ended:
+                socket.recv(timeout=END_TIMEOUT_S)
+            running.thread.join(END_TIMEOUT_S)
+    assert not running.thread.is_alive()
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 1012, "it says that it restarts"
+    assert caplog.text == "", "no stream had to be cut off"
+
+
+def test_a_giant_message_is_refused_before_it_is_kept(running: Running) -> None:
+    with socket_of(running.url) as socket:
+        socket.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed) as ended:
+            socket.recv(timeout=END_TIMEOUT_S)
+    assert not isinstance(ended.value, ConnectionClosedOK)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 1009

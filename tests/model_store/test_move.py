@@ -1,0 +1,309 @@
+"""The models folder moves whole: on one volume, between volumes, after kill -9, with no room, while somebody works."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY, Files
+from tests.model_store.conftest import Home, content, stop_after
+from tts_core.downloads.faults import DiskFault, DiskLow
+from tts_core.downloads.owner import FolderLock
+from tts_core.downloads.task import DownloadTask, Phase, TaskState
+from tts_core.errors import Cancelled, ModelBeingChanged, StudioError
+from tts_core.model_files.findings import ModelState, Verification
+from tts_core.model_files.hash_cache import HashCache
+from tts_core.model_store.faults import DownloadsRunning, FolderUnusable, MoveUnfinished, PlaceTaken
+from tts_core.model_store.moving import FolderMove
+from tts_core.model_store.reports import StoreProgress
+from tts_core.paths import ROOT_DIR
+from tts_core.preferences import PreferencesFile
+
+CODEC = "speech_tokenizer/model.safetensors"
+EXTRAS: Files = {"Somebody's own/notes.txt": b"mine", ".downloads/abc.part": b"half", ".downloads/abc.json": b"{}"}
+
+
+def furnish(home: Home) -> Files:
+    """Two models that share a file, a part and a folder of the user's; returns all content."""
+    custom, base = home.install(CUSTOM_KEY), home.install(BASE_KEY)
+    (custom / CODEC).unlink()
+    (custom / CODEC).hardlink_to(base / CODEC)
+    for name, data in EXTRAS.items():
+        (home.models_dir / name).parent.mkdir(exist_ok=True)
+        (home.models_dir / name).write_bytes(data)
+    return content(home.models_dir)
+
+
+def check_moved(home: Home, target: Path, before: Files) -> None:
+    assert content(target) == before
+    assert not home.models_dir.exists()
+    assert not (home.data_dir / "models_move.json").exists()
+    links = [home.folder(key, target) / CODEC for key in (CUSTOM_KEY, BASE_KEY)]
+    assert links[0].samefile(links[1])
+    services = home.start()
+    assert services.settings.paths.models_dir == target
+    assert all(services.models.status(key).state is ModelState.READY for key in (CUSTOM_KEY, BASE_KEY))
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_on_one_volume_only_names_change(home: Home, tmp_path: Path, exists: bool) -> None:
+    before, target = furnish(home), tmp_path / "new" / "place"
+    if exists:
+        target.mkdir(parents=True)
+        (target / "photo.jpg").write_bytes(b"stays")
+        before["photo.jpg"] = b"stays"
+    services = home.start()
+    for _ in services.models.validate(CUSTOM_KEY, deep=True, cancelled=lambda: False):
+        pass
+    inode = (home.folder(CUSTOM_KEY) / "model.safetensors").stat().st_ino
+    steps: list[StoreProgress] = []
+    moved = services.store.move(target, steps.append)
+    assert (moved.target, moved.left, moved.variable, steps) == (target, (), "", [])
+    assert (home.folder(CUSTOM_KEY, target) / "model.safetensors").stat().st_ino == inode
+    check_moved(home, target, before)
+    assert home.start().models.status(CUSTOM_KEY).verification is Verification.VERIFIED  # nothing is read again
+
+
+def test_between_volumes_everything_is_copied_and_proven(home: Home, elsewhere: Path) -> None:
+    before, target = furnish(home), elsewhere / "Qwen"
+    modified = (home.folder(CUSTOM_KEY) / "model.safetensors").stat().st_mtime_ns
+    steps: list[StoreProgress] = []
+    moved = home.start().store.move(target, steps.append)
+    assert (moved.left, moved.variable) == ((), "")
+    done = [step.done_bytes for step in steps]
+    assert done == sorted(done)
+    assert done[-1] == steps[-1].total_bytes == sum(map(len, before.values())) - len(PUBLISHED[BASE_KEY][CODEC])
+    check_moved(home, target, before)
+    assert (home.folder(CUSTOM_KEY, target) / "model.safetensors").stat().st_mtime_ns == modified
+    assert home.start().models.status(CUSTOM_KEY).verification is Verification.VERIFIED
+
+
+def test_links_lead_where_they_led(home: Home, tmp_path: Path, elsewhere: Path) -> None:
+    home.install(CUSTOM_KEY)
+    (tmp_path / "data" / "mine.txt").write_text("mine", encoding="utf-8")
+    (home.models_dir / "out").symlink_to("../../mine.txt")
+    (home.models_dir / "inside").symlink_to(home.folder(CUSTOM_KEY).name)
+    for target in (tmp_path / "deeper" / "down", elsewhere / "Qwen"):
+        home.start().store.move(target)
+        assert (target / "out").read_text(encoding="utf-8") == "mine"
+        assert (target / "inside").readlink() == Path(home.folder(CUSTOM_KEY).name)
+        assert content(target / "inside") == PUBLISHED[CUSTOM_KEY]
+
+
+def test_a_move_that_is_stopped_anywhere_goes_on(home: Home, elsewhere: Path) -> None:
+    before, target = furnish(home), elsewhere / "Qwen"
+    for allowed in itertools.count(0, 5):
+        services = home.start()
+        assert services.settings.paths.models_dir == home.models_dir
+        try:
+            services.store.move(target, cancelled=stop_after(allowed))
+        except Cancelled:
+            assert whole_somewhere(before, home.models_dir, target)
+        else:
+            break
+    assert allowed > 10
+    check_moved(home, target, before)
+
+
+@pytest.mark.parametrize("moment", ["the first file is being copied", "two models are there", "the choice is saved"])
+def test_kill_9_loses_nothing(home: Home, elsewhere: Path, moment: str) -> None:
+    before, target = furnish(home), elsewhere / "Qwen"
+    big = home.models_dir / "big.bin"
+    big.write_bytes(os.urandom(24_000_000))
+    before["big.bin"] = big.read_bytes()
+    reached: dict[str, Callable[[], bool]] = {
+        "the first file is being copied": lambda: any(target.rglob("*.copying")),
+        "two models are there": (home.folder(BASE_KEY, target) / "vocab.json").exists,
+        "the choice is saved": (home.data_dir / "preferences.json").exists,
+    }
+    command = [sys.executable, "-m", "tts_core", "models", "move", str(target)]
+    environ = {**os.environ, **home.environ()}
+    process = subprocess.Popen(command, cwd=ROOT_DIR, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not reached[moment]() and process.poll() is None:
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+    process.wait()
+    assert whole_somewhere(before, home.models_dir, target)
+    if home.start().store.unfinished_move() == target:
+        with pytest.raises(MoveUnfinished):
+            home.start().store.move(elsewhere / "third")
+    with suppress(FolderUnusable):  # it had come to its end before the signal did
+        home.start().store.move(target)
+    check_moved(home, target, before)
+    assert not any(target.rglob("*.copying"))
+
+
+def test_renaming_that_was_interrupted_goes_on(home: Home, tmp_path: Path) -> None:
+    before, target = furnish(home), tmp_path / "new"
+    paths = home.start().settings.paths
+    FolderMove(paths.move_file, HashCache(paths.hash_cache_file)).begin(home.models_dir, target)
+    for path in (home.folder(CUSTOM_KEY), home.folder(BASE_KEY) / "vocab.json"):
+        there = target / path.relative_to(home.models_dir)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(there)
+    home.start().store.move(target)
+    check_moved(home, target, before)
+
+
+def test_after_the_switch_only_the_old_files_are_left_to_remove(home: Home, elsewhere: Path) -> None:
+    """As kill -9 leaves it between the last copy and the first removal."""
+    before, target = furnish(home), elsewhere / "Qwen"
+    services = home.start()
+    copy, journal = home.data_dir / "kept", home.data_dir / "models_move.json"
+    shutil.copytree(home.models_dir, copy)
+
+    def keep_journal(_step: StoreProgress) -> None:
+        shutil.copyfile(journal, home.data_dir / "j")
+
+    services.store.move(target, keep_journal)
+    (home.data_dir / "j").rename(journal)
+    copy.rename(home.models_dir)
+    steps: list[StoreProgress] = []
+    assert home.start().store.move(target, steps.append).left == ()
+    check_moved(home, target, before)
+    assert len({step.file for step in steps}) <= 2  # the journal is older than the last file
+
+
+def test_without_room_nothing_is_touched(home: Home, volume: Callable[[int], Path]) -> None:
+    before, small = furnish(home), volume(600_000)
+    with pytest.raises(DiskLow):
+        home.start().store.move(small / "Qwen")
+    assert content(home.models_dir) == before
+    assert list(small.iterdir()) == []
+    assert home.start().settings.paths.models_dir == home.models_dir
+    home.start().store.move(home.data_dir / "other")  # another place can be chosen
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_what_is_copied(home: Home, volume: Callable[[int], Path]) -> None:
+    before, small = furnish(home), volume(3_000_000)
+    target, filler = small / "Qwen", small / "filler"
+
+    def fill(_step: StoreProgress) -> None:
+        if not filler.exists():
+            with filler.open("wb") as stream, pytest.raises(OSError, match="space"):
+                stream.write(bytes(3_000_000))
+
+    with pytest.raises(DiskFault) as full:
+        home.start().store.move(target, fill)
+    assert full.value.code == "DISK_FULL"
+    assert whole_somewhere(before, home.models_dir, target)
+    filler.unlink()
+    home.start().store.move(target)
+    check_moved(home, target, before)
+
+
+def test_nothing_is_overwritten(home: Home, tmp_path: Path, elsewhere: Path) -> None:
+    before = furnish(home)
+    for target in (tmp_path / "new", elsewhere / "Qwen"):
+        same_size = home.folder(CUSTOM_KEY, target) / "model.safetensors"
+        other = bytes(len(PUBLISHED[CUSTOM_KEY]["model.safetensors"]))
+        for data in (b"another size", other):
+            same_size.parent.mkdir(parents=True, exist_ok=True)
+            same_size.write_bytes(data)
+            with pytest.raises(PlaceTaken) as refused:
+                home.start().store.move(target)
+            assert refused.value.params == {"path": str(same_size)}
+            assert same_size.read_bytes() == data
+            assert whole_somewhere(before, home.models_dir, target)
+        same_size.write_bytes(before[same_size.relative_to(target).as_posix()])  # the same content is no obstacle
+        home.start().store.move(target)
+        check_moved(home, target, before)
+        home.start().store.move(home.models_dir)
+
+
+def test_places_that_make_no_sense_are_refused(home: Home, tmp_path: Path) -> None:
+    before = furnish(home)
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    (tmp_path / "link").symlink_to(home.models_dir)
+    wrong = [home.models_dir, home.models_dir / "x", home.data_dir, tmp_path / "file", tmp_path / "link"]
+    for target in [*wrong, home.models_dir / ".." / "Qwen"]:
+        with pytest.raises(FolderUnusable):
+            home.start().store.move(target)
+    assert content(home.models_dir) == before
+
+
+def test_a_variable_that_names_the_folder_must_be_changed_by_hand(home: Home, tmp_path: Path) -> None:
+    before = furnish(home)
+    moved = home.start(QWEN_TTS_MODELS_DIR=str(home.models_dir)).store.move(tmp_path / "new")
+    assert moved.variable == "QWEN_TTS_MODELS_DIR"
+    assert content(tmp_path / "new") == before
+    assert not (home.data_dir / "preferences.json").exists()
+
+
+def test_back_to_the_usual_place_leaves_no_choice(home: Home, tmp_path: Path) -> None:
+    before = furnish(home)
+    home.start().store.move(tmp_path / "new")
+    home.start().store.move(home.models_dir)
+    assert content(home.models_dir) == before
+    assert PreferencesFile(home.data_dir / "preferences.json").read().preferences.models_dir is None
+
+
+def test_an_empty_studio_can_choose_its_folder(home: Home, tmp_path: Path) -> None:
+    home.start().store.move(tmp_path / "new")
+    assert home.start().settings.paths.models_dir == tmp_path / "new"
+
+
+def test_nobody_may_work_in_the_folder(home: Home, elsewhere: Path) -> None:
+    before = furnish(home)
+    services = home.start()
+    lock = FolderLock(home.parts_dir)
+    assert lock.take()
+    lock.tell(DownloadTask(TOKENIZER_KEY, "auto", TaskState.RUNNING, Phase.TRANSFERRING, 1))
+    with pytest.raises(DownloadsRunning):
+        services.store.move(elsewhere / "Qwen")
+    lock.release()
+    assert content(home.models_dir) == before
+    refused: list[str] = []
+
+    def meanwhile(_step: StoreProgress) -> None:
+        if not refused:
+            for use in (lambda: services.cache.load(CUSTOM_KEY), lambda: services.store.delete(CUSTOM_KEY)):
+                try:
+                    use()
+                except StudioError as error:
+                    refused.append(type(error).__name__)
+            refused.append(str(FolderLock(home.parts_dir).take()))
+
+    services.store.move(elsewhere / "Qwen", meanwhile)
+    assert refused == [ModelBeingChanged.__name__, "StoreBusy", "False"]
+    check_moved(home, elsewhere / "Qwen", before)
+
+
+def test_what_comes_meanwhile_is_taken_along(home: Home, elsewhere: Path) -> None:
+    before, late = furnish(home), home.models_dir / "late.txt"
+
+    def add(_step: StoreProgress) -> None:
+        if not late.exists():
+            late.write_bytes(b"late")
+
+    home.start().store.move(elsewhere / "Qwen", add)
+    check_moved(home, elsewhere / "Qwen", before | {"late.txt": b"late"})
+
+
+def test_a_broken_journal_costs_only_a_comparison(home: Home, elsewhere: Path) -> None:
+    before, target = furnish(home), elsewhere / "Qwen"
+    with pytest.raises(Cancelled):
+        home.start().store.move(target, cancelled=stop_after(12))
+    journal = home.data_dir / "models_move.json"
+    assert json.loads(journal.read_text(encoding="utf-8"))["copied"]
+    journal.write_text("{", encoding="utf-8")
+    home.start().store.move(target)
+    check_moved(home, target, before)
+
+
+def whole_somewhere(before: Files, source: Path, target: Path) -> bool:
+    """Each file, with its right content, in at least one of the folders."""
+    places = [content(folder) if folder.exists() else {} for folder in (source, target)]
+    return all(any(place.get(name) == data for place in places) for name, data in before.items())

@@ -1,0 +1,81 @@
+"""The real queue of downloads on a board that a test writes on: whatever watchers should be shown, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tts_core.catalogue import load_catalogue
+from tts_core.download_board import Subscription, TaskBoard
+from tts_core.download_queue import Downloads
+from tts_core.download_run import Run
+from tts_core.downloads.owner import FolderLock
+from tts_core.downloads.queue_file import QueueFile
+from tts_core.downloads.task import DownloadTask, Phase, Provider, TaskState
+from tts_core.model_manager import ModelManager
+from tts_core.services import Services
+
+TOTAL_BYTES = 1_000_000
+
+
+class _Idle:
+    """A job that begins and never gets on."""
+
+    def is_ready(self, key: str, run: Run) -> bool:
+        return False
+
+    def fetch(self, key: str, provider: Provider, run: Run) -> None:
+        while not run.wait(1):
+            pass
+
+
+class _WatchedBoard(TaskBoard):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: set[Subscription] = set()
+
+    def subscribe(self, after_seq: int = 0) -> Subscription:
+        subscription = _Watched(self, after_seq)
+        self.open.add(subscription)
+        return subscription
+
+
+class _Watched(Subscription):
+    def __init__(self, board: _WatchedBoard, after_seq: int) -> None:
+        super().__init__(board, after_seq)
+        self._watched_board = board
+
+    def close(self) -> None:
+        super().close()
+        self._watched_board.open.discard(self)
+
+
+@dataclass(frozen=True)
+class StagedDownloads:
+    services: Services
+    """With the staged queue."""
+    board: _WatchedBoard
+
+    @property
+    def readers(self) -> int:
+        """Subscriptions that are open."""
+        return len(self.board.open)
+
+    def change(self, key: str, **changes: Any) -> DownloadTask:
+        new = DownloadTask(key, "auto", TaskState.WAITING, Phase.QUEUED, 0, bytes_total=TOTAL_BYTES)
+        return self.board.put(replace(self.board.task(key) or new, **changes))
+
+    def at(self, key: str, done: int) -> DownloadTask:
+        """So many bytes are there."""
+        return self.change(key, state=TaskState.RUNNING, phase=Phase.TRANSFERRING, bytes_done=done, source="hf")
+
+    def finish(self, key: str) -> DownloadTask:
+        return self.change(key, state=TaskState.READY, phase=Phase.DONE, bytes_done=TOTAL_BYTES)
+
+
+def stage_downloads(services: Services) -> StagedDownloads:
+    paths, board = services.settings.paths, _WatchedBoard()
+    catalogue = load_catalogue(services.settings.catalogue_file)
+    models = ModelManager(catalogue, paths.models_dir, paths.hash_cache_file, board.task)
+    downloads = Downloads(models, board, _Idle(), FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
+    return StagedDownloads(replace(services, models=models, downloads=downloads), board)

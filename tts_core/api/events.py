@@ -1,0 +1,169 @@
+"""What happens to models, as it happens: server-sent events and a WebSocket, two forms of the same stream."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from typing import Annotated, Any
+
+from anyio import create_task_group, fail_after
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Response, WebSocket
+from fastapi.sse import format_sse_event
+from starlette.websockets import WebSocketDisconnect
+
+from tts_core.api.context import UseServices, UseStreams
+from tts_core.api.download_messages import ModelEvent, SocketMessage, initial_state
+from tts_core.api.errors import failure_response, failures
+from tts_core.api.streams import HeldResponse, Streams
+from tts_core.download_queue import Downloads
+from tts_core.downloads.task import DownloadTask
+from tts_core.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
+from tts_core.services import Services
+
+router = APIRouter(tags=["events"])
+
+RECONNECT_MS = 2000
+MAX_MESSAGE_CHARS = 4096
+"""Of what a client says over a WebSocket: it has nothing to say but "ping"."""
+MESSAGE_TOO_BIG = 1009
+_EXAMPLE = (
+    'event: model_progress\ndata: {"type": "model_progress", "model_id": "custom_0_6b", "status": "downloading", '
+    '"progress": 41.3, "message": "Downloading model.safetensors from ModelScope.", …}\nid: 1718\n\n'
+    'event: heartbeat\ndata: {"type": "heartbeat", "count": 1}\n\n'
+)
+
+
+@router.get(
+    "/api/models/events",
+    status_code=200,
+    response_class=HeldResponse,
+    responses={
+        **failures(TooManyStreams, OriginNotAllowed),
+        200: {
+            "model": ModelEvent,
+            "description": "Server-sent events; the schema is that of the `data` of `model_*`.",
+            "content": {
+                "text/event-stream": {
+                    "schema": {"$ref": "#/components/schemas/ModelEvent"},
+                    "examples": {"stream": {"value": _EXAMPLE}},
+                }
+            },
+        },
+    },
+)
+async def model_events(
+    services: UseServices, streams: UseStreams, last_event_id: Annotated[str | None, Header()] = None
+) -> HeldResponse:
+    """Server-sent events. First `initial_state` with all `models`, as `/models` lists them and with their progress;
+    then, whenever a download changes, `model_progress`, `model_complete`, `model_error` or `model_incomplete`
+    (paused or stopped); every 30 s `heartbeat`. Who reconnects with `Last-Event-ID` is told every end it missed.
+    """
+    return HeldResponse(streams, _events(services, streams, last_event_id))
+
+
+@router.get(
+    "/ws",
+    response_model=SocketMessage,
+    response_description="One message of the WebSocket",
+    responses=failures(UpgradeRequired, TooManyStreams, OriginNotAllowed),
+)
+async def socket_over_http() -> Response:
+    """A WebSocket: connect with `ws://`. It sends what is described here, one JSON text a message: first every
+    download that is not over, then each change. `?after_seq=` tells what came after a message with that `seq`.
+    A client that sends `{"type": "ping"}` gets `{"type": "pong"}`.
+    """
+    return failure_response(UpgradeRequired(), {"Upgrade": "websocket"})
+
+
+@router.websocket("/ws")
+async def socket(websocket: WebSocket, services: UseServices, streams: UseStreams) -> None:
+    try:
+        with streams.place():
+            # Before the client may say or do anything: what happens after that is told.
+            beginning = _beginning(services.downloads, websocket.query_params.get("after_seq"))
+            await websocket.accept()
+            async with create_task_group() as both:
+
+                async def tell() -> None:
+                    await _tell(websocket, services.downloads, streams, *beginning)
+                    both.cancel_scope.cancel()
+
+                both.start_soon(tell)
+                await _listen(websocket, streams)
+                both.cancel_scope.cancel()
+    except TooManyStreams as error:
+        await websocket.send_denial_response(failure_response(error))
+
+
+async def _events(services: Services, streams: Streams, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
+    _, after_seq = _beginning(services.downloads, last_event_id)
+    state = initial_state(await run_sync(services.models.statuses))
+    yield _event(state, seq=after_seq, retry=RECONNECT_MS)
+    beats, last_beat = 0, time.monotonic()
+    async with aclosing(streams.changes(services.downloads, after_seq)) as changes:
+        async for task in changes:
+            if task is not None:
+                yield _event(ModelEvent.of(task).model_dump(mode="json"), seq=task.seq)
+            if time.monotonic() - last_beat >= streams.heartbeat_s:
+                beats, last_beat = beats + 1, time.monotonic()
+                yield _event({"type": "heartbeat", "count": beats})
+
+
+async def _tell(
+    websocket: WebSocket, downloads: Downloads, streams: Streams, tasks: Sequence[DownloadTask], after_seq: int
+) -> None:
+    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
+    with suppress(WebSocketDisconnect, TimeoutError):
+        for task in tasks:
+            if not task.state.is_over and task.seq <= after_seq:
+                await _send(websocket, SocketMessage.of(task).model_dump(mode="json"), streams)
+        async with aclosing(streams.changes(downloads, after_seq)) as changes:
+            async for change in changes:
+                if change is not None:
+                    await _send(websocket, SocketMessage.of(change).model_dump(mode="json"), streams)
+
+
+async def _listen(websocket: WebSocket, streams: Streams) -> None:
+    """Answer pings until the client has gone. Whatever else it says is nothing to us."""
+    with suppress(WebSocketDisconnect, TimeoutError):
+        while (message := await websocket.receive())["type"] != "websocket.disconnect":
+            said = message.get("text") or ""
+            if len(said) > MAX_MESSAGE_CHARS or len(message.get("bytes") or b"") > MAX_MESSAGE_CHARS:
+                await websocket.close(MESSAGE_TOO_BIG)
+                return
+            if _is_ping(said):
+                await _send(websocket, {"type": "pong"}, streams)
+
+
+async def _send(websocket: WebSocket, message: dict[str, Any], streams: Streams) -> None:
+    with fail_after(streams.send_timeout_s):
+        await websocket.send_text(json.dumps(message, ensure_ascii=False))
+
+
+def _beginning(downloads: Downloads, last_seen: str | None) -> tuple[tuple[DownloadTask, ...], int]:
+    """The tasks now, and the number after which changes are news to a client.
+
+    A number from before a restart is none of ours: such a client is told how things stand.
+    """
+    tasks = downloads.tasks()
+    newest = max((task.seq for task in tasks), default=0)
+    seen = int(last_seen[:20]) if last_seen and last_seen.isascii() and last_seen.isdecimal() else newest
+    return tasks, min(seen, newest)
+
+
+def _is_ping(said: str) -> bool:
+    try:
+        message = json.loads(said)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(message, dict) and message.get("type") == "ping"
+
+
+def _event(data: dict[str, Any], *, seq: int | None = None, retry: int | None = None) -> bytes:
+    """One server-sent event, named as its type (HTML standard, section 9.2)."""
+    number = None if seq is None else str(seq)
+    text = json.dumps(data, ensure_ascii=False)
+    return format_sse_event(data_str=text, event=data["type"], id=number, retry=retry)

@@ -1,0 +1,108 @@
+"""`download`: fetch a model, watch it, stop and go on later. Exit status 0 only when the model is ready."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from tts_core.cli import progress
+from tts_core.cli.status import Exit
+from tts_core.downloads.report import facts, note_sentence, source_name, summary
+from tts_core.downloads.task import DownloadTask, Phase, Provider, TaskState
+from tts_core.errors import Cancelled, StudioError
+from tts_core.services import Services
+
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("download", parents=[shared], help="download a model, or what is missing of it")
+    parser.add_argument("key", metavar="KEY", help="a model's key (see: models list)")
+    parser.add_argument(
+        "--source", choices=PROVIDERS, default="auto", help="where to ask first; others may take over (default: auto)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON event a line; the last one is the result")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, services: Services) -> Exit:
+    try:
+        task, is_interrupted = _download(args, services)
+    except StudioError as error:
+        if args.json:
+            _print({"status": "error", "code": error.code, "source": "", "key": args.key, "message": error.message})
+        raise
+    if args.json:
+        _print(facts(task))
+    match task.state:
+        case TaskState.READY:
+            if not args.json:
+                print(f"{summary(task)}\n{services.models.folder(args.key)}")
+            return Exit.DONE
+        case TaskState.PAUSED | TaskState.ERROR if task.code and not is_interrupted:
+            print(f"{summary(task)} [{task.code}]", file=sys.stderr)
+            print(f"By hand: python -m tts_core models commands {args.key}", file=sys.stderr)
+            return Exit.ERROR
+        case _:
+            print(f"{summary(task)} To go on: python -m tts_core download {args.key}", file=sys.stderr)
+            return Exit.STOPPED
+
+
+def _download(args: argparse.Namespace, services: Services) -> tuple[DownloadTask, bool]:
+    """The task as it ended, and whether that was by Ctrl-C; a second Ctrl-C leaves at once."""
+    downloads, view = services.downloads, _View(as_json=args.json)
+    try:
+        downloads.start(args.key, args.source)
+        return view.show(downloads.follow(args.key)), False
+    except KeyboardInterrupt:
+        downloads.pause(args.key)
+        return view.show(downloads.follow(args.key)), True
+    finally:
+        progress.clear()
+
+
+class _View:
+    """What is printed while a download goes on."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._told_notes = 0
+
+    def show(self, changes: Iterable[DownloadTask]) -> DownloadTask:
+        """The last of the changes."""
+        last = None
+        for task in changes:
+            last = task
+            for note in task.notes[self._told_notes :]:
+                progress.clear()
+                print(note_sentence(note), file=sys.stderr, flush=True)
+            self._told_notes = len(task.notes)
+            if self._as_json and task.state in (TaskState.WAITING, TaskState.RUNNING):
+                _print(facts(task))  # whoever reads decides by the last line: an end is told once
+            elif not self._as_json:
+                progress.show_bar(task.bytes_done, task.bytes_total, _beside_the_bar(task))
+        if last is None:
+            raise Cancelled
+        return last
+
+
+def _beside_the_bar(task: DownloadTask) -> str:
+    if task.phase is not Phase.TRANSFERRING or task.state is not TaskState.RUNNING or task.stalled:
+        return f"{task.key}: {summary(task)}"
+    size = f"{task.bytes_done / 1e9:.2f} of {task.bytes_total / 1e9:.2f} GB"
+    speed = f"{task.bytes_per_second / 1e6:.1f} MB/s"
+    left = "" if task.eta_s is None else f", {_clock(task.eta_s)} left"
+    return f"{task.key} {size}, {speed}{left}, {source_name(task.source)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _print(event: dict[str, Any]) -> None:
+    print(json.dumps(event, ensure_ascii=False), flush=True)

@@ -1,0 +1,249 @@
+"""Move the whole models folder, whatever lies in it. Started again after kill -9 or a full disk, it goes on.
+
+On one volume names change and no byte is copied. Between volumes each file is copied, read back and compared, files
+that share their bytes keep doing so, and only when all of it is there does the studio look at the new folder; then
+the old files go. At every moment each file is whole in at least one of the two folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_core.downloads.disk import check_space, disk_faults, sync_folder
+from tts_core.model_files.hash_cache import HashCache
+from tts_core.model_store.faults import FolderUnusable, MoveUnfinished, PlaceTaken
+from tts_core.model_store.files import (
+    COPYING,
+    absolute,
+    copy_file,
+    remove_empty_folders,
+    same_content,
+    walk,
+)
+from tts_core.model_store.move_journal import Copied, Journal, read_journal
+from tts_core.model_store.reports import Meter, Progress
+from tts_core.protocols import CancelCheck
+
+logger = logging.getLogger(__name__)
+
+_OUR_OWN = frozenset({".downloads/lock", ".downloads/owner.json"})
+"""Who works in a folder; that does not move with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    name: str
+    """Below the source, with forward slashes."""
+    size: int
+    inode: tuple[int, int]
+
+
+class FolderMove:
+    """One move. Nobody else may work in the folders meanwhile."""
+
+    def __init__(self, journal_file: Path, hashes: HashCache) -> None:
+        self._file = journal_file
+        self._hashes = hashes
+
+    def begin(self, source: Path, target: Path) -> Journal:
+        """The journal to go on with, or a new one. Raises FolderUnusable, MoveUnfinished, PlaceTaken and DiskFault."""
+        target = absolute(target)
+        unfinished = read_journal(self._file)
+        if unfinished is not None and unfinished.target == target and source in (unfinished.source, target):
+            return unfinished
+        if unfinished is not None and _has_content(unfinished.target):
+            raise MoveUnfinished(target=str(unfinished.target))
+        _check_places(source, target)
+        _refuse_collisions(source, target)
+        if not _on_one_volume(source, target):
+            check_space(target, _bytes_of(_pending(Journal(source, target))))
+        journal = Journal(source, target)
+        journal.save(self._file)
+        return journal
+
+    def transfer(self, journal: Journal, progress: Progress, cancelled: CancelCheck) -> None:
+        """Afterwards everything is in the target. Raises PlaceTaken, SourceDamaged, DiskFault and Cancelled."""
+        with disk_faults(journal.target):
+            journal.target.mkdir(parents=True, exist_ok=True)
+            if _on_one_volume(journal.source, journal.target):
+                self._rename_all(journal)
+            check_space(journal.target, _bytes_of(_pending(journal)))
+            while pending := _pending(journal):  # again: somebody may have put something there meanwhile
+                self._copy_all(journal, pending, progress, cancelled)
+            _copy_links(journal)
+
+    def finish(self, journal: Journal) -> None:
+        """Remove from the source what is proven to be in the target."""
+        for name, copied in journal.copied.items():
+            old, new = journal.source / name, journal.target / name
+            with suppress(OSError):
+                if not old.is_symlink() and _stamp(old.stat()) == copied and new.stat().st_size == copied.size:
+                    old.unlink()
+        for path in list(walk(journal.source)):
+            if path.is_symlink() and (journal.target / path.relative_to(journal.source)).is_symlink():
+                with suppress(OSError):
+                    path.unlink()
+
+    def left_behind(self, journal: Journal) -> tuple[str, ...]:
+        """Remove the emptied folders, now that nobody holds the lock in them, and the journal; returns what is still
+        there. Raises DiskFault."""
+        for name in _OUR_OWN:
+            with suppress(OSError):
+                (journal.source / name).unlink()
+        remove_empty_folders(journal.source)
+        with disk_faults(self._file):
+            self._file.unlink(missing_ok=True)
+        return tuple(map(_below(journal.source), walk(journal.source)))
+
+    def _rename_all(self, journal: Journal) -> None:
+        try:
+            for path in list(walk(journal.source)):
+                name = _below(journal.source)(path)
+                if name not in _OUR_OWN and not name.endswith(COPYING):
+                    self._rename(journal, path, journal.target / name)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # one volume by its number, two by the system's rules: copied instead
+                raise
+
+    def _rename(self, journal: Journal, file: Path, target: Path) -> None:
+        if os.path.lexists(target):
+            return  # the same content, which transfer proves
+        digest = None if file.is_symlink() else self._hashes.get(file, file.stat())
+        link_to = _kept_target(file, journal.source) if file.is_symlink() else ""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(target)
+        sync_folder(target.parent)
+        if link_to:
+            target.unlink()
+            target.symlink_to(link_to)
+        if digest is not None:
+            self._hashes.put(target, target.stat(), digest)
+
+    def _copy_all(self, journal: Journal, pending: list[_Pending], progress: Progress, cancelled: CancelCheck) -> None:
+        meter = Meter(progress, _bytes_of(pending))
+        first = _already_there(journal)
+        for item in pending:
+            source, target = journal.source / item.name, journal.target / item.name
+            before = _stamp(source.stat())
+            twin = first.get(item.inode)
+            meter.file = item.name
+            if os.path.lexists(target) and item.name in journal.copied:
+                target.unlink()  # our own copy of what the file was before
+            if twin is not None and _link(twin, target):
+                digest = self._hashes.get(twin, twin.stat())
+            else:
+                bring = same_content if os.path.lexists(target) else copy_file
+                digest = bring(source, target, meter.count, cancelled)
+            if digest is not None:
+                self._hashes.put(target, target.stat(), digest)
+            first.setdefault(item.inode, target)
+            journal.copied[item.name] = before
+            journal.save(self._file)
+
+
+def _check_places(source: Path, target: Path) -> None:
+    here, there = Path(os.path.realpath(source)), Path(os.path.realpath(target))
+    if here == there:
+        raise FolderUnusable(folder=str(target), reason="the models lie there already")
+    if here in there.parents:
+        raise FolderUnusable(folder=str(target), reason="it lies inside the present models folder")
+    if there in here.parents:
+        raise FolderUnusable(folder=str(target), reason="the present models folder lies inside it")
+    if os.path.lexists(target) and not target.is_dir():
+        raise FolderUnusable(folder=str(target), reason="it is no folder")
+
+
+def _refuse_collisions(source: Path, target: Path) -> None:
+    """Before anything is touched. Files of equal size are compared when their turn comes."""
+    for path in walk(source):
+        name = _below(source)(path)
+        there = target / name
+        if name in _OUR_OWN or not os.path.lexists(there):
+            continue
+        if (
+            there.is_symlink()
+            or path.is_symlink()
+            or not there.is_file()
+            or there.stat().st_size != path.stat().st_size
+        ):
+            raise PlaceTaken(path=str(there))
+
+
+def _pending(journal: Journal) -> list[_Pending]:
+    """Files that are not proven to be in the target. Those that share their bytes stand together."""
+    pending = []
+    for path in walk(journal.source):
+        name = _below(journal.source)(path)
+        if path.is_symlink() or name in _OUR_OWN or name.endswith(COPYING) or not path.is_file():
+            continue
+        found = path.stat()
+        is_there = (journal.target / name).is_file()
+        if not is_there or journal.copied.get(name) != _stamp(found):
+            pending.append(_Pending(name, found.st_size, (found.st_dev, found.st_ino)))
+    return pending
+
+
+def _bytes_of(pending: list[_Pending]) -> int:
+    return sum({item.inode: item.size for item in pending}.values())
+
+
+def _copy_links(journal: Journal) -> None:
+    for path in walk(journal.source):
+        target = journal.target / path.relative_to(journal.source)
+        if path.is_symlink() and not os.path.lexists(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(_kept_target(path, journal.source) or path.readlink())
+
+
+def _kept_target(link: Path, root: Path) -> str:
+    """Where a relative link out of `root` leads, absolutely; "" for a link that may stay as it is."""
+    leads_to = link.readlink()
+    absolute = Path(os.path.normpath(link.parent / leads_to))
+    return "" if leads_to.is_absolute() or absolute.is_relative_to(root) else str(absolute)
+
+
+def _link(twin: Path, target: Path) -> bool:
+    """Share the bytes of a file that is there already, where the volume can."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.hardlink_to(twin)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        logger.info("%s is copied, the volume keeps no hard links: %s", target.name, error)
+        return False
+    return True
+
+
+def _already_there(journal: Journal) -> dict[tuple[int, int], Path]:
+    """Inodes of the source with their copy."""
+    known = {}
+    for name, copied in journal.copied.items():
+        with suppress(FileNotFoundError):
+            found = (journal.source / name).stat()
+            if _stamp(found) == copied and (journal.target / name).is_file():
+                known[found.st_dev, found.st_ino] = journal.target / name
+    return known
+
+
+def _has_content(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _on_one_volume(source: Path, target: Path) -> bool:
+    existing = next((path for path in (target, *target.parents) if path.exists()), None)
+    return existing is not None and source.exists() and source.stat().st_dev == existing.stat().st_dev
+
+
+def _stamp(found: os.stat_result) -> Copied:
+    return Copied(found.st_size, found.st_mtime_ns)
+
+
+def _below(root: Path) -> Callable[[Path], str]:
+    return lambda path: path.relative_to(root).as_posix()
