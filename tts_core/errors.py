@@ -5,13 +5,14 @@
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · VoiceArchiveInvalid
-    │   ├── PrecisionNotSupported · DeviceUnavailable
+    │   ├── TranscriptMissing · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     │   ├── UnknownProvider         (400)
     ├── NotFound                (404)
-    │   ├── UnknownModelKey · UnknownVoice · UnknownTake
+    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob
     ├── Conflict                not in the state it is in (409)
-    │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded
+    │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
+    │   ├── JobNotRetryable · ConsentMissing
     ├── Busy                    try again later (429)
     │   └── QueueFull · MemoryBudgetFull · LibraryBusy · TooManyStreams
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
@@ -109,6 +110,11 @@ class ReferenceRequired(InvalidRequest):
     template = "The voice {voice!r} imitates a recording. Give one, with its transcript for the closest likeness."
 
 
+class TranscriptMissing(InvalidRequest):
+    code = "transcript_missing"
+    template = "What is said in the recording is not known. Type it, have it transcribed, or take over the timbre only."
+
+
 class AudioUnreadable(InvalidRequest):
     code = "audio_unreadable"
     template = "The recording {path} can't be read: {reason}. Choose a WAV, FLAC, MP3, OGG, M4A or WebM file."
@@ -181,6 +187,11 @@ class UnknownTake(NotFound):
     template = "This audio is no longer kept. Generate it again."
 
 
+class UnknownJob(NotFound):
+    code = "job_not_found"
+    template = "There is no job {job!r}. It may have ended long ago."
+
+
 class Conflict(StudioError):
     code = "conflict"
     template = "That does not fit the state things are in. Look again and retry."
@@ -204,6 +215,21 @@ class ModelBeingChanged(ModelInUse):
 class ModelNotLoaded(Conflict):
     code = "model_not_loaded"
     template = "The model {key!r} is not in memory, so there is nothing to unload."
+
+
+class ModelNotReady(Conflict):
+    code = "model_not_ready"
+    template = "The model {name} is not on this machine yet. Download it in the Models tab, then try again."
+
+
+class JobNotRetryable(Conflict):
+    code = "job_not_retryable"
+    template = "The job {job!r} has a result, or can't be done again from here."
+
+
+class ConsentMissing(Conflict):
+    code = "consent_missing"
+    template = "Confirm first that you may use this voice: it is yours, or its owner agreed."
 
 
 class Busy(StudioError):
