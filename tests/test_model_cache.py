@@ -207,3 +207,63 @@ def test_closing_frees_idle_models_now_and_others_when_given_back(loader: FakeLo
         assert [model.is_closed for model in loader.made] == [False, True]
         assert not held.is_closed
     assert held.is_closed
+
+
+def test_a_load_can_be_watched() -> None:
+    loader = FakeLoader()
+    loader.go.clear()
+    cache = ModelCache(loader)
+    with cache.begin("a") as lease:
+        progress = lease.progress(interval_s=0.01)
+        assert next(progress) in ((0, 0), (1, 2))  # at once, however far it is
+        assert loader.begun.wait(10)
+        assert next(progress) == (1, 2)
+        loader.go.set()
+        assert set(progress) <= {(1, 2)}
+        assert lease.model() is loader.made[0]
+        assert list(lease.progress()) == []
+    with cache.lease("a") as model:
+        assert model is loader.made[0]
+
+
+def test_a_load_that_fails_is_told_to_who_watches() -> None:
+    cache = ModelCache(FakeLoader(failures=[EngineFailed(engine="a", reason="broken")]))
+    with cache.begin("a") as lease:
+        list(lease.progress())
+        with pytest.raises(EngineFailed, match="broken"):
+            lease.model()
+    assert cache.statuses() == ()
+
+
+@pytest.mark.parametrize("keep_alive_s", [0.0, 300.0])
+def test_a_load_that_nobody_waits_for_ends_as_any_other(keep_alive_s: float) -> None:
+    loader, time = FakeLoader(), FakeTime()
+    loader.go.clear()
+    cache = ModelCache(loader, CachePolicy(keep_alive_s), schedule=time.schedule, clock=time.clock)
+    with cache.begin("a"):
+        assert loader.begun.wait(10)
+    with pytest.raises(ModelInUse):
+        cache.unload("a")
+    with cache.begin("a") as lease:
+        loader.go.set()
+        model = lease.model()
+        assert not model.is_closed
+    time.advance(keep_alive_s)
+    assert (model.is_closed, cache.statuses(), len(loader.made)) == (True, (), 1)
+
+
+def test_an_abandoned_load_leaves_nothing_behind_when_nothing_is_kept() -> None:
+    loader, closed = FakeLoader(), threading.Event()
+    loader.go.clear()
+
+    def load(key: str, progress: Progress) -> FakeModel:
+        model = loader(key, progress)
+        model.close = closed.set  # type: ignore[method-assign]
+        return model
+
+    cache = ModelCache(load, CachePolicy(0.0))
+    with cache.begin("a"):
+        assert loader.begun.wait(10)
+    loader.go.set()
+    assert closed.wait(10)
+    assert cache.statuses() == ()

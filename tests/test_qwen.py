@@ -15,8 +15,15 @@ from tests.fakes import FakeEngine
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.domain import StopReason, SynthesisRequest
-from tts_core.errors import InstructNotSupported, InstructRequired, InvalidSetting, ModelInUse, SpeedNotSupported
-from tts_core.events import AudioChunk, EngineEvent, Finished, Restarted, Started, TakeReady
+from tts_core.errors import (
+    Cancelled,
+    InstructNotSupported,
+    InstructRequired,
+    InvalidSetting,
+    ModelInUse,
+    SpeedNotSupported,
+)
+from tts_core.events import AudioChunk, EngineEvent, Finished, Loading, Restarted, Started, TakeReady
 from tts_core.gate import Gate
 from tts_core.outputs import Outputs
 from tts_core.protocols import CancelCheck
@@ -69,6 +76,24 @@ def test_the_voices_of_ready_models_come_first_and_described_ones_last(services:
     assert engines == ["custom_0_6b", "builtin", "voice_design_1_7b"]
     assert ("custom_0_6b/uncle_fu", "Uncle Fu") in {(voice.id, voice.name) for voice in services.synthesis.voices()}
     assert services.cache.statuses() == ()  # looking loads nothing
+
+
+def test_loading_is_told_while_a_take_waits_for_it(services: Services) -> None:
+    def loading() -> list[Loading]:
+        events = services.synthesis.speak(SynthesisRequest("hello", seed=1, max_seconds=SHORT))
+        return [event for event in events if isinstance(event, Loading)]
+
+    first = loading()
+    assert {event.model for event in first} == {services.models.entry("custom_0_6b").display_name}
+    assert (first[0].percent, first[-1].done_bytes > 1_000_000) == (0, True)
+    assert first[-1].percent == 100
+    assert [event.percent for event in first] == sorted(event.percent for event in first)
+    assert loading() == []  # it is in memory now
+
+
+def test_a_take_can_be_stopped_while_its_model_loads(services: Services) -> None:
+    with pytest.raises(Cancelled):
+        collect(services.synthesis.speak(SynthesisRequest("hello", seed=1), cancelled=lambda: True))
 
 
 def test_a_model_is_loaded_by_its_first_take_and_used_again(services: Services) -> None:

@@ -32,6 +32,21 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """The model is being read into memory; comes a few times a second."""
+
+    model: str
+    """For people."""
+    done_bytes: int
+    total_bytes: int
+    """0 while unknown."""
+
+    @property
+    def percent(self) -> int:
+        return min(100, 100 * self.done_bytes // self.total_bytes) if self.total_bytes else 0
+
+
+@dataclass(frozen=True, slots=True)
 class AudioChunk:
     """The next piece of speech."""
 
@@ -72,5 +87,5 @@ class CheckProgress:
     total_bytes: int
 
 
-EngineEvent = AudioChunk | Finished
-SpeakEvent = Queued | Started | AudioChunk | Restarted | TakeReady
+EngineEvent = Loading | AudioChunk | Finished
+SpeakEvent = Queued | Started | Loading | AudioChunk | Restarted | TakeReady

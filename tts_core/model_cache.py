@@ -34,6 +34,9 @@ Schedule = Callable[[float, Callable[[], None]], Undo]
 """Calls back once after so many seconds, in any thread, unless undone before."""
 
 
+PROGRESS_INTERVAL_S = 0.2
+
+
 class Keepable(Protocol):
     """What the cache needs of a model."""
 
@@ -84,6 +87,8 @@ class _Entry(Generic[Model]):
     users: int = 0
     model: Model | None = None
     error: BaseException | None = None
+    has_loader: bool = False
+    """Its load has begun."""
     loaded: threading.Event = field(default_factory=threading.Event)
     """Set when the load has ended, well or not."""
     done_bytes: int = 0
@@ -100,6 +105,29 @@ def after(delay_s: float, call: Callable[[], None]) -> Undo:
     timer.daemon = True
     timer.start()
     return timer.cancel
+
+
+class Lease(Generic[Model]):
+    """A hold on a model that may still be loading."""
+
+    def __init__(self, entry: _Entry[Model]) -> None:
+        self._entry = entry
+
+    def progress(self, interval_s: float = PROGRESS_INTERVAL_S) -> Iterator[tuple[int, int]]:
+        """Bytes done and to do (0 while unknown), at once and then every `interval_s` until the load has ended."""
+        is_loaded = self._entry.loaded.is_set()
+        while not is_loaded:
+            yield self._entry.done_bytes, self._entry.total_bytes
+            is_loaded = self._entry.loaded.wait(interval_s)
+            if is_loaded:
+                yield self._entry.done_bytes, self._entry.total_bytes
+
+    def model(self) -> Model:
+        """Waits for the load; raises what the loader raised and MemoryBudgetFull."""
+        self._entry.loaded.wait()
+        if self._entry.model is None:
+            raise self._entry.error or ModelNotLoaded(key=self._entry.key)
+        return self._entry.model
 
 
 class ModelCache(Generic[Model]):
@@ -135,9 +163,15 @@ class ModelCache(Generic[Model]):
 
         Raises what the loader raises (to everybody who waited for that load), MemoryBudgetFull and ModelBeingChanged.
         """
+        with self.begin(key) as lease:
+            yield lease.model()
+
+    @contextmanager
+    def begin(self, key: str) -> Iterator[Lease[Model]]:
+        """The same without waiting for the load, which goes on even if nobody waits for it any more."""
         entry = self._enter(key)
         try:
-            yield self._model_of(entry)
+            yield Lease(entry)
         finally:
             self._leave(entry)
 
@@ -152,8 +186,8 @@ class ModelCache(Generic[Model]):
             entry = self._entries.get(key)
             if entry is None:
                 raise ModelNotLoaded(key=key)
-            if entry.users:
-                raise ModelInUse(key=key, users=entry.users)
+            if entry.users or not entry.loaded.is_set():
+                raise ModelInUse(key=key, users=max(1, entry.users))
             self._forget(entry)
         self._free(entry, "on request")
 
@@ -186,7 +220,7 @@ class ModelCache(Generic[Model]):
         """Free every idle model; those in use go when they are given back."""
         self._policy = CachePolicy(0.0, self._policy.budget_bytes, self._policy.size_of)
         with self._lock:
-            idle = [entry for entry in self._entries.values() if not entry.users]
+            idle = [entry for entry in self._entries.values() if not entry.users and entry.loaded.is_set()]
             for entry in idle:
                 self._forget(entry)
         for entry in idle:
@@ -201,21 +235,16 @@ class ModelCache(Generic[Model]):
             entry.users += 1
             entry.last_used = self._uses
             self._keep(entry)
-            is_first = entry.users == 1 and not entry.loaded.is_set()
+            is_first = not entry.has_loader
+            entry.has_loader = True
         if is_first:
-            self._fill(entry)
+            threading.Thread(target=self._fill, args=(entry,), name=f"load-{key}", daemon=True).start()
         return entry
-
-    def _model_of(self, entry: _Entry[Model]) -> Model:
-        entry.loaded.wait()
-        if entry.model is None:
-            raise entry.error or ModelNotLoaded(key=entry.key)
-        return entry.model
 
     def _leave(self, entry: _Entry[Model]) -> None:
         with self._lock:
             entry.users -= 1
-            if entry.users or self._entries.get(entry.key) is not entry:
+            if entry.users or not entry.loaded.is_set() or self._entries.get(entry.key) is not entry:
                 return
             if self._policy.keep_alive_s is None:
                 return
@@ -247,7 +276,10 @@ class ModelCache(Generic[Model]):
             with self._lock:
                 self._forget(entry)
         finally:
+            with self._lock:
+                entry.users += 1
             entry.loaded.set()
+            self._leave(entry)  # in case nobody waits for it any more
 
     def _make_room(self, wanted: _Entry[Model]) -> None:
         """Put out idle models, the longest unused first, until the wanted one fits. One alone always may try."""

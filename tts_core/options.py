@@ -23,7 +23,7 @@ DISK_OPTIONS = (
 )
 MODEL_OPTIONS = (
     Option("--device", "TTS_STUDIO_DEVICE", "D", "auto, cpu, cuda, cuda:1, mps: where models compute"),
-    Option("--precision", "TTS_STUDIO_PRECISION", "P", "auto, float32, bfloat16 or float16"),
+    Option("--precision", "TTS_STUDIO_PRECISION", "P", "auto, float32, bfloat16, float16 or, on a CPU, int8"),
     Option("--keep-alive", "TTS_STUDIO_KEEP_ALIVE", "T", 'how long an idle model stays: "5m", 0 or -1 (for ever)'),
 )
 SERVER_OPTIONS = (

@@ -30,7 +30,9 @@ class Engine(Protocol):
         """What its voices can be asked to do."""
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
-        """Speak `request.text` with `request.voice` (one of `voices()`): chunks as they are made, then one Finished.
+        """Speak `request.text` with `request.voice` (one of `voices()`).
+
+        Loading… while its model is read, chunks as they are made, then one Finished.
 
         Raises UnknownLanguage at the call and EngineFailed when it can't speak; asks `cancelled` at least every chunk.
         """

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from tts_core.audio import read_audio
 from tts_core.catalogue import WEIGHTS_SUFFIX, ModelKind
-from tts_core.domain import Capabilities, Language, SynthesisRequest, Voice
+from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engine.config import read_model_config
 from tts_core.errors import EngineFailed, ReferenceRequired, UnknownLanguage, UnknownVoice
-from tts_core.events import EngineEvent
+from tts_core.events import EngineEvent, Finished, Loading
 from tts_core.languages import find_language
 from tts_core.model_cache import ModelCache, Progress
 from tts_core.model_manager import ModelManager
@@ -89,7 +89,8 @@ class QwenEngine:
             raise UnknownLanguage(language=request.language)
         if model.kind is ModelKind.BASE and request.reference is None:
             raise ReferenceRequired(voice=self._voice_id(_OWN_VOICES[model.kind]))
-        return self._speak(request, language, self._speaker(request.voice, model), cancelled)
+        speaker = self._speaker(request.voice, model)
+        return self._speak(model.name, lambda loaded: _in_model_words(request, language, speaker, loaded), cancelled)
 
     def close(self) -> None:
         """Nothing of its own to free: the cache holds the model."""
@@ -107,10 +108,16 @@ class QwenEngine:
         raise UnknownVoice(voice=voice_id or "")
 
     def _speak(
-        self, request: SynthesisRequest, language: Language, speaker: str, cancelled: CancelCheck
+        self, name: str, in_model_words: Callable[[QwenModel], SpeechRequest], cancelled: CancelCheck
     ) -> Iterator[EngineEvent]:
-        with self._cache.lease(self.name) as model:
-            yield from model.stream(_in_model_words(request, language, speaker, model), cancelled=cancelled)
+        with self._cache.begin(self.name) as lease:
+            for done_bytes, total_bytes in lease.progress():
+                yield Loading(name, done_bytes, total_bytes)
+                if cancelled():
+                    yield Finished(StopReason.CANCELLED, None)
+                    return
+            model = lease.model()
+            yield from model.stream(in_model_words(model), cancelled=cancelled)
 
 
 def catalogue_engines(manager: ModelManager, cache: ModelCache[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:

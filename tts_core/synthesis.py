@@ -24,7 +24,7 @@ from tts_core.errors import (
     UnknownLanguage,
     UnknownVoice,
 )
-from tts_core.events import Finished, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.events import Finished, Loading, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.gate import Gate
 from tts_core.languages import find_language
 from tts_core.outputs import Outputs
@@ -77,7 +77,7 @@ class Synthesis:
         format: str = "wav",  # noqa: A002 - the requests' word
         cancelled: CancelCheck = never,
     ) -> Iterator[SpeakEvent]:
-        """Queued…, Started, AudioChunk…, then one TakeReady whose file holds exactly those chunks.
+        """Queued…, Started, Loading…, AudioChunk…, then one TakeReady whose file holds exactly those chunks.
 
         Raises at the call, before anything is queued: EmptyText, TextTooLong, UnknownVoice, UnknownLanguage,
         InstructNotSupported and its like, UnsupportedFormat, QueueFull. While iterating: QueueFull (another request was
@@ -149,6 +149,9 @@ class Synthesis:
             for event in job.engine.stream(job.request, cancelled=cancelled):
                 if isinstance(event, Finished):
                     finished = event
+                    continue
+                if isinstance(event, Loading):
+                    yield event
                     continue
                 if first_audio_s is None:
                     first_audio_s = time.perf_counter() - started

@@ -91,12 +91,17 @@ def test_a_seed_repeats_a_take(speak: Speak, tmp_path: Path) -> None:
     assert not np.array_equal(takes[0], takes[2])
 
 
+def test_int8_weights_speak_on_the_cpu(speak: Speak, tmp_path: Path) -> None:
+    answer = speak("custom_voice", "--text", "a fox", "--max-frames", "4", "--device", "cpu", "--precision", "int8")
+    assert answer.status == 0, answer.err
+    assert np.load(tmp_path / "out.npy").shape == (3, 16)
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "code"),
     [
         ("custom_voice", ("--speaker", "nobody"), "voice_not_found"),
         ("custom_voice", ("--language", "Klingonese"), "unknown_language"),
-        ("custom_voice", ("--precision", "int8"), "precision_not_supported"),
         ("custom_voice", ("--precision", "int3"), "invalid_setting"),
         ("custom_voice", ("--device", "abacus"), "device_unavailable"),
         ("custom_voice", ("--speed", "1.5"), "speed_not_supported"),

@@ -200,7 +200,7 @@ def test_device_and_precision_are_chosen_with_reasons_or_as_asked(checkpoint: Wr
     chosen = QwenModel.load(folder)
     assert all(reason.message for reason in chosen.choice.reasons)
     with pytest.raises(PrecisionNotSupported):
-        QwenModel.load(folder, precision="int8")
+        QwenModel.load(folder, precision="int3")
     with pytest.raises(DeviceUnavailable):
         QwenModel.load(folder, device="abacus")
 
@@ -209,7 +209,7 @@ def test_loading_tells_its_progress(checkpoint: WriteCheckpoint) -> None:
     told: list[tuple[int, int]] = []
     QwenModel.load(checkpoint("base", "a"), device="cpu", progress=lambda done, total: told.append((done, total)))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert 0.5 < told[-1][0] / told[-1][1] <= 1
+    assert told[-1][0] == told[-1][1]
 
 
 def test_two_hundred_requests_leave_memory_where_it_was(model: LoadModel) -> None:

@@ -20,7 +20,7 @@ from tts_core.cli.codes import save_codes
 from tts_core.cli.status import Exit
 from tts_core.domain import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
 from tts_core.errors import Cancelled, InvalidRequest, OutputExists, OutputUnwritable, UnknownVoice, UnsupportedFormat
-from tts_core.events import AudioChunk, Codes, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.services import Services, folder_synthesis
 from tts_core.synthesis import Synthesis
 
@@ -160,6 +160,8 @@ def _watch(events: Iterator[SpeakEvent]) -> tuple[Take, list[Codes]]:
                 case Started():
                     sample_rate, samples = event.sample_rate, 0
                     codes.clear()
+                case Loading():
+                    progress.show(f"Loading {event.model} … {event.percent} %")
                 case AudioChunk():
                     samples += len(event.samples)
                     codes += [] if event.codes is None else [event.codes]

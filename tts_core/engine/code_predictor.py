@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tts_core.engine.config import TalkerConfig
 from tts_core.engine.kv_cache import KvCache
 from tts_core.engine.layers import Block, Embedding, Head, RmsNorm, RotaryTable, Span, run_blocks
+from tts_core.engine.linear import Part
 from tts_core.engine.sampling import Drawer
 
 
@@ -46,7 +47,7 @@ class CodePredictor(nn.Module):
         self.small_to_mtp_projection: nn.Module = (
             nn.Identity()
             if hidden_size == config.transformer.hidden_size
-            else nn.Linear(config.transformer.hidden_size, hidden_size, bias=True)
+            else Part(config.transformer.hidden_size, hidden_size, bias=True)
         )
 
     def build_state(self, rows: int, device: torch.device, dtype: torch.dtype) -> PredictorState:

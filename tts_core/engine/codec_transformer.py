@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tts_core.engine.codec_layers import StatefulLayer
 from tts_core.engine.config import CodecDecoderConfig
-from tts_core.engine.layers import RmsNorm, RotaryTable, Rotation, attend
+from tts_core.engine.layers import GatedMlp, RmsNorm, RotaryTable, Rotation, attend
+from tts_core.engine.linear import Part, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +40,20 @@ class LayerScale(nn.Module):
         return self.scale * x
 
 
-class GatedMlp(nn.Module):
-    """down(silu(gate(x)) * up(x)), no bias."""
-
-    def __init__(self, hidden: int, intermediate: int) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(hidden, intermediate, bias=False)
-        self.up_proj = nn.Linear(hidden, intermediate, bias=False)
-        self.down_proj = nn.Linear(intermediate, hidden, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
-
-
 class SlidingAttention(StatefulLayer):
     """Attention within the window. Carries the keys (before rotation) and values of the last window - 1 frames."""
 
     def __init__(self, config: CodecDecoderConfig) -> None:
         super().__init__()
-        self.key_value_heads = config.kv_heads
+        self.query_heads, self.key_value_heads = config.query_heads, config.kv_heads
         self.head_dim = config.head_dim
         self.past = config.sliding_window - 1
         width, key_value_width = config.query_heads * self.head_dim, config.kv_heads * self.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, width, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, key_value_width, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, key_value_width, bias=False)
-        self.o_proj = nn.Linear(width, config.hidden_size, bias=False)
+        self.qkv = Product()
+        self.q_proj = Part(config.hidden_size, width, whole=self.qkv)
+        self.k_proj = Part(config.hidden_size, key_value_width, whole=self.qkv)
+        self.v_proj = Part(config.hidden_size, key_value_width, whole=self.qkv)
+        self.o_proj = Part(width, config.hidden_size)
 
     def initial_state(self, batch: int) -> Tensor:
         return self.q_proj.weight.new_zeros(batch, 2, self.key_value_heads, self.past, self.head_dim)
@@ -73,17 +61,14 @@ class SlidingAttention(StatefulLayer):
     def forward(self, x: Tensor, view: WindowView, state: list[Tensor]) -> Tensor:
         """x [B, T, hidden] -> [B, T, hidden]."""
         batch, steps, _ = x.shape
-        new = torch.stack((self._by_head(self.k_proj(x)), self._by_head(self.v_proj(x))), dim=1)
+        heads = self.qkv(x).view(batch, steps, -1, self.head_dim).transpose(1, 2)  # [B, heads of all three, T, D]
+        query, *new = heads.split((self.query_heads, self.key_value_heads, self.key_value_heads), dim=1)
         carried = state[self.slot]
-        window = torch.cat((carried, new), dim=3)  # [B, 2, H, K, D]
+        window = torch.cat((carried, torch.stack(new, dim=1)), dim=3)  # [B, 2, H, K, D]
         carried.copy_(window[..., steps:, :])
         keys, values = window.unbind(1)
-        queries = view.queries.apply(self._by_head(self.q_proj(x)))
-        y = attend(queries, view.keys.apply(keys), values, view.visible)
+        y = attend(view.queries.apply(query), view.keys.apply(keys), values, view.visible)
         return self.o_proj(y.transpose(1, 2).reshape(batch, steps, -1))  # type: ignore[no-any-return]
-
-    def _by_head(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], -1, self.head_dim).transpose(1, 2)  # [B, H, T, D]
 
 
 class TransformerLayer(nn.Module):

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from tts_core.engine.config import TransformerConfig
 from tts_core.engine.kv_cache import KvCache
+from tts_core.engine.linear import Part, Product
 from tts_core.engine.weights import KeepsFloat32
 
 
@@ -41,6 +42,8 @@ class Head(KeepsFloat32):
 
 
 class Embedding(nn.Embedding):
+    """A table by id."""
+
     def reset_parameters(self) -> None:
         """Weights come from a file. (Normal noise on the meta device makes torch load sympy, which takes seconds.)"""
 
@@ -98,20 +101,23 @@ class Attention(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.head_dim = config.head_dim
+        self.query_heads, self.kv_heads = config.query_heads, config.kv_heads
         query_size, kv_size = config.query_heads * config.head_dim, config.kv_heads * config.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, query_size, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, kv_size, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, kv_size, bias=False)
-        self.o_proj = nn.Linear(query_size, config.hidden_size, bias=False)
+        self.qkv = Product()
+        self.q_proj = Part(config.hidden_size, query_size, whole=self.qkv)
+        self.k_proj = Part(config.hidden_size, kv_size, whole=self.qkv)
+        self.v_proj = Part(config.hidden_size, kv_size, whole=self.qkv)
+        self.o_proj = Part(query_size, config.hidden_size)
         self.q_norm = RmsNorm(config.head_dim, config.norm_eps)
         self.k_norm = RmsNorm(config.head_dim, config.norm_eps)
 
     def forward(self, x: Tensor, span: Span, cache: KvCache, layer: int) -> Tensor:
         rows, count, _ = x.shape
-        heads = (rows, count, -1, self.head_dim)
-        query = span.rotation.apply(self.q_norm(self.q_proj(x).view(heads)).transpose(1, 2))
-        key = span.rotation.apply(self.k_norm(self.k_proj(x).view(heads)).transpose(1, 2))
-        value = self.v_proj(x).view(heads).transpose(1, 2)
+        heads = self.qkv(x).view(rows, count, -1, self.head_dim)
+        query, key, value = heads.split((self.query_heads, self.kv_heads, self.kv_heads), dim=2)
+        query = span.rotation.apply(self.q_norm(query).transpose(1, 2))
+        key = span.rotation.apply(self.k_norm(key).transpose(1, 2))
+        value = value.transpose(1, 2)
         keys, values = cache.write(layer, key, value, positions=span.positions, length=span.length)
         mixed = attend(query, keys, values, span.mask)
         return self.o_proj(mixed.transpose(1, 2).reshape(rows, count, -1))  # type: ignore[no-any-return]
@@ -132,22 +138,26 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> 
     return mixed.reshape(rows, query_heads, count, head_dim)
 
 
-class SwiGlu(nn.Module):
-    def __init__(self, config: TransformerConfig) -> None:
+class GatedMlp(nn.Module):
+    """down(silu(gate(x)) * up(x)), no bias."""
+
+    def __init__(self, hidden: int, intermediate: int) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.gate_up = Product()
+        self.gate_proj = Part(hidden, intermediate, whole=self.gate_up)
+        self.up_proj = Part(hidden, intermediate, whole=self.gate_up)
+        self.down_proj = Part(intermediate, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.down_proj(functional.silu(gate) * up)  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        self.mlp = SwiGlu(config)
+        self.mlp = GatedMlp(config.hidden_size, config.intermediate_size)
         self.input_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
         self.post_attention_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
 

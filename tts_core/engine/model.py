@@ -15,6 +15,7 @@ from tts_core.engine.config import (
     read_generation_config,
     read_model_config,
 )
+from tts_core.engine.linear import expect_int8
 from tts_core.engine.prompt import Prompt, PromptBuilder, PromptRequest
 from tts_core.engine.talker import Talker
 from tts_core.engine.text_tokenizer import TextTokenizer
@@ -52,6 +53,8 @@ class TalkerModel:
         generation = read_generation_config(folder)
         tokenizer = TextTokenizer(folder)
         talker = build_on_meta(lambda: Talker(config.talker))
+        if placement.int8:
+            expect_int8(talker)
         root = nn.ModuleDict({"talker": talker})
         skip: Collection[str] = ()
         if speaker_encoder is not None:

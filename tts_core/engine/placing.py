@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import torch
 
 from tts_core.engine.device import Reason, probe
+from tts_core.engine.linear import needs_seven_bits
 from tts_core.engine.weights import Placement
 from tts_core.errors import DeviceUnavailable, PrecisionNotSupported
 
 AUTO = "auto"
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+"""int8: whole-number weights in the transformers' products, float32 for everything else; on CPUs only."""
 _MAX_THREADS = 8
 """One row of a transformer waits for memory, not for arithmetic: more threads gain little and disturb others."""
 _BFLOAT16_SINCE = 8
@@ -32,7 +34,7 @@ class Choice:
 
     @property
     def precision(self) -> str:
-        return str(self.placement.dtype).removeprefix("torch.")
+        return "int8" if self.placement.int8 else str(self.placement.dtype).removeprefix("torch.")
 
 
 def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
@@ -51,6 +53,9 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
         chosen, reason = precision, Reason("precision_asked", {"precision": precision})
     else:
         chosen, reason = _best_precision(place)
+    if chosen == "int8":
+        check_int8(place)
+        return Choice(Placement(place, torch.float32, int8=True), (*reasons, reason))
     return Choice(Placement(place, getattr(torch, chosen)), (*reasons, reason))
 
 
@@ -71,6 +76,16 @@ def _asked(device: str) -> torch.device:
     if place.type == "cuda" and place.index is None:
         place = torch.device("cuda", torch.cuda.current_device())
     return place
+
+
+def check_int8(place: torch.device) -> None:
+    try:
+        if place.type == "cpu":
+            needs_seven_bits()
+            return
+    except RuntimeError:  # torch's, on a processor for which it has no such products
+        pass
+    raise PrecisionNotSupported(precision="int8", choices=", ".join((AUTO, *PRECISIONS[:-1])))
 
 
 def _best_precision(place: torch.device) -> tuple[str, Reason]:

@@ -31,7 +31,7 @@ from tts_core.engine.sampling import Draws
 from tts_core.engine.speaker import SpeakerEncoder
 from tts_core.engine.talker import Talker
 from tts_core.engine.voice_prompt import ClonePrompt
-from tts_core.engine.weights import Progress
+from tts_core.engine.weights import Progress, weight_bytes
 from tts_core.errors import CloneNotSupported, EngineFailed
 from tts_core.events import EngineEvent, Finished
 from tts_core.protocols import CancelCheck
@@ -184,14 +184,12 @@ class _Steps:
         if progress is None:
             return None
 
-        def report(done_bytes: int, _total_bytes: int) -> None:
-            self._done[place] = done_bytes
+        def report(done_bytes: int, total_bytes: int) -> None:
+            self._done[place], self._sizes[place] = done_bytes, total_bytes  # a part of the file may be left aside
             progress(sum(self._done), sum(self._sizes))
 
         return report
 
 
 def _bytes_of(talker: TalkerModel, codec: Codec, speaker: SpeakerEncoder | None) -> int:
-    modules = [talker.talker, codec.decoder, *([] if speaker is None else [speaker])]
-    tensors = (tensor for module in modules for tensor in (*module.parameters(), *module.buffers()))
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(weight_bytes(module) for module in (talker.talker, codec.decoder, speaker) if module is not None)

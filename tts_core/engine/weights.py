@@ -40,6 +40,28 @@ class KeepsFloat32(nn.Module):
     """Base of modules whose own weights stay in float32 whatever precision the model is loaded in."""
 
 
+class KeepsStored(nn.Module):
+    """Base of modules whose own weights stay as the file has them unless the model's precision is smaller."""
+
+
+class MakesRoom(nn.Module):
+    """Base of modules that say where their own `weight` is read to, and what becomes of it."""
+
+    def room(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """Contiguous memory of the weight's shape."""
+        raise NotImplementedError
+
+    def take(self, value: torch.Tensor) -> None:
+        """`room`, filled."""
+        raise NotImplementedError
+
+
+class HoldsOwnBytes(nn.Module):
+    """Base of modules that keep weights where torch does not see them."""
+
+    own_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
     """Where a tensor lies in a file."""
@@ -58,6 +80,8 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
     """float32, bfloat16 or float16; whole numbers keep their type."""
+    int8: bool = False
+    """The transformers' products use int8 weights; everything else is of type `dtype`."""
 
 
 def build_on_meta(build: Callable[[], Module]) -> Module:
@@ -84,14 +108,14 @@ def load_weights(
     stored = read_header(file)
     wanted = {rename(name): tensor for name, tensor in stored.items() if not name.startswith(tuple(skip))}
     _check_names(file, module, wanted)
-    dtypes = _target_dtypes(module, placement.dtype)
+    dtypes = _target_dtypes(module, placement.dtype, wanted)
     total = sum(tensor.end - tensor.start for tensor in wanted.values())
     done = 0
     try:
         with file.open("rb", buffering=0) as stream:
             buffer = torch.empty(_BUFFER_BYTES, dtype=torch.uint8)
             for name, tensor in sorted(wanted.items(), key=lambda item: item[1].start):
-                target = torch.empty(tensor.shape, dtype=dtypes[name], device=placement.device)
+                target = _room(module, name, tensor.shape, dtypes[name], placement.device)
                 for count in _fill(target, tensor, stream, buffer):
                     done += count
                     if progress:
@@ -124,8 +148,9 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
 
 
 def weight_bytes(module: nn.Module) -> int:
-    """Bytes that a module's weights occupy."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+    """Bytes that a module's weights, and what was computed from them, occupy."""
+    own = sum(part.own_bytes for part in module.modules() if isinstance(part, HoldsOwnBytes))
+    return own + sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
 
 
 def _parse(entry: Mapping[str, object], data_start: int) -> StoredTensor:
@@ -156,12 +181,15 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED_TENSORS]) + (f" and {more} more" if more > 0 else "") or "none"
 
 
-def _target_dtypes(module: nn.Module, dtype: torch.dtype) -> dict[str, torch.dtype]:
+def _target_dtypes(module: nn.Module, dtype: torch.dtype, stored: Mapping[str, StoredTensor]) -> dict[str, torch.dtype]:
     """Name of each weight to the type it is loaded in."""
     dtypes = {name: dtype if t.is_floating_point() else t.dtype for name, t in module.state_dict().items()}
     for prefix, part in module.named_modules():
         if isinstance(part, KeepsFloat32):
             dtypes.update((f"{prefix}.{name}", torch.float32) for name, _ in part.named_parameters(recurse=False))
+        elif isinstance(part, KeepsStored):
+            names = [f"{prefix}.{name}" for name, _ in part.named_parameters(recurse=False)]
+            dtypes.update((name, min(stored[name].dtype, dtype, key=lambda kind: kind.itemsize)) for name in names)
     return dtypes
 
 
@@ -190,8 +218,22 @@ def _read_exactly(stream: BinaryIO, into: memoryview) -> None:
         into = into[count:]
 
 
+def _room(
+    module: nn.Module, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """Where the weight of that name is to be read to."""
+    path, _, leaf = name.rpartition(".")
+    owner = module.get_submodule(path)
+    if isinstance(owner, MakesRoom) and leaf == "weight":
+        return owner.room(dtype, device)
+    return torch.empty(shape, dtype=dtype, device=device)
+
+
 def _assign(module: nn.Module, name: str, value: torch.Tensor) -> None:
     path, _, leaf = name.rpartition(".")
     owner = module.get_submodule(path)
+    if isinstance(owner, MakesRoom) and leaf == "weight":
+        owner.take(value)
+        return
     is_buffer = any(name == leaf for name, _ in owner.named_buffers(recurse=False))
     setattr(owner, leaf, value if is_buffer else nn.Parameter(value, requires_grad=False))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tts_core.domain import Take
-from tts_core.events import AudioChunk, Queued, Restarted, Started, TakeReady
+from tts_core.events import AudioChunk, Loading, Queued, Restarted, Started, TakeReady
 from tts_core.live import LiveStream, LiveStreams
 from tts_core.synthesis import Synthesis
 from tts_core.ui import fragments
@@ -57,6 +57,8 @@ class SpeakHandler:
                     made_s = 0.0
                     stream = self._live.open(rate)
                     yield self._started(stream, rate)
+                elif isinstance(event, Loading):
+                    yield self._busy("speak.loading", {"model": event.model, "percent": event.percent})
                 elif isinstance(event, AudioChunk) and stream is not None:
                     stream.write(event.samples)
                     made_s += len(event.samples) / rate
