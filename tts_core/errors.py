@@ -5,7 +5,7 @@
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · VoiceArchiveInvalid
-    │   ├── TranscriptMissing · PrecisionNotSupported · DeviceUnavailable
+    │   ├── TranscriptMissing · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     │   ├── UnknownProvider         (400)
     ├── NotFound                (404)
@@ -113,6 +113,11 @@ class ReferenceRequired(InvalidRequest):
 class TranscriptMissing(InvalidRequest):
     code = "transcript_missing"
     template = "What is said in the recording is not known. Type it, have it transcribed, or take over the timbre only."
+
+
+class AmbiguousVoice(InvalidRequest):
+    code = "ambiguous_voice"
+    template = "Several voices are called {voice!r}. Name one by its id: {choices}."
 
 
 class AudioUnreadable(InvalidRequest):

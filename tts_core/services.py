@@ -20,6 +20,7 @@ from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.sources import hubs
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
+from tts_core.library_engine import LibraryEngine
 from tts_core.live import LiveStreams
 from tts_core.model_cache import CachePolicy, ModelCache
 from tts_core.model_manager import ModelManager
@@ -30,6 +31,10 @@ from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model
 from tts_core.settings import Settings
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
+from tts_core.voice_library.folders import VoiceFolders
+from tts_core.voice_library.store import VoiceStore
+from tts_core.voice_prompts import VoicePrompts
+from tts_core.voices import Voices
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
@@ -52,6 +57,7 @@ class Services:
     cache: ModelCache[QwenModel]
     store: ModelStore
     synthesis: Synthesis
+    voices: Voices
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -62,6 +68,7 @@ class Services:
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
+        self.voices.jobs.restore()
 
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -72,6 +79,7 @@ class Services:
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""
         self.downloads.close()
+        self.voices.close()
         self.models.close()
         self.synthesis.close()
         self.cache.close()
@@ -93,19 +101,25 @@ def build_services(settings: Settings) -> Services:
     downloads = Downloads(models, board, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     system = SystemInfo(settings)
     cache = build_cache(settings, system, models.folder)
+    voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir)
+    prompts = VoicePrompts(voice_folders, models, cache)
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
-        # It can't be the voice of somebody who chose none: it must be told how to sound.
+        LibraryEngine(voice_store, prompts, models, cache),
+        # They can't be the voice of somebody who chose none: they must be told how to sound.
         *catalogue_engines(models, cache, ModelKind.VOICE_DESIGN),
+        *catalogue_engines(models, cache, ModelKind.BASE),
     )
+    synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
     return Services(
         settings=settings,
         models=models,
         downloads=downloads,
         cache=cache,
         store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
-        synthesis=Synthesis(engines, Gate(limits.max_waiting), outputs, limits),
+        synthesis=synthesis,
+        voices=Voices(voice_store, voice_folders, prompts, models, synthesis, paths.jobs_file),
         outputs=outputs,
         live=LiveStreams(),
         system=system,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tts_core.errors import ModelNotReady, VoicePromptInvalid
 from tts_core.model_cache import ModelCache
 from tts_core.model_manager import ModelManager
-from tts_core.recordings.edit import append_silence
+from tts_core.recordings.edit import TAIL_SILENCE_S, append_silence
 from tts_core.recordings.reading import MAX_REFERENCE_S, read_recording
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.record import SavedVoice
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TAIL_SILENCE_S = 0.5
-"""Appended to a recording that is continued: without it a clone may begin with the recording's last syllable."""
 _FORMAT = 1
 
 

@@ -21,6 +21,8 @@ BEST_MIN_S, BEST_MAX_S = 3.0, 15.0
 JOIN_GAP_S = 0.3
 MARGIN_S = 0.15
 """Silence that stays before the first and after the last syllable."""
+TAIL_SILENCE_S = 0.5
+"""Appended to a recording that a clone goes on from, or it may begin with the recording's last syllable."""
 INNER_PAUSE_S = 0.5
 """What longer pauses are shortened to."""
 
