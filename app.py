@@ -107,6 +107,7 @@ def bind(settings: Settings) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
         try:
             listener.bind((settings.host, port))
+            listener.listen()  # now, not when the page is built: until then another app could take the port as well
         except OSError:
             listener.close()
         else:

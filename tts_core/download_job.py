@@ -49,6 +49,8 @@ _LONGEST_WAIT_WITH_OTHERS_S = 25.0
 """A source that asks for more is left while another one is there: people should not wait where they need not."""
 _HURRY_S = 5.0
 """For each source after one that went silent, until bytes come again: all of them are tried within half a minute."""
+_PROOF_BYTES = 1 << 20
+"""That many show that a source is not just dripping."""
 Answer = TypeVar("Answer")
 
 
@@ -187,7 +189,7 @@ class _Fetch:
                         self._tell_failure(candidate, fault)
                         raise
                 self.is_hurried = fault.rule is Rule.RETRY
-                turns.failed(candidate, fault, while_listing=want is None)
+                turns.failed(candidate, fault)
             else:
                 return
         if failure is not None:
@@ -213,12 +215,14 @@ class _Fetch:
         first = self.held[file.path]
 
         def progress(present: int) -> None:
-            self.is_hurried = self.is_hurried and present <= first
+            self.is_hurried = self.is_hurried and present - first < _PROOF_BYTES
             self._holds(file, present)
             self.run.bytes(self.done)
 
         if self.is_hurried:
-            options = replace(options, connect_s=_HURRY_S, silence_s=_HURRY_S, stall_s=2 * _HURRY_S, tries=1)
+            options = replace(
+                options, connect_s=_HURRY_S, silence_s=_HURRY_S, stall_s=2 * _HURRY_S, tries=1, patience_s=0.0
+            )
         with self.parts.open(want) as part:
             sha256 = transfer(
                 part,
@@ -228,6 +232,7 @@ class _Fetch:
                 progress=progress,
                 client=None if self.is_hurried else client,
             )
+        self.is_hurried = False
         self._holds(file, file.size)
         self._begin(Phase.VERIFYING, file)
         self.parts.publish(want, self._target(file))

@@ -8,13 +8,9 @@ from tts_core.catalogue import ModelEntry, ModelFile
 from tts_core.downloads.faults import (
     AllSourcesFailed,
     DownloadFault,
-    HashMismatch,
     NetConnect,
     NetDns,
     NetTimeout,
-    NotFoundThere,
-    RemoteChanged,
-    SizeMismatch,
     SourceFault,
 )
 from tts_core.downloads.hub import Listing
@@ -22,7 +18,6 @@ from tts_core.downloads.listings import check_published
 from tts_core.downloads.sources import Candidate
 from tts_core.downloads.task import Provider, SourceId
 
-_OF_ONE_FILE = (SizeMismatch, HashMismatch, RemoteChanged, NotFoundThere)
 _UNREACHABLE = (NetDns, NetConnect, NetTimeout)
 """Such a source has said nothing about the model; one that answered tells more."""
 
@@ -74,10 +69,9 @@ class Turns:
         """Nobody could take over from `next()`."""
         return len(self._left()) == 1
 
-    def failed(self, candidate: Candidate, fault: SourceFault, *, while_listing: bool) -> None:
-        self._faults[candidate.hub.id] = fault
-        if while_listing or not isinstance(fault, _OF_ONE_FILE):
-            self._sources.failed[candidate.hub.id] = fault
+    def failed(self, candidate: Candidate, fault: SourceFault) -> None:
+        """Whatever it was: a source that sent one wrong file is not trusted with the next one either."""
+        self._faults[candidate.hub.id] = self._sources.failed[candidate.hub.id] = fault
 
     def verdict(self) -> DownloadFault:
         """The one fault that tells most, where there is such a one."""

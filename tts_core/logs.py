@@ -21,6 +21,8 @@ KEPT_FILES = 3
 LINE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 NOISY_LOGGERS = ("httpx", "httpx2", "uvicorn.access", "huggingface_hub", "modelscope", "numba", "matplotlib", "PIL")
 """They log a line per request or per step; their warnings stay."""
+ADDRESS_LOGGERS = ("urllib3",)
+"""Their warnings quote whole addresses, signatures included; only their errors stay."""
 SPEAKING_ERRORS = (StudioError, OSError, ImportError, MemoryError, RuntimeError)
 """Errors whose message tells of machines, files and devices rather than of what was asked."""
 _HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
@@ -58,6 +60,8 @@ def setup_logging(log_file: Path, *, console: bool = True) -> None:
     root.setLevel(logging.INFO)
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ADDRESS_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     file_name, console_name = _HANDLER_NAMES
     if console:
         _add(root, logging.StreamHandler(), name=console_name, level=logging.WARNING)

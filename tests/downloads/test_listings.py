@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -123,6 +126,39 @@ def test_no_token_cookie_or_login_leaves_this_machine(
     assert not {"authorization", "cookie"} & request.headers.keys()
     assert "secret" not in str(request.headers)
     assert sorted(path.name for path in home.iterdir()) == [".netrc"], "nothing is left in the home folder"
+
+
+def test_the_libraries_do_nothing_else_on_the_way(hubs: Hubs, entry: ModelEntry, tmp_path: Path) -> None:
+    """In a fresh process and home: no telemetry, no list of agents, no install id, no region query."""
+    home = tmp_path / "home"
+    home.mkdir()
+    # One of them does not have it, so that modelscope_hub is loaded, too.
+    hubs.modelscope.repositories.clear()
+    ask = f"""
+from tts_core.catalogue import load_catalogue
+from tts_core.downloads.faults import NotFoundThere
+from tts_core.downloads.sources import hubs
+from tts_core.settings import Settings
+import os
+settings = Settings.from_env(os.environ)
+entry = load_catalogue(settings.catalogue_file).entry({entry.key!r})
+hf, mirror, modelscope = hubs(settings.sources)
+hf.listing(entry)
+try:
+    modelscope.listing(entry)
+except NotFoundThere:
+    print("done")
+"""
+    environ = os.environ | hubs.environ() | {"HOME": str(home), "HF_HOME": str(home / "hf"), "HF_TOKEN": "hf_secret"}
+    environ.pop("HF_HUB_DISABLE_TELEMETRY", None)
+    root = Path(__file__).parents[2]
+    answer = subprocess.run(
+        [sys.executable, "-c", ask], cwd=root, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert answer.stdout.split() == ["done"], answer.stderr
+    assert [len(hub.log.requests()) for hub in hubs.all] == [1, 0, 1]
+    assert all(request.authorization == "" for hub in hubs.all for request in hub.log.requests())
+    assert list(home.iterdir()) == []
 
 
 @pytest.mark.parametrize(

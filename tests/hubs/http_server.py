@@ -234,14 +234,18 @@ class _Handler(BaseHTTPRequestHandler):
             return (-1, -1)
         return int(first), min(size, int(last) + 1) if last else size
 
-    def _hold(self, origin: Origin, fault: Fault) -> None:
-        """Until the fault is cleared, the server stops or the client goes away."""
+    def _hold(self, origin: Origin, fault: Fault) -> bool:
+        """Until the fault is cleared: True; or until the server stops or the client goes away."""
         self.connection.setblocking(False)
         try:
-            while not origin.closing.is_set() and origin.faults.holds(fault) and not _is_gone(self.connection):
+            while not origin.closing.is_set() and not _is_gone(self.connection):
+                if not origin.faults.holds(fault):
+                    return True
                 origin.pause(0.02)
         finally:
             self.connection.settimeout(self.timeout)
+        self.close_connection = True
+        return False
 
     def _close(self) -> None:
         self.close_connection = True
@@ -263,8 +267,7 @@ class _Stream:
         stall = _nearest(start, stop, fault.stall_after, fault.stall_at)
         with source.open("rb") as stream:
             self._span(stream, start, min(stop, cut, stall))
-            if stall < min(stop, cut):
-                self._handler._hold(self._origin, fault)
+            if stall < min(stop, cut) and self._handler._hold(self._origin, fault):
                 self._span(stream, stall, min(stop, cut))
         if cut < stop:
             self._handler._close()

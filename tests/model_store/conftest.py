@@ -11,11 +11,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.model_folders import PUBLISHED, Files, build_studio, write_files
 from tts_core.catalogue import load_catalogue
+from tts_core.model_cache import ModelCache
+from tts_core.model_store.store import ModelStore
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
 
@@ -64,6 +67,19 @@ class Home:
         return self.folder(key)
 
 
+def impatient(services: Services, cache: ModelCache[Any] | None = None) -> ModelStore:
+    """The services' store, which waits for nobody, perhaps over another cache."""
+    return ModelStore(
+        services.settings,
+        load_catalogue(services.settings.catalogue_file),
+        services.models,
+        cache or services.cache,
+        services.downloads,
+        lambda: (),
+        wait_s=0.05,
+    )
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     built = Home(tmp_path)
@@ -109,7 +125,7 @@ def _mount(folder: Path, size_bytes: int) -> int:
 def content(folder: Path) -> Files:
     """Every regular file below `folder` but the lock of the process at work."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if not name.endswith(".downloads/lock")}
+    return {name: path.read_bytes() for name, path in found.items() if path.name != "lock"}
 
 
 def stop_after(times: int) -> Callable[[], bool]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED
-from tests.model_store.conftest import Home, content
+from tests.model_store.conftest import Home, content, impatient
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.downloads.task import DownloadTask, Phase, TaskState
@@ -92,7 +92,7 @@ def test_a_part_that_some_model_waits_for_is_no_leftover(home: Home) -> None:
 
 
 def test_nothing_is_cleaned_while_something_is_downloaded(home: Home) -> None:
-    kinds, store = litter(home), home.start().store
+    kinds, store = litter(home), impatient(home.start())
     lock = FolderLock(home.parts_dir)
     assert lock.take()
     lock.tell(DownloadTask(BASE_KEY, "auto", TaskState.RUNNING, Phase.TRANSFERRING, 1))

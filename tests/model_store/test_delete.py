@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY
-from tests.model_store.conftest import Home, content
-from tts_core.catalogue import load_catalogue
+from tests.model_store.conftest import Home, content, impatient
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.downloads.task import DownloadTask, Phase, TaskState
@@ -19,8 +18,6 @@ from tts_core.errors import ModelBeingChanged, ModelInMemory, ModelInUse, Unknow
 from tts_core.model_cache import ModelCache, Progress
 from tts_core.model_files.findings import ModelState
 from tts_core.model_store.faults import ModelDownloading, ModelNotThere, StoreBusy
-from tts_core.model_store.store import ModelStore
-from tts_core.services import Services
 
 CODEC = "speech_tokenizer/model.safetensors"
 
@@ -132,16 +129,10 @@ class Model:
         """Nothing to free."""
 
 
-def with_cache(services: Services, cache: ModelCache[Model]) -> ModelStore:
-    """The services' store over another cache: no real model has to be loaded."""
-    catalogue = load_catalogue(services.settings.catalogue_file)
-    return ModelStore(services.settings, catalogue, services.models, cache, services.downloads, lambda: ())
-
-
 def test_a_model_in_memory_is_not_deleted(home: Home) -> None:
     folder = home.install(CUSTOM_KEY)
     cache = ModelCache(lambda _key, _progress: Model())
-    store = with_cache(home.start(), cache)
+    store = impatient(home.start(), cache)
     with cache.lease(CUSTOM_KEY), pytest.raises(ModelInUse) as used:
         store.delete(CUSTOM_KEY)
     assert used.value.params == {"key": CUSTOM_KEY, "users": 1}
@@ -167,22 +158,20 @@ def test_a_model_can_be_loaded_or_deleted_but_never_both(home: Home) -> None:
         return Model()
 
     cache = ModelCache(load)
-    store = with_cache(home.start(), cache)
+    store = impatient(home.start(), cache)
     broken: list[BaseException] = []
 
     def use() -> None:
-        try:
-            for _ in range(40):
+        for _ in range(40):
+            try:
                 if weights.exists():
                     cache.load(TOKENIZER_KEY)
                     assert weights.exists()
                     cache.unload(TOKENIZER_KEY)
-        except ModelBeingChanged:
-            use()
-        except FileNotFoundError:
-            pass  # deleted between the look and the load
-        except AssertionError as error:
-            broken.append(error)
+            except (ModelBeingChanged, FileNotFoundError):
+                time.sleep(0.001)  # refused, or deleted between the look and the load
+            except AssertionError as error:
+                broken.append(error)
 
     for _ in range(15):
         home.install(TOKENIZER_KEY)
@@ -199,7 +188,7 @@ def test_a_model_can_be_loaded_or_deleted_but_never_both(home: Home) -> None:
 def test_a_model_that_another_process_downloads_is_not_deleted(home: Home) -> None:
     folder = home.install(CUSTOM_KEY)
     home.install(BASE_KEY)
-    store = home.start().store
+    store = impatient(home.start())
     lock = FolderLock(home.parts_dir)
     assert lock.take()
     with pytest.raises(StoreBusy):  # nobody knows yet what is at work

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY, catalogue_entry, write_files
-from tests.model_store.conftest import Home, content, stop_after
+from tests.model_store.conftest import Home, content, impatient, stop_after
 from tts_core.catalogue import ModelKind
 from tts_core.downloads.faults import DiskLow
 from tts_core.downloads.owner import FolderLock
@@ -186,6 +186,6 @@ def test_an_import_needs_a_folder_and_no_download_beside_it(home: Home, tmp_path
     assert lock.take()
     lock.tell(DownloadTask(CUSTOM_KEY, "auto", TaskState.RUNNING, Phase.TRANSFERRING, 1))
     with pytest.raises(ModelDownloading):
-        home.start().store.import_from(CUSTOM_KEY, tmp_path / "somewhere")
+        impatient(home.start()).import_from(CUSTOM_KEY, tmp_path / "somewhere")
     assert not home.folder(CUSTOM_KEY).exists()
     lock.release()

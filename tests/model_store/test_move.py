@@ -16,26 +16,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY, Files
-from tests.model_store.conftest import Home, content, stop_after
+from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY, Files, write_files
+from tests.model_store.conftest import Home, content, impatient, stop_after
 from tts_core.downloads.faults import DiskFault, DiskLow
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.task import DownloadTask, Phase, TaskState
 from tts_core.errors import Cancelled, ModelBeingChanged, StudioError
 from tts_core.model_files.findings import ModelState, Verification
-from tts_core.model_files.hash_cache import HashCache
-from tts_core.model_store.faults import DownloadsRunning, FolderUnusable, MoveUnfinished, PlaceTaken
-from tts_core.model_store.moving import FolderMove
+from tts_core.model_store.faults import DownloadsRunning, FolderUnusable, MoveUnfinished, PlaceTaken, SourceDamaged
+from tts_core.model_store.move_journal import Journal
 from tts_core.model_store.reports import StoreProgress
 from tts_core.paths import ROOT_DIR
 from tts_core.preferences import PreferencesFile
 
 CODEC = "speech_tokenizer/model.safetensors"
-EXTRAS: Files = {"Somebody's own/notes.txt": b"mine", ".downloads/abc.part": b"half", ".downloads/abc.json": b"{}"}
+EXTRAS: Files = {".downloads/abc.part": b"half", ".downloads/abc.json": b"{}"}
 
 
 def furnish(home: Home) -> Files:
-    """Two models that share a file, a part and a folder of the user's; returns all content."""
+    """Two models that share a file, one of the user's own and a part; returns all content."""
+    write_files(home.models_dir / "My fine-tune", PUBLISHED[TOKENIZER_KEY] | {"notes.txt": b"mine"})
     custom, base = home.install(CUSTOM_KEY), home.install(BASE_KEY)
     (custom / CODEC).unlink()
     (custom / CODEC).hardlink_to(base / CODEC)
@@ -89,16 +89,36 @@ def test_between_volumes_everything_is_copied_and_proven(home: Home, elsewhere: 
     assert home.start().models.status(CUSTOM_KEY).verification is Verification.VERIFIED
 
 
+def test_what_is_no_model_stays_and_is_named(home: Home, tmp_path: Path, elsewhere: Path) -> None:
+    """Somebody may have chosen a folder with more in it: a home, a disk, the data folder itself."""
+    before = furnish(home)
+    foreign = {"photos/cat.jpg": b"cat", "letter.txt": b"dear", "projects/tts/Mine/config.json": b"{}"}
+    write_files(home.models_dir, foreign)
+    moved = home.start().store.move(elsewhere / "Qwen")
+    assert moved.left == ("letter.txt", "photos", "projects")
+    assert content(home.models_dir) == foreign
+    assert content(elsewhere / "Qwen") == before
+    moved = home.start(QWEN_TTS_MODELS_DIR=str(elsewhere / "Qwen")).store.move(tmp_path)
+    assert moved.left == ()
+    moved = home.start(QWEN_TTS_MODELS_DIR=str(tmp_path)).store.move(elsewhere / "again")
+    assert {"data", "catalogue"} <= set(moved.left)
+    assert content(elsewhere / "again") == before
+
+
 def test_links_lead_where_they_led(home: Home, tmp_path: Path, elsewhere: Path) -> None:
     home.install(CUSTOM_KEY)
     (tmp_path / "data" / "mine.txt").write_text("mine", encoding="utf-8")
-    (home.models_dir / "out").symlink_to("../../mine.txt")
-    (home.models_dir / "inside").symlink_to(home.folder(CUSTOM_KEY).name)
+    own = home.folder(CUSTOM_KEY).name
+    (home.models_dir / own / "out").symlink_to("../../../mine.txt")
+    (home.models_dir / own / "inside").symlink_to("speech_tokenizer")
+    write_files(tmp_path / "big", PUBLISHED[BASE_KEY])
+    home.folder(BASE_KEY).symlink_to(tmp_path / "big")
     for target in (tmp_path / "deeper" / "down", elsewhere / "Qwen"):
         home.start().store.move(target)
-        assert (target / "out").read_text(encoding="utf-8") == "mine"
-        assert (target / "inside").readlink() == Path(home.folder(CUSTOM_KEY).name)
-        assert content(target / "inside") == PUBLISHED[CUSTOM_KEY]
+        assert (target / own / "out").read_text(encoding="utf-8") == "mine"
+        assert (target / own / "inside").readlink() == Path("speech_tokenizer")
+        assert home.folder(BASE_KEY, target).readlink() == tmp_path / "big"
+        assert home.start().models.status(BASE_KEY).valid
 
 
 def test_a_move_that_is_stopped_anywhere_goes_on(home: Home, elsewhere: Path) -> None:
@@ -118,10 +138,11 @@ def test_a_move_that_is_stopped_anywhere_goes_on(home: Home, elsewhere: Path) ->
 
 @pytest.mark.parametrize("moment", ["the first file is being copied", "two models are there", "the choice is saved"])
 def test_kill_9_loses_nothing(home: Home, elsewhere: Path, moment: str) -> None:
-    before, target = furnish(home), elsewhere / "Qwen"
-    big = home.models_dir / "big.bin"
+    furnish(home)
+    target = elsewhere / "Qwen"
+    big = home.folder(CUSTOM_KEY) / "big.bin"
     big.write_bytes(os.urandom(24_000_000))
-    before["big.bin"] = big.read_bytes()
+    before = content(home.models_dir)
     reached: dict[str, Callable[[], bool]] = {
         "the first file is being copied": lambda: any(target.rglob("*.copying")),
         "two models are there": (home.folder(BASE_KEY, target) / "vocab.json").exists,
@@ -148,7 +169,8 @@ def test_kill_9_loses_nothing(home: Home, elsewhere: Path, moment: str) -> None:
 def test_renaming_that_was_interrupted_goes_on(home: Home, tmp_path: Path) -> None:
     before, target = furnish(home), tmp_path / "new"
     paths = home.start().settings.paths
-    FolderMove(paths.move_file, HashCache(paths.hash_cache_file)).begin(home.models_dir, target)
+    names = (home.folder(CUSTOM_KEY).name, home.folder(BASE_KEY).name, "My fine-tune", ".downloads")
+    Journal(home.models_dir, target, names, is_begun=True).save(paths.move_file)
     for path in (home.folder(CUSTOM_KEY), home.folder(BASE_KEY) / "vocab.json"):
         there = target / path.relative_to(home.models_dir)
         there.parent.mkdir(parents=True, exist_ok=True)
@@ -258,38 +280,67 @@ def test_an_empty_studio_can_choose_its_folder(home: Home, tmp_path: Path) -> No
 def test_nobody_may_work_in_the_folder(home: Home, elsewhere: Path) -> None:
     before = furnish(home)
     services = home.start()
+    store = impatient(services)
     lock = FolderLock(home.parts_dir)
     assert lock.take()
     lock.tell(DownloadTask(TOKENIZER_KEY, "auto", TaskState.RUNNING, Phase.TRANSFERRING, 1))
     with pytest.raises(DownloadsRunning):
-        services.store.move(elsewhere / "Qwen")
+        store.move(elsewhere / "Qwen")
     lock.release()
     assert content(home.models_dir) == before
     refused: list[str] = []
 
     def meanwhile(_step: StoreProgress) -> None:
         if not refused:
-            for use in (lambda: services.cache.load(CUSTOM_KEY), lambda: services.store.delete(CUSTOM_KEY)):
+            for use in (lambda: services.cache.load(CUSTOM_KEY), lambda: store.delete(CUSTOM_KEY)):
                 try:
                     use()
                 except StudioError as error:
                     refused.append(type(error).__name__)
             refused.append(str(FolderLock(home.parts_dir).take()))
 
-    services.store.move(elsewhere / "Qwen", meanwhile)
+    store.move(elsewhere / "Qwen", meanwhile)
     assert refused == [ModelBeingChanged.__name__, "StoreBusy", "False"]
     check_moved(home, elsewhere / "Qwen", before)
 
 
 def test_what_comes_meanwhile_is_taken_along(home: Home, elsewhere: Path) -> None:
-    before, late = furnish(home), home.models_dir / "late.txt"
+    before, late = furnish(home), home.folder(CUSTOM_KEY) / "late.txt"
 
     def add(_step: StoreProgress) -> None:
         if not late.exists():
             late.write_bytes(b"late")
 
     home.start().store.move(elsewhere / "Qwen", add)
-    check_moved(home, elsewhere / "Qwen", before | {"late.txt": b"late"})
+    check_moved(home, elsewhere / "Qwen", before | {f"{late.parent.name}/late.txt": b"late"})
+
+
+def test_a_file_that_changes_after_its_copy_is_copied_again(home: Home, elsewhere: Path) -> None:
+    before = furnish(home)
+    first: list[str] = []
+
+    def change(step: StoreProgress) -> None:
+        first.append(step.file)
+        if len(set(first)) == 2 and first[-2] == first[0]:
+            (home.models_dir / first[0]).write_bytes(b"changed")
+
+    home.start().store.move(elsewhere / "Qwen", change)
+    check_moved(home, elsewhere / "Qwen", before | {first[0]: b"changed"})
+
+
+def test_a_file_that_changes_while_it_is_copied_is_no_copy(home: Home, elsewhere: Path) -> None:
+    before, target = furnish(home), elsewhere / "Qwen"
+    part = home.parts_dir / "abc.part"
+
+    def change(step: StoreProgress) -> None:
+        if step.file == ".downloads/abc.part":
+            part.write_bytes(b"other")
+
+    with pytest.raises(SourceDamaged):
+        home.start().store.move(target, change)
+    assert not (target / ".downloads" / "abc.part").exists()
+    home.start().store.move(target)
+    check_moved(home, target, before | {".downloads/abc.part": b"other"})
 
 
 def test_a_broken_journal_costs_only_a_comparison(home: Home, elsewhere: Path) -> None:

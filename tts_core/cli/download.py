@@ -91,11 +91,11 @@ class _View:
 
 def _beside_the_bar(task: DownloadTask) -> str:
     if task.phase is not Phase.TRANSFERRING or task.state is not TaskState.RUNNING or task.stalled:
-        return f"{task.key}: {summary(task)}"
-    size = f"{task.bytes_done / 1e9:.2f} of {task.bytes_total / 1e9:.2f} GB"
-    speed = f"{task.bytes_per_second / 1e6:.1f} MB/s"
+        return summary(task)
+    unit, name = (1e9, "GB") if task.bytes_total >= 1e9 else (1e6, "MB")
+    size = f"{task.bytes_done / unit:.2f} of {task.bytes_total / unit:.2f} {name}"
     left = "" if task.eta_s is None else f", {_clock(task.eta_s)} left"
-    return f"{task.key} {size}, {speed}{left}, {source_name(task.source)}"
+    return f"{size}, {task.bytes_per_second / 1e6:.1f} MB/s{left}, {source_name(task.source)}"
 
 
 def _clock(seconds: float) -> str:

@@ -6,6 +6,7 @@ import shutil
 import sys
 
 BAR_CELLS = 30
+MIN_BAR_CELLS = 10
 
 
 def show(text: str) -> None:
@@ -15,8 +16,10 @@ def show(text: str) -> None:
 
 
 def show_bar(done: int, total: int, text: str) -> None:
-    filled = BAR_CELLS * done // total if total else 0
-    show(f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] {100 * done // total if total else 0:3d} % {text}")
+    room = shutil.get_terminal_size().columns - len(text) - len("[] 100 % ") - 1
+    cells = max(MIN_BAR_CELLS, min(BAR_CELLS, room))
+    filled = cells * done // total if total else 0
+    show(f"[{'#' * filled}{'.' * (cells - filled)}] {100 * done // total if total else 0:3d} % {text}")
 
 
 def clear() -> None:

@@ -63,7 +63,7 @@ def check_space(folder: Path, remaining: int) -> None:
     The reserve is 512 MB or 2 % of what remains, the larger, but never more than 5 % of the volume. Nothing remaining
     needs no room. A volume that does not tell its room is trusted.
     """
-    there = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    there = next((place for place in (folder, *folder.parents) if os.path.exists(place)), None)  # noqa: PTH110 - Path.exists raises where nobody may look
     if there is None or remaining <= 0:
         return
     try:

@@ -19,7 +19,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from tts_core.downloads.faults import NotAHub, RemoteChanged, SizeMismatch, SourceFault
+from tts_core.downloads.faults import NetTimeout, NotAHub, RemoteChanged, SizeMismatch, SourceFault
 from tts_core.downloads.http_faults import HTTP_ERRORS, ask_fault, body_fault, status_fault
 from tts_core.downloads.hub import Remote
 from tts_core.downloads.journal import is_strong
@@ -140,10 +140,21 @@ class Line:
         raise NotAHub(source=remote.source)
 
     def _get(self, url: str, headers: Mapping[str, str], source: str) -> requests.Response:
+        session = self._session
         try:
-            return self._session.get(url, headers=headers, stream=True, allow_redirects=False, timeout=self._timeout)
+            request = session.prepare_request(requests.Request("GET", url, headers=dict(headers)))
+            # Not by session.send, which reads redirects to their end and follows them in its mind.
+            found = session.merge_environment_settings(url, {}, True, None, None)
+            verify, proxies = found["verify"] or True, found["proxies"]
+            adapter = session.get_adapter(url)
+            response = adapter.send(request, stream=True, timeout=self._timeout, verify=verify, proxies=proxies)
         except HTTP_ERRORS as error:
             fault = ask_fault(error, source)
+        else:
+            if not self._is_cut:  # else these may be half the headers
+                return response
+            response.close()
+            fault = NetTimeout(source=source)
         raise fault
 
     def _watch(self, connected: Any) -> None:

@@ -67,7 +67,7 @@ def summary(task: DownloadTask) -> str:
     if task.state is TaskState.WAITING:
         return _waiting(task)
     if task.state is TaskState.READY:
-        return f"Ready, from {source_name(task.source)}." if task.source else "Ready."
+        return _ready(task)
     if task.state is TaskState.ERROR or task.code:
         return sentence(task.code, task.params)
     return f"{'Paused' if task.state is TaskState.PAUSED else 'Stopped'}. Everything fetched so far is kept."
@@ -96,6 +96,12 @@ def _kinds(kind: type[StudioError]) -> Iterator[type[StudioError]]:
     yield kind
     for child in kind.__subclasses__():
         yield from _kinds(child)
+
+
+def _ready(task: DownloadTask) -> str:
+    if task.source == "local":
+        return "Ready. Its files were on this machine."
+    return f"Ready. It came from {source_name(task.source)}." if task.source else "Ready."
 
 
 def _waiting(task: DownloadTask) -> str:

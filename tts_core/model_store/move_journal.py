@@ -26,6 +26,10 @@ class Copied:
 class Journal:
     source: Path
     target: Path
+    names: tuple[str, ...]
+    """What moves: names directly below the source."""
+    is_begun: bool = False
+    """Something was written to the target."""
     copied: dict[str, Copied] = field(default_factory=dict)
     """By path below the source, with forward slashes."""
 
@@ -34,6 +38,8 @@ class Journal:
         data = {
             "source": str(self.source),
             "target": str(self.target),
+            "names": self.names,
+            "is_begun": self.is_begun,
             "copied": {name: asdict(copied) for name, copied in self.copied.items()},
         }
         part = file.with_name(file.name + ".part")
@@ -57,7 +63,8 @@ def read_journal(file: Path) -> Journal | None:
         copied = {
             str(name): Copied(int(entry["size"]), int(entry["mtime_ns"])) for name, entry in data["copied"].items()
         }
-        return Journal(Path(data["source"]), Path(data["target"]), copied)
+        names = tuple(map(str, data["names"]))
+        return Journal(Path(data["source"]), Path(data["target"]), names, data["is_begun"] is True, copied)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -1,4 +1,5 @@
-"""Move the whole models folder, whatever lies in it. Started again after kill -9 or a full disk, it goes on.
+"""Move the models folder: everything in the folders of models, and what is being downloaded. Started again after
+kill -9 or a full disk, it goes on. Whatever else lies beside them is nothing of ours, stays, and is named.
 
 On one volume names change and no byte is copied. Between volumes each file is copied, read back and compared, files
 that share their bytes keep doing so, and only when all of it is there does the studio look at the new folder; then
@@ -10,7 +11,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,20 +52,22 @@ class FolderMove:
         self._file = journal_file
         self._hashes = hashes
 
-    def begin(self, source: Path, target: Path) -> Journal:
-        """The journal to go on with, or a new one. Raises FolderUnusable, MoveUnfinished, PlaceTaken and DiskFault."""
+    def prepare(self, source: Path, target: Path, names: tuple[str, ...]) -> Journal:
+        """The move to go on with, or a new one of `names` below `source`; writes nothing.
+
+        Raises FolderUnusable, MoveUnfinished, PlaceTaken and DiskLow.
+        """
         target = absolute(target)
         unfinished = read_journal(self._file)
-        if unfinished is not None and unfinished.target == target and source in (unfinished.source, target):
-            return unfinished
-        if unfinished is not None and _has_content(unfinished.target):
+        if unfinished is not None and unfinished.is_begun:
+            if unfinished.target == target and source in (unfinished.source, target):
+                return unfinished
             raise MoveUnfinished(target=str(unfinished.target))
         _check_places(source, target)
-        _refuse_collisions(source, target)
+        journal = Journal(source, target, names)
+        _refuse_collisions(journal)
         if not _on_one_volume(source, target):
-            check_space(target, _bytes_of(_pending(Journal(source, target))))
-        journal = Journal(source, target)
-        journal.save(self._file)
+            check_space(target, _bytes_of(_pending(journal)))
         return journal
 
     def transfer(self, journal: Journal, progress: Progress, cancelled: CancelCheck) -> None:
@@ -77,6 +80,7 @@ class FolderMove:
             while pending := _pending(journal):  # again: somebody may have put something there meanwhile
                 self._copy_all(journal, pending, progress, cancelled)
             _copy_links(journal)
+            self._begin(journal)
 
     def finish(self, journal: Journal) -> None:
         """Remove from the source what is proven to be in the target."""
@@ -85,28 +89,37 @@ class FolderMove:
             with suppress(OSError):
                 if not old.is_symlink() and _stamp(old.stat()) == copied and new.stat().st_size == copied.size:
                     old.unlink()
-        for path in list(walk(journal.source)):
+        for path in list(_items(journal)):
             if path.is_symlink() and (journal.target / path.relative_to(journal.source)).is_symlink():
                 with suppress(OSError):
                     path.unlink()
 
     def left_behind(self, journal: Journal) -> tuple[str, ...]:
         """Remove the emptied folders, now that nobody holds the lock in them, and the journal; returns what is still
-        there. Raises DiskFault."""
+        there: foreign folders by their names, single files of models. Raises DiskFault."""
         for name in _OUR_OWN:
             with suppress(OSError):
                 (journal.source / name).unlink()
-        remove_empty_folders(journal.source)
+        for name in journal.names:
+            remove_empty_folders(journal.source / name)
+        with suppress(OSError):  # other things lie there, or it is a link
+            journal.source.rmdir()
         with disk_faults(self._file):
             self._file.unlink(missing_ok=True)
-        return tuple(map(_below(journal.source), walk(journal.source)))
+        others = () if not journal.source.is_dir() else sorted(path.name for path in journal.source.iterdir())
+        files = tuple(map(_below(journal.source), _items(journal)))
+        return (*files, *(name for name in others if name not in journal.names))
+
+    def _begin(self, journal: Journal) -> None:
+        """Before the target is first written to."""
+        if not journal.is_begun:
+            journal.is_begun = True
+            journal.save(self._file)
 
     def _rename_all(self, journal: Journal) -> None:
         try:
-            for path in list(walk(journal.source)):
-                name = _below(journal.source)(path)
-                if name not in _OUR_OWN and not name.endswith(COPYING):
-                    self._rename(journal, path, journal.target / name)
+            for path in list(_items(journal)):
+                self._rename(journal, path, journal.target / _below(journal.source)(path))
         except OSError as error:
             if error.errno != errno.EXDEV:  # one volume by its number, two by the system's rules: copied instead
                 raise
@@ -114,14 +127,15 @@ class FolderMove:
     def _rename(self, journal: Journal, file: Path, target: Path) -> None:
         if os.path.lexists(target):
             return  # the same content, which transfer proves
-        digest = None if file.is_symlink() else self._hashes.get(file, file.stat())
-        link_to = _kept_target(file, journal.source) if file.is_symlink() else ""
+        self._begin(journal)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_symlink() and (leads_to := _kept_target(file, journal)):
+            target.symlink_to(leads_to)
+            file.unlink()
+            return
+        digest = None if file.is_symlink() else self._hashes.get(file, file.stat())
         file.rename(target)
         sync_folder(target.parent)
-        if link_to:
-            target.unlink()
-            target.symlink_to(link_to)
         if digest is not None:
             self._hashes.put(target, target.stat(), digest)
 
@@ -133,7 +147,9 @@ class FolderMove:
             before = _stamp(source.stat())
             twin = first.get(item.inode)
             meter.file = item.name
-            if os.path.lexists(target) and item.name in journal.copied:
+            if not os.path.lexists(target):
+                self._begin(journal)
+            elif item.name in journal.copied:
                 target.unlink()  # our own copy of what the file was before
             if twin is not None and _link(twin, target):
                 digest = self._hashes.get(twin, twin.stat())
@@ -159,14 +175,11 @@ def _check_places(source: Path, target: Path) -> None:
         raise FolderUnusable(folder=str(target), reason="it is no folder")
 
 
-def _refuse_collisions(source: Path, target: Path) -> None:
+def _refuse_collisions(journal: Journal) -> None:
     """Before anything is touched. Files of equal size are compared when their turn comes."""
-    for path in walk(source):
-        name = _below(source)(path)
-        there = target / name
-        if name in _OUR_OWN or not os.path.lexists(there):
-            continue
-        if (
+    for path in _items(journal):
+        there = journal.target / _below(journal.source)(path)
+        if os.path.lexists(there) and (
             there.is_symlink()
             or path.is_symlink()
             or not there.is_file()
@@ -175,12 +188,22 @@ def _refuse_collisions(source: Path, target: Path) -> None:
             raise PlaceTaken(path=str(there))
 
 
+def _items(journal: Journal) -> Iterator[Path]:
+    """Files and links of the source that are to move."""
+    for name in journal.names:
+        top = journal.source / name
+        for path in (top,) if top.is_symlink() else walk(top):
+            below = _below(journal.source)(path)
+            if below not in _OUR_OWN and not below.endswith(COPYING):
+                yield path
+
+
 def _pending(journal: Journal) -> list[_Pending]:
-    """Files that are not proven to be in the target. Those that share their bytes stand together."""
+    """Files that are not proven to be in the target."""
     pending = []
-    for path in walk(journal.source):
+    for path in _items(journal):
         name = _below(journal.source)(path)
-        if path.is_symlink() or name in _OUR_OWN or name.endswith(COPYING) or not path.is_file():
+        if path.is_symlink() or not path.is_file():
             continue
         found = path.stat()
         is_there = (journal.target / name).is_file()
@@ -194,18 +217,19 @@ def _bytes_of(pending: list[_Pending]) -> int:
 
 
 def _copy_links(journal: Journal) -> None:
-    for path in walk(journal.source):
+    for path in _items(journal):
         target = journal.target / path.relative_to(journal.source)
         if path.is_symlink() and not os.path.lexists(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(_kept_target(path, journal.source) or path.readlink())
+            target.symlink_to(_kept_target(path, journal) or path.readlink())
 
 
-def _kept_target(link: Path, root: Path) -> str:
-    """Where a relative link out of `root` leads, absolutely; "" for a link that may stay as it is."""
+def _kept_target(link: Path, journal: Journal) -> str:
+    """Where a relative link to something that stays leads, absolutely; "" for a link that may be as it is."""
     leads_to = link.readlink()
-    absolute = Path(os.path.normpath(link.parent / leads_to))
-    return "" if leads_to.is_absolute() or absolute.is_relative_to(root) else str(absolute)
+    there = Path(os.path.normpath(link.parent / leads_to))
+    moves_along = any(there.is_relative_to(journal.source / name) for name in journal.names)
+    return "" if leads_to.is_absolute() or moves_along else str(there)
 
 
 def _link(twin: Path, target: Path) -> bool:
@@ -230,10 +254,6 @@ def _already_there(journal: Journal) -> dict[tuple[int, int], Path]:
             if _stamp(found) == copied and (journal.target / name).is_file():
                 known[found.st_dev, found.st_ino] = journal.target / name
     return known
-
-
-def _has_content(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _on_one_volume(source: Path, target: Path) -> bool:

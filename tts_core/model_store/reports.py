@@ -58,7 +58,7 @@ class Moved:
     source: Path
     target: Path
     left: tuple[str, ...]
-    """What stayed behind: it came or changed meanwhile, or could not be removed."""
+    """What stayed behind: it is nothing of the studio's, came or changed meanwhile, or could not be removed."""
     variable: str = ""
     """The environment variable that still names the old folder and must be changed by hand; "" if none does."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from tts_core.downloads.task import TaskState
 from tts_core.errors import Cancelled
 from tts_core.model_cache import ModelCache
 from tts_core.model_files.findings import ModelState
+from tts_core.model_files.folders import find_models
 from tts_core.model_files.hash_cache import HashCache
 from tts_core.model_manager import ModelManager, ModelStatus
 from tts_core.model_store import deletion, exchange, leftovers, updates
@@ -51,8 +53,9 @@ from tts_core.preferences import MODELS_DIR_VARIABLE, PreferencesFile
 from tts_core.protocols import CancelCheck
 from tts_core.settings import Settings
 
-_WAIT_S = 2.0
-"""For a short change of another thread; what takes longer is told at once."""
+WAIT_S = 3.0
+"""For a short change of another thread, or the last bytes of a paused download; what takes longer is told."""
+_TRY_AGAIN_S = 0.02
 _AT_WORK = (TaskState.WAITING, TaskState.RUNNING)
 
 
@@ -79,6 +82,7 @@ class ModelStore:
         cache: ModelCache[Any],
         downloads: Downloads,
         hubs: Callable[[], Sequence[Hub]],
+        wait_s: float = WAIT_S,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
@@ -86,6 +90,7 @@ class ModelStore:
         self._cache = cache
         self._downloads = downloads
         self._hubs = hubs
+        self._wait_s = wait_s
         self._changing = threading.Lock()
         self._parts = PartStore(settings.paths.parts_dir)
 
@@ -113,7 +118,7 @@ class ModelStore:
             return removal
 
     def move(self, target: Path, progress: Progress = ignore, cancelled: CancelCheck = never) -> Moved:
-        """Move the models folder and have the studio use the new one from its next start on.
+        """Move all models to another folder and have the studio use that from its next start on.
 
         Raises FolderUnusable, PlaceTaken, MoveUnfinished, SourceDamaged, ModelInUse, DownloadsRunning and
         PreferencesUnwritable. Where an environment variable names the folder, the result says that it must be changed.
@@ -121,7 +126,7 @@ class ModelStore:
         paths = self._settings.paths
         with self._alone(), self._cache.keep_out(self._models.keys()):
             move = FolderMove(paths.move_file, HashCache(paths.hash_cache_file))
-            journal = move.begin(paths.models_dir, target)
+            journal = move.prepare(paths.models_dir, target, self._names_that_move())
             with self._nobody_downloads(None, journal.source / paths.parts_dir.name):
                 move.transfer(journal, progress, cancelled)
                 if MODELS_DIR_VARIABLE not in self._settings.fixed:
@@ -135,7 +140,7 @@ class ModelStore:
     def unfinished_move(self) -> Path | None:
         """Where the models folder was being moved when that ended too early; `move` there goes on."""
         journal = read_journal(self._settings.paths.move_file)
-        return None if journal is None else journal.target
+        return journal.target if journal is not None and journal.is_begun else None
 
     def export(self, key: str, folder: Path, progress: Progress = ignore, cancelled: CancelCheck = never) -> Exported:
         """Copy a complete model and a manifest to a folder in `folder`, for a machine without network.
@@ -190,9 +195,17 @@ class ModelStore:
         with self._alone(), self._nobody_downloads(None):
             return leftovers.remove_leftovers(tuple(listed), self.leftovers(), self._parts)
 
+    def _names_that_move(self) -> tuple[str, ...]:
+        """Of folders directly in the models folder: known models, other models, parts. A person may have chosen a
+        folder that holds more than models."""
+        paths = self._settings.paths
+        known = [entry.local for entry in self._catalogue.entries()]
+        found = [model.path.name for model in find_models(paths.models_dir) if model.path.parent == paths.models_dir]
+        return tuple(dict.fromkeys([paths.parts_dir.name, *known, *found]))
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        if not self._changing.acquire(timeout=_WAIT_S):
+        if not self._changing.acquire(timeout=self._wait_s):
             raise StoreBusy
         try:
             yield
@@ -209,20 +222,31 @@ class ModelStore:
         if task is not None and task.state in _AT_WORK:
             raise ModelDownloading(key=task.key)
         lock = FolderLock(folder)
-        if is_ours := lock.take():
-            pass
-        elif (owner := lock.owner()) is None:
-            raise StoreBusy
-        elif key is None:
-            raise DownloadsRunning(folder=str(folder.parent), pid=owner.pid)
-        elif owner.task.key == key:
-            raise ModelDownloading(key=key)
-        # Else another model is being fetched, which touches none of this one's files.
+        is_ours = self._take(lock, key, folder.parent)
         try:
             yield
         finally:
             if is_ours:
                 lock.release()
+
+    def _take(self, lock: FolderLock, key: str | None, folder: Path) -> bool:
+        """False where another model is being fetched, which touches none of this one's files."""
+        deadline = time.monotonic() + self._wait_s
+        while not lock.take():
+            owner = lock.owner()
+            if owner is not None and key not in (None, owner.task.key):
+                return False
+            # A download of this process that was paused still writes its last bytes.
+            is_ending = owner is None or owner.pid == os.getpid()
+            if is_ending and time.monotonic() < deadline:
+                time.sleep(_TRY_AGAIN_S)
+            elif owner is None:
+                raise StoreBusy
+            elif key is None:
+                raise DownloadsRunning(folder=str(folder), pid=owner.pid)
+            else:
+                raise ModelDownloading(key=key)
+        return True
 
     def _check_room(self, target: Path, source: Path, wanted: Sequence[ModelFile]) -> None:
         """Files on the same volume are linked."""
