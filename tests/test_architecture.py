@@ -20,7 +20,10 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"settings", "source_settings", "preferences", "paths", "options", "catalogue"}
         | {"audio", "text", "languages", "logs", "desktop"}
     ),
-    frozenset({"model_files", "downloads", "espeak", "outputs", "live", "engine"} | {"recordings", "voice_library"}),
+    frozenset(
+        {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
+        | {"recordings", "voice_library", "transcription"}
+    ),
     frozenset(
         {
             "model_manager",
@@ -31,7 +34,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "download_queue",
             "download_sources",
         }
-        | {"board", "jobs", "voices", "voice_prompts", "library_engine"}
+        | {"board", "jobs", "voices", "voice_prompts", "library_engine", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),
@@ -48,10 +51,11 @@ HOMES = {
     "uvicorn": {"app"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine"},
-    "transformers": {"engine"},
-    "safetensors": {"engine"},
-    "tokenizers": {"engine"},
+    "torch": {"engine", "transcription"},
+    "transformers": {"engine", "transcription"},
+    "safetensors": {"engine", "transcription"},
+    "tokenizers": {"engine", "transcription"},
+    "opencc": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
     "filelock": {"downloads", "voice_library"},

@@ -5,14 +5,14 @@
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · VoiceArchiveInvalid
-    │   ├── TranscriptMissing · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
+    │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     │   ├── UnknownProvider         (400)
     ├── NotFound                (404)
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
-    │   ├── JobNotRetryable · ConsentMissing
+    │   ├── JobNotRetryable · ConsentMissing · TranscriberMissing
     ├── Busy                    try again later (429)
     │   └── QueueFull · MemoryBudgetFull · LibraryBusy · TooManyStreams
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
@@ -25,7 +25,7 @@
     ├── LibraryUnwritable       the voice library can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
-        ├── ModelNotLoadable
+        ├── ModelNotLoadable · TranscriptionFailed
         └── ModelFolderInvalid  a file of the model's folder can't be used
             ├── ModelFileMissing · ModelConfigInvalid · WeightsUnreadable · WeightsMismatch
 
@@ -113,6 +113,11 @@ class ReferenceRequired(InvalidRequest):
 class TranscriptMissing(InvalidRequest):
     code = "transcript_missing"
     template = "What is said in the recording is not known. Type it, have it transcribed, or take over the timbre only."
+
+
+class UnknownSpokenLanguage(InvalidRequest):
+    code = "unknown_spoken_language"
+    template = "{model} does not understand the language {language!r}. Choose Auto to let it find out the language."
 
 
 class AmbiguousVoice(InvalidRequest):
@@ -237,6 +242,16 @@ class ConsentMissing(Conflict):
     template = "Confirm first that you may use this voice: it is yours, or its owner agreed."
 
 
+class TranscriberMissing(Conflict):
+    """`key` is the suggested model's."""
+
+    code = "transcriber_missing"
+    template = (
+        "Nothing on this machine can write down what is said. "
+        "Download {name} ({megabytes} MB) in the Models tab, then try again."
+    )
+
+
 class Busy(StudioError):
     code = "busy"
     template = "The studio is busy. Try again in a moment."
@@ -327,6 +342,11 @@ class ModelNotLoadable(EngineFailed):
     template = (
         "No engine here speaks with the model {key!r} yet. Leave model_key empty to speak with the best voice there is."
     )
+
+
+class TranscriptionFailed(EngineFailed):
+    code = "transcription_failed"
+    template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."
 
 
 class ModelFolderInvalid(EngineFailed):

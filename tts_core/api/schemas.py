@@ -156,7 +156,7 @@ class Sources(BaseModel):
 class Model(Validation):
     exists: bool = Field(description="The folder is there.")
     model_type: ModelKind
-    size: str = Field(description="Parameters of the talker.")
+    size: str = Field(description="Parameters of the talker; Whisper's own name of the size; empty if not known.")
     display_names: list[str]
     sources: Sources
     bytes_done: int
