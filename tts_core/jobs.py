@@ -61,6 +61,8 @@ class Job(Watched):
     kind: JobKind
     subject: str
     """What it is about: a voice's id, a model's key."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """What the work needs to know besides, paths on this machine among it: not for showing."""
     state: JobState = JobState.WAITING
     phase: str = ""
     """Of the kind's own phases."""
@@ -84,6 +86,7 @@ class JobRun:
 
     def __init__(self, job: Job, board: Board[Job], stop: Event) -> None:
         self.subject = job.subject
+        self.inputs = job.inputs
         self._key = job.key
         self._board = board
         self._stop = stop
@@ -113,7 +116,7 @@ class Jobs:
 
     def __init__(self, file: Path, work: Mapping[JobKind, Work]) -> None:
         self._file = file
-        self._work = work
+        self._work = dict(work)
         self._board: Board[Job] = Board()
         self._changed = Condition()
         self._queue: list[str] = []
@@ -131,13 +134,19 @@ class Jobs:
         self._is_kept = True
         self._keep()
 
-    def submit(self, kind: JobKind, subject: str) -> Job:
-        """Queue it; the same job for the same subject that has not ended is joined."""
+    def add_work(self, kind: JobKind, work: Work) -> None:
+        """How jobs of that kind are done; before `restore`."""
+        self._work[kind] = work
+
+    def submit(self, kind: JobKind, subject: str, inputs: Mapping[str, str] | None = None) -> Job:
+        """Queue it; the same job for the same subject with the same inputs that has not ended is joined."""
+        wanted = (kind, subject, dict(inputs or {}))
         with self._changed:
             for job in self._board.items():
-                if (job.kind, job.subject) == (kind, subject) and not job.state.is_over:
+                if (job.kind, job.subject, job.inputs) == wanted and not job.state.is_over:
                     return job
-            return self._enqueue(Job(key=secrets.token_hex(8), kind=kind, subject=subject, created_at=time.time()))
+            job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, inputs=wanted[2], created_at=time.time())
+            return self._enqueue(job)
 
     def retry(self, key: str) -> Job:
         """Do a job again that ended without a result. Raises UnknownJob, JobNotRetryable."""
