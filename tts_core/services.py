@@ -34,6 +34,7 @@ from tts_core.system import SystemInfo
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Services:
     store: ModelStore
     synthesis: Synthesis
     voices: Voices
+    voice_transfer: VoiceTransfer
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -112,6 +114,7 @@ def build_services(settings: Settings) -> Services:
         *catalogue_engines(models, cache, ModelKind.BASE),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
+    voices = Voices(voice_store, voice_folders, prompts, models, synthesis, paths.jobs_file)
     return Services(
         settings=settings,
         models=models,
@@ -119,7 +122,8 @@ def build_services(settings: Settings) -> Services:
         cache=cache,
         store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
         synthesis=synthesis,
-        voices=Voices(voice_store, voice_folders, prompts, models, synthesis, paths.jobs_file),
+        voices=voices,
+        voice_transfer=VoiceTransfer(voices, voice_store, voice_folders, prompts),
         outputs=outputs,
         live=LiveStreams(),
         system=system,

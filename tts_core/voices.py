@@ -134,18 +134,18 @@ class Voices:
 
         `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong.
         """
-        self._check(new)
+        self.check(new)
         if not self._models.capabilities(new.model_key).can_clone:
             raise CloneNotSupported(voice=new.model_key)
         if strict and consent is None:
             raise ConsentMissing
         clip = clip or read_recording(upload, max_seconds=MAX_REFERENCE_S)
-        meta = {"append_silence": new.append_silence, "consent": _consent(consent), "duration_s": clip.duration_s}
+        meta = {"append_silence": new.append_silence, "consent": consent_record(consent), "duration_s": clip.duration_s}
         return self._keep_recording(_record(new, VoiceKind.CLONE, meta), upload, clip)
 
     def add_role(self, new: NewVoice) -> SavedVoice:
         """A preset speaker with a style of its own; it speaks at once."""
-        self._check(new)
+        self.check(new)
         capabilities = self._models.capabilities(new.model_key)
         speakers = {speaker.casefold(): speaker for speaker in capabilities.speakers}
         if new.speaker.casefold() not in speakers:
@@ -157,7 +157,7 @@ class Voices:
 
     def add_design(self, new: NewVoice, design_model_key: str) -> tuple[SavedVoice, Job]:
         """Make a voice from `new.instruct` by letting it say `new.ref_text`, and keep it by cloning that."""
-        self._check(new)
+        self.check(new)
         if not new.ref_text.strip() or not new.instruct.strip():
             raise InvalidRequest(reason="a designed voice needs a description and a text that it says first.")
         if not self._models.capabilities(design_model_key).can_design:
@@ -169,7 +169,7 @@ class Voices:
 
     def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
         """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
-        self._check(new)
+        self.check(new)
         clip = read_recording(recording, max_seconds=MAX_REFERENCE_S)
         return self._keep_recording(
             _record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip
@@ -199,9 +199,9 @@ class Voices:
         voice = self._store.voice(voice_id)
         copy = replace(voice, id=new_id(), name=name, created_at="")
         self._check_voice(copy)
-        with _disk_errors_typed(self._folders.folder(copy.id)):
+        with disk_errors_typed(self._folders.folder(copy.id)):
             self._folders.copy(voice.id, copy.id)
-        return self._store.put(self._with_paths(copy))
+        return self._store.put(self.with_paths(copy))
 
     def delete(self, voice_id: str) -> SavedVoice:
         """Out of sight; `restore` brings it back as long as KEEP_DELETED_DAYS."""
@@ -229,7 +229,7 @@ class Voices:
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
         take = collect(self._synthesis.speak(SynthesisRequest(spoken, voice=f"library/{voice.id}", seed=0)))
         target = self._folders.preview(voice.id)
-        with _disk_errors_typed(target.parent):
+        with disk_errors_typed(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(take.path.read_bytes())
         return target
@@ -237,7 +237,8 @@ class Voices:
     def close(self) -> None:
         self.jobs.close()
 
-    def _check(self, new: NewVoice) -> None:
+    def check(self, new: NewVoice) -> None:
+        """Raises InvalidValue, UnknownModelKey."""
         self._check_voice(_record(new, VoiceKind.CLONE, {}))
 
     def _check_voice(self, voice: SavedVoice) -> None:
@@ -248,13 +249,14 @@ class Voices:
         self._models.entry(voice.model_key)
 
     def _keep_recording(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
-        with _disk_errors_typed(self._folders.folder(voice.id)):
+        with disk_errors_typed(self._folders.folder(voice.id)):
             self._folders.keep_original(voice.id, upload)
             _write_wav(self._folders.reference(voice.id), clip)
-        fresh = replace(self._with_paths(voice), status=VoiceStatus.UPLOADED, progress=0, last_error="")
+        fresh = replace(self.with_paths(voice), status=VoiceStatus.UPLOADED, progress=0, last_error="")
         return self._store.put(fresh)
 
-    def _with_paths(self, voice: SavedVoice) -> SavedVoice:
+    def with_paths(self, voice: SavedVoice) -> SavedVoice:
+        """The record with the address of the recording that lies in the voice's folder."""
         path = self._folders.reference(voice.id)
         if not path.is_file():
             return replace(voice, ref_audio_path="", ref_audio_url="")
@@ -332,7 +334,7 @@ def _record(new: NewVoice, kind: VoiceKind, meta: Mapping[str, Any]) -> SavedVoi
     )
 
 
-def _consent(consent: Consent | None) -> Mapping[str, Any] | None:
+def consent_record(consent: Consent | None) -> Mapping[str, Any] | None:
     if consent is None:
         return None
     return {"own_voice": consent.own_voice, "who": consent.who, "note": consent.note, "when": now()}
@@ -350,7 +352,7 @@ def _write_wav(path: Path, clip: Clip) -> None:
 
 
 @contextmanager
-def _disk_errors_typed(folder: Path) -> Iterator[None]:
+def disk_errors_typed(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
