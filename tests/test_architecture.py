@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "download_queue",
             "download_sources",
         }
-        | {"board", "jobs", "voices", "voice_prompts", "voice_transfer", "library_engine"}
+        | {"board", "jobs", "voices", "voice_prompts", "voice_check", "voice_transfer", "library_engine"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),

@@ -31,6 +31,7 @@ from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model
 from tts_core.settings import Settings
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
+from tts_core.voice_check import VoiceCheck
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
@@ -60,6 +61,7 @@ class Services:
     synthesis: Synthesis
     voices: Voices
     voice_transfer: VoiceTransfer
+    voice_check: VoiceCheck
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -124,6 +126,7 @@ def build_services(settings: Settings) -> Services:
         synthesis=synthesis,
         voices=voices,
         voice_transfer=VoiceTransfer(voices, voice_store, voice_folders, prompts),
+        voice_check=VoiceCheck(models, cache),
         outputs=outputs,
         live=LiveStreams(),
         system=system,
