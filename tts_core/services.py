@@ -72,7 +72,7 @@ class Services:
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
-        self.voices.jobs.restore()
+        self.voices.restore_jobs()
 
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -125,7 +125,7 @@ def build_services(settings: Settings) -> Services:
         store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
         synthesis=synthesis,
         voices=voices,
-        voice_transfer=VoiceTransfer(voices, voice_store, voice_folders, prompts),
+        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, prompts),
         voice_check=VoiceCheck(models, cache),
         outputs=outputs,
         live=LiveStreams(),
