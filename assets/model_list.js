@@ -1,16 +1,10 @@
 // Runs once, with Gradio's `element` (the list) and `trigger`: clicks on a row's buttons become events with their data.
 
-const DOUBLE_CLICK_MS = 600;
-let last = { button: null, at: 0 };
 let focused = null;
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
-  if (!button) return;
-  // Under the second half of a double click, Download may have become Pause.
-  const again = button === last.button && event.timeStamp - last.at < DOUBLE_CLICK_MS;
-  last = { button, at: event.timeStamp };
-  if (again) return;
+  if (!button || event.detail > 1) return; // after a double click's first half, Download may have become Pause
   const { action, key } = button.dataset;
   trigger("click", { action, key });
   if (action === "details") document.getElementById("models-closer")?.focus();

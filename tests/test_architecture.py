@@ -34,7 +34,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "download_queue",
             "download_sources",
         }
-        | {"board", "jobs", "voices", "voice_prompts", "library_engine", "transcriber"}
+        | {"board", "jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),

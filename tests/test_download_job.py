@@ -154,6 +154,23 @@ class TestRepair:
         assert (folder / "merges.txt.wrong-1").read_bytes() == b"<html>"
         assert (folder / "mine.txt").read_text(encoding="utf-8") == "mine"
 
+    def test_whoever_opens_a_file_that_is_replaced_finds_the_old_one_or_the_new_one(
+        self, app: Services, small_model: PublishedModel
+    ) -> None:
+        """As an engine does that loads the model, or has it in memory."""
+        folder = app.models.folder(CUSTOM_KEY)
+        old = b"{" + small_model.files[MAIN_FILE].source.read_bytes()[1:]
+        copy_of(small_model, folder, {MAIN_FILE: old, "vocab.json": None})
+        seen: set[int] = set()
+        with (folder / MAIN_FILE).open("rb") as used:
+            task = app.downloads.start(CUSTOM_KEY)
+            while not task.state.is_over:
+                seen.add((folder / MAIN_FILE).stat().st_ino)
+                task = app.downloads.task(CUSTOM_KEY) or task
+            assert task.state is TaskState.READY
+            assert used.read() == old
+        assert len(seen | {(folder / MAIN_FILE).stat().st_ino}) == 2
+
     def test_a_flipped_byte_in_a_model_that_looks_ready(
         self, app: Services, hubs: Hubs, small_model: PublishedModel
     ) -> None:
@@ -233,7 +250,7 @@ class TestFallback:
         self, app: Services, hubs: Hubs, small_model: PublishedModel
     ) -> None:
         hubs.hf.faults.add(Fault(cut_at=300_000), on="bytes", file=MAIN_FILE, times=1)
-        hubs.hf.faults.add(Fault(status=403), on="bytes", file=MAIN_FILE)
+        hubs.hf.faults.add(Fault(status=404), on="bytes", file=MAIN_FILE)
         task = download(app, "hf")
         assert (task.state, codes(task)[0][1]) == (TaskState.READY, "hf")
         sent = hubs.sent(MAIN_FILE)
@@ -263,7 +280,7 @@ class TestFallback:
         self, app: Services, hubs: Hubs
     ) -> None:
         hubs.hf.faults.add(Fault(corrupt_at=5, cut_at=300_000), on="bytes", file=MAIN_FILE, times=1)
-        hubs.hf.faults.add(Fault(status=403), on="bytes", file=MAIN_FILE)
+        hubs.hf.faults.add(Fault(status=404), on="bytes", file=MAIN_FILE)
         task = download(app, "hf")
         assert (task.state, task.source) == (TaskState.READY, "mirror")
         assert [(code, source) for code, source, _ in codes(task)][1:] == [("HASH_MISMATCH", "mirror")]

@@ -171,6 +171,8 @@ def test_states_of_models_follow_the_download(desk: Desk) -> None:
     status = desk.models.status(BASE_KEY)
     assert (status.state, status.reason_code) == (ModelState.ERROR, "NET_DNS")
     assert "huggingface.co" in (status.reason or "")
+    assert desk.downloads.cancel(BASE_KEY).code == ""
+    assert desk.models.status(BASE_KEY).state is ModelState.NOT_DOWNLOADED
 
 
 @pytest.mark.parametrize(

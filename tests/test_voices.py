@@ -24,6 +24,7 @@ from tts_core.errors import (
     InstructNotSupported,
     InvalidRequest,
     InvalidValue,
+    ModelNotReady,
     UnknownModelKey,
     UnknownVoice,
 )
@@ -272,3 +273,13 @@ def test_a_clone_obeys_no_instruction_and_a_preview_is_kept(services: Services, 
     samples, rate = soundfile.read(path)
     assert rate == 24_000
     assert np.isfinite(samples).all()
+
+
+def test_likeness_is_measured_by_the_speaker_encoder(services: Services, recording: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    soundfile.write(other, reference_audio(2.0, f0=260.0), 24_000)
+    same = services.voice_check.compare(recording, recording, BASE)
+    assert same.similarity == pytest.approx(1.0, abs=1e-3)
+    assert services.voice_check.compare(other, recording, BASE).similarity < same.similarity
+    with pytest.raises(ModelNotReady):
+        services.voice_check.compare(other, recording, "base_1_7b")

@@ -47,10 +47,6 @@ class TaskBoard:
             task = change(before)
             return before if task == before else self.put(task)
 
-    def remove(self, key: str) -> None:
-        with self._changed:
-            self._tasks.pop(key, None)
-
     def subscribe(self, after_seq: int = 0) -> Subscription:
         """Changes with a greater number come first."""
         return Subscription(self, after_seq)

@@ -47,6 +47,8 @@ _LOOKS = 2
 _LONGEST_WAIT_S = 60.0
 _LONGEST_WAIT_WITH_OTHERS_S = 25.0
 """A source that asks for more is left while another one is there: people should not wait where they need not."""
+_STALL_WITH_OTHERS_S = 20.0
+"""Two tries, and then there is time for the others within half a minute."""
 _HURRY_S = 5.0
 """For each source after one that went silent, until bytes come again: all of them are tried within half a minute."""
 _PROOF_BYTES = 1 << 20
@@ -174,7 +176,8 @@ class _Fetch:
             try:
                 listing = self._patiently(candidate, turns, file, partial(self._listing, sources, candidate, file))
                 want = self._want(file, listing)
-                work = partial(self._transfer, want, listing, candidate, options, client)
+                patience = options if turns.is_last else replace(options, stall_s=_STALL_WITH_OTHERS_S)
+                work = partial(self._transfer, want, listing, candidate, patience, client)
                 self._patiently(candidate, turns, file, work)
             except SourceFault as fault:
                 logger.warning("%s of %s: %s %s", file.path, self.key, fault.code, fault.message)

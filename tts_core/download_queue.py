@@ -104,8 +104,8 @@ class Downloads:
         return self._stop(key, TaskState.PAUSED, of=_ACTIVE)
 
     def cancel(self, key: str) -> DownloadTask:
-        """Every byte is kept for the next start. A task that is over stays as it is."""
-        return self._stop(key, TaskState.CANCELLED, of=(*_ACTIVE, TaskState.PAUSED))
+        """Every byte is kept for the next start. Of a failed task the failure is forgotten; a ready one stays."""
+        return self._stop(key, TaskState.CANCELLED, of=(*_ACTIVE, TaskState.PAUSED, TaskState.ERROR))
 
     def resume(self, key: str) -> DownloadTask:
         """Go on, or start; what waits or runs does so already."""

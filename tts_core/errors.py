@@ -12,7 +12,7 @@
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
-    │   ├── JobNotRetryable · ConsentMissing · TranscriberMissing
+    │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing
     ├── Busy                    try again later (429)
     │   └── QueueFull · MemoryBudgetFull · LibraryBusy · TooManyStreams
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
@@ -230,6 +230,11 @@ class ModelNotLoaded(Conflict):
 class ModelNotReady(Conflict):
     code = "model_not_ready"
     template = "The model {name} is not on this machine yet. Download it in the Models tab, then try again."
+
+
+class VoiceNotReady(Conflict):
+    code = "voice_not_ready"
+    template = "The voice {voice!r} is not prepared yet. Prepare it, then try again."
 
 
 class JobNotRetryable(Conflict):

@@ -125,14 +125,19 @@ class Jobs:
         self._is_kept = False
         self._worker: Thread | None = None
 
-    def restore(self) -> None:
-        """Show the jobs of the last app and keep them from now on; what was at work then is INTERRUPTED."""
+    def restore(self) -> tuple[Job, ...]:
+        """Show the jobs of the last app and keep them from now on; those that were at work then, now INTERRUPTED."""
+        interrupted = []
         for job in _read(self._file):
-            over = job if job.state.is_over else replace(job, state=JobState.INTERRUPTED, position=0)
-            if self._board.item(job.key) is None:
-                self._board.put(over)
+            if self._board.item(job.key) is not None:
+                continue
+            if job.state.is_over:
+                self._board.put(job)
+            else:
+                interrupted.append(self._board.put(replace(job, state=JobState.INTERRUPTED, position=0)))
         self._is_kept = True
         self._keep()
+        return tuple(interrupted)
 
     def add_work(self, kind: JobKind, work: Work) -> None:
         """How jobs of that kind are done; before `restore`."""

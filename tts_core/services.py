@@ -33,9 +33,11 @@ from tts_core.settings import Settings
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
 from tts_core.transcriber import Transcriber, load_transcriber
+from tts_core.voice_check import VoiceCheck
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class Services:
     synthesis: Synthesis
     voices: Voices
     transcriber: Transcriber
+    voice_transfer: VoiceTransfer
+    voice_check: VoiceCheck
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -72,7 +76,7 @@ class Services:
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
-        self.voices.jobs.restore()
+        self.voices.restore_jobs()
 
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -130,6 +134,8 @@ def build_services(settings: Settings) -> Services:
         synthesis=synthesis,
         voices=voices,
         transcriber=transcriber,
+        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, prompts),
+        voice_check=VoiceCheck(models, cache),
         outputs=outputs,
         live=LiveStreams(),
         system=system,

@@ -14,6 +14,7 @@ from tts_core.model_manager import ModelManager
 from tts_core.recordings.edit import TAIL_SILENCE_S, append_silence
 from tts_core.recordings.reading import MAX_REFERENCE_S, read_recording
 from tts_core.voice_library.folders import VoiceFolders
+from tts_core.voice_library.official_prompt import OfficialPrompt
 from tts_core.voice_library.record import SavedVoice
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+_IMPORTED = "imported"
 
 
 class VoicePrompts:
@@ -68,7 +70,17 @@ class VoicePrompts:
             samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
         return model.prepare_voice(samples, clip.sample_rate, voice.ref_text)
 
+    def keep_imported(self, voice: SavedVoice, prompt: OfficialPrompt) -> None:
+        """Keep what another program prepared; the voice has no recording to prepare it from again. Raises OSError."""
+        from tts_core.engine.voice_prompt import prompt_of, save_prompt  # noqa: PLC0415 - torch
+
+        path = self._folders.prompt(voice.id, _IMPORTED)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_prompt(prompt_of(prompt.embedding, prompt.codes, prompt.transcript), path)
+
     def _path(self, voice: SavedVoice) -> Path:
+        if voice.meta.get("imported_prompt"):
+            return self._folders.prompt(voice.id, _IMPORTED)
         return self._folders.prompt(voice.id, self._fingerprint(voice))
 
     def _fingerprint(self, voice: SavedVoice) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.audio import AudioWriter
-from tts_core.domain import SynthesisRequest
+from tts_core.domain import StopReason, SynthesisRequest
 from tts_core.errors import (
+    AmbiguousVoice,
+    Cancelled,
     CloneNotSupported,
     ConsentMissing,
     InvalidRequest,
-    InvalidValue,
+    LibraryBusy,
     LibraryUnwritable,
     StudioError,
     TranscriptMissing,
@@ -25,17 +27,17 @@ from tts_core.errors import (
 from tts_core.events import Samples
 from tts_core.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.model_manager import ModelManager
+from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
-from tts_core.synthesis import Synthesis, collect
+from tts_core.synthesis import Synthesis, collect, never
 from tts_core.voice_library.folders import VoiceFolders, new_id
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, now
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_rules import check_abilities, check_record, spoken_as
 
 logger = logging.getLogger(__name__)
 
-MAX_NAME, MAX_TEXT = 100, 2000
-"""Characters."""
 KEEP_DELETED_DAYS = 30
 PREVIEW_TEXTS = {
     "chinese": "你好，这是我的声音，很高兴认识你。",
@@ -109,12 +111,14 @@ class Voices:
         return self._store.voice(voice_id)
 
     def find(self, id_or_name: str) -> SavedVoice:
-        """By id, else by a name that only one voice has, whatever its case."""
+        """By id, else by a name that only one voice has, whatever its case. Raises AmbiguousVoice."""
         found = self._store.find(id_or_name)
         if found is not None:
             return found
         named = [voice for voice in self.voices() if voice.name.casefold() == id_or_name.casefold()]
-        if len(named) != 1:
+        if len(named) > 1:
+            raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
+        if not named:
             raise UnknownVoice(voice=id_or_name)
         return named[0]
 
@@ -127,6 +131,10 @@ class Voices:
         path = self._folders.preview(self.voice(voice_id).id)
         return path if path.is_file() else None
 
+    def original(self, voice_id: str) -> Path | None:
+        """The newest recording as it was uploaded, if there is one."""
+        return self._folders.newest_original(self.voice(voice_id).id)
+
     def add_clone(
         self, upload: Path, new: NewVoice, consent: Consent | None, *, clip: Clip | None = None, strict: bool = True
     ) -> SavedVoice:
@@ -134,18 +142,17 @@ class Voices:
 
         `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong.
         """
-        self._check(new)
-        if not self._models.capabilities(new.model_key).can_clone:
-            raise CloneNotSupported(voice=new.model_key)
+        self.check(new)
+        check_abilities(_record(new, VoiceKind.CLONE, {}), self._models)
         if strict and consent is None:
             raise ConsentMissing
         clip = clip or read_recording(upload, max_seconds=MAX_REFERENCE_S)
-        meta = {"append_silence": new.append_silence, "consent": _consent(consent), "duration_s": clip.duration_s}
+        meta = {"append_silence": new.append_silence, "consent": consent_record(consent), "duration_s": clip.duration_s}
         return self._keep_recording(_record(new, VoiceKind.CLONE, meta), upload, clip)
 
     def add_role(self, new: NewVoice) -> SavedVoice:
         """A preset speaker with a style of its own; it speaks at once."""
-        self._check(new)
+        self.check(new)
         capabilities = self._models.capabilities(new.model_key)
         speakers = {speaker.casefold(): speaker for speaker in capabilities.speakers}
         if new.speaker.casefold() not in speakers:
@@ -153,23 +160,23 @@ class Voices:
         if new.instruct.strip() and not capabilities.supports_instruct:
             raise InvalidRequest(reason="this model does not follow style instructions; leave the instruction empty.")
         voice = _record(replace(new, speaker=speakers[new.speaker.casefold()]), VoiceKind.CUSTOM_ROLE, {})
+        check_abilities(voice, self._models)
         return self._store.put(replace(voice, status=VoiceStatus.READY, progress=100))
 
     def add_design(self, new: NewVoice, design_model_key: str) -> tuple[SavedVoice, Job]:
         """Make a voice from `new.instruct` by letting it say `new.ref_text`, and keep it by cloning that."""
-        self._check(new)
+        self.check(new)
         if not new.ref_text.strip() or not new.instruct.strip():
             raise InvalidRequest(reason="a designed voice needs a description and a text that it says first.")
         if not self._models.capabilities(design_model_key).can_design:
             raise CloneNotSupported(voice=design_model_key)
-        if not self._models.capabilities(new.model_key).can_clone:
-            raise CloneNotSupported(voice=new.model_key)
+        check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
         voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"design_model_key": design_model_key}))
         return voice, self.jobs.submit(JobKind.DESIGN_CLONE, voice.id)
 
     def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
         """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
-        self._check(new)
+        self.check(new)
         clip = read_recording(recording, max_seconds=MAX_REFERENCE_S)
         return self._keep_recording(
             _record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip
@@ -187,8 +194,15 @@ class Voices:
         meta = {key: changes[key] for key in ("tags", "favourite") if key in changes}
         fields = {key: value for key, value in changes.items() if key not in meta}
         before = self._store.voice(voice_id)
-        self._check_voice(replace(before, **fields))
+        after = replace(before, **fields).with_meta(meta)
+        check_record(after, self._models)
+        if fields.keys() & {"model_key", "language", "speaker"}:
+            check_abilities(after, self._models)
         return self._store.update(voice_id, lambda voice: replace(voice, **fields).with_meta(meta))
+
+    def confirm(self, voice_id: str, consent: Consent) -> SavedVoice:
+        """Somebody says later that the voice may be used."""
+        return self._store.update(voice_id, lambda voice: voice.with_meta({"consent": consent_record(consent)}))
 
     def replace_recording(self, voice_id: str, upload: Path, *, clip: Clip | None = None) -> SavedVoice:
         """Another recording for the same voice; the earlier upload stays beside it."""
@@ -197,11 +211,12 @@ class Voices:
 
     def duplicate(self, voice_id: str, name: str) -> SavedVoice:
         voice = self._store.voice(voice_id)
-        copy = replace(voice, id=new_id(), name=name, created_at="")
-        self._check_voice(copy)
-        with _disk_errors_typed(self._folders.folder(copy.id)):
+        status = VoiceStatus.UPLOADED if voice.status is VoiceStatus.CLONING else voice.status
+        copy = replace(voice, id=new_id(), name=name.strip(), status=status, created_at="")
+        check_record(copy, self._models)
+        with disk_errors_typed(self._folders.folder(copy.id)):
             self._folders.copy(voice.id, copy.id)
-        return self._store.put(self._with_paths(copy))
+        return self._store.put(self.with_paths(copy))
 
     def delete(self, voice_id: str) -> SavedVoice:
         """Out of sight; `restore` brings it back as long as KEEP_DELETED_DAYS."""
@@ -213,6 +228,9 @@ class Voices:
     def remove(self, voice_id: str, *, files: bool) -> tuple[str, ...]:
         """Take the record out for good, and with `files` what lies in its folder; the names of the removed files."""
         self._store.remove(voice_id)
+        for job in self.jobs.jobs():
+            if job.subject == voice_id:
+                self.jobs.cancel(job.key)
         return self._folders.remove(voice_id) if files else ()
 
     def purge(self) -> int:
@@ -223,38 +241,45 @@ class Voices:
             self.remove(voice.id, files=True)
         return len(old)
 
-    def preview(self, voice_id: str, text: str = "") -> Path:
-        """Let the voice speak a sentence and keep the sound with it. Raises what `Synthesis.speak` raises."""
+    def preview(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Path:
+        """Let the voice speak a sentence and keep the sound with it. Raises what `Synthesis.speak` raises, and what
+        `spoken_as` does."""
         voice = self._store.voice(voice_id)
+        ready = spoken_as(voice, self._models)
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
-        take = collect(self._synthesis.speak(SynthesisRequest(spoken, voice=f"library/{voice.id}", seed=0)))
+        request = SynthesisRequest(spoken, voice=ready, seed=0)
+        take = collect(self._synthesis.speak(request, cancelled=cancelled))
+        if take.stop_reason is StopReason.CANCELLED:
+            raise Cancelled
         target = self._folders.preview(voice.id)
-        with _disk_errors_typed(target.parent):
+        with disk_errors_typed(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(take.path.read_bytes())
         return target
 
+    def restore_jobs(self) -> None:
+        """Show the jobs of the last app. A voice that was being prepared when it was killed says so."""
+        for job in self.jobs.restore():
+            with suppress(UnknownVoice, LibraryUnwritable, LibraryBusy):
+                if self._store.voice(job.subject).status is VoiceStatus.CLONING:
+                    self._store.update(job.subject, _interrupted)
+
     def close(self) -> None:
         self.jobs.close()
 
-    def _check(self, new: NewVoice) -> None:
-        self._check_voice(_record(new, VoiceKind.CLONE, {}))
-
-    def _check_voice(self, voice: SavedVoice) -> None:
-        if not 0 < len(voice.name.strip()) <= MAX_NAME or not voice.name.isprintable():
-            raise InvalidValue(name="The length of the voice's name", low=1, high=MAX_NAME)
-        if max(len(voice.ref_text), len(voice.instruct)) > MAX_TEXT:
-            raise InvalidValue(name="The length of transcript and instruction", low=0, high=MAX_TEXT)
-        self._models.entry(voice.model_key)
+    def check(self, new: NewVoice) -> None:
+        """Raises InvalidValue, UnknownModelKey."""
+        check_record(_record(new, VoiceKind.CLONE, {}), self._models)
 
     def _keep_recording(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
-        with _disk_errors_typed(self._folders.folder(voice.id)):
+        with disk_errors_typed(self._folders.folder(voice.id)):
             self._folders.keep_original(voice.id, upload)
             _write_wav(self._folders.reference(voice.id), clip)
-        fresh = replace(self._with_paths(voice), status=VoiceStatus.UPLOADED, progress=0, last_error="")
+        fresh = replace(self.with_paths(voice), status=VoiceStatus.UPLOADED, progress=0, last_error="")
         return self._store.put(fresh)
 
-    def _with_paths(self, voice: SavedVoice) -> SavedVoice:
+    def with_paths(self, voice: SavedVoice) -> SavedVoice:
+        """The record with the address of the recording that lies in the voice's folder."""
         path = self._folders.reference(voice.id)
         if not path.is_file():
             return replace(voice, ref_audio_path="", ref_audio_url="")
@@ -277,7 +302,9 @@ class Voices:
             failed = isinstance(error, StudioError) and not run.cancelled()
             status = VoiceStatus.FAILED if failed else VoiceStatus.UPLOADED
             last_error = error.message if isinstance(error, StudioError) and failed else ""
-            with suppress(UnknownVoice, LibraryUnwritable):
+            with suppress(LibraryUnwritable, LibraryBusy, UnknownVoice):
+                if self._store.find(run.subject) is None:  # removed meanwhile: so goes what was made for it
+                    self._folders.remove(run.subject)
                 self._store.update(
                     run.subject, lambda voice: replace(voice, status=status, last_error=last_error, progress=0)
                 )
@@ -299,7 +326,7 @@ class Voices:
             raise TranscriptMissing
         self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
         self._prompts.prepare(voice)
-        run.say("clone_done", 99)
+        run.check()
 
     def _designed(self, run: JobRun) -> None:
         voice = self._store.voice(run.subject)
@@ -332,7 +359,12 @@ def _record(new: NewVoice, kind: VoiceKind, meta: Mapping[str, Any]) -> SavedVoi
     )
 
 
-def _consent(consent: Consent | None) -> Mapping[str, Any] | None:
+def _interrupted(voice: SavedVoice) -> SavedVoice:
+    reason = "The app ended while the voice was prepared. Prepare it again."
+    return replace(voice, status=VoiceStatus.FAILED, last_error=reason, progress=0)
+
+
+def consent_record(consent: Consent | None) -> Mapping[str, Any] | None:
     if consent is None:
         return None
     return {"own_voice": consent.own_voice, "who": consent.who, "note": consent.note, "when": now()}
@@ -350,7 +382,7 @@ def _write_wav(path: Path, clip: Clip) -> None:
 
 
 @contextmanager
-def _disk_errors_typed(folder: Path) -> Iterator[None]:
+def disk_errors_typed(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +38,10 @@ class RunningApp:
 
 
 @contextmanager
-def running_app(data_dir: Path) -> Iterator[RunningApp]:
-    """`python app.py` on that data folder."""
+def running_app(data_dir: Path, variables: Mapping[str, str] | None = None) -> Iterator[RunningApp]:
+    """`python app.py` on that data folder; `variables` are added to its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("TTS_STUDIO_", "QWEN_"))}
+    environ |= variables or {}
     command = [sys.executable, "app.py", "--data-dir", str(data_dir)]
     with (data_dir / "stderr").open("w") as errors:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)

@@ -12,7 +12,21 @@ from gradio_client.exceptions import AppError
 
 from tests.ui.conftest import RunningApp
 
-ENDPOINTS = {"/synthesize", "/design", "/stop", "/list_voices", "/list_languages", "/list_models", "/validate_model"}
+ENDPOINTS = {
+    "/synthesize",
+    "/design",
+    "/stop",
+    "/list_voices",
+    "/list_languages",
+    "/list_models",
+    "/validate_model",
+    "/download_model",
+    "/list_downloads",
+    "/pause_download",
+    "/resume_download",
+    "/cancel_download",
+    "/delete_model",
+}
 SYNTHESIZE = [
     "text",
     "voice",

@@ -104,9 +104,9 @@ def test_a_sample_text_fills_the_box_and_is_counted(visitor: Visitor) -> None:
 def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visitor) -> None:
     page = visitor.open()
     page.click("#tab-speak .studio-link")
-    page.wait_for_selector("#models-table tbody tr")
-    assert page.locator("#models-table tbody tr").count() == 6
-    assert page.inner_text("#models-table").count("Not downloaded") == 6
+    page.wait_for_selector("#models-list li")
+    assert page.locator("#models-list li").count() == 6
+    assert page.inner_text("#models-list").count("Not downloaded") == 6
 
 
 def test_a_damaged_model_is_explained_and_deep_validation_ends(visitor: Visitor) -> None:
@@ -115,7 +115,7 @@ def test_a_damaged_model_is_explained_and_deep_validation_ends(visitor: Visitor)
     (folder / "model.safetensors").write_text("<!DOCTYPE html><title>Sign in</title>", encoding="utf-8")
     page = visitor.open()
     page.click("#tab-models-button")
-    page.click("#models-rescan")
+    page.click("#model-tokenizer_12hz button:has-text('Details')")
     page.wait_for_selector("#models-result :text('web page')")
     page.click("#models-deep-validate")
     page.wait_for_selector("#models-validate:not([disabled])")

@@ -59,6 +59,17 @@ def test_a_ready_models_voice_is_the_first_choice_and_speaks(visitor: Visitor) -
     page.wait_for_selector("tts-live[data-state=ended] canvas", timeout=SOON)
 
 
+def test_a_model_that_came_meanwhile_speaks_when_the_tab_opens_again(visitor: Visitor) -> None:
+    folder = visitor.app.models_dir / CUSTOM
+    away = folder.rename(folder.with_name("away"))
+    page = visitor.open()
+    page.wait_for_function("document.querySelector('#speak-voice input').value.includes('Built-in')", timeout=SOON)
+    page.click("#tab-models-button")
+    away.rename(folder)
+    page.click("#tab-speak-button")
+    page.wait_for_function("document.querySelector('#speak-voice input').value.includes('CustomVoice')", timeout=SOON)
+
+
 def test_a_described_voice_is_heard(visitor: Visitor) -> None:
     page = visitor.open()
     page.click("#tab-design-button")

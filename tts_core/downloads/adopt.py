@@ -20,7 +20,7 @@ from typing import BinaryIO
 from tts_core.catalogue import WEIGHTS_SUFFIX
 from tts_core.downloads.disk import check_space, disk_faults, patiently, sync_folder
 from tts_core.downloads.faults import Interrupted
-from tts_core.downloads.part_file import Want, free_name
+from tts_core.downloads.part_file import Want, put_aside
 from tts_core.protocols import CancelCheck
 
 _CHUNK_BYTES = 8 << 20
@@ -141,7 +141,7 @@ def _copy(
 def _put(beside: Path, target: Path) -> None:
     with disk_faults(target):
         if os.path.lexists(target):
-            patiently(lambda: target.replace(free_name(target)))
+            put_aside(target)
         patiently(lambda: beside.replace(target))
         sync_folder(target.parent)
 

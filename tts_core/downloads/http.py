@@ -208,12 +208,12 @@ class _Adapter(HTTPAdapter):
         }
         super().__init__()
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False) -> None:  # type: ignore[override]
+        super().init_poolmanager(connections, maxsize, block)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+    def proxy_manager_for(self, proxy: str) -> Any:  # type: ignore[override]
+        manager = super().proxy_manager_for(proxy)
         if not proxy.lower().startswith("socks"):  # those have connections of their own
             manager.pool_classes_by_scheme = self._pools
         return manager

@@ -103,7 +103,7 @@ class PartStore:
         with disk_faults(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(target):
-                patiently(lambda: target.replace(free_name(target)))
+                put_aside(target)
             try:
                 patiently(lambda: part.replace(target))
             except OSError as error:
@@ -320,6 +320,20 @@ def free_name(file: Path) -> Path:
     """Where a file that is not the wanted one is moved out of the way: beside it, under a name that is free."""
     numbered = (file.with_name(f"{file.name}.wrong-{number}") for number in range(1, 10_000))
     return next(name for name in numbered if not os.path.lexists(name))
+
+
+def put_aside(target: Path) -> None:
+    """Give what stands there another name. Raises OSError.
+
+    Where links do that it keeps this name, too, until it is replaced: whoever opens it meanwhile finds the old file or
+    the new one. Not on Windows, where a file that is in use can't be replaced, and the other name would stay.
+    """
+    aside = free_name(target)
+    if os.name == "posix" and target.is_file() and not target.is_symlink():
+        with contextlib.suppress(OSError):
+            aside.hardlink_to(target)
+            return
+    patiently(lambda: target.replace(aside))
 
 
 def _move_across(part: Path, target: Path) -> None:

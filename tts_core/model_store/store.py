@@ -111,9 +111,7 @@ class ModelStore:
         self.removal(key)  # nothing there, nothing locked or made
         with self._alone(), self._cache.keep_out([key]), self._nobody_downloads(key):
             removal = self.removal(key)
-            task = self._downloads.task(key)
-            if task is not None and not task.state.is_over:
-                self._downloads.cancel(key)
+            self._downloads.cancel(key)  # paused or failed: it would say so of a model that nobody wants any more
             deletion.remove(removal, self._parts)
             return removal
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tts_core.downloads import report
-from tts_core.downloads.faults import AllSourcesFailed
 from tts_core.downloads.task import HUBS, DownloadTask, Note, Phase, TaskState
 from tts_core.source_settings import SourceSettings
 from tts_core.ui.fragments import size
@@ -14,8 +13,6 @@ from tts_core.ui.words import Words
 
 def fault(words: Words, code: str, params: Mapping[str, object]) -> str:
     """The sentence of a fault, sizes in people's units."""
-    if code == AllSourcesFailed.code:
-        return words("download.all_failed")  # the reasons stand in a list of their own
     shown = {name: _readable(name, value) for name, value in params.items()}
     template = words.table.get(f"error.{code}")
     return report.sentence(code, shown) if template is None else template.format_map(_Known(shown))
@@ -58,7 +55,8 @@ def doing(words: Words, task: DownloadTask) -> str:
         case TaskState.PAUSED if not task.code:
             return words("download.paused")
         case TaskState.PAUSED | TaskState.ERROR:
-            return fault(words, task.code, task.params)
+            have_all_failed = task.state is TaskState.ERROR and len(reasons(words, task)) > 1
+            return words("download.all_failed") if have_all_failed else fault(words, task.code, task.params)
         case TaskState.CANCELLED:
             return words("download.cancelled") if task.bytes_done else ""
         case TaskState.READY:

@@ -19,11 +19,15 @@ from tts_core.voice_library.record import SavedVoice, from_json, to_json
 
 MAX_ARCHIVE_BYTES = 300_000_000
 MAX_ENTRIES = 64
+MAX_LISTED = 1_000
+"""Entries that a zip may list to be opened at all: Python keeps an object for each."""
 MAX_RATIO = 200
 """Unpacked to packed, of one file; sound and JSON stay far below."""
 MAX_TRANSCRIPT_BYTES = 20_000
 RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.txt"
 _FOLDERS = ("", "prompts")
+_LISTED = b"PK\x01\x02"
+"""Begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
 _SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
 _SUFFIXES = (*_SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
 _MACHINE_FIELDS = ("ref_audio_path", "ref_audio_url", "progress", "last_error")
@@ -64,6 +68,7 @@ def read_archive(source: Path, folder: Path) -> SavedVoice:
     Raises VoiceArchiveInvalid, after which the folder does not exist; OSError when the disk refuses.
     """
     try:
+        refuse_many_entries(source)
         with zipfile.ZipFile(source) as archive:
             entries = _checked_entries(archive)
             expected = _checksums(_text(archive, CHECKSUMS))
@@ -77,6 +82,27 @@ def read_archive(source: Path, folder: Path) -> SavedVoice:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return voice
+
+
+def refuse_many_entries(source: Path) -> None:
+    """Raises ValueError for a zip whose mere directory would fill the memory; OSError."""
+    listed, before = 0, b""
+    with source.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            listed += (before + block).count(_LISTED)
+            before = block[1 - len(_LISTED) :]
+    if listed > MAX_LISTED:
+        raise ValueError("too many entries")
+
+
+def names_in(source: Path) -> frozenset[str]:
+    """Of the files in a zip; none for what is no zip. Raises OSError."""
+    try:
+        refuse_many_entries(source)
+        with zipfile.ZipFile(source) as archive:
+            return frozenset(archive.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return frozenset()
 
 
 def find_pairs(folder: Path) -> tuple[FoundPair, ...]:

@@ -51,6 +51,11 @@ class VoiceFolders:
         part.replace(target)
         return target
 
+    def newest_original(self, voice_id: str) -> Path | None:
+        """The upload that came last."""
+        found = [path for path in self.folder(voice_id).glob("original*") if path.suffix != ".part"]
+        return max(found, key=lambda path: (len(path.stem), path.stem), default=None)
+
     def copy(self, voice_id: str, to: str) -> None:
         """Raises OSError; the copy is whole or not there."""
         source, target = self.folder(voice_id), self.folder(to)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tts_core.errors import VoicePromptInvalid
+from tts_core.voice_library.archive import refuse_many_entries
 
 MAX_FILE_BYTES = 20_000_000
 MAX_ENTRIES = 200
@@ -69,6 +70,7 @@ def read_official_prompt(path: Path) -> tuple[OfficialPrompt, ...]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise VoicePromptInvalid(path=path.name, reason="it is too large for a voice")
+        refuse_many_entries(path)
         with zipfile.ZipFile(path) as archive:
             data = _Pickle(archive).value()
         return _prompts(data)

@@ -1,0 +1,275 @@
+"""The Models tab against hubs on loopback, in real Chromium: what people see and do while models come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.hubs.faults import Fault
+from tests.hubs.hubs import Hubs
+from tests.hubs.models import MAIN_FILE, make_model
+from tests.model_folders import BASE_KEY, CUSTOM_KEY, TOKENIZER_KEY
+from tests.ui.conftest import RunningApp, Visitor, running_app
+
+MAIN_BYTES = 6_000_000
+SLOW = 400_000.0
+"""Bytes per second: what is to be seen stays long enough to be seen on a busy machine."""
+SOON = 60_000
+KEYS = (CUSTOM_KEY, BASE_KEY, TOKENIZER_KEY)
+
+
+@pytest.fixture(scope="module")
+def hubs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubs]:
+    folder = tmp_path_factory.mktemp("hubs")
+    with Hubs(folder) as started:
+        started.publish(*(make_model(folder / "models", key, main_bytes=MAIN_BYTES) for key in KEYS))
+        yield started
+
+
+@pytest.fixture(scope="module")
+def studio(hubs: Hubs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    with running_app(tmp_path_factory.mktemp("downloading"), hubs.environ()) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def client(studio: RunningApp) -> Iterator[Client]:
+    client = Client(studio.url, download_files=False, verbose=False)
+    yield client
+    client.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(hubs: Hubs, studio: RunningApp, client: Client) -> Iterator[None]:
+    """Sound, fast hubs and no model; afterwards nothing is being downloaded and nothing has failed."""
+    yield
+    for hub in hubs.all:
+        hub.faults.clear()
+        hub.link.bytes_per_s = 0.0
+    for task in client.predict(api_name="/list_downloads"):
+        if task["status"] == "error":
+            client.predict(task["key"], api_name="/resume_download")
+        client.predict(task["key"], api_name="/cancel_download")
+    for key in KEYS:
+        with suppress(AppError):  # nothing of it is there
+            client.predict(key, api_name="/delete_model")
+
+
+@pytest.fixture
+def visitor(browser: Browser, studio: RunningApp) -> Iterator[Visitor]:
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    yield Visitor(context, studio)
+    context.close()
+
+
+def models_tab(visitor: Visitor) -> Page:
+    page = visitor.open()
+    page.click("#tab-models-button")
+    page.wait_for_selector("#models-list li")
+    return page
+
+
+def row(page: Page, key: str = CUSTOM_KEY) -> Locator:
+    return page.locator(f"#model-{key}")
+
+
+def press(page: Page, button: str, key: str = CUSTOM_KEY) -> None:
+    row(page, key).get_by_role("button", name=button).click()
+
+
+def expect_look(page: Page, look: str, key: str = CUSTOM_KEY) -> None:
+    expect(row(page, key)).to_have_attribute("data-look", look, timeout=SOON)
+
+
+def percent(page: Page, key: str = CUSTOM_KEY) -> int:
+    return int(row(page, key).get_by_role("progressbar").get_attribute("aria-valuenow", timeout=SOON) or -1)
+
+
+def wait_for_bytes(page: Page, key: str = CUSTOM_KEY) -> None:
+    expect(row(page, key).locator(".studio-progress")).to_contain_text(re.compile(r"[kM]B/s"), timeout=SOON)
+
+
+def wait_for_a_look(page: Page) -> None:
+    """The page has asked how things are."""
+    page.wait_for_event("response", lambda response: "/predict" in response.url, timeout=SOON)
+
+
+def slow_down(hubs: Hubs) -> None:
+    for hub in hubs.all:
+        hub.link.bytes_per_s = SLOW
+
+
+def speed_up(hubs: Hubs) -> None:
+    for hub in hubs.all:
+        hub.link.bytes_per_s = 0.0
+
+
+def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs: Hubs) -> None:
+    slow_down(hubs)
+    page = models_tab(visitor)
+    first = page.locator("#models-list li").first
+    expect(first).to_contain_text("Start here")
+    expect(first).to_contain_text("smallest model that speaks")
+    first.get_by_role("button", name="Download").click()
+    wait_for_bytes(page)
+    expect(first.get_by_role("status")).to_contain_text("Downloading")
+    seen = [percent(page)]
+    speed_up(hubs)
+    while row(page).get_attribute("data-look") != "ready":
+        bar = row(page).locator("[role=progressbar]")
+        seen.append(int(bar.first.get_attribute("aria-valuenow") or 0) if bar.count() else seen[-1])
+        page.wait_for_timeout(100)
+        assert row(page).get_attribute("data-look") in ("downloading", "stalled", "ready")
+    assert seen == sorted(seen)
+    expect(row(page).get_by_role("status")).to_contain_text("verified")
+    expect(page.locator("#models-summary")).to_contain_text("1 of 6")
+    expect(page.locator("#models-result")).to_contain_text("there and sound")
+    press(page, "Speak with it")
+    expect(page.locator("#speak-text")).to_be_visible()
+    assert visitor.errors == []
+
+
+def test_a_paused_download_looks_the_same_everywhere_and_goes_on(
+    visitor: Visitor, browser: Browser, hubs: Hubs
+) -> None:
+    slow_down(hubs)
+    page = models_tab(visitor)
+    press(page, "Download")
+    wait_for_bytes(page)
+    other = Visitor(browser.new_context(locale="en-US"), visitor.app)
+    there = models_tab(other)
+    wait_for_bytes(there)
+    row(page).get_by_role("button", name="Pause").focus()
+    page.keyboard.press("Enter")
+    for seen in (page, there):
+        expect_look(seen, "paused")
+    assert page.evaluate("document.activeElement.innerText") == "Resume"
+    facts = row(page).locator(".studio-progress p").inner_text()
+    expect(row(there).locator(".studio-progress p")).to_have_text(facts)
+    page.reload()
+    page.click("#tab-models-button")
+    expect(row(page).locator(".studio-progress p")).to_have_text(facts)
+    speed_up(hubs)
+    press(there, "Resume")
+    for seen in (page, there):
+        expect_look(seen, "ready")
+    other.context.close()
+
+
+def test_the_queue_can_be_reordered_and_left(visitor: Visitor, hubs: Hubs) -> None:
+    slow_down(hubs)
+    page = models_tab(visitor)
+    press(page, "Download")
+    wait_for_bytes(page)
+    press(page, "Download", BASE_KEY)
+    press(page, "Download", TOKENIZER_KEY)
+    expect(row(page, TOKENIZER_KEY).get_by_role("status")).to_contain_text("Number 2 in line")
+    press(page, "Move up", TOKENIZER_KEY)
+    expect(row(page, TOKENIZER_KEY).get_by_role("status")).to_contain_text("Next in line")
+    expect(row(page, BASE_KEY).get_by_role("status")).to_contain_text("Number 2 in line")
+    for key in (BASE_KEY, TOKENIZER_KEY):
+        press(page, "Cancel", key)
+        expect_look(page, "not_downloaded", key)
+    press(page, "Cancel")
+    expect(row(page).get_by_role("status")).to_contain_text("What was fetched is kept")
+
+
+def test_when_a_source_fails_the_page_says_who_goes_on(visitor: Visitor, hubs: Hubs) -> None:
+    slow_down(hubs)
+    hubs.hf.faults.add(Fault(status=403), on="listing")
+    page = models_tab(visitor)
+    page.click("#models-source input")
+    page.click("[role=option]:has-text('the original')")
+    press(page, "Download")
+    note = row(page).locator(".studio-notes")
+    expect(note).to_contain_text("refuses this model", timeout=SOON)
+    expect(note).to_contain_text(re.compile("Going on from (the Hugging Face mirror|ModelScope); nothing is lost"))
+    speed_up(hubs)
+    expect_look(page, "ready")
+
+
+def test_when_all_sources_fail_the_page_says_why_and_shows_the_way_by_hand(
+    visitor: Visitor, browser: Browser, hubs: Hubs
+) -> None:
+    for hub in hubs.all:
+        hub.faults.add(Fault(status=404), on="listing")
+    page = models_tab(visitor)
+    press(page, "Download")
+    expect_look(page, "failed")
+    failure = row(page).locator(".studio-failure")
+    for source in ("Hugging Face", "the Hugging Face mirror", "ModelScope"):
+        expect(failure.locator("dt", has_text=re.compile(f"^{source}$"))).to_be_visible()
+    expect(failure).to_contain_text("hf download Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice")
+    expect(failure).to_contain_text(str(visitor.app.models_dir))
+    phone = Visitor(browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844}), visitor.app)
+    chinese = models_tab(phone)
+    expect(row(chinese)).to_contain_text("所有来源都无法提供这个模型")
+    expect(row(chinese)).to_contain_text("没有这个模型或文件")
+    assert chinese.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.context.close()
+    for hub in hubs.all:
+        hub.faults.clear()
+    press(page, "Try again")
+    expect_look(page, "ready")
+
+
+def test_repair_fetches_only_what_is_missing_and_delete_asks_first(visitor: Visitor, hubs: Hubs) -> None:
+    page = models_tab(visitor)
+    press(page, "Download")
+    expect_look(page, "ready")
+    folder = visitor.app.models_dir / hubs.models[CUSTOM_KEY].local
+    (folder / "vocab.json").unlink()
+    expect_look(page, "incomplete")
+    sent = hubs.sent(MAIN_FILE)
+    press(page, "Repair")
+    expect_look(page, "ready")
+    assert (folder / "vocab.json").is_file()
+    assert hubs.sent(MAIN_FILE) == sent
+    press(page, "Delete")
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text(re.compile(r"This frees \d+ MB"))
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    assert (folder / "vocab.json").is_file()
+    press(page, "Delete")
+    question.get_by_role("button", name="Delete").click()
+    expect_look(page, "not_downloaded")
+    assert not folder.exists()
+
+
+def test_a_quiet_page_is_left_alone(visitor: Visitor) -> None:
+    """Whatever is selected, focused or being read out stays so: without news nothing that we wrote changes."""
+    page = models_tab(visitor)
+    wait_for_a_look(page)
+    page.evaluate(
+        """window.changes = []; new MutationObserver((found) => window.changes.push(...found
+             .map(({ target }) => target.closest ? target : target.parentElement)
+             .filter((target) => target.closest(".prose"))
+             .map((target) => target.outerHTML.slice(0, 90))
+           )).observe(document.getElementById("tab-models"),
+             { subtree: true, childList: true, attributes: true, characterData: true })"""
+    )
+    wait_for_a_look(page)
+    wait_for_a_look(page)
+    assert page.evaluate("window.changes") == []
+
+
+def test_programs_download_and_steer_by_name(client: Client, hubs: Hubs) -> None:
+    slow_down(hubs)
+    task = client.predict(CUSTOM_KEY, api_name="/download_model")
+    assert task["status"] in ("waiting", "downloading")
+    assert client.predict(BASE_KEY, "modelscope", api_name="/download_model")["provider"] == "modelscope"
+    assert [one["key"] for one in client.predict(api_name="/list_downloads")][:2] == [CUSTOM_KEY, BASE_KEY]
+    assert client.predict(CUSTOM_KEY, api_name="/pause_download")["status"] == "paused"
+    assert client.predict(CUSTOM_KEY, api_name="/resume_download")["status"] in ("waiting", "downloading")
+    assert client.predict(BASE_KEY, api_name="/cancel_download")["status"] == "cancelled"
+    with pytest.raises(AppError, match="modelscope"):
+        client.predict(CUSTOM_KEY, "elsewhere", api_name="/download_model")
+    with pytest.raises(AppError, match="Nothing of the model"):
+        client.predict(TOKENIZER_KEY, api_name="/delete_model")
