@@ -248,13 +248,8 @@ class ConsentMissing(Conflict):
 
 
 class TranscriberMissing(Conflict):
-    """`key` is the suggested model's."""
-
     code = "transcriber_missing"
-    template = (
-        "Nothing on this machine can write down what is said. "
-        "Download {name} ({megabytes} MB) in the Models tab, then try again."
-    )
+    template = "No model here can write down what is said. Download {name} ({megabytes} MB) in the Models tab first."
 
 
 class Busy(StudioError):
