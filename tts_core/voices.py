@@ -233,10 +233,14 @@ class Voices:
                 self.jobs.cancel(job.key)
         return self._folders.remove(voice_id) if files else ()
 
+    def expired(self) -> tuple[SavedVoice, ...]:
+        """Those that were deleted long ago."""
+        oldest = (datetime.now(timezone.utc) - timedelta(days=KEEP_DELETED_DAYS)).isoformat()
+        return tuple(voice for voice in self.voices(deleted=True) if str(voice.meta["deleted_at"]) < oldest)
+
     def purge(self) -> int:
         """Remove for good what was deleted long ago; how many voices."""
-        oldest = (datetime.now(timezone.utc) - timedelta(days=KEEP_DELETED_DAYS)).isoformat()
-        old = [voice for voice in self.voices(deleted=True) if str(voice.meta["deleted_at"]) < oldest]
+        old = self.expired()
         for voice in old:
             self.remove(voice.id, files=True)
         return len(old)
