@@ -291,6 +291,12 @@ class TestFallback:
         assert (task.state, task.source) == (TaskState.READY, "mirror")
         assert [(code, source) for code, source, _ in codes(task)][1:] == [("HASH_MISMATCH", "mirror")]
 
+    @pytest.mark.parametrize("fault", [Fault(status=503), Fault(drop=True)], ids=["busy", "cut"])
+    def test_a_listing_is_asked_for_a_second_time(self, app: Services, hubs: Hubs, fault: Fault) -> None:
+        hubs.hf.faults.add(fault, on="listing", times=1)
+        last = download(app, "hf")
+        assert (last.state, last.source, last.notes) == (TaskState.READY, "hf", ())
+
     def test_a_short_pause_that_a_source_asks_for_is_kept(self, app: Services, hubs: Hubs) -> None:
         hubs.hf.faults.add(Fault(status=429, headers={"Retry-After": "1"}), on="listing", times=1)
         hubs.hf.faults.add(Fault(status=429, headers={"Retry-After": "1"}), on="bytes", file=MAIN_FILE, times=1)

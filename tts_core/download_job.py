@@ -7,6 +7,7 @@ a source is waited for (WAIT), left for the next one (SWITCH), its bytes are set
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -47,10 +48,15 @@ _LOOKS = 2
 _LONGEST_WAIT_S = 60.0
 _LONGEST_WAIT_WITH_OTHERS_S = 25.0
 """A source that asks for more is left while another one is there: people should not wait where they need not."""
-_STALL_WITH_OTHERS_S = 20.0
+_STALL_WITH_OTHERS_S = 18.0
 """Two tries, and then there is time for the others within half a minute."""
 _HURRY_S = 5.0
 """For each source after one that went silent, until bytes come again: all of them are tried within half a minute."""
+_HURRIED_STALL_S = 7.0
+"""The same for one that sends a little again and again."""
+_SOON_S = 2.0
+"""A listing that failed sooner than this is asked for a second time."""
+_PAUSE_S = 0.5
 _PROOF_BYTES = 1 << 20
 """That many show that a source is not just dripping."""
 Answer = TypeVar("Answer")
@@ -201,6 +207,15 @@ class _Fetch:
 
     def _listing(self, sources: Sources, candidate: Candidate, file: ModelFile) -> Listing:
         self._begin(Phase.RESOLVING, file, source=candidate.hub.id, reason=candidate.reason)
+        began = time.monotonic()
+        try:
+            return sources.listing(candidate, file)
+        except SourceFault as fault:
+            if fault.rule not in (Rule.RETRY, Rule.RESOLVE) or time.monotonic() - began > _SOON_S:
+                raise
+            logger.info("%s from %s; trying again", fault.code, candidate.hub.endpoint)
+            if self.run.wait(_PAUSE_S):
+                raise Interrupted from fault
         return sources.listing(candidate, file)
 
     def _want(self, file: ModelFile, listing: Listing) -> Want:
@@ -224,7 +239,7 @@ class _Fetch:
 
         if self.is_hurried:
             options = replace(
-                options, connect_s=_HURRY_S, silence_s=_HURRY_S, stall_s=2 * _HURRY_S, tries=1, patience_s=0.0
+                options, connect_s=_HURRY_S, silence_s=_HURRY_S, stall_s=_HURRIED_STALL_S, tries=1, patience_s=0.0
             )
         with self.parts.open(want) as part:
             sha256 = transfer(

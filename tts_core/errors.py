@@ -18,6 +18,7 @@
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
     │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired
     ├── InvalidSetting          an option or environment variable can't be used (start-up)
+    │   └── InvalidEndpoint     a hub's address
     ├── CatalogueInvalid        a catalogue file can't be used (start-up)
     ├── StartFailed             the app did not serve its page (bench)
     ├── Cancelled               the caller asked to stop
@@ -315,6 +316,11 @@ class UpgradeRequired(Refused):
 class InvalidSetting(StudioError):
     code = "invalid_setting"
     template = "{name}={value!r} can't be used: expected {expected}."
+
+
+class InvalidEndpoint(InvalidSetting):
+    code = "invalid_endpoint"
+    template = "{name}={value!r} can't be used: expected an https:// address without user name or query."
 
 
 class CatalogueInvalid(StudioError):

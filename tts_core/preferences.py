@@ -143,7 +143,7 @@ def _parse(fields: Mapping[str, object]) -> tuple[Preferences, tuple[str, ...]]:
     try:
         mirror = checked_endpoint("mirror_endpoint", mirror) if isinstance(mirror, str) and mirror else mirror
         is_text = isinstance(mirror, str)
-    except (InvalidSetting, ValueError):  # ValueError: an address with half an IPv6 bracket
+    except InvalidSetting:
         is_text = False
     if not is_text:
         problems.append("mirror_endpoint must be an https:// address without user name or query.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tts_core.errors import InvalidSetting
+from tts_core.errors import InvalidEndpoint, InvalidSetting
 
 HF_ENDPOINT = "https://huggingface.co"
 MIRROR_ENDPOINT = "https://hf-mirror.com"
@@ -60,18 +60,27 @@ class SourceSettings:
 
 
 def checked_endpoint(name: str, value: str) -> str:
-    """Scheme, host and perhaps a path, without a slash at the end. Raises InvalidSetting.
+    """Scheme, host and perhaps a path, without a slash at the end. Raises InvalidEndpoint.
 
     Plain http only to this machine: nobody between may change what is fetched or see who asks.
     """
     value = value.strip()
     if value and "://" not in value:
         value = f"https://{value}"
-    parts = urlsplit(value)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not is_safe or not parts.hostname or parts.username or parts.query or parts.fragment or not value.isprintable():
-        raise InvalidSetting(name=name, value=value, expected="an https:// address without user name or query")
+    if not _is_safe(value):
+        raise InvalidEndpoint(name=name, value=value)
     return value.rstrip("/")
+
+
+def _is_safe(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port
+    except ValueError:  # half an IPv6 bracket, a port that is none
+        return False
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    is_plain = not (parts.username or parts.query or parts.fragment)
+    return bool(is_private and host and is_plain) and address.isprintable() and " " not in address
 
 
 def _endpoint(environ: Mapping[str, str], name: str, default: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import huggingface_hub
 import pytest
 import requests
 
+from tests.downloads.raw_server import raw_server
 from tests.hubs.faults import Fault
 from tests.hubs.hub import LoopbackHub
 from tests.hubs.hubs import Hubs, refused_endpoint
@@ -231,6 +233,18 @@ def test_a_dead_proxy(pair: Pair, monkeypatch: pytest.MonkeyPatch, fresh_client:
 def test_a_silent_source_is_left(pair: Pair) -> None:
     pair.server.faults.add(Fault(silent=True))
     assert isinstance(pair.fault(pair.connect(pair.server.endpoint, listing_s=0.5)), NetTimeout)
+
+
+def test_a_listing_without_end_is_not_read_to_its_end(pair: Pair) -> None:
+    """Else it would take all memory."""
+
+    def talk(_head: str, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+        while True:
+            connection.sendall(b'"x",' * 50_000)
+
+    with raw_server(talk) as server:
+        assert pair.fault(pair.connect(server.url, listing_s=60.0)).code == "NOT_A_HUB"
 
 
 def test_work_that_never_ends_is_left() -> None:

@@ -16,7 +16,7 @@ from tts_core.catalogue import ModelEntry, load_catalogue
 from tts_core.downloads import sources
 from tts_core.downloads.faults import Interrupted, Offline
 from tts_core.downloads.hub import Hub
-from tts_core.downloads.sources import Candidate, is_mainland, order_sources
+from tts_core.downloads.sources import Candidate, is_mainland, order_sources, probe, standing
 from tts_core.downloads.sources import hubs as hubs_of
 from tts_core.downloads.task import Provider
 from tts_core.source_settings import SourceSettings
@@ -174,3 +174,21 @@ def test_the_clock_tells_where_this_is(zone: str, expected: bool, monkeypatch: p
         answer = is_mainland()
     time.tzset()
     assert answer is expected
+
+
+def test_the_present_standing_costs_no_request(hubs: Hubs, entry: ModelEntry) -> None:
+    settings = hubs.settings()
+    known = hubs_of(settings)
+    assert shown(standing(entry, known, settings)) == [(name, "unmeasured") for name in ("hf", "mirror", "modelscope")]
+    assert asked(hubs) == 0
+    hubs.mirror.faults.add(Fault(status=503))
+    hubs.hf.faults.add(Fault(delay_s=1.0))
+    latencies = probe(known, entry, cancelled=lambda: False)
+    assert shown(standing(entry, known, settings, latencies)) == [
+        ("modelscope", "fastest"),
+        ("hf", "slow"),
+        ("mirror", "unreachable"),
+    ]
+    own = standing(entry, known, replace(settings, order=("mirror", "hf")), latencies)
+    assert shown(own) == [("mirror", "user_order"), ("hf", "user_order"), ("modelscope", "fallback")]
+    assert [candidate.latency_s for candidate in own] == [None, latencies["hf"], latencies["modelscope"]]

@@ -23,7 +23,14 @@ from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.task import DownloadTask, Phase, TaskState
 from tts_core.errors import Cancelled, ModelBeingChanged, StudioError
 from tts_core.model_files.findings import ModelState, Verification
-from tts_core.model_store.faults import DownloadsRunning, FolderUnusable, MoveUnfinished, PlaceTaken, SourceDamaged
+from tts_core.model_store.faults import (
+    DownloadsRunning,
+    FolderUnusable,
+    InsideModels,
+    MoveUnfinished,
+    PlaceTaken,
+    SourceDamaged,
+)
 from tts_core.model_store.move_journal import Journal
 from tts_core.model_store.reports import StoreProgress
 from tts_core.paths import ROOT_DIR
@@ -54,6 +61,21 @@ def check_moved(home: Home, target: Path, before: Files) -> None:
     services = home.start()
     assert services.settings.paths.models_dir == target
     assert all(services.models.status(key).state is ModelState.READY for key in (CUSTOM_KEY, BASE_KEY))
+
+
+def test_a_plan_tells_the_room_and_changes_nothing(home: Home, tmp_path: Path, elsewhere: Path) -> None:
+    before = furnish(home)
+    size = sum(map(len, before.values())) - len(PUBLISHED[CUSTOM_KEY][CODEC])  # shared by two models
+    store = home.start().store
+    near, far = store.plan_move(tmp_path / "near"), store.plan_move(elsewhere / "far")
+    assert (near.total_bytes, near.is_copied, far.total_bytes, far.is_copied) == (size, False, size, True)
+    assert far.free_bytes == pytest.approx(shutil.disk_usage(elsewhere).free, abs=50_000_000)
+    assert content(home.models_dir) == before
+    assert not near.target.exists()
+    assert not far.target.exists()
+    assert store.unfinished_move() is None
+    with pytest.raises(InsideModels):
+        store.plan_move(home.models_dir / "inside")
 
 
 @pytest.mark.parametrize("exists", [False, True])

@@ -161,7 +161,7 @@ class DiskFull(DiskFault):
 
 class DiskLow(DiskFault):
     code = "DISK_LOW"
-    template = "{folder} has {free_bytes} bytes free, the download needs {needed_bytes}. Free some space, then resume."
+    template = "{folder} has {free_bytes} bytes free, {needed_bytes} are needed. Free some space, then go on."
 
 
 class ReadOnly(DiskFault):

@@ -45,6 +45,7 @@ _NOT_HTTP = (
     low.UnrewindableBodyError,
     low.DecodeError,
     requests.exceptions.InvalidURL,
+    requests.exceptions.TooManyRedirects,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidHeader,
     UnicodeError,

@@ -1,20 +1,23 @@
 """Hugging Face and its mirrors: listings through huggingface_hub, addresses of files.
 
 The saved token goes to https://huggingface.co alone: huggingface_hub would send it to any endpoint that it is given.
+The listing is what HfApi.model_info does, with its session, headers, errors and types, but for one thing: that call
+reads an answer to its end before it looks at it, and an answer without end would take all of this machine's memory.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import tts_core
 from tts_core.catalogue import ModelEntry
-from tts_core.downloads.faults import DownloadFault, Http401, NotFoundThere
+from tts_core.downloads.faults import DownloadFault, Http401, NotAHub, NotFoundThere
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
-from tts_core.downloads.listings import LISTING_S, host_of, in_time, safe_files
+from tts_core.downloads.listings import LISTING_S, MOST_BYTES, host_of, in_time, safe_files
 from tts_core.downloads.task import SourceId
 from tts_core.source_settings import HF_ENDPOINT
 
@@ -65,21 +68,17 @@ class HuggingFaceHub:
 
     def _asker(self, repository: str, revision: str) -> Callable[[], Listing]:
         """Imports before the clock starts: that takes longer than many an answer."""
-        from huggingface_hub import HfApi, constants, get_token  # noqa: PLC0415 - a third of a second
+        from huggingface_hub import ModelInfo, constants, get_token  # noqa: PLC0415 - a third of a second
 
         from tts_core.downloads.hf_faults import hf_fault  # noqa: PLC0415
 
         # Else it asks HF_ENDPOINT for a list of coding agents before the first listing, the mirror's included.
         constants.HF_HUB_DISABLE_TELEMETRY = True
-        api = HfApi(
-            endpoint=self._endpoint, token=False, library_name="tts-studio", library_version=tts_core.__version__
-        )
+        url = f"{self._endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}"
 
         def ask(token: str | None) -> Listing:
             try:
-                info = api.model_info(
-                    repository, revision=revision, files_metadata=True, timeout=self._listing_s, token=token or False
-                )
+                info = ModelInfo(**_answer(url, token, self._listing_s))  # type: ignore[no-untyped-call]
                 return Listing(info.sha or revision, self._files(info))
             except DownloadFault:
                 raise
@@ -115,3 +114,23 @@ class HuggingFaceHub:
             for row in info.siblings or ()
         )
         return safe_files(rows, self._endpoint)
+
+
+def _answer(url: str, token: str | None, timeout_s: float) -> dict[str, Any]:
+    """Raises NotAHub where the answer is too long for a list of files, else what huggingface_hub raises."""
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
+        build_hf_headers,
+        get_session,
+        hf_raise_for_status,
+    )
+
+    headers = build_hf_headers(token=token or False, library_name="tts-studio", library_version=tts_core.__version__)
+    with get_session().stream("GET", url, headers=headers, params={"blobs": True}, timeout=timeout_s) as response:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise NotAHub(source=host_of(url))
+        hf_raise_for_status(response)
+    fields: dict[str, Any] = json.loads(body)
+    return fields

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LISTING_S = 8.0
 """For a whole listing: three silent sources are left within half a minute."""
 CONNECT_S = 5.0
+MOST_BYTES = 16 << 20
+"""Of a listing: ten times what the longest one that ModelScope gives (3000 files) takes."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -25,15 +25,13 @@ from tts_core.downloads.faults import (
     RateLimited,
 )
 from tts_core.downloads.hub import Listing, Remote, RemoteFile
-from tts_core.downloads.listings import CONNECT_S, LISTING_S, host_of, in_time, no_login, safe_files
+from tts_core.downloads.listings import CONNECT_S, LISTING_S, MOST_BYTES, host_of, in_time, no_login, safe_files
 from tts_core.downloads.task import SourceId
 
 if TYPE_CHECKING:
     import requests
 
 _BRANCH = "master"
-_MAX_ANSWER_BYTES = 16 << 20
-"""Ten times what the longest list that ModelScope gives (3000 files) takes."""
 _CHUNK_BYTES = 64 << 10
 
 
@@ -96,7 +94,7 @@ def _body(response: requests.Response) -> bytes:
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
-        if len(body) > _MAX_ANSWER_BYTES:
+        if len(body) > MOST_BYTES:
             raise NotAHub(source=host_of(response.url))
     return bytes(body)
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 import tts_core
@@ -41,7 +41,7 @@ class Candidate:
     hub: Hub
     reason: str
     """Stable code, why it stands where it stands: "chosen", "user_order", "mirror_first", "fastest", "nearby", "slow",
-    "fallback", "unreachable", "not_published"."""
+    "fallback", "unreachable", "unmeasured", "not_published"."""
     latency_s: float | None = None
     """Measured; None where it was not asked or did not answer."""
 
@@ -72,16 +72,29 @@ def order_sources(
     if settings.offline:
         raise Offline()
     published = [hub for hub in known if hub.has(entry)]
-    mainland = is_mainland()
-    if provider != "auto":
-        ordered = _named(published, (provider,), "chosen", mainland)
-    elif settings.order:
-        ordered = _named(published, settings.order, "user_order", mainland)
-    elif settings.mirror_first:
-        ordered = _named(published, ("mirror",), "mirror_first", mainland)
+    ordered = _as_told(published, provider, settings)
+    if ordered is None:
+        ordered = _by_probe(published, probe(published, entry, cancelled=cancelled))
+    return (*ordered, *_without(entry, known))
+
+
+def standing(
+    entry: ModelEntry,
+    known: Sequence[Hub],
+    settings: SourceSettings,
+    latencies: Mapping[SourceId, float] | None = None,
+) -> tuple[Candidate, ...]:
+    """What `order_sources` would say for "auto", without a request: `latencies` are those of an earlier `probe`.
+    None: there was none yet; the sources stand in their usual order then, "unmeasured"."""
+    published = [hub for hub in known if hub.has(entry)]
+    ordered = _as_told(published, "auto", settings)
+    if ordered is not None:
+        ordered = [replace(candidate, latency_s=(latencies or {}).get(candidate.hub.id)) for candidate in ordered]
+    elif latencies is None:
+        ordered = _named(published, (), "", otherwise="unmeasured")
     else:
-        ordered = _by_probe(published, probe(published, entry, cancelled=cancelled), mainland)
-    return (*ordered, *(Candidate(hub, "not_published") for hub in known if not hub.has(entry)))
+        ordered = _by_probe(published, latencies)
+    return (*ordered, *_without(entry, known))
 
 
 def probe(asked: Sequence[Hub], entry: ModelEntry, *, cancelled: CancelCheck) -> dict[SourceId, float]:
@@ -137,14 +150,30 @@ def _ask(hub: Hub, entry: ModelEntry, answers: SimpleQueue[tuple[SourceId, float
     answers.put((hub.id, latency))
 
 
-def _named(published: Sequence[Hub], names: Sequence[str], reason: str, mainland: bool) -> list[Candidate]:
-    """Those that were named in their order, then the others as fallback."""
-    usual = [*names, *(_NEAR if mainland else HUBS)]
+def _as_told(published: Sequence[Hub], provider: Provider, settings: SourceSettings) -> list[Candidate] | None:
+    """The order that somebody named; None where only a probe can tell."""
+    if provider != "auto":
+        return _named(published, (provider,), "chosen")
+    if settings.order:
+        return _named(published, settings.order, "user_order")
+    return _named(published, ("mirror",), "mirror_first") if settings.mirror_first else None
+
+
+def _named(
+    published: Sequence[Hub], names: Sequence[str], reason: str, *, otherwise: str = "fallback"
+) -> list[Candidate]:
+    """Those that were named in their order, then the others as usual."""
+    usual = [*names, *(_NEAR if is_mainland() else HUBS)]
     ordered = sorted(published, key=lambda hub: usual.index(hub.id))
-    return [Candidate(hub, reason if hub.id in names else "fallback") for hub in ordered]
+    return [Candidate(hub, reason if hub.id in names else otherwise) for hub in ordered]
 
 
-def _by_probe(published: Sequence[Hub], latencies: Mapping[SourceId, float], mainland: bool) -> list[Candidate]:
+def _without(entry: ModelEntry, known: Sequence[Hub]) -> list[Candidate]:
+    return [Candidate(hub, "not_published") for hub in known if not hub.has(entry)]
+
+
+def _by_probe(published: Sequence[Hub], latencies: Mapping[SourceId, float]) -> list[Candidate]:
+    mainland = is_mainland()
     handicap = _HANDICAP_S[mainland]
     there = sorted(
         (hub for hub in published if hub.id in latencies), key=lambda hub: latencies[hub.id] + handicap[hub.id]

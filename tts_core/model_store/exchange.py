@@ -18,7 +18,7 @@ from tts_core.downloads.adopt import adopt
 from tts_core.downloads.disk import check_space, disk_faults
 from tts_core.downloads.existing import Places, find_copies
 from tts_core.downloads.part_file import want_of
-from tts_core.model_store.faults import FolderUnusable, PlaceTaken
+from tts_core.model_store.faults import ModelItselfThere, PlaceTaken
 from tts_core.model_store.files import COPYING, absolute, copy_file, same_content
 from tts_core.model_store.reports import Exported, Meter, Progress
 from tts_core.protocols import CancelCheck
@@ -30,11 +30,11 @@ _MAX_MANIFEST_BYTES = 1_000_000
 
 def export_model(entry: ModelEntry, source: Path, folder: Path, progress: Progress, cancelled: CancelCheck) -> Exported:
     """Copy the model's files to `folder`/<name of the model's folder>. Files that are there already are compared, not
-    copied again. Raises FolderUnusable, PlaceTaken, SourceDamaged, DiskFault and Cancelled.
+    copied again. Raises ModelItselfThere, PlaceTaken, SourceDamaged, DiskFault and Cancelled.
     """
     target = absolute(folder) / entry.local
     if os.path.realpath(source) in (os.path.realpath(target), os.path.realpath(target.parent)):
-        raise FolderUnusable(folder=str(folder), reason="the model lies there itself")
+        raise ModelItselfThere(folder=str(folder))
     files = [file.path for file in entry.files if (source / file.path).is_file()]
     sizes = {path: (source / path).stat().st_size for path in files}
     for path in files:

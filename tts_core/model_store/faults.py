@@ -47,4 +47,39 @@ class MoveUnfinished(Conflict):
 
 class FolderUnusable(InvalidRequest):
     code = "folder_unusable"
-    template = "The folder {folder} can't be used: {reason}. Choose another one."
+    template = "The folder {folder} can't be used. Choose another one."
+
+
+class FolderNotThere(FolderUnusable):
+    code = "folder_not_there"
+    template = "There is no folder {folder}."
+
+
+class NoFolder(FolderUnusable):
+    code = "no_folder"
+    template = "{folder} is no folder. Choose another place."
+
+
+class NoFullPath(FolderUnusable):
+    code = "no_full_path"
+    template = "Write the full path of a folder, from its beginning, as {example}."
+
+
+class ModelsThereAlready(FolderUnusable):
+    code = "models_there_already"
+    template = "The models lie in {folder} already."
+
+
+class InsideModels(FolderUnusable):
+    code = "inside_models"
+    template = "{folder} lies inside the present models folder. Choose a place outside it."
+
+
+class ModelsInside(FolderUnusable):
+    code = "models_inside"
+    template = "The present models folder lies inside {folder}. Choose another place."
+
+
+class ModelItselfThere(FolderUnusable):
+    code = "model_itself_there"
+    template = "The model itself lies in {folder}. Choose another place."

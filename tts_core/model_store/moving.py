@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,14 @@ from pathlib import Path
 
 from tts_core.downloads.disk import check_space, disk_faults, sync_folder
 from tts_core.model_files.hash_cache import HashCache
-from tts_core.model_store.faults import FolderUnusable, MoveUnfinished, PlaceTaken
+from tts_core.model_store.faults import (
+    InsideModels,
+    ModelsInside,
+    ModelsThereAlready,
+    MoveUnfinished,
+    NoFolder,
+    PlaceTaken,
+)
 from tts_core.model_store.files import (
     COPYING,
     absolute,
@@ -28,7 +36,7 @@ from tts_core.model_store.files import (
     walk,
 )
 from tts_core.model_store.move_journal import Copied, Journal, read_journal
-from tts_core.model_store.reports import Meter, Progress
+from tts_core.model_store.reports import Meter, MovePlan, Progress
 from tts_core.protocols import CancelCheck
 
 logger = logging.getLogger(__name__)
@@ -69,6 +77,18 @@ class FolderMove:
         if not _on_one_volume(source, target):
             check_space(target, _bytes_of(_pending(journal)))
         return journal
+
+    def plan(self, journal: Journal) -> MovePlan:
+        """What a prepared move would do. Raises DiskFault."""
+        with disk_faults(journal.target):
+            there = next(path for path in (journal.target, *journal.target.parents) if path.exists())
+            return MovePlan(
+                journal.source,
+                journal.target,
+                total_bytes=_bytes_of(_pending(journal)),
+                is_copied=not _on_one_volume(journal.source, journal.target),
+                free_bytes=shutil.disk_usage(there).free,
+            )
 
     def transfer(self, journal: Journal, progress: Progress, cancelled: CancelCheck) -> None:
         """Afterwards everything is in the target. Raises PlaceTaken, SourceDamaged, DiskFault and Cancelled."""
@@ -166,13 +186,13 @@ class FolderMove:
 def _check_places(source: Path, target: Path) -> None:
     here, there = Path(os.path.realpath(source)), Path(os.path.realpath(target))
     if here == there:
-        raise FolderUnusable(folder=str(target), reason="the models lie there already")
+        raise ModelsThereAlready(folder=str(target))
     if here in there.parents:
-        raise FolderUnusable(folder=str(target), reason="it lies inside the present models folder")
+        raise InsideModels(folder=str(target))
     if there in here.parents:
-        raise FolderUnusable(folder=str(target), reason="the present models folder lies inside it")
+        raise ModelsInside(folder=str(target))
     if os.path.lexists(target) and not target.is_dir():
-        raise FolderUnusable(folder=str(target), reason="it is no folder")
+        raise NoFolder(folder=str(target))
 
 
 def _refuse_collisions(journal: Journal) -> None:

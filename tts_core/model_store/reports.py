@@ -52,6 +52,20 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
+class MovePlan:
+    """What a move of the models folder would do."""
+
+    source: Path
+    target: Path
+    total_bytes: int
+    """Still to be moved."""
+    is_copied: bool
+    """To another volume, byte by byte; within one volume only names change."""
+    free_bytes: int
+    """On the target's volume."""
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """The models folder lies elsewhere now. Whoever runs already has to start anew to see it."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tts_core.catalogue import Catalogue, ModelEntry, ModelFile
 from tts_core.download_queue import Downloads
-from tts_core.downloads.disk import check_space
+from tts_core.downloads.disk import check_space, disk_faults
 from tts_core.downloads.existing import Places
 from tts_core.downloads.faults import Interrupted
 from tts_core.downloads.hub import Hub
@@ -29,7 +29,7 @@ from tts_core.model_manager import ModelManager, ModelStatus
 from tts_core.model_store import deletion, exchange, leftovers, updates
 from tts_core.model_store.faults import (
     DownloadsRunning,
-    FolderUnusable,
+    FolderNotThere,
     ModelDownloading,
     ModelNotReady,
     ModelNotThere,
@@ -44,6 +44,7 @@ from tts_core.model_store.reports import (
     Imported,
     Leftover,
     Moved,
+    MovePlan,
     Progress,
     Removal,
     StoreProgress,
@@ -135,6 +136,13 @@ class ModelStore:
         variable = MODELS_DIR_VARIABLE if MODELS_DIR_VARIABLE in self._settings.fixed else ""
         return Moved(journal.source, journal.target, left, variable)
 
+    def plan_move(self, target: Path) -> MovePlan:
+        """What `move` there would do; changes nothing. Raises FolderUnusable, PlaceTaken, MoveUnfinished, DiskFault."""
+        paths = self._settings.paths
+        move = FolderMove(paths.move_file, HashCache(paths.hash_cache_file))
+        with disk_faults(target):
+            return move.plan(move.prepare(paths.models_dir, target, self._names_that_move()))
+
     def unfinished_move(self) -> Path | None:
         """Where the models folder was being moved when that ended too early; `move` there goes on."""
         journal = read_journal(self._settings.paths.move_file)
@@ -155,12 +163,12 @@ class ModelStore:
         """Take over the model's files from a folder of any layout: an export, a hub's cache, a flat copy.
 
         Only files with the published sha256 are taken; the folder is not changed, and a complete model is not touched.
-        Raises FolderUnusable and ModelDownloading.
+        Raises FolderNotThere and ModelDownloading.
         """
         entry, target = self._models.entry(key), self._models.folder(key)
         folder = absolute(folder)
         if not folder.is_dir():
-            raise FolderUnusable(folder=str(folder), reason="there is no such folder")
+            raise FolderNotThere(folder=str(folder))
         with self._alone(), self._nobody_downloads(key):
             status = self._models.status(key)
             if status.valid:

@@ -33,6 +33,11 @@ def source_name(words: Words, source: str) -> str:
     return words.get(f"source.{source}", source)
 
 
+def source_title(words: Words, source: str) -> str:
+    """The name as it stands alone."""
+    return words.get(f"source.{source}_title", source_name(words, source))
+
+
 def source_choices(words: Words, settings: SourceSettings) -> list[tuple[str, str]]:
     """(label with where it is good, id): automatic first."""
     hosts = {
@@ -68,7 +73,12 @@ def _at_work(words: Words, task: DownloadTask) -> str:
     if task.stalled:
         return words("download.stalled", source) if task.source else words("download.stalled_nowhere")
     if task.phase is Phase.TRANSFERRING:
-        return words("download.transferring", source)
+        why = words.get(f"download.why_{task.source_reason}", "")
+        return (
+            words("download.transferring_why", {**source, "why": why})
+            if why
+            else words("download.transferring", source)
+        )
     return words(f"phase.{task.phase.value}")
 
 

@@ -47,6 +47,11 @@ def hint(text: str) -> str:
     return f'<p class="studio-hint">{escape(text)}</p>' if text else ""
 
 
+def told(text: str) -> str:
+    """What has been done; a screen reader says it."""
+    return f'<p class="studio-told" role="status">✓ {escape(text)}</p>'
+
+
 def busy(text: str) -> str:
     pulse = '<span class="studio-pulse" aria-hidden="true"></span>'
     return f'<p class="studio-status" role="status">{pulse}{escape(text)}</p>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -18,6 +17,7 @@ from tts_core.ui import fragments
 from tts_core.ui.model_details import model_details
 from tts_core.ui.model_folder import show_folder
 from tts_core.ui.model_view import ModelView
+from tts_core.ui.session_stops import SessionStops
 from tts_core.ui.words import Words
 
 
@@ -87,33 +87,22 @@ class RunningChecks:
     def __init__(self, models: ModelManager, words: Words) -> None:
         self._models = models
         self._words = words
-        self._lock = threading.Lock()
-        self._stops: dict[str, threading.Event] = {}
+        self._stops = SessionStops()
 
     def run(self, key: str, session: str, *, deep: bool) -> Iterator[str | CheckProgress]:
         """Progress, then the details as HTML; a second check of the session stops the first."""
-        stop = threading.Event()
-        with self._lock:
-            self._stops.pop(session, stop).set()
-            self._stops[session] = stop = threading.Event()
-        try:
-            for event in self._models.validate(key, deep=deep, cancelled=stop.is_set):
-                if isinstance(event, CheckProgress):
-                    yield event
-                else:
-                    yield model_details(self._words, ModelView(event))
-        except Cancelled:
-            yield fragments.hint(self._words("models.check_stopped"))
-        finally:
-            with self._lock:
-                if self._stops.get(session) is stop:
-                    del self._stops[session]
+        with self._stops.running(session) as stop:
+            try:
+                for event in self._models.validate(key, deep=deep, cancelled=stop.is_set):
+                    if isinstance(event, CheckProgress):
+                        yield event
+                    else:
+                        yield model_details(self._words, ModelView(event))
+            except Cancelled:
+                yield fragments.hint(self._words("models.check_stopped"))
 
     def stop(self, session: str) -> None:
-        with self._lock:
-            stop = self._stops.get(session)
-        if stop is not None:
-            stop.set()
+        self._stops.stop(session)
 
 
 def _wire_checks(tab: ModelChecks, checks: RunningChecks, words: Words) -> None:

@@ -11,11 +11,13 @@ from tts_core.desktop import can_open_folders
 from tts_core.downloads.task import Provider
 from tts_core.paths import ASSETS_DIR
 from tts_core.services import Services
-from tts_core.ui import fragments, model_checks
+from tts_core.ui import fragments, model_checks, sources_panel, store_panel
 from tts_core.ui.download_words import source_choices
 from tts_core.ui.model_actions import IDLE_REFRESH_S, ModelActions
 from tts_core.ui.model_checks import ModelChecks, chosen_updates
 from tts_core.ui.model_view import Action
+from tts_core.ui.sources_panel import SourcesPanel
+from tts_core.ui.store_panel import StorePanel
 from tts_core.ui.words import Words
 
 LIST_SCRIPT, QUESTION_SCRIPT = (
@@ -26,12 +28,16 @@ LIST_SCRIPT, QUESTION_SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class ModelsTab:
+    moved: gr.HTML
+    """Says that the models lie elsewhere since a move, which takes a restart."""
     summary: gr.HTML
     source: gr.Dropdown
+    sources: SourcesPanel
     rows: gr.HTML
     question: gr.HTML
     background: gr.HTML
     checks: ModelChecks
+    store: StorePanel
     timer: gr.Timer
     signature: gr.State
     """Of the details that are shown, so that they follow a download to its end."""
@@ -49,21 +55,25 @@ def render(services: Services, words: Words) -> ModelsTab:
         gr.HTML(f'<p class="studio-lead">{words("models.intro")}</p>', js_on_load=None)
         if services.settings.sources.offline:
             gr.HTML(fragments.alert(words("models.offline"), words("models.offline_info")), js_on_load=None)
+        moved = gr.HTML(js_on_load=None, elem_id="models-moved")
         summary = gr.HTML(js_on_load=None, elem_id="models-summary")
         source = gr.Dropdown(
-            source_choices(words, services.settings.sources),
+            source_choices(words, services.settings.sources_now()),
             value="auto",
             label=words("models.source"),
             info=words("models.source_info"),
             filterable=False,
             elem_id="models-source",
         )
+        sources = sources_panel.render(services, words)
         rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="models-list")
         background = gr.HTML(js_on_load=None, elem_id="models-background")
         question = gr.HTML(js_on_load=QUESTION_SCRIPT, elem_id="models-question")
     with gr.Column(elem_classes="studio-card"):
         checks = model_checks.render(services, words, choices, can_open=can_open)
-    return ModelsTab(summary, source, rows, question, background, checks, gr.Timer(IDLE_REFRESH_S), gr.State(""))
+    store = store_panel.render(words, choices)
+    timer, signature = gr.Timer(IDLE_REFRESH_S), gr.State("")
+    return ModelsTab(moved, summary, source, sources, rows, question, background, checks, store, timer, signature)
 
 
 def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> None:
@@ -113,3 +123,5 @@ def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> N
             concurrency_limit=None,
         )
     model_checks.wire(checks, services, words)
+    sources_panel.wire(tab.sources, page, tab.source, services, words)
+    store_panel.wire(tab.store, page, tab.moved, services, words)

@@ -1,0 +1,33 @@
+"""What each browser session runs, so that its Stop reaches it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class SessionStops:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stops: dict[str, threading.Event] = {}
+
+    @contextmanager
+    def running(self, session: str) -> Iterator[threading.Event]:
+        """The event is set when the session asks to stop, or runs something else instead."""
+        stop = threading.Event()
+        with self._lock:
+            self._stops.pop(session, stop).set()
+            self._stops[session] = stop = threading.Event()
+        try:
+            yield stop
+        finally:
+            with self._lock:
+                if self._stops.get(session) is stop:
+                    del self._stops[session]
+
+    def stop(self, session: str) -> None:
+        with self._lock:
+            stop = self._stops.get(session)
+        if stop is not None:
+            stop.set()
