@@ -58,8 +58,10 @@ class VoiceTransfer:
 
         Raises what `import_archive` and `import_official` raise.
         """
-        with disk_errors_typed(source.parent):
+        try:
             names = names_in(source)
+        except OSError as error:
+            raise VoiceArchiveInvalid(file=source.name, reason=error.strerror or "it can't be read") from error
         if RECORD in names:
             return (self.import_archive(source),)
         if not any(name.endswith("/data.pkl") for name in names):

@@ -39,6 +39,8 @@ from tts_core.voice_rules import check_abilities, check_record, spoken_as
 logger = logging.getLogger(__name__)
 
 KEEP_DELETED_DAYS = 30
+PREVIEW_MAX_S, DESIGN_MAX_S = 20.0, 30.0
+"""Longest speech of a preview, and of a designed voice's first words: what is cloned may not be longer than that."""
 PREVIEW_TEXTS = {
     "chinese": "你好，这是我的声音，很高兴认识你。",
     "english": "Hello, this is my voice. Nice to meet you.",
@@ -233,10 +235,14 @@ class Voices:
                 self.jobs.cancel(job.key)
         return self._folders.remove(voice_id) if files else ()
 
+    def expired(self) -> tuple[SavedVoice, ...]:
+        """Those that were deleted long ago."""
+        oldest = (datetime.now(timezone.utc) - timedelta(days=KEEP_DELETED_DAYS)).isoformat()
+        return tuple(voice for voice in self.voices(deleted=True) if str(voice.meta["deleted_at"]) < oldest)
+
     def purge(self) -> int:
         """Remove for good what was deleted long ago; how many voices."""
-        oldest = (datetime.now(timezone.utc) - timedelta(days=KEEP_DELETED_DAYS)).isoformat()
-        old = [voice for voice in self.voices(deleted=True) if str(voice.meta["deleted_at"]) < oldest]
+        old = self.expired()
         for voice in old:
             self.remove(voice.id, files=True)
         return len(old)
@@ -247,7 +253,7 @@ class Voices:
         voice = self._store.voice(voice_id)
         ready = spoken_as(voice, self._models)
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
-        request = SynthesisRequest(spoken, voice=ready, seed=0)
+        request = SynthesisRequest(spoken, voice=ready, seed=0, max_seconds=PREVIEW_MAX_S)
         take = collect(self._synthesis.speak(request, cancelled=cancelled))
         if take.stop_reason is StopReason.CANCELLED:
             raise Cancelled
@@ -336,6 +342,7 @@ class Voices:
             voice=f"{voice.meta.get('design_model_key')}/design",
             language=voice.language,
             instruct=voice.instruct,
+            max_seconds=DESIGN_MAX_S,
         )
         take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
         self._mark(run, "write_wav", 50)
