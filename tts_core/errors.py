@@ -4,7 +4,7 @@
     ├── InvalidRequest          the caller can mend it (HTTP 422)
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
-    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid · VoiceArchiveInvalid
+    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
     │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     │   ├── UnknownProvider         (400)
@@ -14,7 +14,7 @@
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
     │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing
     ├── Busy                    try again later (429)
-    │   └── QueueFull · MemoryBudgetFull · LibraryBusy · TooManyStreams
+    │   └── QueueFull · MemoryBudgetFull · TooManyStreams
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
     │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired
     ├── InvalidSetting          an option or environment variable can't be used (start-up)
@@ -23,7 +23,6 @@
     ├── StartFailed             the app did not serve its page (bench)
     ├── Cancelled               the caller asked to stop
     ├── OutputFailed            a take can't be written (507)
-    ├── LibraryUnwritable       the voice library can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
         ├── ModelNotLoadable · TranscriptionFailed
@@ -146,11 +145,6 @@ class VoicePromptInvalid(InvalidRequest):
     template = "The prepared voice {path} can't be used: {reason}. Prepare the voice again."
 
 
-class VoiceArchiveInvalid(InvalidRequest):
-    code = "voice_archive_invalid"
-    template = "{file} can't be imported: {reason}. Choose a voice that was exported here, and nothing is changed."
-
-
 class PrecisionNotSupported(InvalidRequest):
     code = "precision_not_supported"
     template = "Models can't compute in {precision} here. Choose one of: {choices}."
@@ -269,11 +263,6 @@ class MemoryBudgetFull(Busy):
         "There is no room for the model {key!r} while {in_use} are in use. "
         "Wait for their end, or allow more with TTS_STUDIO_MODEL_MEMORY."
     )
-
-
-class LibraryBusy(Busy):
-    code = "library_busy"
-    template = "Another program is writing the voice library. Try again in a moment."
 
 
 class TooManyStreams(Busy):
@@ -396,8 +385,3 @@ class OutputFailed(StudioError):
 class PreferencesUnwritable(StudioError):
     code = "preferences_unwritable"
     template = "The choice can't be saved in {file}: {reason}. Check the folder's permissions and free space."
-
-
-class LibraryUnwritable(StudioError):
-    code = "library_unwritable"
-    template = "The voice library in {folder} can't be read or written: {reason}. Nothing was changed."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_core.errors import CloneNotSupported, ConsentMissing, StudioError, VoiceArchiveInvalid
+from tts_core.errors import CloneNotSupported, ConsentMissing, StudioError
 from tts_core.model_manager import ModelManager
 from tts_core.voice_library.archive import RECORD, find_pairs, names_in, read_archive, write_archive
+from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_library.folders import VoiceFolders, new_id
 from tts_core.voice_library.official_prompt import OfficialPrompt, read_official_prompt
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus

@@ -18,8 +18,6 @@ from tts_core.errors import (
     CloneNotSupported,
     ConsentMissing,
     InvalidRequest,
-    LibraryBusy,
-    LibraryUnwritable,
     StudioError,
     TranscriptMissing,
     UnknownVoice,
@@ -30,6 +28,7 @@ from tts_core.model_manager import ModelManager
 from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.synthesis import Synthesis, collect, never
+from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders, new_id
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, now
 from tts_core.voice_library.store import VoiceStore

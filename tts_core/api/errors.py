@@ -25,7 +25,6 @@ from tts_core.errors import (
     HostNotAllowed,
     InvalidRequest,
     InvalidSetting,
-    LibraryUnwritable,
     MethodNotAllowed,
     NotFound,
     OriginNotAllowed,
@@ -37,6 +36,7 @@ from tts_core.errors import (
     UnknownProvider,
     UpgradeRequired,
 )
+from tts_core.voice_library.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
 """The common name for an answer that nobody waits for any more; HTTP itself has none."""
