@@ -11,10 +11,11 @@ import torch
 
 from tests.engine.formula_checkpoint import reference_audio
 from tests.test_voices import MINE, ended, models_dir, new, one_thread, ready, recording, services, speak
-from tts_core.errors import ConsentMissing, VoiceArchiveInvalid, VoicePromptInvalid
+from tts_core.errors import ConsentMissing, VoicePromptInvalid
 from tts_core.jobs import JobState
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
+from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_transfer import archive_name
 
 __all__ = ["models_dir", "one_thread", "recording", "services"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tts_core.errors import VoiceArchiveInvalid
 from tts_core.voice_library.archive import CHECKSUMS, RECORD, find_pairs, read_archive, write_archive
+from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_library.record import SavedVoice, VoiceStatus
 
 VOICE = SavedVoice(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tts_core.errors import LibraryUnwritable, UnknownVoice
+from tts_core.errors import UnknownVoice
+from tts_core.voice_library.faults import LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voice_library.store import VoiceStore
 

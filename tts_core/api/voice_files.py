@@ -22,15 +22,13 @@ from tts_core.errors import (
     BodyTooLarge,
     CloneNotSupported,
     ConsentMissing,
-    LibraryBusy,
-    LibraryUnwritable,
     UnknownModelKey,
     UnknownTake,
     UnknownVoice,
-    VoiceArchiveInvalid,
     VoicePromptInvalid,
 )
 from tts_core.services import Services
+from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable, VoiceArchiveInvalid
 from tts_core.voice_library.record import SavedVoice
 from tts_core.voice_transfer import archive_name
 

@@ -32,8 +32,6 @@ from tts_core.errors import (
     BodyTooLarge,
     CloneNotSupported,
     EngineFailed,
-    LibraryBusy,
-    LibraryUnwritable,
     ModelNotReady,
     QueueFull,
     RecordingTooLong,
@@ -48,6 +46,7 @@ from tts_core.protocols import CancelCheck
 from tts_core.recordings.check import examine
 from tts_core.recordings.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.services import Services
+from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice
 from tts_core.voice_rules import require_model
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tts_core.errors import VoiceArchiveInvalid
+from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_library.record import SavedVoice, from_json, to_json
 
 MAX_ARCHIVE_BYTES = 300_000_000

@@ -18,7 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tts_core.errors import LibraryBusy, LibraryUnwritable, UnknownVoice
+from tts_core.errors import UnknownVoice
+from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice, from_json, now, to_json
 
 logger = logging.getLogger(__name__)
@@ -56,10 +57,10 @@ class VoiceStore:
 
     def voices(self) -> tuple[SavedVoice, ...]:
         """All of them, deleted ones included, newest first."""
-        return tuple(sorted(self._current().voices.values(), key=lambda voice: voice.created_at, reverse=True))
+        return tuple(sorted(self._readable().voices.values(), key=lambda voice: voice.created_at, reverse=True))
 
     def find(self, voice_id: str) -> SavedVoice | None:
-        return self._current().voices.get(voice_id)
+        return self._readable().voices.get(voice_id)
 
     def voice(self, voice_id: str) -> SavedVoice:
         """Raises UnknownVoice."""
@@ -99,7 +100,16 @@ class VoiceStore:
         self._change(apply)
         return results[0]
 
+    def _readable(self) -> _Contents:
+        """What can be read now; a file that can't be, costs the saved voices and nothing else."""
+        try:
+            return self._current()
+        except OSError as error:
+            logger.warning("the voice library can't be read: %s", error)
+            return _Contents()
+
     def _current(self) -> _Contents:
+        """Raises OSError, so that nothing is written over what only can't be read now."""
         with self._lock:
             seen = _signature(self._file)
             if seen != self._seen:
