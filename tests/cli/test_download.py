@@ -94,13 +94,49 @@ def test_a_model_nobody_knows_is_an_error_in_both_forms(run: Run) -> None:
     assert run("download", "nope").out == ""
 
 
+def test_settings_that_can_not_be_used_are_told_as_a_result_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://somewhere.example")
+    answer = run("download", KEY, "--json")
+    (told,) = events(answer.out)
+    assert (answer.status, told["status"], told["key"]) == (2, "error", KEY)
+    assert f"[{told['code']}]" in answer.err
+
+
+def test_a_reader_that_goes_away_is_not_told_that_all_is_well(hubs: Hubs, tmp_path: Path) -> None:
+    """As in `… | head`."""
+    hubs.hf.faults.add(Fault(stall_at=400_000), on="bytes", file=MAIN_FILE)
+    command = [
+        sys.executable,
+        "-m",
+        "tts_core",
+        "download",
+        KEY,
+        "--json",
+        "--source",
+        "hf",
+        "--data-dir",
+        str(tmp_path),
+    ]
+    environ = os.environ | hubs.environ()
+    with subprocess.Popen(
+        command, cwd=ROOT_DIR, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        complaints = process.stderr.read()
+    assert (process.returncode, complaints) == (130, b"")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
-def test_ctrl_c_pauses_and_the_next_time_goes_on(hubs: Hubs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_ctrl_c_pauses_and_the_next_time_goes_on(hubs: Hubs, tmp_path: Path, number: signal.Signals) -> None:
     hubs.hf.faults.add(Fault(stall_at=400_000), on="bytes", file=MAIN_FILE)
     home = Home(tmp_path)
     with DownloadProcess(hubs, home, KEY, source="hf") as process:
         process.wait_for(lambda event: event["downloaded_bytes"] > 350_000)
-        process.interrupt(signal.SIGINT)
+        process.interrupt(number)
         paused = process.end()
         assert (paused["exit"], paused["status"]) == (130, "paused")
         assert f"download {KEY}" in process.stderr, "how to go on"

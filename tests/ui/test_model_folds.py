@@ -17,6 +17,10 @@ from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE, PublishedModel, make_model
 from tests.model_folders import CUSTOM_KEY
 from tests.ui.conftest import RunningApp, Visitor, running_app
+from tts_core.services import build_services
+from tts_core.settings import Settings
+from tts_core.ui.source_choices import SourceChoices
+from tts_core.ui.source_list import source_list
 from tts_core.ui.words import load_words
 
 SOON = 60_000
@@ -184,6 +188,28 @@ def test_the_mirrors_address_and_resuming_are_choices_and_nonsense_is_refused(vi
     page.click("#sources-save-mirror")
     expect(page.locator("#sources-list")).to_contain_text("https://hf-mirror.com")
     assert chosen(visitor) == {"resume_downloads": True}
+
+
+def test_variables_that_are_set_decide_and_are_named(tmp_path: Path) -> None:
+    choose(tmp_path, source_order=["hf"], mirror_endpoint="https://chosen.example", resume_downloads=True)
+    variables = {
+        "TTS_STUDIO_DATA_DIR": str(tmp_path),
+        "USE_HF_MIRROR": "true",
+        "HF_MIRROR_ENDPOINT": "https://named.example",
+        "TTS_STUDIO_RESUME_DOWNLOADS": "false",
+    }
+    services = build_services(Settings.from_env(variables))
+    choices = SourceChoices(services)
+    assert (choices.order_fixed_by, choices.own_mirror, choices.resumes) == (
+        "USE_HF_MIRROR",
+        "https://named.example",
+        False,
+    )
+    rows = source_list(load_words("zh"), choices.standing(None), None, can_move=not choices.order_fixed_by)
+    assert rows.index("https://named.example") < rows.index("https://huggingface.co")
+    assert "设置了 USE_HF_MIRROR" in rows
+    assert rows.count("<button") == rows.count(" hidden>")
+    services.close()
 
 
 def test_updates_are_told_source_by_source_and_change_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Iterable
 from typing import Any, get_args
@@ -25,16 +26,12 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         "--source", choices=PROVIDERS, default="auto", help="where to ask first; others may take over (default: auto)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON event a line; the last one is the result")
-    parser.set_defaults(run=run)
+    # Whoever reads has gone, and will know only by the status that nothing came of it.
+    parser.set_defaults(run=run, tell_failure=tell_failure, without_reader=Exit.STOPPED)
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    try:
-        task, is_interrupted = _download(args, services)
-    except StudioError as error:
-        if args.json:
-            _print({"status": "error", "code": error.code, "source": "", "key": args.key, "message": error.message})
-        raise
+    task, is_interrupted = _download(args, services)
     if args.json:
         _print(facts(task))
     match task.state:
@@ -51,9 +48,16 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
             return Exit.STOPPED
 
 
+def tell_failure(args: argparse.Namespace, error: StudioError) -> None:
+    """What ended the command before there was a download, wrong settings included."""
+    if args.json:
+        _print({"status": "error", "code": error.code, "source": "", "key": args.key, "message": error.message})
+
+
 def _download(args: argparse.Namespace, services: Services) -> tuple[DownloadTask, bool]:
-    """The task as it ended, and whether that was by Ctrl-C; a second Ctrl-C leaves at once."""
+    """The task as it ended, and whether that was by Ctrl-C or SIGTERM; a second one leaves at once."""
     downloads, view = services.downloads, _View(as_json=args.json)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         downloads.start(args.key, args.source)
         return view.show(downloads.follow(args.key)), False
@@ -61,6 +65,7 @@ def _download(args: argparse.Namespace, services: Services) -> tuple[DownloadTas
         downloads.pause(args.key)
         return view.show(downloads.follow(args.key)), True
     finally:
+        signal.signal(signal.SIGTERM, before)
         progress.clear()
 
 

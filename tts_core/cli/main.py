@@ -34,12 +34,14 @@ def main(argv: Sequence[str] | None = None) -> Exit:
     except Cancelled as stopped:
         return _complain(stopped, Exit.STOPPED)
     except StudioError as error:
+        if "tell_failure" in args:
+            args.tell_failure(args, error)
         return _complain(error, Exit.ERROR)
     except KeyboardInterrupt:
         return _complain(Cancelled(), Exit.STOPPED)
     except BrokenPipeError:  # `… | head` has what it wants; Python would complain once more when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
+        return Exit(args.without_reader) if "without_reader" in args else Exit.DONE
     except Exception:
         logger.exception("Command failed")
         return _complain(StudioError(), Exit.BUG)

@@ -12,4 +12,4 @@ class Exit(IntEnum):
     BUG = 70
     """A fault of the studio's; the log has the details."""
     STOPPED = 130
-    """By Ctrl-C; what was made until then is kept."""
+    """By Ctrl-C, or nobody reads on; what was made until then is kept."""

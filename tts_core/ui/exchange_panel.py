@@ -35,7 +35,7 @@ def render(words: Words, choices: list[tuple[str, str]]) -> ExchangePanel:
         export = gr.Button(words("store.export"), elem_id="store-export", min_width=150)
         bring = gr.Button(words("store.import"), elem_id="store-import", min_width=150)
         stop = gr.Button(words("store.stop"), visible=False, variant="stop", elem_id="store-stop", min_width=90)
-    result = gr.HTML(js_on_load=None, elem_id="store-exchange-result")
+    result = gr.HTML(js_on_load=None, elem_id="store-exchange-result", min_height=90)
     return ExchangePanel(key, folder, export, bring, stop, result)
 
 
@@ -55,13 +55,16 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
 
         return work.run(importing, request, progress)
 
+    def begun() -> list[Any]:
+        return ["", *shown(is_busy=True)]
+
     def shown(*, is_busy: bool) -> list[Any]:
         return [gr.update(interactive=not is_busy), gr.update(interactive=not is_busy), gr.update(visible=is_busy)]
 
     buttons = [panel.export, panel.bring, panel.stop]
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     for button, action in ((panel.export, export), (panel.bring, bring)):
-        began = button.click(lambda: shown(is_busy=True), None, buttons, **quiet)
+        began = button.click(begun, None, [panel.result, *buttons], **quiet)
         done = began.then(action, [panel.key, panel.folder], panel.result, api_visibility="private")
         done.then(lambda: shown(is_busy=False), None, buttons, **quiet)
     panel.stop.click(work.stop, None, None, queue=False, api_visibility="private")

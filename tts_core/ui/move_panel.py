@@ -33,7 +33,7 @@ def render(words: Words) -> MovePanel:
     with gr.Row(elem_classes="studio-field"):
         target = path_box(words("store.target"), "Qwen", "store-target")
         plan = gr.Button(words("store.plan"), elem_id="store-plan", min_width=150)
-    result = gr.HTML(js_on_load=None, elem_id="store-move-result")
+    result = gr.HTML(js_on_load=None, elem_id="store-move-result", min_height=90)
     with gr.Row(elem_classes="studio-actions"):
         move = gr.Button("", visible=False, variant="primary", elem_id="store-move", min_width=150)
         stop = gr.Button(words("store.stop"), visible=False, variant="stop", elem_id="store-move-stop", min_width=90)
@@ -85,14 +85,14 @@ def wire(panel: MovePanel, shown_notice: gr.HTML, services: Services, words: Wor
         ]
 
     def begun() -> list[Any]:
-        return [gr.update(interactive=False), gr.update(visible=False), gr.update(visible=True)]
+        return ["", gr.update(interactive=False), gr.update(visible=False), gr.update(visible=True)]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     asked = [panel.result, panel.move]
     for event in (panel.plan.click, panel.target.submit):
         event(plan, panel.target, asked, **quiet)
     panel.target.input(lambda: ["", gr.update(visible=False)], None, asked, queue=False, **quiet)
-    began = panel.move.click(begun, None, [panel.plan, panel.move, panel.stop], queue=False, **quiet)
+    began = panel.move.click(begun, None, [panel.result, panel.plan, panel.move, panel.stop], queue=False, **quiet)
     done = began.then(move, panel.target, panel.result, api_visibility="private")
     done.then(ended, None, [panel.plan, panel.move, panel.stop, shown_notice], queue=False, **quiet)
     panel.stop.click(work.stop, None, None, queue=False, api_visibility="private")
