@@ -93,6 +93,19 @@ def wire(
         show_progress="hidden",
     )
 
+    keep.button.click(
+        _keeper(services, handler, words),
+        [keep.name, keep.model, sound.audio, keep.said],
+        [keep.status, keep.button],
+        api_visibility="private",
+        show_progress="hidden",
+        concurrency_limit=None,
+    )
+
+
+def _keeper(services: Services, handler: CloneHandler, words: Words) -> Callable[..., Iterator[list[Any]]]:
+    """The event that keeps the last take as a voice and shows how far its preparation is."""
+
     def keep_it(name: str, model: str | None, take: str | None, said: tuple[str, str, str]) -> Iterator[list[Any]]:
         yield [fragments.busy(words("save.saving")), gr.update(interactive=False)]
         try:
@@ -111,11 +124,4 @@ def wire(
             alert = fragments.alert(words("save.refused"), words("error.internal_error"))
             yield [alert, gr.update(interactive=True)]
 
-    keep.button.click(
-        keep_it,
-        [keep.name, keep.model, sound.audio, keep.said],
-        [keep.status, keep.button],
-        api_visibility="private",
-        show_progress="hidden",
-        concurrency_limit=None,
-    )
+    return keep_it
