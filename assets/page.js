@@ -10,6 +10,15 @@
     history.replaceState(null, "", address);
   }
 
+  // Browsers give the microphone to https and this machine only; elsewhere the Clone tab says so.
+  if (!window.isSecureContext) {
+    const style = document.createElement("style"); // the page's own rules reach only what is inside of Gradio's element
+    style.textContent = `
+      .gradio-container.gradio-container .studio-no-microphone { display: block !important; }
+      .gradio-container .source-selection.source-selection button:last-of-type { display: none !important; }`;
+    document.head.append(style);
+  }
+
   // The other language is another page; what was typed goes along.
   const TEXT_KEY = "tts-studio-text";
   const keepText = () => sessionStorage.setItem(TEXT_KEY, document.querySelector("#speak-text textarea")?.value ?? "");

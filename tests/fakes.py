@@ -47,7 +47,7 @@ class FakeEngine:
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(f"{self.name}/{speaker.lower()}", speaker, self.name) for speaker in self.speakers)
 
-    def capabilities(self) -> Capabilities:
+    def capabilities(self, voice: str | None = None) -> Capabilities:
         return Capabilities(
             LANGUAGES, speakers=self.speakers, supports_instruct=self.supports_instruct, supports_speed=True
         )

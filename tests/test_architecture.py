@@ -20,7 +20,10 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"settings", "source_settings", "preferences", "paths", "options", "catalogue"}
         | {"audio", "text", "languages", "logs", "desktop"}
     ),
-    frozenset({"model_files", "downloads", "espeak", "outputs", "live", "engine"}),
+    frozenset(
+        {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
+        | {"recordings", "voice_library", "transcription"}
+    ),
     frozenset(
         {
             "model_manager",
@@ -31,6 +34,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "download_queue",
             "download_sources",
         }
+        | {"board", "jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "cli", "ui"}),
@@ -47,17 +52,19 @@ HOMES = {
     "uvicorn": {"app"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine"},
-    "transformers": {"engine"},
-    "safetensors": {"engine"},
-    "tokenizers": {"engine"},
+    "torch": {"engine", "transcription"},
+    "transformers": {"engine", "transcription"},
+    "safetensors": {"engine", "transcription"},
+    "tokenizers": {"engine", "transcription"},
+    "opencc": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
-    "filelock": {"downloads"},
+    "filelock": {"downloads", "voice_library"},
     "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
     "modelscope_hub": {"downloads"},
     "librosa": {"audio"},
-    "soundfile": {"audio"},
+    "av": {"recordings"},
+    "soundfile": {"audio", "recordings"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
     "ctypes": {"espeak"},

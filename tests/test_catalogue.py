@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.model_folders import CUSTOM_KEY, PUBLISHED, catalogue_entry, write_catalogue
-from tts_core.catalogue import ModelKind, load_catalogue
+from tts_core.catalogue import ModelKind, inference_files, load_catalogue
 from tts_core.errors import CatalogueInvalid, UnknownModelKey
 
 ENTRY = catalogue_entry(ModelKind.CUSTOM_VOICE, "My-Voice-0.6B", PUBLISHED[CUSTOM_KEY])
@@ -36,7 +36,7 @@ def refusal(tmp_path: Path, entries: object) -> str:
     return caught.value.message
 
 
-def test_the_packaged_catalogue_holds_the_six_published_models() -> None:
+def test_the_packaged_catalogue_holds_the_published_models() -> None:
     catalogue = load_catalogue()
     assert {entry.key: (entry.kind.value, entry.size, len(entry.files)) for entry in catalogue.entries()} == {
         "tokenizer_12hz": ("tokenizer", "", 4),
@@ -45,14 +45,21 @@ def test_the_packaged_catalogue_holds_the_six_published_models() -> None:
         "base_1_7b": ("base", "1.7B", 11),
         "custom_1_7b": ("custom_voice", "1.7B", 11),
         "voice_design_1_7b": ("voice_design", "1.7B", 11),
+        "whisper_tiny": ("whisper", "tiny", 5),
+        "whisper_base": ("whisper", "base", 5),
+        "whisper_small": ("whisper", "small", 5),
+        "whisper_large_v3_turbo": ("whisper", "large-v3-turbo", 5),
     }
-    assert sum(entry.total_bytes for entry in catalogue.entries()) == 19_281_269_289
+    whisper = [entry for entry in catalogue.entries() if entry.kind is ModelKind.WHISPER]
+    assert sum(entry.total_bytes for entry in catalogue.entries() if entry not in whisper) == 19_281_269_289
+    assert sum(entry.total_bytes for entry in whisper) == 3_037_014_980
 
 
 def test_every_packaged_file_has_a_checksum_and_every_entry_both_sources() -> None:
     for entry in load_catalogue().entries():
         assert all(file.sha256 for file in entry.files)
-        assert entry.hf == entry.modelscope == f"Qwen/{entry.local}"
+        owners = ("openai", "openai-mirror") if entry.kind is ModelKind.WHISPER else ("Qwen", "Qwen")
+        assert (entry.hf, entry.modelscope) == tuple(f"{owner}/{entry.local}" for owner in owners)
         assert len(entry.hf_revision) == 40
         assert set(entry.inference_files) <= {file.path for file in entry.files}
 
@@ -61,6 +68,32 @@ def test_the_speech_tokenizer_is_the_same_file_in_all_six_models() -> None:
     weights = [file for entry in load_catalogue().entries() for file in entry.files if file.size == 682_293_092]
     assert len(weights) == 6
     assert len({file.sha256 for file in weights}) == 1
+
+
+def test_the_smaller_whisper_models_share_tokenizer_and_features() -> None:
+    files = {
+        entry.size: {file.path: file.sha256 for file in entry.files}
+        for entry in load_catalogue().entries()
+        if entry.kind is ModelKind.WHISPER
+    }
+    for name in ("tokenizer.json", "preprocessor_config.json"):
+        assert files["tiny"][name] == files["base"][name] == files["small"][name] != files["large-v3-turbo"][name]
+
+
+def test_each_kind_has_its_own_sizes(tmp_path: Path) -> None:
+    whisper = {**ENTRY, "kind": "whisper", "files": {name: {"size": 1} for name in inference_files(ModelKind.WHISPER)}}
+    assert "must be one of tiny" in refusal(tmp_path, {"mine": {**whisper, "size": "0.6B"}})
+    assert "must be one of 0.6B" in refusal(tmp_path, {"mine": {**ENTRY, "size": "tiny"}})
+    catalogue = load_catalogue(write_catalogue(tmp_path / "mine.json", {"mine": {**whisper, "size": "medium"}}))
+    assert catalogue.entry("mine").size == "medium"
+    catalogue = load_catalogue(write_catalogue(tmp_path / "mine.json", {"mine_0_6b": whisper}))
+    assert catalogue.entry("mine_0_6b").size == ""
+
+
+@pytest.mark.parametrize("name", inference_files(ModelKind.WHISPER))
+def test_a_whisper_model_lists_what_it_cannot_run_without(tmp_path: Path, name: str) -> None:
+    files = {path: {"size": 1} for path in inference_files(ModelKind.WHISPER) if path != name}
+    assert f"must list {name}" in refusal(tmp_path, {"mine": {**ENTRY, "kind": "whisper", "files": files}})
 
 
 def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
@@ -72,7 +105,7 @@ def test_an_extra_catalogue_adds_entries_and_overrides_whole_ones(tmp_path: Path
     override = {**ENTRY, "local": "Qwen3-TTS-12Hz-0.6B-CustomVoice"}
     file = write_catalogue(tmp_path / "mine.json", {"my_voice_1_7b": ENTRY, CUSTOM_KEY: override})
     catalogue = load_catalogue(file)
-    assert len(catalogue.keys()) == 7
+    assert len(catalogue.keys()) == 11
     assert catalogue.entry(CUSTOM_KEY).total_bytes == sum(map(len, PUBLISHED[CUSTOM_KEY].values()))
     assert catalogue.entry(CUSTOM_KEY).hf == "Qwen/My-Voice-0.6B"
     assert catalogue.entry("my_voice_1_7b").display_name == "My-Voice-0.6B"

@@ -23,8 +23,8 @@ from typing import Literal, NoReturn, TypeGuard
 from tts_core.errors import CatalogueInvalid, UnknownModelKey
 from tts_core.paths import PACKAGED_CATALOGUE
 
-ModelSize = Literal["0.6B", "1.7B", ""]
-"""Parameters of the talker; "" where it makes no sense or is not known."""
+ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", "large-v3-turbo", ""]
+"""Parameters of the talker, or Whisper's own names; "" where it makes no sense or is not known."""
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -41,6 +41,14 @@ _SPEAKING_FILES = (
     f"{SPEECH_TOKENIZER_DIR}/{WEIGHTS_FILE}",
 )
 
+_WHISPER_FILES = (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+)
+
 _ENTRY_FIELDS = frozenset(
     {"kind", "hf", "modelscope", "local", "hf_revision", "total_bytes", "files", "size", "display_name"}
 )
@@ -50,18 +58,25 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SIZE_IN_NAME = re.compile(r"(?<![0-9])(0[._]6|1[._]7)b(?![a-z0-9])", re.IGNORECASE)
-_SIZES: dict[str, ModelSize] = {"0.6B": "0.6B", "1.7B": "1.7B"}
+_TALKER_SIZES: tuple[ModelSize, ...] = ("0.6B", "1.7B")
+_WHISPER_SIZES: tuple[ModelSize, ...] = ("tiny", "base", "small", "medium", "large", "large-v3-turbo")
 _UNSAFE_CHARACTERS = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 class ModelKind(str, Enum):
-    """What a model is for. The values are those of `tts_model_type` in its config.json, plus the tokenizer."""
+    """What a model is for. The values are those of `tts_model_type` in its config.json, plus two that don't speak."""
 
     TOKENIZER = "tokenizer"
     BASE = "base"
     CUSTOM_VOICE = "custom_voice"
     VOICE_DESIGN = "voice_design"
+    WHISPER = "whisper"
+    """Writes down what is said."""
+
+    @property
+    def speaks(self) -> bool:
+        return self not in (ModelKind.TOKENIZER, ModelKind.WHISPER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,8 @@ class Catalogue:
 
 
 def inference_files(kind: ModelKind) -> tuple[str, ...]:
+    if kind is ModelKind.WHISPER:
+        return _WHISPER_FILES
     return _TOKENIZER_FILES if kind is ModelKind.TOKENIZER else _SPEAKING_FILES
 
 
@@ -181,7 +198,7 @@ class _EntryReader:
             hf_revision=self._text(fields, "hf_revision", _REVISION, "a commit, tag or branch") or "main",
             total_bytes=self._total(fields.get("total_bytes"), files),
             files=files,
-            size=self._size(fields.get("size"), (self.key, local, hf, modelscope)),
+            size=self._size(fields.get("size"), kind, (self.key, local, hf, modelscope)),
             display_name=self._text(fields, "display_name", re.compile(r".*\S.*"), "a name on one line") or local,
         )
 
@@ -212,15 +229,16 @@ class _EntryReader:
             self._refuse("local", f"must be the plain name of one folder, not {value!r}")
         return value
 
-    def _size(self, value: object, names: Iterable[str]) -> ModelSize:
+    def _size(self, value: object, kind: ModelKind, names: Iterable[str]) -> ModelSize:
+        sizes = {str(size): size for size in (_WHISPER_SIZES if kind is ModelKind.WHISPER else _TALKER_SIZES)}
         if value is None:
             found = (_SIZE_IN_NAME.search(name) for name in names)
-            return next((_SIZES[match[1].replace("_", ".") + "B"] for match in found if match), "")
+            return next((sizes.get(match[1].replace("_", ".") + "B", "") for match in found if match), "")
         if value == "":
             return ""
-        if not isinstance(value, str) or value not in _SIZES:
-            self._refuse("size", f"must be one of {', '.join(_SIZES)}, not {value!r}")
-        return _SIZES[value]
+        if not isinstance(value, str) or value not in sizes:
+            self._refuse("size", f"must be one of {', '.join(sizes)}, not {value!r}")
+        return sizes[value]
 
     def _files(self, value: object, kind: ModelKind) -> tuple[ModelFile, ...]:
         if not isinstance(value, dict) or not value:

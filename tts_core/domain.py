@@ -58,6 +58,8 @@ class Recording:
     path: Path
     transcript: str | None = None
     """What is said in it; None takes over the timbre only."""
+    append_silence: bool = False
+    """Half a second of silence is put at its end, so that its last syllable is not heard again."""
 
 
 @dataclass(frozen=True, slots=True)

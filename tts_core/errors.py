@@ -4,13 +4,15 @@
     ├── InvalidRequest          the caller can mend it (HTTP 422)
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
-    │   ├── AudioUnreadable · CodesUnreadable · VoicePromptInvalid · PrecisionNotSupported · DeviceUnavailable
+    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
+    │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable
     │   ├── UnknownProvider         (400)
     ├── NotFound                (404)
-    │   ├── UnknownModelKey · UnknownVoice · UnknownTake
+    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob
     ├── Conflict                not in the state it is in (409)
-    │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded
+    │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
+    │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing
     ├── Busy                    try again later (429)
     │   └── QueueFull · MemoryBudgetFull · TooManyStreams
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
@@ -23,7 +25,7 @@
     ├── OutputFailed            a take can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
-        ├── ModelNotLoadable
+        ├── ModelNotLoadable · TranscriptionFailed
         └── ModelFolderInvalid  a file of the model's folder can't be used
             ├── ModelFileMissing · ModelConfigInvalid · WeightsUnreadable · WeightsMismatch
 
@@ -108,9 +110,29 @@ class ReferenceRequired(InvalidRequest):
     template = "The voice {voice!r} imitates a recording. Give one, with its transcript for the closest likeness."
 
 
+class TranscriptMissing(InvalidRequest):
+    code = "transcript_missing"
+    template = "What is said in the recording is not known. Type it, have it transcribed, or take over the timbre only."
+
+
+class UnknownSpokenLanguage(InvalidRequest):
+    code = "unknown_spoken_language"
+    template = "{model} does not understand the language {language!r}. Choose Auto to let it find out the language."
+
+
+class AmbiguousVoice(InvalidRequest):
+    code = "ambiguous_voice"
+    template = "Several voices are called {voice!r}. Name one by its id: {choices}."
+
+
 class AudioUnreadable(InvalidRequest):
     code = "audio_unreadable"
-    template = "The recording {path} can't be read: {reason}. Choose a WAV, FLAC, MP3 or OGG file."
+    template = "The recording {path} can't be read: {reason}. Choose a WAV, FLAC, MP3, OGG, M4A or WebM file."
+
+
+class RecordingTooLong(InvalidRequest):
+    code = "recording_too_long"
+    template = "The recording is longer than {limit_s} seconds. Cut it to the part that is needed."
 
 
 class CodesUnreadable(InvalidRequest):
@@ -170,6 +192,11 @@ class UnknownTake(NotFound):
     template = "This audio is no longer kept. Generate it again."
 
 
+class UnknownJob(NotFound):
+    code = "job_not_found"
+    template = "There is no job {job!r}. It may have ended long ago."
+
+
 class Conflict(StudioError):
     code = "conflict"
     template = "That does not fit the state things are in. Look again and retry."
@@ -193,6 +220,31 @@ class ModelBeingChanged(ModelInUse):
 class ModelNotLoaded(Conflict):
     code = "model_not_loaded"
     template = "The model {key!r} is not in memory, so there is nothing to unload."
+
+
+class ModelNotReady(Conflict):
+    code = "model_not_ready"
+    template = "The model {name} is not on this machine yet. Download it in the Models tab, then try again."
+
+
+class VoiceNotReady(Conflict):
+    code = "voice_not_ready"
+    template = "The voice {voice!r} is not prepared yet. Prepare it, then try again."
+
+
+class JobNotRetryable(Conflict):
+    code = "job_not_retryable"
+    template = "The job {job!r} has a result, or can't be done again from here."
+
+
+class ConsentMissing(Conflict):
+    code = "consent_missing"
+    template = "Confirm first that you may use this voice: it is yours, or its owner agreed."
+
+
+class TranscriberMissing(Conflict):
+    code = "transcriber_missing"
+    template = "No model here can write down what is said. Download {name} ({megabytes} MB) in the Models tab first."
 
 
 class Busy(StudioError):
@@ -285,6 +337,11 @@ class ModelNotLoadable(EngineFailed):
     template = (
         "No engine here speaks with the model {key!r} yet. Leave model_key empty to speak with the best voice there is."
     )
+
+
+class TranscriptionFailed(EngineFailed):
+    code = "transcription_failed"
+    template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."
 
 
 class ModelFolderInvalid(EngineFailed):

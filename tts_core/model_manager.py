@@ -210,7 +210,7 @@ class ModelManager:
     def capabilities(self, key: str) -> Capabilities:
         """By the folder's config.json if it fits, else by what is published. Raises UnknownModelKey."""
         entry = self.entry(key)
-        if entry.kind is ModelKind.TOKENIZER:
+        if not entry.kind.speaks:
             return Capabilities(languages=())
         config = read_config(self.folder(key) / "config.json")
         config = config if config is not None and config.fits(entry) else None

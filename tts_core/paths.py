@@ -66,5 +66,19 @@ class Paths:
         return self.models_dir / ".downloads"
 
     @property
+    def voices_file(self) -> Path:
+        """The voice library; other programs of the user's read and write it too."""
+        return self.data_dir / "qwen3_tts_voices.json"
+
+    @property
+    def voices_dir(self) -> Path:
+        """A folder for each saved voice."""
+        return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
+
+    @property
+    def jobs_file(self) -> Path:
+        return self.data_dir / "jobs.json"
+
+    @property
     def log_file(self) -> Path:
         return self.data_dir / "logs" / "tts_studio.log"

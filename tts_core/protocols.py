@@ -26,8 +26,8 @@ class Engine(Protocol):
     def voices(self) -> tuple[Voice, ...]:
         """The voices it can speak with now, best first."""
 
-    def capabilities(self) -> Capabilities:
-        """What its voices can be asked to do."""
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        """What that voice can be asked to do, None for whichever. Raises UnknownVoice."""
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         """Speak `request.text` with `request.voice` (one of `voices()`).

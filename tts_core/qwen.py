@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_core.audio import read_audio
 from tts_core.catalogue import WEIGHTS_SUFFIX, ModelKind
 from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engine.config import read_model_config
@@ -21,6 +20,8 @@ from tts_core.languages import find_language
 from tts_core.model_cache import ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.protocols import CancelCheck
+from tts_core.recordings.edit import TAIL_SILENCE_S, append_silence
+from tts_core.recordings.reading import MAX_REFERENCE_S, read_recording
 
 if TYPE_CHECKING:
     from tts_core.engine.prompt import VoicePrompt
@@ -76,7 +77,7 @@ class QwenEngine:
         names = [own] if own else [_spoken_name(speaker) for speaker in model.capabilities.speakers]
         return tuple(Voice(self._voice_id(name), name, self.name, model.name) for name in names)
 
-    def capabilities(self) -> Capabilities:
+    def capabilities(self, voice: str | None = None) -> Capabilities:
         model = self._find()
         return Capabilities(languages=()) if model is None else model.capabilities
 
@@ -90,7 +91,11 @@ class QwenEngine:
         if model.kind is ModelKind.BASE and request.reference is None:
             raise ReferenceRequired(voice=self._voice_id(_OWN_VOICES[model.kind]))
         speaker = self._speaker(request.voice, model)
-        return self._speak(model.name, lambda loaded: _in_model_words(request, language, speaker, loaded), cancelled)
+
+        def in_model_words(loaded: QwenModel) -> SpeechRequest:
+            return speech_request(request, language, _voice_prompt(request, speaker, loaded))
+
+        return stream_leased(self._cache, self.name, model.name, in_model_words, cancelled)
 
     def close(self) -> None:
         """Nothing of its own to free: the cache holds the model."""
@@ -107,17 +112,23 @@ class QwenEngine:
                 return speaker
         raise UnknownVoice(voice=voice_id or "")
 
-    def _speak(
-        self, name: str, in_model_words: Callable[[QwenModel], SpeechRequest], cancelled: CancelCheck
-    ) -> Iterator[EngineEvent]:
-        with self._cache.begin(self.name) as lease:
-            for done_bytes, total_bytes in lease.progress():
-                yield Loading(name, done_bytes, total_bytes)
-                if cancelled():
-                    yield Finished(StopReason.CANCELLED, None)
-                    return
-            model = lease.model()
-            yield from model.stream(in_model_words(model), cancelled=cancelled)
+
+def stream_leased(
+    cache: ModelCache[QwenModel],
+    key: str,
+    name: str,
+    in_model_words: Callable[[QwenModel], SpeechRequest],
+    cancelled: CancelCheck,
+) -> Iterator[EngineEvent]:
+    """Load the model of that key where it is not in memory (`name` is for people), then let it speak."""
+    with cache.begin(key) as lease:
+        for done_bytes, total_bytes in lease.progress():
+            yield Loading(name, done_bytes, total_bytes)
+            if cancelled():
+                yield Finished(StopReason.CANCELLED, None)
+                return
+        model = lease.model()
+        yield from model.stream(in_model_words(model), cancelled=cancelled)
 
 
 def catalogue_engines(manager: ModelManager, cache: ModelCache[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
@@ -169,14 +180,15 @@ def _spoken_name(speaker: str) -> str:
     return speaker.replace("_", " ").title()
 
 
-def _in_model_words(request: SynthesisRequest, language: Language, speaker: str, model: QwenModel) -> SpeechRequest:
+def speech_request(request: SynthesisRequest, language: Language, voice: VoicePrompt) -> SpeechRequest:
+    """The request in the words of the model."""
     from tts_core.engine.prompt import PromptRequest  # noqa: PLC0415 - see load_model
     from tts_core.engine.speech_model import SpeechRequest  # noqa: PLC0415
 
     decoding = request.decoding
     prompt = PromptRequest(
         text=request.text,
-        voice=_voice_prompt(request, speaker, model),
+        voice=voice,
         language=language.code,
         instruct=request.instruct.strip(),
         text_mode=decoding.text_mode,
@@ -192,10 +204,21 @@ def _in_model_words(request: SynthesisRequest, language: Language, speaker: str,
     )
 
 
+def preset(speaker: str) -> VoicePrompt:
+    """A speaker that a custom voice model was trained with."""
+    from tts_core.engine.prompt import PresetSpeaker  # noqa: PLC0415 - see load_model
+
+    return PresetSpeaker(speaker)
+
+
 def _voice_prompt(request: SynthesisRequest, speaker: str, model: QwenModel) -> VoicePrompt:
-    from tts_core.engine.prompt import DesignedVoice, PresetSpeaker  # noqa: PLC0415 - see load_model
+    from tts_core.engine.prompt import DesignedVoice  # noqa: PLC0415 - see load_model
 
     if request.reference is not None:
-        samples, sample_rate = read_audio(request.reference.path)
-        return model.prepare_voice(samples, sample_rate, request.reference.transcript)
-    return PresetSpeaker(speaker) if speaker else DesignedVoice()
+        recording = request.reference
+        clip = read_recording(recording.path, max_seconds=MAX_REFERENCE_S)
+        samples = clip.samples
+        if recording.append_silence and recording.transcript is not None:
+            samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
+        return model.prepare_voice(samples, clip.sample_rate, recording.transcript)
+    return preset(speaker) if speaker else DesignedVoice()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tts_core.catalogue import ModelKind, load_catalogue
 from tts_core.download_board import TaskBoard
@@ -20,8 +20,10 @@ from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.sources import hubs
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
+from tts_core.jobs import JobKind
+from tts_core.library_engine import LibraryEngine
 from tts_core.live import LiveStreams
-from tts_core.model_cache import CachePolicy, ModelCache
+from tts_core.model_cache import CachePolicy, ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
@@ -30,9 +32,17 @@ from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model
 from tts_core.settings import Settings
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
+from tts_core.transcriber import Transcriber, load_transcriber
+from tts_core.voice_check import VoiceCheck
+from tts_core.voice_library.folders import VoiceFolders
+from tts_core.voice_library.store import VoiceStore
+from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_transfer import VoiceTransfer
+from tts_core.voices import Voices
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
+    from tts_core.transcription.whisper import WhisperModel
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +62,10 @@ class Services:
     cache: ModelCache[QwenModel]
     store: ModelStore
     synthesis: Synthesis
+    voices: Voices
+    transcriber: Transcriber
+    voice_transfer: VoiceTransfer
+    voice_check: VoiceCheck
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -62,6 +76,7 @@ class Services:
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
+        self.voices.restore_jobs()
 
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -72,6 +87,7 @@ class Services:
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""
         self.downloads.close()
+        self.voices.close()
         self.models.close()
         self.synthesis.close()
         self.cache.close()
@@ -92,41 +108,63 @@ def build_services(settings: Settings) -> Services:
     job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, board, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     system = SystemInfo(settings)
-    cache = build_cache(settings, system, models.folder)
+    everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
+    # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
+    cache = cast("ModelCache[QwenModel]", everything)
+    transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything))
+    voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir)
+    prompts = VoicePrompts(voice_folders, models, cache)
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
-        # It can't be the voice of somebody who chose none: it must be told how to sound.
+        LibraryEngine(voice_store, prompts, models, cache),
+        # They can't be the voice of somebody who chose none: they must be told how to sound.
         *catalogue_engines(models, cache, ModelKind.VOICE_DESIGN),
+        *catalogue_engines(models, cache, ModelKind.BASE),
     )
+    synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
+    voices = Voices(voice_store, voice_folders, prompts, models, synthesis, paths.jobs_file)
+    voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
         models=models,
         downloads=downloads,
         cache=cache,
         store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
-        synthesis=Synthesis(engines, Gate(limits.max_waiting), outputs, limits),
+        synthesis=synthesis,
+        voices=voices,
+        transcriber=transcriber,
+        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, prompts),
+        voice_check=VoiceCheck(models, cache),
         outputs=outputs,
         live=LiveStreams(),
         system=system,
     )
 
 
-def build_cache(settings: Settings, system: SystemInfo, folder_of: Callable[[str], Path]) -> ModelCache[QwenModel]:
-    """The cache of Qwen3-TTS models; `folder_of` tells where the model of a key lies."""
+def build_cache(
+    settings: Settings, system: SystemInfo, folder_of: Callable[[str], Path], kind_of: Callable[[str], ModelKind]
+) -> ModelCache[QwenModel | WhisperModel]:
+    """The cache of all models; `folder_of` tells where the model of a key lies, `kind_of` what it is."""
+
+    def load(key: str, progress: Progress) -> QwenModel | WhisperModel:
+        if kind_of(key) is ModelKind.WHISPER:
+            return load_transcriber(folder_of(key), settings.device, progress)
+        return load_model(folder_of(key), chosen, progress)
+
     chosen = ModelChoice(settings.device, settings.precision)
     policy = CachePolicy(
         keep_alive_s=settings.keep_alive_s,
         budget_bytes=lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
-    return ModelCache(lambda key, progress: load_model(folder_of(key), chosen, progress), policy)
+    return ModelCache(load, policy)
 
 
 def folder_synthesis(services: Services, folder: Path) -> Synthesis:
     """Speaks with the one model in that folder, wherever it lies; free it with `close`. Raises ModelFolderInvalid."""
     model = model_in(folder)
-    cache = build_cache(services.settings, services.system, lambda _key: folder)
-    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cache)
+    cache = build_cache(services.settings, services.system, lambda _key: folder, lambda _key: model.kind)
+    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cast("ModelCache[QwenModel]", cache))
     limits = services.settings.limits
     return Synthesis((engine,), Gate(limits.max_waiting), services.outputs, limits)

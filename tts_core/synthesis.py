@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from tts_core.audio import AudioWriter, audio_format
 from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
 from tts_core.errors import (
+    AmbiguousVoice,
     Cancelled,
     CloneNotSupported,
     EmptyText,
@@ -68,7 +69,8 @@ class Synthesis:
 
     def capabilities(self, voice_id: str | None) -> Capabilities:
         """What `voice_id` (None: the best voice) can be asked to do; raises UnknownVoice."""
-        return self.engine_of(voice_id).capabilities()
+        engine, voice = self._find_voice(voice_id)
+        return engine.capabilities(voice.id)
 
     def speak(
         self,
@@ -103,18 +105,24 @@ class Synthesis:
             raise EmptyText
         audio_format(format)
         engine, voice = self._find_voice(request.voice)
-        capabilities = engine.capabilities()
+        capabilities = engine.capabilities(voice.id)
         _check_abilities(request, voice, capabilities)
         language = self._find_language(request.language, capabilities)
         resolved = dataclasses.replace(request, text=text, voice=voice.id, language=language.code)
         return _Job(resolved, engine, voice, format)
 
-    def _find_voice(self, voice_id: str | None) -> tuple[Engine, Voice]:
-        for engine in self._engines:
-            for voice in engine.voices():
-                if voice_id in (None, voice.id):
-                    return engine, voice
-        raise UnknownVoice(voice=voice_id or "")
+    def _find_voice(self, wanted: str | None) -> tuple[Engine, Voice]:
+        """By id, else by a name that only one voice has, whatever its case."""
+        known = [(engine, voice) for engine in self._engines for voice in engine.voices()]
+        if wanted is None:
+            return known[0]
+        by_id = [pair for pair in known if pair[1].id == wanted]
+        by_name = [pair for pair in known if pair[1].name.casefold() == wanted.casefold()]
+        if not by_id and len(by_name) > 1:
+            raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for _, voice in by_name))
+        if not by_id and not by_name:
+            raise UnknownVoice(voice=wanted)
+        return (by_id or by_name)[0]
 
     def _find_language(self, wanted: str, capabilities: Capabilities) -> Language:
         language = find_language(wanted, capabilities.languages)

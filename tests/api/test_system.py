@@ -29,6 +29,18 @@ ROUTES = {
     ("post", f"{API}/synthesize"),
     ("get", f"{API}/audio/{{take_id}}"),
     ("get", f"{API}/live/{{stream_id}}"),
+    ("get", f"{API}/voices"),
+    *((method, f"{API}/voices/{{voice_id}}") for method in ("get", "patch", "delete")),
+    *(("post", f"{API}/voices/{what}") for what in ("upload", "check", "custom-role", "design-clone", "import")),
+    *(
+        ("post", f"{API}/voices/{{voice_id}}/{what}")
+        for what in ("clone", "preview", "compare", "duplicate", "restore")
+    ),
+    *(("get", f"{API}/voices/{{voice_id}}/{what}") for what in ("clone-status", "audio", "export")),
+    ("get", "/api/jobs"),
+    ("get", "/api/jobs/events"),
+    ("get", "/api/jobs/{job_id}"),
+    *(("post", f"/api/jobs/{{job_id}}/{what}") for what in ("cancel", "retry")),
 }
 
 

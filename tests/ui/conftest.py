@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+import soundfile
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser import browser_or_skip
+from tests.engine.formula_checkpoint import reference_audio
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMED_HOST = "studio.test"
+"""A name that no browser takes for this machine."""
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
 
@@ -63,13 +67,34 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    executable = browser_or_skip()
+def playwright() -> Iterator[Playwright]:
+    browser_or_skip()
     expect.set_options(timeout=20_000)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
-        yield chromium
-        chromium.close()
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    chromium = playwright.chromium.launch(executable_path=browser_or_skip(), args=list(QUIET))
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="session")
+def talking_browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Its microphone hears a voice, and it reaches this machine as NAMED_HOST, too."""
+    voice = tmp_path_factory.mktemp("microphone") / "voice.wav"
+    soundfile.write(voice, reference_audio(6.0, rate=48_000), 48_000, subtype="PCM_16")
+    microphone = (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={voice}",
+        f"--host-resolver-rules=MAP {NAMED_HOST} 127.0.0.1",
+    )
+    chromium = playwright.chromium.launch(executable_path=browser_or_skip(), args=[*QUIET, *microphone])
+    yield chromium
+    chromium.close()
 
 
 class Visitor:

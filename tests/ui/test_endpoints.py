@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from tests.engine.formula_checkpoint import reference_audio
 from tests.ui.conftest import RunningApp
 
 ENDPOINTS = {
@@ -26,6 +27,10 @@ ENDPOINTS = {
     "/resume_download",
     "/cancel_download",
     "/delete_model",
+    "/clone",
+    "/save_voice",
+    "/list_saved_voices",
+    "/delete_voice",
 }
 SYNTHESIZE = [
     "text",
@@ -44,6 +49,18 @@ SYNTHESIZE = [
     "predictor_top_k",
     "predictor_top_p",
 ]
+CLONE = ["file", "text", "transcript", "language", "model", "mode", "append_silence", "seed", "max_seconds"]
+SAVE_VOICE = [
+    "name",
+    "file",
+    "transcript",
+    "language",
+    "model",
+    "mode",
+    "append_silence",
+    "consent",
+    "consent_note",
+]
 
 
 @pytest.fixture(scope="module", params=["", "zh/"])
@@ -60,7 +77,8 @@ def test_the_public_endpoints_are_exactly_these(client: Client) -> None:
     api = client.view_api(return_format="dict", print_info=False)
     assert set(api["named_endpoints"]) == ENDPOINTS
     assert api["unnamed_endpoints"] == {}
-    assert [item["parameter_name"] for item in api["named_endpoints"]["/synthesize"]["parameters"]] == SYNTHESIZE
+    for name, wanted in (("/synthesize", SYNTHESIZE), ("/clone", CLONE), ("/save_voice", SAVE_VOICE)):
+        assert [item["parameter_name"] for item in api["named_endpoints"][name]["parameters"]] == wanted
 
 
 def test_a_program_gets_the_file_and_its_facts_from_a_text_alone(client: Client) -> None:
@@ -94,6 +112,13 @@ def test_models_and_voices_can_be_listed_and_validated(client: Client) -> None:
     languages = client.predict(voice=voices[0]["id"], api_name="/list_languages")
     assert languages[0]["code"] == "auto"
     assert len(languages) > 100
+
+
+def test_a_clone_without_a_model_says_where_to_get_one(client: Client, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "me.wav", reference_audio(), 24_000)
+    with pytest.raises(AppError, match=r"not on this machine|还不在这台电脑上"):
+        client.predict(file=handle_file(str(tmp_path / "me.wav")), text="hello", transcript="hello", api_name="/clone")
+    assert client.predict(api_name="/list_saved_voices") == []
 
 
 def test_an_unknown_model_is_named_with_those_that_exist(client: Client) -> None:

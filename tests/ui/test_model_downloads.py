@@ -128,7 +128,7 @@ def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs:
         assert row(page).get_attribute("data-look") in ("downloading", "stalled", "ready")
     assert seen == sorted(seen)
     expect(row(page).get_by_role("status")).to_contain_text("verified")
-    expect(page.locator("#models-summary")).to_contain_text("1 of 6")
+    expect(page.locator("#models-summary")).to_contain_text("1 of 10")
     expect(page.locator("#models-result")).to_contain_text("there and sound")
     press(page, "Speak with it")
     expect(page.locator("#speak-text")).to_be_visible()

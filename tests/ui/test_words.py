@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -11,9 +11,10 @@ from tts_core import errors
 from tts_core.engine.device import REASONS
 from tts_core.errors import QueueFull, StudioError
 from tts_core.model_files.findings import HINT_TEMPLATES, PROBLEM_TEMPLATES
+from tts_core.recordings.check import FINDING_TEMPLATES
 from tts_core.ui.words import LANGUAGES, load_words
 
-CODED = ("error.", "problem.", "hint.", "reason.", "language.")
+CODED = ("error.", "problem.", "hint.", "reason.", "finding.", "language.")
 """Kinds whose English lives beside the code."""
 NOT_THE_PAGES = {
     "invalid_setting",
@@ -61,9 +62,15 @@ def test_every_error_that_the_page_can_meet_has_a_chinese_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "templates"), [("problem", PROBLEM_TEMPLATES), ("hint", HINT_TEMPLATES), ("reason", REASONS)]
+    ("kind", "templates"),
+    [
+        ("problem", PROBLEM_TEMPLATES),
+        ("hint", HINT_TEMPLATES),
+        ("reason", REASONS),
+        ("finding", FINDING_TEMPLATES),
+    ],
 )
-def test_every_code_has_a_chinese_sentence(kind: str, templates: dict[str, str]) -> None:
+def test_every_code_has_a_chinese_sentence(kind: str, templates: Mapping[str, str]) -> None:
     table = load_words("zh").table
     known = {key.split(".", 1)[1] for key in table if key.startswith(f"{kind}.")}
     assert known == set(templates)

@@ -36,6 +36,7 @@ from tts_core.errors import (
     UnknownProvider,
     UpgradeRequired,
 )
+from tts_core.voice_library.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
 """The common name for an answer that nobody waits for any more; HTTP itself has none."""
@@ -57,6 +58,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         Cancelled: CLIENT_CLOSED_REQUEST,
         OutputFailed: HTTPStatus.INSUFFICIENT_STORAGE,
         PreferencesUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
+        LibraryUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
         DownloadFault: HTTPStatus.BAD_GATEWAY,
         DiskFault: HTTPStatus.INSUFFICIENT_STORAGE,
         OwnedByOther: HTTPStatus.CONFLICT,
@@ -134,4 +136,5 @@ def _typed(request: Request, error: HTTPException) -> StudioError:
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(method=request.method)
         case _:  # FastAPI's 400 for a body that can't even be decoded
-            return InvalidRequest(reason="the body can't be read as JSON.")
+            is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
+            return InvalidRequest(reason=f"the body can't be read as {'a form' if is_form else 'JSON'}.")

@@ -1,34 +1,33 @@
-"""What happens to models, as it happens: server-sent events and a WebSocket, two forms of the same stream."""
+"""What happens to models and voices, as it happens: server-sent events and a WebSocket, forms of the same stream."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from anyio import create_task_group, fail_after
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Response, WebSocket
-from fastapi.sse import format_sse_event
 from starlette.websockets import WebSocketDisconnect
 
 from tts_core.api.context import UseServices, UseStreams
 from tts_core.api.download_messages import ModelEvent, SocketMessage, initial_state
 from tts_core.api.errors import failure_response, failures
-from tts_core.api.streams import HeldResponse, Streams
-from tts_core.download_queue import Downloads
+from tts_core.api.job_messages import CLONE_KINDS, CloneMessage
+from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, server_event
 from tts_core.downloads.task import DownloadTask
 from tts_core.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
+from tts_core.jobs import Job
 from tts_core.services import Services
 
 router = APIRouter(tags=["events"])
 
-RECONNECT_MS = 2000
 MAX_MESSAGE_CHARS = 4096
 """Of what a client says over a WebSocket: it has nothing to say but "ping"."""
 MESSAGE_TOO_BIG = 1009
+Item = TypeVar("Item", DownloadTask, Job)
 _EXAMPLE = (
     'event: model_progress\ndata: {"type": "model_progress", "model_id": "custom_0_6b", "status": "downloading", '
     '"progress": 41.3, "message": "Downloading model.safetensors from ModelScope.", …}\nid: 1718\n\n'
@@ -66,14 +65,15 @@ async def model_events(
 
 @router.get(
     "/ws",
-    response_model=SocketMessage,
+    response_model=SocketMessage | CloneMessage,
     response_description="One message of the WebSocket",
     responses=failures(UpgradeRequired, TooManyStreams, OriginNotAllowed),
 )
 async def socket_over_http() -> Response:
     """A WebSocket: connect with `ws://`. It sends what is described here, one JSON text a message: first every
-    download that is not over, then each change. `?after_seq=` tells what came after a message with that `seq`.
-    A client that sends `{"type": "ping"}` gets `{"type": "pong"}`.
+    download and every preparation of a voice that is not over, then each change. `?after_seq=` tells what came after
+    a message about a model with that `seq`, `?after_job_seq=` after one about a voice. A client that sends
+    `{"type": "ping"}` gets `{"type": "pong"}`.
     """
     return failure_response(UpgradeRequired(), {"Upgrade": "websocket"})
 
@@ -83,12 +83,14 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
     try:
         with streams.place():
             # Before the client may say or do anything: what happens after that is told.
-            beginning = _beginning(services.downloads, websocket.query_params.get("after_seq"))
+            asked = websocket.query_params
+            downloads = _beginning(services.downloads.tasks(), asked.get("after_seq"))
+            jobs = _beginning(services.voices.jobs.jobs(), asked.get("after_job_seq"))
             await websocket.accept()
             async with create_task_group() as both:
 
                 async def tell() -> None:
-                    await _tell(websocket, services.downloads, streams, *beginning)
+                    await _tell(websocket, services, streams, downloads, jobs)
                     both.cancel_scope.cancel()
 
                 both.start_soon(tell)
@@ -99,31 +101,46 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
 
 
 async def _events(services: Services, streams: Streams, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
-    _, after_seq = _beginning(services.downloads, last_event_id)
+    after_seq = _beginning(services.downloads.tasks(), last_event_id)[1]
     state = initial_state(await run_sync(services.models.statuses))
-    yield _event(state, seq=after_seq, retry=RECONNECT_MS)
-    beats, last_beat = 0, time.monotonic()
+    yield server_event(state, number=str(after_seq), retry=RECONNECT_MS)
+    beats = Beats(streams)
     async with aclosing(streams.changes(services.downloads, after_seq)) as changes:
         async for task in changes:
             if task is not None:
-                yield _event(ModelEvent.of(task).model_dump(mode="json"), seq=task.seq)
-            if time.monotonic() - last_beat >= streams.heartbeat_s:
-                beats, last_beat = beats + 1, time.monotonic()
-                yield _event({"type": "heartbeat", "count": beats})
+                yield server_event(ModelEvent.of(task).model_dump(mode="json"), number=str(task.seq))
+            if (beat := beats.due()) is not None:
+                yield beat
 
 
 async def _tell(
-    websocket: WebSocket, downloads: Downloads, streams: Streams, tasks: Sequence[DownloadTask], after_seq: int
+    websocket: WebSocket,
+    services: Services,
+    streams: Streams,
+    downloads: tuple[Sequence[DownloadTask], int],
+    jobs: tuple[Sequence[Job], int],
 ) -> None:
     """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
+    going_on = [item for items, after_seq in (downloads, jobs) for item in items if _is_told_first(item, after_seq)]
+    news = streams.merged((services.voices.jobs, jobs[1]), (services.downloads, downloads[1]))
     with suppress(WebSocketDisconnect, TimeoutError):
-        for task in tasks:
-            if not task.state.is_over and task.seq <= after_seq:
-                await _send(websocket, SocketMessage.of(task).model_dump(mode="json"), streams)
-        async with aclosing(streams.changes(downloads, after_seq)) as changes:
-            async for change in changes:
+        async with aclosing(news):
+            for item in going_on:
+                await _send_change(websocket, item, streams)
+            async for change in news:
                 if change is not None:
-                    await _send(websocket, SocketMessage.of(change).model_dump(mode="json"), streams)
+                    await _send_change(websocket, change, streams)
+
+
+def _is_told_first(item: DownloadTask | Job, after_seq: int) -> bool:
+    return not item.state.is_over and item.seq <= after_seq
+
+
+async def _send_change(websocket: WebSocket, change: DownloadTask | Job, streams: Streams) -> None:
+    if isinstance(change, DownloadTask):
+        await _send(websocket, SocketMessage.of(change).model_dump(mode="json"), streams)
+    elif change.kind in CLONE_KINDS:
+        await _send(websocket, CloneMessage.of(change).model_dump(mode="json"), streams)
 
 
 async def _listen(websocket: WebSocket, streams: Streams) -> None:
@@ -143,15 +160,14 @@ async def _send(websocket: WebSocket, message: dict[str, Any], streams: Streams)
         await websocket.send_text(json.dumps(message, ensure_ascii=False))
 
 
-def _beginning(downloads: Downloads, last_seen: str | None) -> tuple[tuple[DownloadTask, ...], int]:
-    """The tasks now, and the number after which changes are news to a client.
+def _beginning(items: Sequence[Item], last_seen: str | None) -> tuple[Sequence[Item], int]:
+    """The items as they are now, and the number after which changes are news to a client.
 
     A number from before a restart is none of ours: such a client is told how things stand.
     """
-    tasks = downloads.tasks()
-    newest = max((task.seq for task in tasks), default=0)
+    newest = max((item.seq for item in items), default=0)
     seen = int(last_seen[:20]) if last_seen and last_seen.isascii() and last_seen.isdecimal() else newest
-    return tasks, min(seen, newest)
+    return items, min(seen, newest)
 
 
 def _is_ping(said: str) -> bool:
@@ -160,10 +176,3 @@ def _is_ping(said: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(message, dict) and message.get("type") == "ping"
-
-
-def _event(data: dict[str, Any], *, seq: int | None = None, retry: int | None = None) -> bytes:
-    """One server-sent event, named as its type (HTML standard, section 9.2)."""
-    number = None if seq is None else str(seq)
-    text = json.dumps(data, ensure_ascii=False)
-    return format_sse_event(data_str=text, event=data["type"], id=number, retry=retry)

@@ -20,7 +20,7 @@ from tts_core.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed, Stud
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HELD_OPEN = frozenset({"/api/models/events"})
+HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
 """Looked at, too, but another site's page could take all places there."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain

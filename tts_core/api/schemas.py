@@ -34,7 +34,7 @@ class Failure(BaseModel):
     message: str = Field(description="What happened and what to do.")
 
 
-class _Body(BaseModel):
+class RequestBody(BaseModel):
     # Strict: "1" is no number and true is no seed. A misspelt field is an error instead of being dropped in silence.
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -43,7 +43,7 @@ class _Body(BaseModel):
         return {name: value for name, value in self if value is not None}
 
 
-class SamplingBody(_Body):
+class SamplingBody(RequestBody):
     """How tokens are drawn; what is left out keeps the published default. The built-in voice draws none."""
 
     temperature: float | None = None
@@ -58,7 +58,7 @@ class SamplingBody(_Body):
         return Sampling(**self.given())
 
 
-class SynthesizeBody(_Body):
+class SynthesizeBody(RequestBody):
     """A text and how to speak it. Only `text` is needed."""
 
     model_config = ConfigDict(
@@ -74,8 +74,8 @@ class SynthesizeBody(_Body):
     model_key: str | None = Field(
         None, description='A model\'s key or "builtin"; left out, the best model that is ready speaks.'
     )
-    voice_id: str | None = Field(None, description="A `voice_id` of `/speakers`.")
-    speaker: str | None = Field(None, description="A speaker's name, instead of `voice_id`.")
+    voice_id: str | None = Field(None, description="A `voice_id` of `/speakers`, or the `id` of one of `/voices`.")
+    speaker: str | None = Field(None, description="A speaker's or a saved voice's name, instead of `voice_id`.")
     language: str | None = Field(None, description='Code or English name, e.g. "auto", "zh", "English".')
     instruct: str | None = Field(None, description="How to speak, for models that follow instructions.")
     seed: int | None = Field(None, description="The same seed gives the same take. Left out, a new one is drawn.")
@@ -98,12 +98,12 @@ class SynthesizeBody(_Body):
         )
 
 
-class ValidateBody(_Body):
+class ValidateBody(RequestBody):
     key: str = Field(examples=["tokenizer_12hz"])
     deep: bool | None = Field(None, description="Read every byte and compare the sha256 of every file.")
 
 
-class KeyBody(_Body):
+class KeyBody(RequestBody):
     key: str = Field(examples=["custom_0_6b"])
 
 
@@ -115,7 +115,7 @@ class DownloadBody(KeyBody):
     )
 
 
-class PositionBody(_Body):
+class PositionBody(RequestBody):
     position: int = Field(ge=1, le=1000, description="1 is next.", examples=[1])
 
 
@@ -156,7 +156,7 @@ class Sources(BaseModel):
 class Model(Validation):
     exists: bool = Field(description="The folder is there.")
     model_type: ModelKind
-    size: str = Field(description="Parameters of the talker.")
+    size: str = Field(description="Parameters of the talker; Whisper's own name of the size; empty if not known.")
     display_names: list[str]
     sources: Sources
     bytes_done: int
@@ -218,8 +218,8 @@ class Speaker(BaseModel):
     description: str
 
     @classmethod
-    def of(cls, voice: Voice) -> Speaker:
-        return cls(voice_id=voice.id, speaker=voice.name, model_key=voice.engine, description=voice.description)
+    def of(cls, voice: Voice, model_key: str) -> Speaker:
+        return cls(voice_id=voice.id, speaker=voice.name, model_key=model_key, description=voice.description)
 
 
 class Synthesized(BaseModel):
@@ -240,7 +240,7 @@ class Synthesized(BaseModel):
     retried: bool = Field(description="The first attempt lost its way; this is the second, with another seed.")
 
     @classmethod
-    def of(cls, take: Take, url: str) -> Synthesized:
+    def of(cls, take: Take, model_key: str, url: str) -> Synthesized:
         return cls(
             url=url,
             format=take.format,
@@ -248,7 +248,7 @@ class Synthesized(BaseModel):
             duration_seconds=round(take.duration_s, 3),
             seed=take.seed,
             voice_id=take.voice.id,
-            model_key=take.voice.engine,
+            model_key=model_key,
             language=take.language,
             first_audio_seconds=round(take.first_audio_s, 4),
             wall_seconds=round(take.wall_s, 4),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,34 +14,44 @@ from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Speaker, Success, SynthesizeBody, Synthesized
 from tts_core.audio import FORMATS
-from tts_core.domain import StopReason, Take, Voice
+from tts_core.domain import StopReason, Take
 from tts_core.errors import (
+    AmbiguousVoice,
     Cancelled,
     EngineFailed,
-    InvalidRequest,
     ModelNotLoadable,
+    ModelNotReady,
     OutputFailed,
     QueueFull,
     UnknownModelKey,
     UnknownTake,
     UnknownVoice,
+    VoiceNotReady,
 )
+from tts_core.events import AudioChunk, Loading, Queued, SpeakEvent, TakeReady
+from tts_core.jobs import JobKind, JobRun
 from tts_core.protocols import CancelCheck
 from tts_core.services import Services
-from tts_core.synthesis import collect
+from tts_core.voice_choice import model_of, voice_of_request
 
 DEFAULT_FORMAT = "wav"
 
 router = APIRouter(prefix="/api/tts/qwen3", tags=["speech"], responses=failures())
 
 _AUDIO = {kind.mime.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS.values()}
-_SPEAK_FAILURES = (UnknownModelKey, UnknownVoice, QueueFull, EngineFailed, ModelNotLoadable, OutputFailed)
+_PHASES: Mapping[type[SpeakEvent], str] = MappingProxyType(
+    {Queued: "queued", Loading: "loading", AudioChunk: "speaking"}
+)
+_SPEAK_FAILURES = (
+    *(UnknownModelKey, UnknownVoice, AmbiguousVoice, ModelNotReady, VoiceNotReady),
+    *(QueueFull, EngineFailed, ModelNotLoadable, OutputFailed),
+)
 
 
 @router.get("/speakers")
 def list_speakers(services: UseServices) -> Success[list[Speaker]]:
     """The voices that can speak now, best first."""
-    speakers = [Speaker.of(voice) for voice in services.synthesis.voices()]
+    speakers = [Speaker.of(voice, model_of(services, voice)) for voice in services.synthesis.voices()]
     return Success(data=speakers, message=f"{len(speakers)} voices can speak.")
 
 
@@ -49,7 +61,7 @@ def list_speakers(services: UseServices) -> Success[list[Speaker]]:
     responses={200: {"content": _AUDIO, "description": "The take, or its file"}, **failures(*_SPEAK_FAILURES)},
 )
 async def synthesize(request: Request, body: SynthesizeBody, services: UseServices, workers: UseWorkers) -> Any:
-    """Speak a text. Closing the connection stops the work.
+    """Speak a text. Closing the connection stops the work, and so does cancelling its job in `/api/jobs`.
 
     Answers with the take's address, or with the file itself where `Accept` asks for audio (`audio/*`, `audio/mpeg`, …);
     then `X-Seed`, `X-Duration-Seconds`, `X-Sample-Rate` and `X-Voice-Id` say what the body can't.
@@ -60,7 +72,8 @@ async def synthesize(request: Request, body: SynthesizeBody, services: UseServic
     if wanted is not None:
         return _whole_file(take)
     url = request.scope.get("root_path", "") + request.app.url_path_for("read_audio", take_id=take.id)
-    return Success(data=Synthesized.of(take, url), message=f"{take.voice.name} spoke {take.duration_s:.1f} s.")
+    data = Synthesized.of(take, model_of(services, take.voice), url)
+    return Success(data=data, message=f"{take.voice.name} spoke {take.duration_s:.1f} s.")
 
 
 @router.head("/audio/{take_id}", include_in_schema=False)
@@ -102,34 +115,31 @@ def listen_live(stream_id: str, services: UseServices, workers: UseWorkers) -> R
 
 
 def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled: CancelCheck) -> Take:
-    request = body.to_domain(_chosen_voice(services, body))
-    take = collect(services.synthesis.speak(request, format=format_name, cancelled=cancelled))
-    if take.stop_reason is StopReason.CANCELLED:
-        take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone
-        raise Cancelled
+    voice = voice_of_request(services, body.model_key, body.voice_id, body.speaker)
+
+    def is_unwanted() -> bool:
+        return cancelled() or run.cancelled()
+
+    events = services.synthesis.speak(body.to_domain(voice), format=format_name, cancelled=is_unwanted)
+    with services.voices.jobs.watch(JobKind.SYNTHESIS, voice or "") as run:
+        take = _finished(events, run)
+        if take.stop_reason is StopReason.CANCELLED:
+            take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone
+            raise Cancelled
     return take
 
 
-def _chosen_voice(services: Services, body: SynthesizeBody) -> str | None:
-    """The id of the voice that model, voice and speaker mean together; None leaves the choice to the studio."""
-    if body.voice_id and body.speaker:
-        raise InvalidRequest(reason="give voice_id or speaker, not both.")
-    wanted = body.voice_id or body.speaker
-    if not wanted and not body.model_key:
-        return None
-    voices = _voices_of(services, body.model_key) if body.model_key else services.synthesis.voices()
-    for voice in voices:
-        if not wanted or voice.id == wanted or (body.speaker and voice.name.casefold() == wanted.casefold()):
-            return voice.id
-    raise UnknownVoice(voice=wanted)
-
-
-def _voices_of(services: Services, model_key: str) -> tuple[Voice, ...]:
-    voices = tuple(voice for voice in services.synthesis.voices() if voice.engine == model_key)
-    if not voices:
-        services.models.entry(model_key)  # raises UnknownModelKey
-        raise ModelNotLoadable(key=model_key)
-    return voices
+def _finished(events: Iterator[SpeakEvent], run: JobRun) -> Take:
+    """Run `Synthesis.speak` to its end, saying in the job where it is."""
+    said = ""
+    for event in events:
+        if isinstance(event, TakeReady):
+            return event.take
+        phase = _PHASES.get(type(event), said)
+        if phase != said and not run.cancelled():
+            run.say(phase, 0)
+            said = phase
+    raise AssertionError("a stream of speech ends with TakeReady")
 
 
 def _whole_file(take: Take) -> FileResponse:

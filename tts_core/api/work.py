@@ -16,6 +16,8 @@ from tts_core.protocols import CancelCheck
 
 Result = TypeVar("Result")
 
+MAX_DECODERS = 2
+"""Recordings from outside that are decoded at once: each may take gigabytes for a moment."""
 MAX_THREADS = 64
 """More than may wait for an engine, so that the queue and not the lack of threads says when it is full."""
 
@@ -26,6 +28,7 @@ class Workers:
     def __init__(self, threads: int = MAX_THREADS) -> None:
         self._working = CapacityLimiter(threads)
         self._listening = CapacityLimiter(threads)
+        self._decoding = CapacityLimiter(MAX_DECODERS)
 
     async def run(self, request: Request, work: Callable[[CancelCheck], Result]) -> Result:
         """The result of `work`, which is told to stop as soon as the client of `request` has gone.
@@ -38,6 +41,10 @@ class Workers:
             return await run_sync(partial(work, gone.is_set), limiter=self._working)
         finally:
             watch.cancel()
+
+    async def decode(self, work: Callable[[], Result]) -> Result:
+        """The result of `work`, which reads files from outside; only a few do so at once."""
+        return await run_sync(work, limiter=self._decoding)
 
     async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """`pieces` as they come; a listener who leaves does not wait for the next one."""

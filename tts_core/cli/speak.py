@@ -23,6 +23,7 @@ from tts_core.errors import Cancelled, InvalidRequest, OutputExists, OutputUnwri
 from tts_core.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.services import Services, folder_synthesis
 from tts_core.synthesis import Synthesis
+from tts_core.voice_choice import voice_meant
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", dest="text_option", metavar="T", help="the same, as an option")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="sound file to write")
     parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
-    parser.add_argument("--voice", metavar="ID", help="a voice's id (see: voices); default: the best that is ready")
+    parser.add_argument("--voice", metavar="V", help="a voice's id or name (see: voices); default: the best there is")
     parser.add_argument("--language", default=AUTO_LANGUAGE, metavar="L", help="code or name; default: from the text")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="2 is twice as fast")
     parser.add_argument("--instruct", default="", metavar="I", help="style instruction, where the voice follows one")
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         if args.model_dir is not None:
             synthesis = folder_synthesis(services, args.model_dir)
             cleanup.callback(synthesis.close)
+        elif args.voice is not None:
+            args.voice = voice_meant(services, args.voice)
         stop = cleanup.enter_context(_stop_on_ctrl_c())
         request = _request(args, synthesis)
         events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -30,6 +32,13 @@ def save_prompt(prompt: ClonePrompt, path: Path) -> None:
         facts |= {"kind": _IN_CONTEXT, "transcript": prompt.transcript}
     save_file(tensors, path)
     path.with_suffix(".json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def prompt_of(embedding: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None, transcript: str) -> ClonePrompt:
+    """From plain numbers: (D,) and (frames, 16); without codes only the timbre is taken over."""
+    if codes is None:
+        return XVectorClone(torch.from_numpy(embedding))
+    return InContextClone(torch.from_numpy(embedding), torch.from_numpy(codes), transcript)
 
 
 def load_prompt(path: Path) -> ClonePrompt:

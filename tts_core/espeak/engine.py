@@ -57,7 +57,7 @@ class EspeakEngine:
             for name, (_, sound) in _VARIANTS.items()
         )
 
-    def capabilities(self) -> Capabilities:
+    def capabilities(self, voice: str | None = None) -> Capabilities:
         return Capabilities(
             languages=(AUTO, *(language for language, _ in self._languages.values())),
             speakers=tuple(_VARIANTS),

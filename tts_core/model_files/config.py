@@ -27,7 +27,17 @@ PUBLISHED_SPEAKERS = ("serena", "vivian", "uncle_fu", "ryan", "aiden", "ono_anna
 _MAX_CONFIG_BYTES = 4_000_000
 _SPEAKING_MODEL = "qwen3_tts"
 _TOKENIZER_MODEL = "qwen3_tts_tokenizer_12hz"
+_WHISPER_MODEL = "whisper"
 _SIZE_NAMES = {"0b6": "0.6B", "1b7": "1.7B"}
+_WHISPER_SIZES = {
+    (384, 4): "tiny",
+    (512, 6): "base",
+    (768, 12): "small",
+    (1024, 24): "medium",
+    (1280, 32): "large",
+    (1280, 4): "large-v3-turbo",
+}
+"""By width and the number of the decoder's layers; others are somebody's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class ModelConfig:
     kind: ModelKind | None
     """None if it is no model that the studio can run."""
     size: str
-    """"0.6B", "1.7B" or "" if it does not say."""
+    """As in the catalogue, "" if it does not say."""
     label: str
     """What the file calls itself, for people."""
     languages: tuple[str, ...]
@@ -57,14 +67,16 @@ def parse_config(text: str | bytes) -> ModelConfig | None:
         return None
     model_type = data["model_type"]
     voice_type = str(data.get("tts_model_type"))
-    kinds = {kind.value: kind for kind in ModelKind if kind is not ModelKind.TOKENIZER}
+    kinds = {kind.value: kind for kind in ModelKind if kind.speaks}
     kind: ModelKind | None = None
     label = model_type
     if model_type == _TOKENIZER_MODEL:
         kind, label = ModelKind.TOKENIZER, ModelKind.TOKENIZER.value
     elif model_type == _SPEAKING_MODEL:
         kind, label = kinds.get(voice_type), voice_type
-    size = _SIZE_NAMES.get(str(data.get("tts_model_size")), "")
+    elif model_type == _WHISPER_MODEL:
+        kind = ModelKind.WHISPER
+    size = _whisper_size(data) if kind is ModelKind.WHISPER else _SIZE_NAMES.get(str(data.get("tts_model_size")), "")
     talker = _mapping(data.get("talker_config"))
     languages = [name.lower() for name in _mapping(talker.get("codec_language_id"))]
     return ModelConfig(
@@ -89,6 +101,11 @@ def read_config(file: Path) -> ModelConfig | None:
 
 def expected_label(entry: ModelEntry) -> str:
     return f"{entry.size} {entry.kind.value}".strip()
+
+
+def _whisper_size(data: Mapping[str, object]) -> str:
+    width, layers = data.get("d_model"), data.get("decoder_layers")
+    return _WHISPER_SIZES.get((width, layers), "") if isinstance(width, int) and isinstance(layers, int) else ""
 
 
 def _mapping(value: object) -> Mapping[str, object]:

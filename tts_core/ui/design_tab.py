@@ -7,13 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from tts_core.domain import AUTO_LANGUAGE, Voice
+from tts_core.domain import AUTO_LANGUAGE
 from tts_core.services import Services
-from tts_core.ui import fragments, player
+from tts_core.ui import design_keep, fragments, player
+from tts_core.ui.design_keep import KeepPanel
 from tts_core.ui.forms import NEW_SEED, DesignForm
 from tts_core.ui.player import Player, SpeakEvent
 from tts_core.ui.speak_handlers import SpeakHandler
-from tts_core.ui.speak_tab import language_choices
+from tts_core.ui.voice_choices import design_voices, language_choices
 from tts_core.ui.words import Words
 
 EXAMPLES = ("example_1", "example_2", "example_3")
@@ -31,10 +32,7 @@ class DesignTab:
     seed: gr.Number
     examples: list[gr.Button]
     player: Player
-
-
-def design_voices(services: Services) -> list[Voice]:
-    return [voice for voice in services.synthesis.voices() if services.synthesis.capabilities(voice.id).can_design]
+    keep: KeepPanel
 
 
 def render(words: Words) -> DesignTab:
@@ -64,7 +62,8 @@ def render(words: Words) -> DesignTab:
             )
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
         sound = player.render(words, "design")
-    return DesignTab(note, voice, description, text, language, seed, examples, sound)
+        keep = design_keep.render(words)
+    return DesignTab(note, voice, description, text, language, seed, examples, sound, keep)
 
 
 def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler, words: Words) -> None:
@@ -92,7 +91,14 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
         show_progress="hidden",
     )
     event = SpeakEvent("design", DesignForm, DesignForm.to_speak)
-    player.wire(tab.player, tab, event, handler, words)
+    design_keep.wire(
+        tab.keep,
+        tab.player,
+        [tab.description, tab.text, tab.language],
+        lambda: player.wire(tab.player, tab, event, handler, words),
+        services,
+        words,
+    )
     for button, name in zip(tab.examples, EXAMPLES, strict=True):
         example = words.quoted(f"design.{name}_text")
         button.click(None, None, tab.description, js=f"() => {example}", api_visibility="private")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 
@@ -14,6 +14,21 @@ from tts_core.domain import AUTO_LANGUAGE, Sampling, SynthesisRequest
 NEW_SEED = -1
 """In the seed's box: draw a new one each time."""
 _DEFAULT = Sampling()
+IN_CONTEXT, TIMBRE_ONLY = "in_context", "timbre_only"
+"""How a recording is imitated: gone on from, with its transcript; or only its timbre."""
+OWN_VOICE, OWNER_AGREED = "own_voice", "owner_agreed"
+"""What was confirmed before a recording is kept."""
+
+
+class Spoken(Protocol):
+    """What a tab asks to be spoken."""
+
+    @property
+    def format(self) -> str: ...
+
+    def to_request(self) -> SynthesisRequest:
+        """Raises StudioError naming what is wrong."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +53,7 @@ class SpeakForm:
     predictor_top_p: float = _DEFAULT.predictor_top_p
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) is None:
-                object.__setattr__(self, field.name, "" if field.default is MISSING else field.default)
+        _fill_in_defaults(self)
 
     def to_request(self) -> SynthesisRequest:
         """Raises InvalidValue naming the field that is out of range."""
@@ -81,6 +94,55 @@ class DesignForm:
         return SpeakForm(
             text=self.text, voice=self.voice, language=self.language, instruct=self.description, seed=self.seed
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CloneForm:
+    """The Clone tab: a text in the voice of a recording."""
+
+    file: str | None
+    """The recording's path."""
+    text: str
+    transcript: str = ""
+    """What is said in the recording."""
+    language: str = AUTO_LANGUAGE
+    model: str | None = None
+    """Key of a Base model; none is the best one that is ready."""
+    mode: str = IN_CONTEXT
+    append_silence: bool = True
+    seed: float = NEW_SEED
+    max_seconds: float = 0
+
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveForm:
+    """The Clone tab's lower part: the recording as a voice of the library."""
+
+    name: str
+    file: str | None
+    transcript: str = ""
+    language: str = AUTO_LANGUAGE
+    model: str | None = None
+    mode: str = IN_CONTEXT
+    append_silence: bool = True
+    consent: str | None = None
+    """OWN_VOICE or OWNER_AGREED; without one nothing is kept."""
+    consent_note: str = ""
+    desk: Any = None
+    """What the page remembers of the recording (`clone_handlers.Desk`); no program sends it."""
+
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+
+def _fill_in_defaults(form: Any) -> None:
+    """Programs may send null."""
+    for field in fields(form):
+        if getattr(form, field.name) is None and field.default is not None:
+            object.__setattr__(form, field.name, "" if field.default is MISSING else field.default)
 
 
 def inputs_of(form: type[Any], bundle: object) -> list[Any]:

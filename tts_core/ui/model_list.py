@@ -30,7 +30,11 @@ ICONS = {
     Look.BROKEN: "!",
     Look.READY: "✓",
 }
-USED_IN = {ModelKind.CUSTOM_VOICE: "tab-speak", ModelKind.VOICE_DESIGN: "tab-design"}
+USED_IN = {
+    ModelKind.CUSTOM_VOICE: "tab-speak",
+    ModelKind.VOICE_DESIGN: "tab-design",
+    ModelKind.BASE: "tab-clone",
+}
 """Where a ready model of this kind is at work."""
 NOTES_SHOWN = 2
 _PRIMARY = (Action.RESUME, Action.RETRY, Action.REPAIR)

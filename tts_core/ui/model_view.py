@@ -70,7 +70,13 @@ _TASK_LOOKS = {
     TaskState.PAUSED: Look.PAUSED,
     TaskState.ERROR: Look.FAILED,
 }
-_KIND_ORDER = (ModelKind.CUSTOM_VOICE, ModelKind.BASE, ModelKind.VOICE_DESIGN, ModelKind.TOKENIZER)
+_KIND_ORDER = (
+    ModelKind.CUSTOM_VOICE,
+    ModelKind.BASE,
+    ModelKind.VOICE_DESIGN,
+    ModelKind.WHISPER,
+    ModelKind.TOKENIZER,
+)
 
 
 @dataclass(frozen=True, slots=True)

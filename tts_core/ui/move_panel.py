@@ -95,4 +95,4 @@ def wire(panel: MovePanel, shown_notice: gr.HTML, services: Services, words: Wor
     began = panel.move.click(begun, None, [panel.result, panel.plan, panel.move, panel.stop], queue=False, **quiet)
     done = began.then(move, panel.target, panel.result, api_visibility="private")
     done.then(ended, None, [panel.plan, panel.move, panel.stop, shown_notice], queue=False, **quiet)
-    panel.stop.click(work.stop, None, None, queue=False, api_visibility="private")
+    panel.stop.click(work.stop_work, None, None, queue=False, api_visibility="private")

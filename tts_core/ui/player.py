@@ -11,7 +11,7 @@ import gradio as gr
 
 from tts_core.errors import Cancelled, StudioError
 from tts_core.ui import fragments
-from tts_core.ui.forms import SpeakForm, form_event, inputs_of
+from tts_core.ui.forms import Spoken, form_event, inputs_of
 from tts_core.ui.speak_handlers import SpeakHandler, SpeakView
 from tts_core.ui.theme import INK, VERMILION
 from tts_core.ui.words import Words
@@ -19,6 +19,7 @@ from tts_core.ui.words import Words
 logger = logging.getLogger(__name__)
 
 Form = TypeVar("Form")
+WAVE = gr.WaveformOptions(waveform_color=INK.c400, waveform_progress_color=VERMILION.c600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def render(words: Words, tab_id: str) -> Player:
         elem_id=f"{tab_id}-audio",
         elem_classes="studio-audio",
         buttons=["download"],
-        waveform_options={"waveform_color": INK.c400, "waveform_progress_color": VERMILION.c600},
+        waveform_options=WAVE,
     )
     return Player(run, stop, live, status, audio, gr.JSON(visible=False, label="details"))
 
@@ -69,7 +70,7 @@ class SpeakEvent:
 
     name: str
     form: type[Any]
-    to_speak: Callable[[Any], SpeakForm]
+    to_speak: Callable[[Any], Spoken]
 
 
 def wire(
@@ -94,9 +95,7 @@ def wire(
     )
 
 
-def _speak(
-    handler: SpeakHandler, words: Words, make_form: Callable[[], SpeakForm], session: str
-) -> Iterator[list[Any]]:
+def _speak(handler: SpeakHandler, words: Words, make_form: Callable[[], Spoken], session: str) -> Iterator[list[Any]]:
     yield [None, None, "", fragments.busy(words("speak.starting")), *_buttons(running=True)]
     try:
         for view in handler.run(make_form(), session):

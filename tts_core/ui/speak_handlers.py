@@ -13,7 +13,7 @@ from tts_core.events import AudioChunk, Loading, Queued, Restarted, Started, Tak
 from tts_core.live import LiveStream, LiveStreams
 from tts_core.synthesis import Synthesis
 from tts_core.ui import fragments
-from tts_core.ui.forms import SpeakForm
+from tts_core.ui.forms import Spoken
 from tts_core.ui.words import Words
 
 STATUS_INTERVAL_S = 0.25
@@ -41,7 +41,7 @@ class SpeakHandler:
         self._lock = threading.Lock()
         self._stops: dict[str, threading.Event] = {}
 
-    def run(self, form: SpeakForm, session: str) -> Iterator[SpeakView]:
+    def run(self, form: Spoken, session: str) -> Iterator[SpeakView]:
         """Speak the form's text; raises StudioError. A second run of the session stops the first."""
         stop = self._register(session)
         stream: LiveStream | None = None

@@ -8,16 +8,16 @@ from typing import Any
 import gradio as gr
 
 from tts_core.audio import FORMATS
-from tts_core.domain import AUTO_LANGUAGE, Capabilities, Sampling
+from tts_core.domain import AUTO_LANGUAGE, Capabilities, Sampling, Voice
 from tts_core.services import Services
 from tts_core.ui import fragments, player
 from tts_core.ui.forms import NEW_SEED, SpeakForm
 from tts_core.ui.player import Player, SpeakEvent
 from tts_core.ui.speak_handlers import SpeakHandler
+from tts_core.ui.voice_choices import BUILTIN, best_voice, language_choices, speaking_voices, voice_label
 from tts_core.ui.words import Words
 
 SAMPLES = ("sample_1", "sample_2", "sample_3")
-COMMON_LANGUAGES = ("en-us", "en-gb", "cmn", "yue", "ja", "ko", "de", "fr-fr", "es", "pt-br", "it", "ru")
 SAMPLING_FIELDS = (
     "temperature",
     "top_k",
@@ -54,6 +54,8 @@ class SpeakTab:
     predictor_top_k: gr.Slider
     predictor_top_p: gr.Slider
     player: Player
+    is_chosen: gr.State
+    """Somebody chose the voice; else it is the best one there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,13 @@ class VoicePanel:
 
 
 def voice_panel(services: Services, words: Words, voice_id: str) -> VoicePanel:
-    voices = services.synthesis.voices()
-    voice = next((voice for voice in voices if voice.id == voice_id), voices[0])
+    voices = speaking_voices(services)
+    voice = next((voice for voice in voices if voice.id == voice_id), best_voice(voices))
     can = services.synthesis.capabilities(voice.id)
     name = {"voice": voice.name}
     return VoicePanel(
         languages=language_choices(words, can),
-        note=_builtin_note(services, words, can) if voice.engine == "builtin" else "",
+        note=_builtin_note(words, can, voices) if voice.engine == BUILTIN else "",
         instruct_note="" if can.supports_instruct else words("speak.instruct_unsupported", name),
         sampling_note="" if can.supports_sampling else words("speak.sampling_unsupported", name),
         supports_instruct=can.supports_instruct,
@@ -87,29 +89,24 @@ def voice_panel(services: Services, words: Words, voice_id: str) -> VoicePanel:
     )
 
 
-def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
-    """(label, code): Auto first, then widely spoken languages, the rest in the engine's order."""
-    named = {one.code: words.get(f"language.{one.code}", one.name) for one in can.languages}
-    named[AUTO_LANGUAGE] = words("speak.language_auto")
-    first = [code for code in (AUTO_LANGUAGE, *COMMON_LANGUAGES) if code in named]
-    return [(named[code], code) for code in dict.fromkeys((*first, *named))]
-
-
-def _builtin_note(services: Services, words: Words, can: Capabilities) -> str:
-    better = any(voice.engine != "builtin" for voice in services.synthesis.voices())
+def _builtin_note(words: Words, can: Capabilities, voices: list[Voice]) -> str:
+    better = any(voice.engine != BUILTIN for voice in voices)
     text = words("speak.builtin_note_ready" if better else "speak.builtin_note", {"languages": len(can.languages) - 1})
     return fragments.note(text, words("speak.to_models"), "tab-models")
 
 
 def render(services: Services, words: Words) -> SpeakTab:
-    voices = voice_choices(services, words)
-    panel = voice_panel(services, words, voices[0][1])
+    voices = speaking_voices(services)
+    best = best_voice(voices).id
+    panel = voice_panel(services, words, best)
     with gr.Row(equal_height=False, elem_classes="studio-speak"):
         with gr.Column(scale=7, min_width=320, elem_classes="studio-card"):
             text, samples = _render_text(services, words)
             sound = player.render(words, "speak")
         with gr.Column(scale=4, min_width=300, elem_classes="studio-card"):
-            voice = gr.Dropdown(voices, value=voices[0][1], label=words("speak.voice"), elem_id="speak-voice")
+            voice = gr.Dropdown(
+                voice_choices(words, voices), value=best, label=words("speak.voice"), elem_id="speak-voice"
+            )
             voice_note = gr.HTML(panel.note, js_on_load=None)
             language = gr.Dropdown(
                 panel.languages, value=AUTO_LANGUAGE, label=words("speak.language"), elem_id="speak-language"
@@ -138,6 +135,7 @@ def render(services: Services, words: Words) -> SpeakTab:
         speed=speed,
         format=file_format,
         player=sound,
+        is_chosen=gr.State(False),
         **advanced,
     )
 
@@ -155,9 +153,9 @@ def _render_speed(words: Words, panel: VoicePanel) -> gr.Slider:
     )
 
 
-def voice_choices(services: Services, words: Words) -> list[tuple[str, str]]:
-    """(label, id) of every voice that can speak now, best first."""
-    return [(f"{voice.name} · {words.engine(voice)}", voice.id) for voice in services.synthesis.voices()]
+def voice_choices(words: Words, voices: list[Voice]) -> list[tuple[str, str]]:
+    """(label, id)."""
+    return [(voice_label(words, voice), voice.id) for voice in voices]
 
 
 def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.Button]]:
@@ -272,24 +270,21 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
         *sampling,
     ]
 
-    is_chosen = gr.State(False)
-
     def look_again(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
         """The best voice there is, unless somebody chose another."""
-        voices = voice_choices(services, words)
-        ids = [voice_id for _, voice_id in voices]
-        now = voice if is_chosen and voice in ids else ids[0]
-        return [gr.update(choices=voices, value=now), *follow(now, language, speed)]
+        voices = speaking_voices(services)
+        now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
+        return [gr.update(choices=voice_choices(words, voices), value=now), *follow(now, language, speed)]
 
     tab.voice.input(
         follow, [tab.voice, tab.language, tab.speed], followers, api_visibility="private", show_progress="hidden"
     )
-    tab.voice.input(lambda: True, None, is_chosen, api_visibility="private", show_progress="hidden")
+    tab.voice.input(lambda: True, None, tab.is_chosen, api_visibility="private", show_progress="hidden")
     page, item = places
     for opened in (page.load, item.select):
         opened(
             look_again,
-            [tab.voice, is_chosen, tab.language, tab.speed],
+            [tab.voice, tab.is_chosen, tab.language, tab.speed],
             [tab.voice, *followers],
             api_visibility="private",
             show_progress="hidden",

@@ -89,5 +89,5 @@ class StoreWork:
         if not is_here(request):
             raise gr.Error(escape(self._words("store.only_here")), print_exception=False)
 
-    def stop(self, request: gr.Request) -> None:
+    def stop_work(self, request: gr.Request) -> None:
         self._stops.stop(request.session_hash or "")

@@ -1,0 +1,99 @@
+"""Voices travel: out of one library and into another, and in from other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from tests.engine.formula_checkpoint import reference_audio
+from tests.test_voices import MINE, ended, models_dir, new, one_thread, ready, recording, services, speak
+from tts_core.errors import ConsentMissing, VoicePromptInvalid
+from tts_core.jobs import JobState
+from tts_core.services import Services, build_services
+from tts_core.settings import Settings
+from tts_core.voice_library.faults import VoiceArchiveInvalid
+from tts_core.voice_transfer import archive_name
+
+__all__ = ["models_dir", "one_thread", "recording", "services"]
+
+
+@pytest.fixture
+def elsewhere(models_dir: Path, tmp_path: Path) -> Iterator[Services]:
+    data = tmp_path / "elsewhere"
+    built = build_services(
+        Settings.from_env({"TTS_STUDIO_DATA_DIR": str(data), "QWEN_TTS_MODELS_DIR": str(models_dir)})
+    )
+    yield built
+    built.close()
+
+
+def test_an_exported_voice_speaks_the_same_elsewhere(
+    services: Services, elsewhere: Services, recording: Path, tmp_path: Path
+) -> None:
+    voice = ready(services, recording)
+    target = services.voice_transfer.export(voice.id, tmp_path / archive_name(voice))
+    assert target.name == "Anna.voice.zip"
+    there = elsewhere.voice_transfer.import_archive(target)
+    assert there.id != voice.id
+    assert speak(elsewhere, "anna") == speak(services, "anna")
+    assert there.meta["consent"] == voice.meta["consent"]
+    again = elsewhere.voice_transfer.import_archive(target)
+    assert len(elsewhere.voices.voices()) == 2
+    assert again.ref_audio_path != there.ref_audio_path
+
+
+def test_a_damaged_archive_changes_nothing(elsewhere: Services, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK nothing")
+    with pytest.raises(VoiceArchiveInvalid):
+        elsewhere.voice_transfer.import_archive(tmp_path / "a.zip")
+    assert elsewhere.voices.voices() == ()
+
+
+def test_the_official_demos_prompt_speaks_as_the_voice_it_was_made_from(
+    services: Services, recording: Path, tmp_path: Path
+) -> None:
+    voice = ready(services, recording)
+    with services.cache.lease(voice.model_key) as model:
+        samples, rate = soundfile.read(voice.ref_audio_path, dtype="float32")
+        prompt = model.prepare_voice(samples, rate, voice.ref_text)
+    item = {
+        "ref_code": getattr(prompt, "codes"),  # noqa: B009 - one of two kinds of prompt
+        "ref_spk_embedding": prompt.embedding,
+        "x_vector_only_mode": False,
+        "icl_mode": True,
+        "ref_text": voice.ref_text,
+    }
+    torch.save({"items": [item, {**item, "x_vector_only_mode": True}]}, tmp_path / "voice_clone_prompt.pt")
+    with pytest.raises(ConsentMissing):
+        services.voice_transfer.import_official(tmp_path / "voice_clone_prompt.pt", new("Official"), None)
+    first, second = services.voice_transfer.import_official(tmp_path / "voice_clone_prompt.pt", new("Official"), MINE)
+    assert (first.name, second.name, second.x_vector_only_mode) == ("Official", "Official 2", True)
+    services.voices.add_clone(recording, new("Plain", append_silence=False), MINE)
+    plain = next(saved for saved in services.voices.voices() if saved.name == "Plain")
+    assert ended(services, services.voices.prepare(plain.id)).state is JobState.DONE
+    assert speak(services, "official") == speak(services, "plain")
+    assert speak(services, "official 2") != speak(services, "plain")
+
+
+def test_what_is_no_prompt_is_refused(services: Services, tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"no")
+    with pytest.raises(VoicePromptInvalid):
+        services.voice_transfer.import_official(tmp_path / "a.pt", new(), MINE)
+    assert services.voices.voices() == ()
+
+
+def test_folders_of_recordings_with_texts(services: Services, tmp_path: Path) -> None:
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for name in ("anna", "bert"):
+        soundfile.write(folder / f"{name}.wav", reference_audio(1.0), 24_000)
+        (folder / f"{name}.txt").write_text("hello world")
+    (folder / "broken.wav").write_bytes(b"no")
+    (folder / "broken.txt").write_text("hello")
+    found = services.voice_transfer.import_pairs(folder, new(""), MINE)
+    assert sorted(voice.name for voice in found.voices) == ["anna", "bert"]
+    assert [(name, error.code) for name, error in found.refused] == [("broken", "audio_unreadable")]

@@ -1,0 +1,54 @@
+"""Files that clients send and fetch: in folders of their own that never outlive the request."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir, mkdtemp
+from typing import BinaryIO
+
+from anyio import CancelScope
+from anyio.to_thread import run_sync
+from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
+
+from tts_core.voices import disk_errors_typed
+
+_PREFIX = "tts-studio-"
+_COPIED_BYTES = 1 << 20
+
+
+@contextmanager
+def kept_upload(stream: BinaryIO) -> Iterator[Path]:
+    """What was sent as a file, until the end of the block. The client's name for it plays no part.
+
+    Raises LibraryUnwritable when there is no room for it.
+    """
+    with TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "upload"
+        with disk_errors_typed(path.parent), path.open("wb") as target:
+            shutil.copyfileobj(stream, target, _COPIED_BYTES)
+        yield path
+
+
+def new_folder() -> Path:
+    """For a file that is about to be sent; PassingFile removes it. Raises LibraryUnwritable."""
+    with disk_errors_typed(Path(gettempdir())):
+        return Path(mkdtemp(prefix=_PREFIX))
+
+
+class PassingFile(FileResponse):
+    """A file in a folder from `new_folder` that is gone once it was sent, or the client has left."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await run_sync(_remove, Path(self.path).parent)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

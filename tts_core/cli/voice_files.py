@@ -1,0 +1,66 @@
+"""`voices export | import`: voices leave for other machines and come from them and from other programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tts_core.cli.saved import by_name, consent_of, demanded_consent, show_voices
+from tts_core.cli.status import Exit
+from tts_core.cli.voice_making import add_consent
+from tts_core.errors import OutputExists, OutputUnwritable
+from tts_core.services import Services
+from tts_core.voice_transfer import archive_name
+from tts_core.voices import NewVoice
+
+
+def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
+    """Add these commands to those of `voices`."""
+    export = actions.add_parser("export", parents=[inherited], help="one zip with everything about a voice")
+    export.add_argument("voice", metavar="VOICE", help="a saved voice's id or name")
+    export.add_argument("target", metavar="FILE", type=Path, help="the zip to write, or the folder for it")
+    export.add_argument("--force", action="store_true", help="replace FILE when it exists")
+    export.set_defaults(run=run_export)
+
+    importing = actions.add_parser("import", parents=[inherited], help="take over voices; nothing is replaced")
+    importing.add_argument(
+        "source",
+        metavar="SOURCE",
+        type=Path,
+        help="an exported zip, the official demo's .pt, or a folder of recordings with a .txt each",
+    )
+    importing.add_argument("--name", default="", metavar="N", help="of the voice in a .pt; default: the file's")
+    importing.add_argument("--model", default="base_0_6b", metavar="KEY", help="a Base model (default: base_0_6b)")
+    importing.add_argument("--language", default="auto", metavar="L", help="code or name; default: from each text")
+    add_consent(importing)
+    importing.set_defaults(run=run_import)
+
+
+def run_export(args: argparse.Namespace, services: Services) -> Exit:
+    voice = by_name(services, args.voice)
+    target: Path = args.target / archive_name(voice) if args.target.is_dir() else args.target
+    if target.is_dir() or not target.parent.is_dir():
+        raise OutputUnwritable(path=target, reason="it is a folder, or its folder does not exist.")
+    if target.exists() and not args.force:
+        raise OutputExists(path=target)
+    services.voice_transfer.export(voice.id, target)
+    print(json.dumps({"id": voice.id, "path": str(target)}, ensure_ascii=False) if args.json else target)
+    return Exit.DONE
+
+
+def run_import(args: argparse.Namespace, services: Services) -> Exit:
+    source: Path = args.source
+    new = NewVoice(args.name or source.stem, args.model, language=args.language)
+    if not source.is_dir():
+        show_voices(services.voice_transfer.import_file(source, new, consent_of(args)), as_json=args.json)
+        return Exit.DONE
+    found = services.voice_transfer.import_pairs(source, new, demanded_consent(args))
+    show_voices(found.voices, as_json=args.json)
+    for name, error in found.refused:
+        print(f"{name}: {error.message} [{error.code}]", file=sys.stderr)
+    if not found.voices and not found.refused:
+        print("There is no recording with a .txt of the same name beside it.", file=sys.stderr)
+    return Exit.DONE if found.voices and not found.refused else Exit.NO

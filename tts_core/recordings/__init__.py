@@ -1,0 +1,1 @@
+"""Recordings of voices: read within limits, judged, mended. Knows no model."""

@@ -1,0 +1,185 @@
+"""Use case: what is said in a recording, by the best Whisper model that is ready; and whether it is what was wanted.
+
+transcript = services.transcriber.transcribe(path, language="Chinese")
+check = services.transcriber.check(take, "你好。")
+job = services.transcriber.start(services.voices.jobs, path, subject=voice_id)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts_core.catalogue import ModelEntry, ModelKind
+from tts_core.domain import AUTO_LANGUAGE, Take
+from tts_core.errors import Cancelled, ModelNotReady, TranscriberMissing, UnknownModelKey, UnknownSpokenLanguage
+from tts_core.jobs import Job, JobKind, JobRun, Jobs
+from tts_core.model_cache import ModelCache
+from tts_core.model_cache import Progress as LoadProgress
+from tts_core.model_manager import ModelManager, ModelStatus
+from tts_core.protocols import CancelCheck
+from tts_core.recordings.reading import MAX_RECORDING_S, Clip, read_recording
+from tts_core.transcription.error_rate import ErrorRate, compare
+from tts_core.transcription.languages import spoken_language
+from tts_core.transcription.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tts_core.transcription.whisper import WhisperModel
+
+SUGGESTED = "whisper_small"
+"""For who has none: understands most languages well, and a CPU can bear it."""
+READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
+"""Phases, in this order."""
+_READ, _LOADED = 2.0, 20.0
+"""Percent when these phases are over; the rest is transcribing."""
+
+Say = Callable[[str, float], None]
+"""Told a phase and the percent of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenCheck:
+    """What a take says, beside what it should say."""
+
+    transcript: Transcript
+    error_rate: ErrorRate
+
+
+def never() -> bool:
+    return False
+
+
+def _to_nobody(_phase: str, _percent: float) -> None:
+    pass
+
+
+class Transcriber:
+    """Thread-safe. `cache` holds the models of kind WHISPER among others, and knows them by their keys."""
+
+    def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel]) -> None:
+        self._models = models
+        self._cache = cache
+
+    def ready(self) -> tuple[ModelStatus, ...]:
+        """The Whisper models that can be used now, best first."""
+        statuses = (self._models.status(entry.key) for entry in self._entries())
+        return tuple(sorted((status for status in statuses if status.valid), key=_size, reverse=True))
+
+    def suggestion(self) -> ModelEntry:
+        """The model to download for who has none."""
+        return self._models.entry(SUGGESTED)
+
+    def choose(self, model_key: str = "") -> ModelStatus:
+        """The model of that key, "" for the best one. Raises TranscriberMissing, UnknownModelKey, ModelNotReady."""
+        if not model_key:
+            ready = self.ready()
+            if not ready:
+                suggested = self.suggestion()
+                megabytes = round(suggested.total_bytes / 1e6)
+                raise TranscriberMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
+            return ready[0]
+        known = [entry.key for entry in self._entries()]
+        if model_key not in known:
+            raise UnknownModelKey(key=model_key, known=", ".join(known))
+        status = self._models.status(model_key)
+        if not status.valid:
+            raise ModelNotReady(name=status.entry.display_name)
+        return status
+
+    def transcribe(
+        self,
+        recording: Path | Clip,
+        *,
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+        cancelled: CancelCheck = never,
+        say: Say = _to_nobody,
+    ) -> Transcript:
+        """At most half an hour of sound. `language`: name or code, "auto" to find it out.
+
+        Raises what `choose` raises, UnknownSpokenLanguage, AudioUnreadable, RecordingTooLong, Cancelled,
+        MemoryBudgetFull and EngineFailed.
+        """
+        status = self.choose(model_key)
+        code = spoken_language(language)
+        say(READING, 0.0)
+        clip = read_recording(recording, max_seconds=MAX_RECORDING_S) if isinstance(recording, Path) else recording
+        with self._cache.begin(status.key) as lease:
+            for done_bytes, total_bytes in lease.progress():
+                if cancelled():
+                    raise Cancelled
+                say(LOADING, _READ + (_LOADED - _READ) * (done_bytes / total_bytes if total_bytes else 0.0))
+            return lease.model().transcribe(
+                clip.samples,
+                clip.sample_rate,
+                language=code,
+                cancelled=cancelled,
+                progress=lambda done_s, total_s: say(TRANSCRIBING, _LOADED + (100.0 - _LOADED) * done_s / total_s),
+            )
+
+    def check(self, take: Take, wanted: str, *, model_key: str = "", cancelled: CancelCheck = never) -> SpokenCheck:
+        """How far what the take says is from the text it was made of. Raises what `transcribe` raises."""
+        transcript = self.transcribe(
+            take.path, language=_asked_or_auto(take.language), model_key=model_key, cancelled=cancelled
+        )
+        return SpokenCheck(transcript, compare(wanted, transcript.text, transcript.language))
+
+    def start(
+        self,
+        jobs: Jobs,
+        recording: Path,
+        *,
+        subject: str = "",
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+    ) -> Job:
+        """Transcribe as a job, whose result is `Transcript.as_json()` and "model_key"; the file must stay until then.
+
+        `subject` is what people know the recording by, e.g. a voice's id. Raises what `choose` raises and
+        UnknownSpokenLanguage, so that nobody waits for nothing.
+        """
+        self.choose(model_key)
+        spoken_language(language)
+        inputs = {"path": str(recording), "language": language, "model_key": model_key}
+        return jobs.submit(JobKind.TRANSCRIPTION, subject or recording.name, inputs)
+
+    def do(self, run: JobRun) -> Mapping[str, Any]:
+        """The work of a job that `start` has queued."""
+        model_key = self.choose(run.inputs["model_key"]).key
+        transcript = self.transcribe(
+            Path(run.inputs["path"]),
+            language=run.inputs["language"],
+            model_key=model_key,
+            cancelled=run.cancelled,
+            say=run.say,
+        )
+        return {**transcript.as_json(), "model_key": model_key}
+
+    def _entries(self) -> list[ModelEntry]:
+        entries = map(self._models.entry, self._models.keys())
+        return [entry for entry in entries if entry.kind is ModelKind.WHISPER]
+
+
+def load_transcriber(folder: Path, device: str, progress: LoadProgress) -> WhisperModel:
+    """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed."""
+    from tts_core.engine.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
+    from tts_core.transcription.whisper import WhisperModel  # noqa: PLC0415
+
+    use_few_threads()
+    return WhisperModel.load(folder, device=choose(device).device, progress=progress)
+
+
+def _size(status: ModelStatus) -> int:
+    """The larger a Whisper model, the fewer its mistakes."""
+    return status.entry.total_bytes
+
+
+def _asked_or_auto(language: str) -> str:
+    """A voice may speak what Whisper does not know; it is heard as what it resembles most."""
+    try:
+        spoken_language(language)
+    except UnknownSpokenLanguage:
+        return AUTO_LANGUAGE
+    return language

@@ -1,0 +1,149 @@
+"""How far what was heard is from what should have been said: word error rate, or character error rate without blanks.
+
+Rate = (substitutions + deletions + insertions) / units wanted, as everywhere; it exceeds 1 where more is heard than
+was wanted. Case, punctuation, accents' encoding, numerals and Chinese script don't count as differences.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+_CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my", "bo"})
+"""Written without blanks between words."""
+_WITHOUT_BLANKS = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Burmese, Khmer
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # kana, Chinese characters
+)
+_APOSTROPHES = re.compile("['’ʼ＇]")
+_BRACKETS = re.compile(r"[\[\](){}<>]")
+"""The normalizer takes what stands in them for remarks that nobody says."""
+_IN_NUMBERS = re.compile(r"(?<=\d)[,，](?=\d{3})")
+_CHINESE_NUMBER = re.compile("[零〇一二三四五六七八九十百千万亿两]+(?:点[零〇一二三四五六七八九]+)?")
+_PERCENT = re.compile(f"百分之((?:{_CHINESE_NUMBER.pattern})|[0-9.]+)")
+_DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_SMALL_UNITS = {"十": 10, "百": 100, "千": 1000}
+_LARGE_UNITS = {"万": 10_000, "亿": 100_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRate:
+    unit: str
+    """What is counted: "word" or "character"."""
+    errors: int
+    """Units to change, to add and to leave out until one is the other."""
+    length: int
+    """Units wanted."""
+    wanted: str
+    """What was compared, without everything that does not count."""
+    heard: str
+
+    @property
+    def rate(self) -> float:
+        """0 is a perfect match."""
+        return self.errors / max(1, self.length)
+
+
+def compare(wanted: str, heard: str, language: str = "") -> ErrorRate:
+    """`language`: Whisper's code; "" for unknown: then the script tells how to count and what is normalised."""
+    by_character = _counts_characters(wanted or heard, language)
+    texts = [_plain(text, language or ("zh" if by_character else "")) for text in (wanted, heard)]
+    if by_character:
+        one, other = (list(text.replace(" ", "")) for text in texts)
+    else:
+        one, other = (text.split() for text in texts)
+    blank = "" if by_character else " "
+    unit = "character" if by_character else "word"
+    return ErrorRate(unit, distance(one, other), len(one), blank.join(one), blank.join(other))
+
+
+def distance(one: Sequence[str], other: Sequence[str]) -> int:
+    """Levenshtein's: the fewest changes of one unit. O(len(one) * len(other)), a row at a time."""
+    numbers = {unit: number for number, unit in enumerate({*one, *other})}
+    row_units = np.array([numbers[unit] for unit in other], dtype=np.int64)
+    places = np.arange(len(other) + 1)
+    row = places.copy()
+    for unit in one:
+        changed = np.empty_like(row)
+        changed[0] = row[0] + 1
+        changed[1:] = np.minimum(row[1:] + 1, row[:-1] + (row_units != numbers[unit]))
+        # Insertions lead along the row: the cheapest start to the left, plus the steps from there.
+        row = np.minimum.accumulate(changed - places) + places
+    return int(row[-1])
+
+
+def _counts_characters(text: str, language: str) -> bool:
+    if language:
+        return language in _CHARACTER_LANGUAGES
+    letters = [char for char in text if char.isalpha()]
+    return 2 * sum(bool(_WITHOUT_BLANKS.match(char)) for char in letters) > len(letters)
+
+
+def _plain(text: str, language: str) -> str:
+    """Words and blanks, without what people don't hear."""
+    text = _IN_NUMBERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    if language in ("zh", "yue"):
+        text = _CHINESE_NUMBER.sub(lambda found: _number(found[0]), _PERCENT.sub(r"\1%", _simplified(text)))
+    if language == "en":
+        text = _english()(_BRACKETS.sub(" ", _APOSTROPHES.sub("'", text)))
+    text = _APOSTROPHES.sub("", text)
+    return " ".join("".join(char if _is_heard(char) else " " for char in text).split())
+
+
+def _is_heard(char: str) -> bool:
+    """Letters, their marks, digits; signs that are read out."""
+    return unicodedata.category(char)[0] in "LMN" or char in "%+=€$£¥°"
+
+
+def _simplified(text: str) -> str:
+    return str(_converter().convert(text))
+
+
+@cache
+def _converter() -> OpenCC:
+    from opencc import OpenCC  # noqa: PLC0415 - starting stays light
+
+    return OpenCC("t2s")
+
+
+@cache
+def _english() -> EnglishTextNormalizer:
+    """Whisper's own: "twenty-one percent" -> "21%", "it's" -> "it is", without "uh"."""
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer  # noqa: PLC0415 - a second
+
+    return EnglishTextNormalizer({})  # type: ignore[no-untyped-call]
+
+
+def _number(text: str) -> str:
+    """ "二十一" -> "21", "二零二四" -> "2024", "三点一四" -> "3.14". Whisper writes either."""
+    whole, dot, fraction = text.partition("点")
+    if not any(char in _SMALL_UNITS or char in _LARGE_UNITS for char in whole):
+        digits = "".join(str(_DIGITS[char]) for char in whole)
+    else:
+        digits = str(_valued(whole))
+    return digits + ("." + "".join(str(_DIGITS[char]) for char in fraction) if dot else "")
+
+
+def _valued(text: str) -> int:
+    """ "一万二千" -> 12000."""
+    total = part = digit = 0
+    for char in text:
+        if char in _DIGITS:
+            digit = _DIGITS[char]
+        elif char in _SMALL_UNITS:
+            part += (digit or 1) * _SMALL_UNITS[char]
+            digit = 0
+        else:
+            total = (total + part + digit or 1) * _LARGE_UNITS[char]
+            part = digit = 0
+    return total + part + digit

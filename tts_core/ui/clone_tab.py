@@ -1,0 +1,259 @@
+"""The Clone tab: record or choose a voice, see how good the recording is, hear the clone, keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from tts_core.domain import AUTO_LANGUAGE
+from tts_core.errors import StudioError
+from tts_core.recordings.check import Fix
+from tts_core.services import Services
+from tts_core.ui import clone_view, fragments, player, save_panel
+from tts_core.ui.clone_handlers import CloneHandler, Compared, Desk
+from tts_core.ui.clone_view import REVERT
+from tts_core.ui.forms import IN_CONTEXT, NEW_SEED, TIMBRE_ONLY, CloneForm
+from tts_core.ui.player import WAVE, Player, SpeakEvent
+from tts_core.ui.save_panel import SavePanel
+from tts_core.ui.scripts import ACTIONS
+from tts_core.ui.speak_handlers import SpeakHandler
+from tts_core.ui.voice_choices import language_choices
+from tts_core.ui.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class CloneTab:
+    """The widgets of CloneForm carry its field names."""
+
+    note: gr.HTML
+    file: gr.Audio
+    coach: gr.HTML
+    another: gr.Button
+    transcript: gr.Textbox
+    mode: gr.Radio
+    text: gr.Textbox
+    model: gr.Dropdown
+    language: gr.Dropdown
+    append_silence: gr.Checkbox
+    seed: gr.Number
+    max_seconds: gr.Number
+    player: Player
+    check: gr.HTML
+    save: SavePanel
+    desk: gr.State
+
+    @property
+    def recording_outputs(self) -> list[Any]:
+        return [self.desk, self.file, self.coach, self.another]
+
+
+def render(words: Words) -> CloneTab:
+    note = gr.HTML(js_on_load=None, elem_id="clone-note", elem_classes="studio-strip")
+    with gr.Row(equal_height=False, elem_classes="studio-speak"):
+        with gr.Column(scale=6, min_width=320, elem_classes="studio-card"):
+            recording = _render_recording(words)
+            words_said = _render_transcript(words)
+        with gr.Column(scale=6, min_width=320, elem_classes="studio-stack"):
+            with gr.Column(elem_classes="studio-card"):
+                spoken = _render_text(words)
+            with gr.Column(elem_classes="studio-card"):
+                save = save_panel.render(words)
+    return CloneTab(note=note, save=save, desk=gr.State(Desk()), **recording, **words_said, **spoken)
+
+
+def _render_recording(words: Words) -> dict[str, Any]:
+    gr.HTML(
+        f"<h2>{words('clone.step_voice')}</h2><p>{words('clone.intro')}</p>",
+        js_on_load=None,
+        elem_classes="studio-step",
+    )
+    gr.HTML(_no_microphone(words), js_on_load=None, elem_classes="studio-no-microphone")
+    return {
+        "file": gr.Audio(
+            sources=["upload", "microphone"],
+            type="filepath",
+            label=words("clone.recording"),
+            show_label=False,
+            buttons=["download"],
+            waveform_options=WAVE,
+            elem_id="clone-file",
+        ),
+        "coach": gr.HTML(js_on_load=ACTIONS, elem_id="clone-coach"),
+        "another": gr.Button(words("clone.another"), size="sm", visible=False, elem_id="clone-another"),
+    }
+
+
+def _no_microphone(words: Words) -> str:
+    """page.js shows it where the browser hides the microphone from this address."""
+    ways = "".join(f"<li>{words(f'microphone.way_{number}')}</li>" for number in (1, 2, 3))
+    told = f"<strong>{words('microphone.title')}</strong><p>{words('microphone.why')}</p>"
+    return f'<div class="studio-note">{told}<ul>{ways}</ul></div>'
+
+
+def _render_transcript(words: Words) -> dict[str, Any]:
+    """What is said in the recording; the place for having it transcribed."""
+    mode = gr.Radio(
+        [(words("clone.in_context"), IN_CONTEXT), (words("clone.timbre_only"), TIMBRE_ONLY)],
+        value=IN_CONTEXT,
+        label=words("clone.mode"),
+        info=words("clone.mode_info"),
+        elem_id="clone-mode",
+    )
+    transcript = gr.Textbox(
+        value="",
+        label=words("clone.transcript"),
+        info=words("clone.transcript_info"),
+        placeholder=words("clone.transcript_placeholder"),
+        lines=2,
+        max_lines=8,
+        elem_id="clone-transcript",
+    )
+    return {"mode": mode, "transcript": transcript}
+
+
+def _render_text(words: Words) -> dict[str, Any]:
+    gr.HTML(f"<h2>{words('clone.step_text')}</h2>", js_on_load=None, elem_classes="studio-step")
+    text = gr.Textbox(label=words("speak.text"), value=words("clone.text"), lines=4, max_lines=16, elem_id="clone-text")
+    with gr.Row():
+        model = gr.Dropdown([], label=words("clone.model"), elem_id="clone-model", min_width=180)
+        language = gr.Dropdown(
+            [(words("speak.language_auto"), AUTO_LANGUAGE)],
+            value=AUTO_LANGUAGE,
+            label=words("speak.language"),
+            elem_id="clone-language",
+            min_width=180,
+        )
+    with gr.Accordion(words("speak.advanced"), open=False, elem_id="clone-advanced"):
+        append_silence = gr.Checkbox(label=words("clone.silence"), info=words("clone.silence_info"), value=True)
+        with gr.Row():
+            seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
+            max_seconds = gr.Number(label=words("speak.max_seconds"), info=words("speak.max_seconds_info"), value=0)
+    return {
+        "text": text,
+        "model": model,
+        "language": language,
+        "append_silence": append_silence,
+        "seed": seed,
+        "max_seconds": max_seconds,
+        "player": player.render(words, "clone"),
+        "check": gr.HTML(js_on_load=None, elem_id="clone-check"),
+    }
+
+
+def wire(
+    tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, speaker: SpeakHandler, words: Words
+) -> None:
+    """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
+    handler = CloneHandler(services)
+    _wire_models(tab, places, services, handler, words)
+    _wire_recording(tab, handler, words)
+    event = SpeakEvent("clone", CloneForm, handler.spoken)
+    _wire_check(tab, lambda: player.wire(tab.player, tab, event, speaker, words), handler, words)
+    save_panel.wire(tab.save, tab, services, handler, words)
+
+
+def _wire_models(
+    tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: CloneHandler, words: Words
+) -> None:
+    def look(chosen: str | None, language: str) -> list[Any]:
+        models = handler.models()
+        keys = [key for _, key in models]
+        key = chosen if chosen in keys else keys[0] if keys else None
+        auto = [(words("speak.language_auto"), AUTO_LANGUAGE)]
+        languages = language_choices(words, services.models.capabilities(key)) if key else auto
+        codes = [code for _, code in languages]
+        works = gr.update(interactive=bool(models))
+        return [
+            "" if models else fragments.note(words("clone.no_model"), words("speak.to_models"), "tab-models"),
+            gr.update(choices=models, value=key, interactive=bool(models)),
+            gr.update(choices=languages, value=language if language in codes else AUTO_LANGUAGE),
+            works,
+            works,
+        ]
+
+    page, item = places
+    for opened in (page.load, item.select):
+        opened(
+            look,
+            [tab.model, tab.language],
+            [tab.note, tab.model, tab.language, tab.player.run, tab.save.button],
+            api_visibility="private",
+            show_progress="hidden",
+        )
+
+
+def _wire_recording(tab: CloneTab, handler: CloneHandler, words: Words) -> None:
+    def shown(desk: Desk) -> list[Any]:
+        working = str(desk.working) if desk.working else None
+        return [desk, working, clone_view.coach(words, desk), gr.update(visible=desk.working is not None)]
+
+    def heard(desk: Desk, file: str | None) -> Iterator[list[Any]]:
+        """Called too when the page was just told what it shows; then nothing is new."""
+        path = Path(file) if file else None
+        if desk.shows(path):
+            yield [gr.skip()] * 4
+            return
+        yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), gr.skip()]
+        try:
+            yield shown(handler.take_in(desk, path))
+        except StudioError as error:
+            alert = fragments.alert(words("clone.not_usable"), words.error(error))
+            yield [*shown(desk)[:2], alert, gr.skip()]
+
+    def mended(event: gr.EventData, desk: Desk) -> list[Any]:
+        action = event.action
+        return shown(handler.revert(desk) if action == REVERT else handler.mend(desk, Fix(action)))
+
+    tab.file.change(
+        heard, [tab.desk, tab.file], tab.recording_outputs, api_visibility="private", show_progress="hidden"
+    )
+    tab.coach.click(mended, tab.desk, tab.recording_outputs, api_visibility="private", show_progress="hidden")
+    tab.another.click(
+        lambda desk: shown(handler.put_aside(desk)),
+        tab.desk,
+        tab.recording_outputs,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    tab.mode.input(
+        lambda mode: gr.update(visible=mode == IN_CONTEXT),
+        tab.mode,
+        tab.transcript,
+        api_visibility="private",
+        show_progress="hidden",
+        queue=False,
+    )
+
+
+def _wire_check(
+    tab: CloneTab, generate: Callable[[], gr.events.Dependency], handler: CloneHandler, words: Words
+) -> None:
+    """What was asked is remembered at the click: the recording may be another one before the take is finished.
+
+    `generate` wires the button's own work. It comes after, for Gradio starts one listener of a click after the other.
+    """
+    asked = gr.State(None)
+
+    def compare(take: str | None, with_what: Compared | None) -> Iterator[str]:
+        if take is None or with_what is None:
+            yield ""
+            return
+        yield fragments.busy(words("likeness.comparing"))
+        try:
+            yield clone_view.likeness(words, handler.compare(Path(take), with_what))
+        except StudioError as error:
+            yield fragments.hint(words.error(error))
+
+    tab.player.run.click(
+        lambda file, model: [handler.compared(file, model), ""],
+        [tab.file, tab.model],
+        [asked, tab.check],
+        api_visibility="private",
+        show_progress="hidden",
+        queue=False,
+    )
+    generate().success(compare, [tab.player.audio, asked], tab.check, api_visibility="private", show_progress="hidden")

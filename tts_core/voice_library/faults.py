@@ -1,0 +1,20 @@
+"""What can go wrong with the voice library itself."""
+
+from __future__ import annotations
+
+from tts_core.errors import Busy, InvalidRequest, StudioError
+
+
+class LibraryBusy(Busy):
+    code = "library_busy"
+    template = "Another program is writing the voice library. Try again in a moment."
+
+
+class LibraryUnwritable(StudioError):
+    code = "library_unwritable"
+    template = "The voice library in {folder} can't be read or written: {reason}. Nothing was changed."
+
+
+class VoiceArchiveInvalid(InvalidRequest):
+    code = "voice_archive_invalid"
+    template = "{file} can't be imported: {reason}. Choose a voice that was exported here, and nothing is changed."

@@ -1,0 +1,123 @@
+"""One saved voice: the fields of the library file, which other programs read and write too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+
+class VoiceKind(str, Enum):
+    CLONE = "clone"
+    """Somebody's recording, imitated."""
+    CUSTOM_ROLE = "custom_role"
+    """A preset speaker with a style of its own."""
+    DESIGN_CLONE = "design_clone"
+    """A voice made from a description, kept by cloning what it once said."""
+
+
+class VoiceStatus(str, Enum):
+    UPLOADED = "uploaded"
+    CLONING = "cloning"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedVoice:
+    """A record that lacks a field gets its default: older files know fewer."""
+
+    id: str
+    name: str
+    kind: VoiceKind = VoiceKind.CLONE
+    model_key: str = ""
+    """Who speaks it."""
+    language: str = "auto"
+    speaker: str = ""
+    """The preset speaker of a custom role."""
+    ref_audio_path: str = ""
+    """The recording as the model hears it; "" where there is none."""
+    ref_audio_url: str = ""
+    ref_text: str = ""
+    """What is said in it."""
+    instruct: str = ""
+    """How a role speaks, or the description that a designed voice was made from."""
+    x_vector_only_mode: bool = False
+    """Only the timbre is taken over; no transcript needed."""
+    status: VoiceStatus = VoiceStatus.UPLOADED
+    progress: int = 0
+    """0 to 100."""
+    last_error: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Ours: tags, favourite, consent, facts about the recording, when it was deleted."""
+    created_at: str = ""
+    """ISO 8601, UTC."""
+    updated_at: str = ""
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that another program put there; they are kept."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        tags = self.meta.get("tags")
+        return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+
+    @property
+    def is_favourite(self) -> bool:
+        return self.meta.get("favourite") is True
+
+    @property
+    def is_deleted(self) -> bool:
+        return bool(self.meta.get("deleted_at"))
+
+    def with_meta(self, values: Mapping[str, Any]) -> SavedVoice:
+        """A None takes the key out."""
+        meta = {key: value for key, value in {**self.meta, **values}.items() if value is not None}
+        return dataclasses.replace(self, meta=meta)
+
+
+_TEXTS = (
+    "name",
+    "model_key",
+    "language",
+    "speaker",
+    "ref_audio_path",
+    "ref_audio_url",
+    "ref_text",
+    "instruct",
+    "last_error",
+    "created_at",
+    "updated_at",
+)
+_FIELDS = frozenset(item.name for item in dataclasses.fields(SavedVoice)) - {"others"}
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def to_json(voice: SavedVoice) -> dict[str, Any]:
+    known = {item.name: getattr(voice, item.name) for item in dataclasses.fields(voice) if item.name != "others"}
+    return {**known, "kind": voice.kind.value, "status": voice.status.value, "meta": dict(voice.meta), **voice.others}
+
+
+def from_json(voice_id: str, data: object) -> SavedVoice:
+    """Raises ValueError or TypeError for a record that can't be one of ours."""
+    if not isinstance(data, dict):
+        raise TypeError("a voice is an object")
+    texts = {name: data.get(name) for name in _TEXTS}
+    if any(value is not None and not isinstance(value, str) for value in texts.values()):
+        raise TypeError("a field that should be text is none")
+    progress, meta = data.get("progress"), data.get("meta")
+    return SavedVoice(
+        id=voice_id,
+        kind=VoiceKind(data.get("kind") or VoiceKind.CLONE),
+        status=VoiceStatus(data.get("status") or VoiceStatus.UPLOADED),
+        x_vector_only_mode=data.get("x_vector_only_mode") is True,
+        progress=progress if isinstance(progress, int) else 0,
+        meta=meta if isinstance(meta, dict) else {},
+        others={key: value for key, value in data.items() if key not in _FIELDS},
+        **{"name": voice_id, **{name: value for name, value in texts.items() if value is not None}},
+    )

@@ -1,0 +1,106 @@
+"""Saved voices as what a model reads: prepared once per model, kept beside the voice, made anew when inputs change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_core.errors import ModelNotReady, VoicePromptInvalid
+from tts_core.model_cache import ModelCache
+from tts_core.model_manager import ModelManager
+from tts_core.recordings.edit import TAIL_SILENCE_S, append_silence
+from tts_core.recordings.reading import MAX_REFERENCE_S, read_recording
+from tts_core.voice_library.folders import VoiceFolders
+from tts_core.voice_library.official_prompt import OfficialPrompt
+from tts_core.voice_library.record import SavedVoice
+
+if TYPE_CHECKING:
+    from tts_core.engine.speech_model import QwenModel
+    from tts_core.engine.voice_prompt import ClonePrompt
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1
+_IMPORTED = "imported"
+
+
+class VoicePrompts:
+    def __init__(self, folders: VoiceFolders, models: ModelManager, cache: ModelCache[QwenModel]) -> None:
+        self._folders = folders
+        self._models = models
+        self._cache = cache
+
+    def is_prepared(self, voice: SavedVoice) -> bool:
+        return self._path(voice).is_file()
+
+    def prepare(self, voice: SavedVoice) -> ClonePrompt:
+        """Read the prompt, or make it with the voice's model. Raises ModelNotReady, AudioUnreadable, EngineFailed."""
+        if not self._models.status(voice.model_key).valid:
+            raise ModelNotReady(name=self._models.entry(voice.model_key).display_name)
+        with self._cache.lease(voice.model_key) as model:
+            return self.prompt(voice, model)
+
+    def prompt(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
+        """For a caller that holds the voice's model. Raises AudioUnreadable."""
+        from tts_core.engine.voice_prompt import load_prompt, save_prompt  # noqa: PLC0415 - torch
+
+        path = self._path(voice)
+        if path.is_file():
+            try:
+                return load_prompt(path)
+            except VoicePromptInvalid:
+                logger.warning("a prepared voice can't be read and is prepared again")
+        prompt = self._made(voice, model)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}")
+        save_prompt(prompt, part)
+        part.with_suffix(".json").replace(path.with_suffix(".json"))
+        part.replace(path)
+        return prompt
+
+    def _made(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
+        clip = read_recording(self._folders.reference(voice.id), max_seconds=MAX_REFERENCE_S + TAIL_SILENCE_S)
+        if voice.x_vector_only_mode:
+            return model.prepare_voice(clip.samples, clip.sample_rate, None)
+        samples = clip.samples
+        if voice.meta.get("append_silence", True):
+            samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
+        return model.prepare_voice(samples, clip.sample_rate, voice.ref_text)
+
+    def keep_imported(self, voice: SavedVoice, prompt: OfficialPrompt) -> None:
+        """Keep what another program prepared; the voice has no recording to prepare it from again. Raises OSError."""
+        from tts_core.engine.voice_prompt import prompt_of, save_prompt  # noqa: PLC0415 - torch
+
+        path = self._folders.prompt(voice.id, _IMPORTED)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_prompt(prompt_of(prompt.embedding, prompt.codes, prompt.transcript), path)
+
+    def _path(self, voice: SavedVoice) -> Path:
+        if voice.meta.get("imported_prompt"):
+            return self._folders.prompt(voice.id, _IMPORTED)
+        return self._folders.prompt(voice.id, self._fingerprint(voice))
+
+    def _fingerprint(self, voice: SavedVoice) -> str:
+        """Of everything that the prompt depends on: recording, transcript, mode, and the model's weights."""
+        try:
+            recording = hashlib.sha256(self._folders.reference(voice.id).read_bytes()).hexdigest()
+        except OSError:
+            recording = ""
+        inputs = {
+            "format": _FORMAT,
+            "recording": recording,
+            "transcript": "" if voice.x_vector_only_mode else voice.ref_text,
+            "x_vector": voice.x_vector_only_mode,
+            "silence": voice.meta.get("append_silence", True),
+            "model": _identity(self._models.folder(voice.model_key)),
+        }
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _identity(folder: Path) -> list[list[object]]:
+    """Of a model's weights, without reading them: other weights have another size or time."""
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]

@@ -1,0 +1,132 @@
+"""Use case: voices to other machines and from other programs. What is imported is a new voice; nothing is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tts_core.errors import CloneNotSupported, ConsentMissing, StudioError
+from tts_core.model_manager import ModelManager
+from tts_core.voice_library.archive import RECORD, find_pairs, names_in, read_archive, write_archive
+from tts_core.voice_library.faults import VoiceArchiveInvalid
+from tts_core.voice_library.folders import VoiceFolders, new_id
+from tts_core.voice_library.official_prompt import OfficialPrompt, read_official_prompt
+from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voice_library.store import VoiceStore
+from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_rules import check_record
+from tts_core.voices import Consent, NewVoice, Voices, consent_record, disk_errors_typed
+
+ARCHIVE_SUFFIX = ".voice.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class PairsImported:
+    """What became of a folder of recordings with texts."""
+
+    voices: tuple[SavedVoice, ...]
+    refused: tuple[tuple[str, StudioError], ...]
+    """Names that could not be used, and why."""
+
+
+class VoiceTransfer:
+    """Methods raise UnknownVoice for ids, LibraryUnwritable where the disk refuses."""
+
+    def __init__(
+        self,
+        voices: Voices,
+        models: ModelManager,
+        store: VoiceStore,
+        folders: VoiceFolders,
+        prompts: VoicePrompts,
+    ) -> None:
+        self._voices = voices
+        self._models = models
+        self._store = store
+        self._folders = folders
+        self._prompts = prompts
+
+    def export(self, voice_id: str, target: Path) -> Path:
+        """One zip with the record, recording, transcript, prompts, preview and checksums; `target` is replaced."""
+        voice = self._store.voice(voice_id)
+        with disk_errors_typed(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_archive(voice, self._folders.folder(voice.id), target)
+        return target
+
+    def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
+        """An exported voice or the official demo's prompts, told apart by what is inside.
+
+        Raises what `import_archive` and `import_official` raise.
+        """
+        try:
+            names = names_in(source)
+        except OSError as error:
+            raise VoiceArchiveInvalid(file=source.name, reason=error.strerror or "it can't be read") from error
+        if RECORD in names:
+            return (self.import_archive(source),)
+        if not any(name.endswith("/data.pkl") for name in names):
+            raise VoiceArchiveInvalid(file=source.name, reason="it is no voice that is known here")
+        return self.import_official(source, new, consent)
+
+    def import_archive(self, source: Path) -> SavedVoice:
+        """A voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, and what `check_record` raises."""
+        voice_id = new_id()
+        with disk_errors_typed(self._folders.folder(voice_id)):
+            read = read_archive(source, self._folders.folder(voice_id))
+        was_ready = read.status is VoiceStatus.READY
+        status = VoiceStatus.READY if was_ready else VoiceStatus.UPLOADED
+        voice = replace(read, id=voice_id, created_at="", status=status, progress=100 if was_ready else 0)
+        try:
+            check_record(voice, self._models)
+            return self._store.put(self._voices.with_paths(voice.with_meta({"deleted_at": None})))
+        except StudioError:
+            self._folders.remove(voice_id)
+            raise
+
+    def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
+        """The official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
+        if consent is None:
+            raise ConsentMissing
+        self._voices.check(new)
+        if not self._models.capabilities(new.model_key).can_clone:
+            raise CloneNotSupported(voice=new.model_key)
+        prompts = read_official_prompt(source)
+        return tuple(self._kept(prompt, new, consent, number) for number, prompt in enumerate(prompts, start=1))
+
+    def import_pairs(self, folder: Path, new: NewVoice, consent: Consent | None) -> PairsImported:
+        """`name.wav` with `name.txt`: a clone for each pair; `new` says what they have in common."""
+        if consent is None:
+            raise ConsentMissing
+        voices: list[SavedVoice] = []
+        refused: list[tuple[str, StudioError]] = []
+        for pair in find_pairs(folder):
+            try:
+                one = replace(new, name=pair.name, ref_text=pair.transcript)
+                voices.append(self._voices.add_clone(pair.recording, one, consent))
+            except StudioError as error:
+                refused.append((pair.name, error))
+        return PairsImported(tuple(voices), tuple(refused))
+
+    def _kept(self, prompt: OfficialPrompt, new: NewVoice, consent: Consent, number: int) -> SavedVoice:
+        voice = SavedVoice(
+            id=new_id(),
+            name=new.name if number == 1 else f"{new.name} {number}",
+            kind=VoiceKind.CLONE,
+            model_key=new.model_key,
+            language=new.language,
+            ref_text=prompt.transcript,
+            x_vector_only_mode=prompt.codes is None,
+            status=VoiceStatus.READY,
+            progress=100,
+            meta={"imported_prompt": True, "consent": consent_record(consent)},
+        )
+        with disk_errors_typed(self._folders.folder(voice.id)):
+            self._prompts.keep_imported(voice, prompt)
+        return self._store.put(voice)
+
+
+def archive_name(voice: SavedVoice) -> str:
+    """A file name for an exported voice that every system takes."""
+    name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in voice.name).strip()
+    return f"{name[:60] or 'voice'}{ARCHIVE_SUFFIX}"
