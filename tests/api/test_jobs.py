@@ -38,10 +38,12 @@ from tests.api.watchers import EventReader, ServerEvent, hear, socket_of
 from tests.fakes import FakeEngine
 from tests.serving import Serve, serving
 from tests.staged_downloads import stage_downloads
-from tts_core import voices
+from tts_core import voice_prompts, voices
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
+from tts_core.events import Samples
 from tts_core.paths import ROOT_DIR
+from tts_core.recordings.edit import append_silence
 from tts_core.services import Services
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
@@ -228,22 +230,25 @@ def test_another_sites_page_hears_nothing(http: httpx.Client) -> None:
     assert refusal(answer) == (403, "origin_not_allowed")
 
 
-def test_a_removed_voice_takes_its_job_along(stage: Stage, http: httpx.Client) -> None:
+def test_a_voice_that_is_removed_while_it_is_prepared_leaves_nothing(
+    stage: Stage, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     voice_id = uploaded(http, stage.recording, name="Gone")["id"]
-    if stage.services.cache.statuses():  # so that there is time to remove it while its model loads
-        stage.services.cache.unload(BASE)
+
+    def removed_now(samples: Samples, sample_rate: int, seconds: float) -> Samples:
+        data_of(http.delete(f"{VOICES}/{voice_id}", params={"remove_files": 1}))
+        return append_silence(samples, sample_rate, seconds)
+
+    monkeypatch.setattr(voice_prompts, "append_silence", removed_now)  # the recording is read, no prompt made yet
     job_id = data_of(http.post(f"{VOICES}/{voice_id}/clone"))["job_id"]
-    data_of(http.delete(f"{VOICES}/{voice_id}", params={"remove_files": 1}))
-    deadline = time.monotonic() + SOON_S
-    while data_of(http.get(f"/api/jobs/{job_id}"))["status"] in ("waiting", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    with socket_of(stage.url, "?after_job_seq=0") as client:
+        assert until_over(from_socket(client), job_id, "job_id")[-1]["type"] == "cancelled"
     assert not (stage.services.settings.paths.voices_dir / voice_id).exists()
 
 
 SERVER = """
 import sys, uvicorn
-from tts_core import voices
+from tts_core import voice_prompts, voices
 from tts_core.api.server import create_api
 from tts_core.services import build_services
 from tts_core.settings import Settings

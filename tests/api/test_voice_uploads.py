@@ -40,6 +40,7 @@ from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.services import build_services
 from tts_core.settings import Limits
+from tts_core.voice_library.archive import names_in
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 
@@ -274,6 +275,13 @@ def test_an_archive_that_is_no_voice_changes_nothing(
     assert refusal(http.post(f"{VOICES}/import", files={"file": ("a.zip", content)}))[1] == code
     assert data_of(http.get(VOICES)) == before
     assert set(stage.services.settings.paths.voices_dir.glob("*")) == folders
+
+
+def test_a_zip_that_lists_too_much_is_not_even_opened(tmp_path: Path) -> None:
+    (tmp_path / "crowded.zip").write_bytes(crowded())
+    (tmp_path / "small.zip").write_bytes(archive(voice_dot_json=b"{}"))
+    assert names_in(tmp_path / "crowded.zip") == frozenset()
+    assert names_in(tmp_path / "small.zip") == {"voice.json"}
 
 
 def test_words_in_an_archive_that_no_voice_has_are_refused(stage: Stage, http: httpx.Client) -> None:
