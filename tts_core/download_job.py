@@ -48,11 +48,11 @@ _LOOKS = 2
 _LONGEST_WAIT_S = 60.0
 _LONGEST_WAIT_WITH_OTHERS_S = 25.0
 """A source that asks for more is left while another one is there: people should not wait where they need not."""
-_STALL_WITH_OTHERS_S = 18.0
+_STALL_WITH_OTHERS_S = 17.0
 """Two tries, and then there is time for the others within half a minute."""
 _HURRY_S = 5.0
 """For each source after one that went silent, until bytes come again: all of them are tried within half a minute."""
-_HURRIED_STALL_S = 7.0
+_HURRIED_STALL_S = 6.0
 """The same for one that sends a little again and again."""
 _SOON_S = 2.0
 """A listing that failed sooner than this is asked for a second time."""
