@@ -37,6 +37,8 @@ class FakeEngine:
     supports_instruct: bool = False
     go: Event = field(default_factory=Event)
     fail_at: int | None = None
+    slots: int = 1
+    """Requests it speaks at once."""
     seen: list[SynthesisRequest] = field(default_factory=list)
     """Requests taken, in order."""
     is_closed: bool = False
@@ -51,6 +53,9 @@ class FakeEngine:
         return Capabilities(
             LANGUAGES, speakers=self.speakers, supports_instruct=self.supports_instruct, supports_speed=True
         )
+
+    def at_once(self, voice: str) -> int:
+        return self.slots
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         if request.language not in {language.code for language in LANGUAGES}:

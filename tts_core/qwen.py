@@ -81,6 +81,9 @@ class QwenEngine:
         model = self._find()
         return Capabilities(languages=()) if model is None else model.capabilities
 
+    def at_once(self, voice: str) -> int:
+        return slots_of(self._cache, self.name)
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         model = self._find()
         if model is None:
@@ -111,6 +114,12 @@ class QwenEngine:
             if voice_id in (None, self._voice_id(speaker)):
                 return speaker
         raise UnknownVoice(voice=voice_id or "")
+
+
+def slots_of(cache: ModelCache[QwenModel], key: str) -> int:
+    """Takes that the model of that key makes at once; one while it is not in memory."""
+    model = cache.loaded(key)
+    return 1 if model is None else model.slots
 
 
 def stream_leased(

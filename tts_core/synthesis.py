@@ -131,7 +131,7 @@ class Synthesis:
         return language
 
     def _run(self, job: _Job, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
-        turn = self._gate.join()
+        turn = self._gate.join(lambda: job.engine.at_once(job.voice.id))
         try:
             yield from turn.wait(cancelled)
             take = yield from self._record(job, cancelled)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,6 +60,17 @@ class CodecSlots:
         parts = [self._decoder.decode(codes[row : row + 1], self._stream(slot)) for row, slot in enumerate(slots)]
         return torch.cat(parts).cpu()
 
+    @torch.inference_mode()
+    def warm_up(self) -> Iterator[None]:
+        """Record what usual chunks need, the first ones of a take first."""
+        if self._graphs is None:
+            return
+        rows = [1 << step for step in range(MOST_TOGETHER.bit_length())]
+        for frames, width in itertools.product(WIDTHS, rows):
+            for _ in range(2):  # the second time it is recorded
+                self._decode_recorded(self._graphs, [self._nobody] * width, torch.zeros(1, 1, frames).long())
+            yield
+
     def _decode_recorded(self, graphs: Runner, slots: Sequence[int], codes: Tensor) -> Tensor:
         """Rows that nobody needs fill up to a width that is recorded."""
         width, frames = 1 << (len(slots) - 1).bit_length(), codes.shape[-1]
@@ -69,7 +81,7 @@ class CodecSlots:
         inputs.slots.copy_(torch.tensor([*slots, *[self._nobody] * unused]))
         inputs.codes[: len(slots)] = codes.to(self._device)
         graphs.run((width, frames), lambda: self._decode(inputs))
-        return inputs.samples[: len(slots)].cpu()
+        return inputs.samples[: len(slots)].to("cpu", copy=True)
 
     def _decode(self, inputs: _Inputs) -> None:
         state = CodecState([tensor.index_select(0, inputs.slots) for tensor in self._state.tensors])

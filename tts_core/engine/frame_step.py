@@ -133,9 +133,14 @@ class FrameStep:
         self._lengths = [0] * slots
         """Positions that each slot's take has in the cache."""
         self._memory: _Memory | None = None
+        self._staging: _Staging | None = None
         if graphs is not None:
             self._make_room(_GRAPH_POSITIONS, _GRAPH_TEXT)
-            self._staging = _Staging.allocate(talker, _GRAPH_TEXT)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it holds now for the takes' keys and values."""
+        return 0 if self._memory is None else self._memory.cache.keys.nbytes + self._memory.cache.values.nbytes
 
     @property
     def runs_ahead(self) -> bool:
@@ -148,12 +153,12 @@ class FrameStep:
         count = prompt.embeddings.shape[1]
         memory = self._make_room(count, prompt.trailing.shape[1] + 1)
         self._lengths[slot], self._reaches[slot] = count, Reach.of(draws)
-        if self._graphs is None or count > _PROMPTS[-1]:
+        if self._staging is None or count > _PROMPTS[-1]:
             own = memory.part(slot, 1)
             own.rows.begin(prompt, draws)
             self._read(own, prompt.embeddings, None, self._reaches[slot])
         else:
-            self._read_recorded(self._graphs, slot, prompt, draws)
+            self._read_recorded(self._staging, slot, prompt, draws)
 
     @torch.inference_mode()
     def move(self, source: int, target: int) -> None:
@@ -203,7 +208,7 @@ class FrameStep:
     @torch.inference_mode()
     def warm_up(self) -> Iterator[tuple[int, int]]:
         """Record what usual takes need while there are none, the most usual first; answers what is done, of what."""
-        if self._graphs is None:
+        if self._staging is None:
             return
         reach, memory, staging = Reach(_USUAL_K, cuts_p=False), self._memory_in_use(), self._staging
         widths = sorted({self._width(count) for count in range(1, self.slots + 1)})
@@ -217,17 +222,16 @@ class FrameStep:
             for length in lengths:
                 works.append((("advance", width, length, reach), partial(self._advance, part, length, True, reach)))
         for number, (key, work) in enumerate(works, start=1):
+            if self._memory is not memory:  # a take in between needed more
+                return
             for _ in range(2):  # the second time it is recorded
                 self._run(key, work)
             yield number, len(works)
 
-    def _read_recorded(self, graphs: Runner, slot: int, prompt: Prompt, draws: Draws) -> None:
+    def _read_recorded(self, staging: _Staging, slot: int, prompt: Prompt, draws: Draws) -> None:
         """Into memory that stays, and from there to the slot."""
         count, reach = prompt.embeddings.shape[1], self._graph_reach(self._reaches[slot])
-        if prompt.trailing.shape[1] >= self._staging.memory.rows.text.shape[1]:
-            self._staging = _Staging.allocate(self._talker, 2 * prompt.trailing.shape[1])
-            graphs.forget()
-        staging, length = self._staging, _step_of(_PROMPTS, count)
+        length = _step_of(_PROMPTS, count)
         staging.memory.rows.begin(prompt, draws)
         staging.embeddings[:, :count] = prompt.embeddings
         staging.last.fill_(count - 1)
@@ -295,22 +299,20 @@ class FrameStep:
     def _make_room(self, positions: int, text: int) -> _Memory:
         """Memory for so many positions and text embeddings of each slot, at new addresses where it had to grow."""
         old = self._memory
-        if old is not None and positions <= old.cache.capacity and text <= old.rows.text.shape[1]:
+        capacity, room = (0, 0) if old is None else (old.cache.capacity, old.rows.text.shape[1])
+        if old is not None and positions <= capacity and text <= room:
             return old
-        if old is None:
-            capacity = min(positions + _ROOM, self.max_positions)
-            self._memory = _Memory.allocate(self._talker, rows=self.slots, capacity=capacity, text=text)
-            return self._memory
-        capacity, room = old.cache.capacity, old.rows.text.shape[1]
         if positions > capacity:
-            capacity = min(max(positions, 2 * capacity), self.max_positions)
+            capacity = min(max(positions + _ROOM, 2 * capacity), self.max_positions)
         if text > room:
             room = max(text, 2 * room)
         new = self._memory = _Memory.allocate(self._talker, rows=self.slots, capacity=capacity, text=room)
-        for slot, length in enumerate(self._lengths):
-            new.put(slot, old.part(slot, 1), length)
+        if old is not None:
+            for slot, length in enumerate(self._lengths):
+                new.put(slot, old.part(slot, 1), length)
         if self._graphs is not None:
             self._graphs.forget()
+            self._staging = _Staging.allocate(self._talker, room)
         return new
 
 

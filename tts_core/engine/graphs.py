@@ -41,6 +41,15 @@ class Graphs:
         self._stubborn: set[Hashable] = set()
         """Work that can't be recorded."""
 
+    @property
+    def recorded(self) -> int:
+        return len(self._graphs)
+
+    @property
+    def refused(self) -> int:
+        """Works that can't be recorded."""
+        return len(self._stubborn)
+
     def run(self, key: Hashable, work: Work) -> None:
         if key in self._done and key not in self._graphs and key not in self._stubborn:
             self._record(key, work)
@@ -51,6 +60,8 @@ class Graphs:
             self._done.add(key)
 
     def forget(self) -> None:
+        if self._graphs:
+            torch.cuda.current_stream().synchronize()  # one may be running
         for known in (self._graphs, self._done, self._stubborn):
             known.clear()
 

@@ -39,9 +39,15 @@ class Scheduler:
         self._worker = Worker("speech", self._turn, device)
         self._warming: Iterator[tuple[int, int]] = iter(())
         self.warmed = (0, 0)
-        """Recordings made, of how many; equal when everything usual is as fast as it gets."""
+        """Recordings made, of how many."""
+        self._is_warm = True
         if step.runs_ahead:
             lane.use_thread(device, self._worker.wake)
+
+    @property
+    def is_warm(self) -> bool:
+        """Everything usual is as fast as it gets."""
+        return self._is_warm and self._lane.is_warm
 
     def submit(self, speech: Speech) -> None:
         """Have it spoken as soon as there is a slot. Raises QueueFull."""
@@ -53,8 +59,11 @@ class Scheduler:
 
     def warm_up(self) -> None:
         """In the background, whenever nobody speaks, until everything usual has been recorded."""
-        self._warming = self._step.warm_up()
-        self._worker.wake()
+        if self._step.runs_ahead:
+            self._is_warm = False
+            self._warming = self._step.warm_up()
+            self._lane.warm_up()
+            self._worker.wake()
 
     def close(self) -> None:
         """What was submitted is spoken to its end, then the threads end."""
@@ -91,11 +100,12 @@ class Scheduler:
     def _let_go(self) -> None:
         """Whoever waits no more."""
         with self._lock:
-            gone = [speech for speech in self._waiting if speech.is_cancelled()]
-            for speech in gone:
-                self._waiting.remove(speech)
-        for speech in gone:
-            speech.finish(StopReason.CANCELLED)
+            waiting = tuple(self._waiting)
+        for speech in waiting:
+            if speech.is_cancelled():
+                with self._lock:
+                    self._waiting.remove(speech)
+                speech.finish(StopReason.CANCELLED)
 
     def _join(self, speech: Speech) -> None:
         """An error is this take's alone."""
@@ -122,6 +132,8 @@ class Scheduler:
 
     def _warm_a_little(self) -> bool:
         done = next(self._warming, None)
-        if done is not None:
-            self.warmed = done
-        return done is not None
+        if done is None:
+            self._is_warm = True
+            return False
+        self.warmed = done
+        return True

@@ -62,11 +62,19 @@ class SoundLane:
         self._lock = Lock()
         self._worker: Worker | None = None
         self._on_free: Callable[[], None] | None = None
+        self._warming: Iterator[None] = iter(())
+        self.is_warm = True
 
     def use_thread(self, device: torch.device, on_free: Callable[[], None]) -> None:
         """From now on; `on_free` is called when a voice has ended."""
         self._worker = Worker("speech-codec", self._turn, device)
         self._on_free = on_free
+
+    def warm_up(self) -> None:
+        """Have everything usual recorded whenever there is nothing else to do."""
+        self.is_warm = False
+        self._warming = self._codec.warm_up()
+        self._work()
 
     @property
     def has_room(self) -> bool:
@@ -115,9 +123,9 @@ class SoundLane:
     def _turn(self) -> bool:
         with self._lock:
             group = self._next_group()
-        if not group:
-            return False
         try:
+            if not group:
+                return self._warm_a_little()
             self._do(group)
         except Exception as error:
             logger.exception("the codec failed")
@@ -155,6 +163,10 @@ class SoundLane:
         for (voice, piece), samples in zip(pieces, sound.numpy(), strict=True):
             made = piece.codes[: piece.frames].numpy().astype(np.int64)
             voice.speech.send(AudioChunk(samples[: piece.frames * frame], codes=made), piece.frames)
+
+    def _warm_a_little(self) -> bool:
+        self.is_warm = next(self._warming, self) is self
+        return not self.is_warm
 
     def _finish(self, voice: Voice, reason: StopReason) -> None:
         voice.speech.finish(reason)

@@ -187,6 +187,9 @@ class QwenModel:
         step = FrameStep(self.talker, self.slots, Graphs(recording) if records else None)
         voices = 2 * self.slots if records else 1  # a take whose codes are made leaves its slot before its sound is
         codec = CodecSlots(self.codec.decoder, device, voices, Graphs(recording) if records else None)
+        self.memory_bytes += step.memory_bytes
+        if records:
+            torch.cuda.synchronize(device)  # the threads work on streams of their own
         return Scheduler(step, SoundLane(codec, voices, pads=records), device, max_waiting=_MAX_WAITING)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from threading import Condition, Thread
+from threading import Condition, Thread, current_thread
 
 import torch
 
 LINGER_S = 5.0
 """A thread that is kept for the next work saves its start; one that stays would keep a model's weights."""
+
+_CLOSING_S = 1.0
 
 
 class Worker:
@@ -35,10 +37,13 @@ class Worker:
             self._changed.notify()
 
     def close(self) -> None:
-        """End as soon as there is nothing to do."""
+        """End as soon as there is nothing to do. Waits a little, so that what an idle thread holds is free after it."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
+            thread = self._thread
+        if thread is not None and thread is not current_thread():
+            thread.join(_CLOSING_S)
 
     def _live(self) -> None:
         with self._place():
