@@ -130,7 +130,7 @@ def test_who_waits_can_stop_waiting(model: QwenModel) -> None:
 def test_fifty_listeners_who_vanish_leave_room_for_the_next(model: QwenModel, records: bool) -> None:
     scheduler = studio(model, records=records)
     for number in range(50):
-        events = ask(scheduler, Speech(request(model, 4000, number), chunk_frames=1))
+        events = scheduler.speak(Speech(request(model, 4000, number), chunk_frames=1))
         list(islice(events, number % 3))
         events.close()  # type: ignore[attr-defined]
     expected, _ = hear(ask(studio(model, 1, records=False), Speech(request(model, 5, 7))))

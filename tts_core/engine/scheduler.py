@@ -17,6 +17,7 @@ from tts_core.engine.sound_lane import SoundLane, Voice
 from tts_core.engine.speech import Speech
 from tts_core.engine.worker import Worker
 from tts_core.errors import QueueFull
+from tts_core.events import EngineEvent
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ class Scheduler:
     def is_warm(self) -> bool:
         """Everything usual is as fast as it gets."""
         return self._is_warm and self._lane.is_warm
+
+    def speak(self, speech: Speech) -> Iterator[EngineEvent]:
+        """Its events; it is submitted when the first one is asked for. Raises QueueFull then."""
+        self.submit(speech)
+        yield from speech.listen()
 
     def submit(self, speech: Speech) -> None:
         """Have it spoken as soon as there is a slot. Raises QueueFull."""

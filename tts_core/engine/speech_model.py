@@ -143,7 +143,8 @@ class QwenModel:
         voice = request.prompt.voice
         reference = voice.codes if isinstance(voice, InContextClone) else None
         generation = GenerationRequest(prompt, draws, limit, cancelled)
-        return _listen(self.scheduler, Speech(generation, reference=reference, chunk_frames=request.chunk_frames))
+        speech = Speech(generation, reference=reference, chunk_frames=request.chunk_frames)
+        return self.scheduler.speak(speech)
 
     def prepare_voice(
         self, samples: npt.NDArray[np.floating], sample_rate: int, transcript: str | None = None
@@ -191,11 +192,6 @@ class QwenModel:
         if records:
             torch.cuda.synchronize(device)  # the threads work on streams of their own
         return Scheduler(step, SoundLane(codec, voices, pads=records), device, max_waiting=_MAX_WAITING)
-
-
-def _listen(scheduler: Scheduler, speech: Speech) -> Iterator[EngineEvent]:
-    scheduler.submit(speech)
-    yield from speech.listen()
 
 
 class _Steps:
