@@ -235,6 +235,21 @@ def test_the_thread_ends_when_there_is_nothing_to_do(model: QwenModel) -> None:
     assert hear(ask(scheduler, Speech(request(model, 1, 0))))[1].stop_reason is StopReason.MAX_LENGTH
 
 
+def test_what_is_usual_is_recorded_in_the_background_and_takes_come_first(model: QwenModel) -> None:
+    expected, _ = hear(ask(studio(model, 1, records=False), Speech(request(model, 6, 1))))
+    scheduler = studio(model, 2)
+    scheduler.warm_up()
+    np.testing.assert_allclose(
+        hear(ask(scheduler, Speech(request(model, 6, 1))))[0], expected, rtol=0, atol=CHUNK_TOLERANCE
+    )
+    scheduler.wait_until_warm()
+    done, of_all = scheduler.warmed
+    assert done == of_all > 10
+    np.testing.assert_allclose(
+        hear(ask(scheduler, Speech(request(model, 6, 1))))[0], expected, rtol=0, atol=CHUNK_TOLERANCE
+    )
+
+
 def test_callers_in_many_threads_get_their_own(model: QwenModel) -> None:
     scheduler = studio(model, 4)
     expected = {seed: hear(ask(studio(model, 1, records=False), Speech(request(model, 4, seed))))[0] for seed in (1, 2)}

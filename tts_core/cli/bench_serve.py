@@ -75,10 +75,7 @@ def words(report: dict[str, Any]) -> Iterator[str]:
 
 def wait_until_warm(model: QwenModel) -> None:
     """Until everything usual is recorded; nothing to wait for on a CPU."""
-    while not model.scheduler.is_warm:
-        done, total = model.scheduler.warmed
-        progress.show(f"{done} of {total} recordings")
-        time.sleep(0.1)
+    model.scheduler.wait_until_warm(lambda done, of_all: progress.show(f"{done} of {of_all} recordings"))
     progress.clear()
 
 

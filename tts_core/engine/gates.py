@@ -48,6 +48,7 @@ class Unrecorded:
 def check(folder: Path, device: str, frames: int) -> Iterator[Gate]:
     """Load the model in float32 on `device` and try everything that takes can share."""
     model = QwenModel.load(folder, device=device, precision="float32")
+    model.scheduler.wait_until_warm()  # one that records is enough
     yield _same_noise(model.talker.device)
     requests = [_request(model, number, frames) for number in range(len(_TEXTS))]
     with _stream(model.talker.device):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
 
 import torch
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _JOINS = 8
 """Takes that join between two frames where nobody is about to run out of sound, else one."""
 _LEAST_SLACK_S = 0.04
+_POLL_S = 0.1
 
 
 class Scheduler:
@@ -70,6 +71,12 @@ class Scheduler:
             self._warming = self._step.warm_up()
             self._lane.warm_up()
             self._worker.wake()
+
+    def wait_until_warm(self, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """tell: recordings made, of how many."""
+        while not self.is_warm:
+            tell(*self.warmed)
+            time.sleep(_POLL_S)
 
     def close(self) -> None:
         """What was submitted is spoken to its end, then the threads end."""
