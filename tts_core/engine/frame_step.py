@@ -152,13 +152,14 @@ class FrameStep:
         """Read a prompt and draw its take's first code 0. Prompts are read one by one: none is padded."""
         count = prompt.embeddings.shape[1]
         memory = self._make_room(count, prompt.trailing.shape[1] + 1)
-        self._lengths[slot], self._reaches[slot] = count, Reach.of(draws)
+        self._reaches[slot] = Reach.of(draws)
         if self._staging is None or count > _PROMPTS[-1]:
             own = memory.part(slot, 1)
             own.rows.begin(prompt, draws)
             self._read(own, prompt.embeddings, None, self._reaches[slot])
         else:
             self._read_recorded(self._staging, slot, prompt, draws)
+        self._lengths[slot] = count
 
     @torch.inference_mode()
     def move(self, source: int, target: int) -> None:
