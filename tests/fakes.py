@@ -10,7 +10,7 @@ import numpy as np
 
 from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.errors import EngineFailed, UnknownLanguage
-from tts_core.events import AudioChunk, EngineEvent, Finished, Samples
+from tts_core.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.protocols import CancelCheck
 
 SAMPLE_RATE = 24_000
@@ -37,6 +37,8 @@ class FakeEngine:
     supports_instruct: bool = False
     go: Event = field(default_factory=Event)
     fail_at: int | None = None
+    loading: tuple[Loading, ...] = ()
+    """Told before the first chunk."""
     seen: list[SynthesisRequest] = field(default_factory=list)
     """Requests taken, in order."""
     is_closed: bool = False
@@ -62,6 +64,7 @@ class FakeEngine:
         self.is_closed = True
 
     def _speak(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        yield from self.loading
         for chunk in range(len(request.text)):
             self.go.wait(timeout=10)
             if cancelled():

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes import CHUNK_SAMPLES, FakeEngine
 from tts_core.domain import Sampling
 from tts_core.errors import InvalidValue, UnknownVoice
+from tts_core.events import Loading
 from tts_core.gate import Gate
 from tts_core.live import LiveStreams
 from tts_core.outputs import Outputs
@@ -87,6 +88,12 @@ def test_a_run_shows_the_player_before_the_end_and_the_facts_at_the_end(handler:
     assert views[-1].details["duration_seconds"] == pytest.approx(0.5)
     assert views[-1].audio is not None
     assert Path(views[-1].audio).is_file()
+
+
+def test_a_model_that_loads_is_named_with_its_percent(handler: SpeakHandler, engine: FakeEngine) -> None:
+    engine.loading = (Loading("Big Model", 0, 200), Loading("Big Model", 150, 200))
+    statuses = [view.status for view in handler.run(form(), "me") if view.status and "Big Model" in view.status]
+    assert [status.count(percent) for status, percent in zip(statuses, ("0 %", "75 %"), strict=True)] == [1, 1]
 
 
 def test_the_live_stream_holds_every_sample_and_ends_with_the_run(handler: SpeakHandler, live: LiveStreams) -> None:
