@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "source_settings", "preferences", "paths", "options", "catalogue"}
+        {"settings", "certificate", "source_settings", "preferences", "paths", "options", "catalogue"}
         | {"audio", "text", "languages", "logs", "desktop"}
     ),
     frozenset(

@@ -51,7 +51,7 @@ def running_app(data_dir: Path, variables: Mapping[str, str] | None = None) -> I
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:
-        found = re.search(r"http://\S+", process.stdout.readline())
+        found = re.search(r"https?://\S+", process.stdout.readline())
         assert found is not None, "the app ended before it printed its address"
         yield RunningApp(found.group(), data_dir)
     finally:
