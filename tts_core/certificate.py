@@ -1,4 +1,4 @@
-"""What https needs: a certificate, its key, and the look at both that tells before the start what is wrong with them."""
+"""What https needs: a certificate and its key, and the look at both that tells before the start what is wrong."""
 
 from __future__ import annotations
 
