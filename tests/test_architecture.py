@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
         {"settings", "certificate", "source_settings", "preferences", "paths", "options", "catalogue"}
-        | {"audio", "text", "languages", "logs", "desktop"}
+        | {"audio", "text", "languages", "logs", "desktop", "board"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
@@ -28,13 +28,9 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "model_manager",
             "model_store",
-            "download_board",
-            "download_run",
-            "download_job",
-            "download_queue",
-            "download_sources",
+            "downloader",
         }
-        | {"board", "jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),

@@ -9,15 +9,16 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
+from tts_core.board import Board
 from tts_core.catalogue import ModelKind, load_catalogue
-from tts_core.download_board import TaskBoard
-from tts_core.download_job import DownloadJob
-from tts_core.download_queue import Downloads
+from tts_core.downloader.job import DownloadJob
+from tts_core.downloader.queue import Downloads
 from tts_core.downloads.existing import Places
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.sources import hubs
+from tts_core.downloads.task import DownloadTask
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
 from tts_core.jobs import JobKind
@@ -97,12 +98,13 @@ def build_services(settings: Settings) -> Services:
     """Raises CatalogueInvalid. Folders are made when something is first put there."""
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
-    catalogue, board, parts = load_catalogue(settings.catalogue_file), TaskBoard(), PartStore(paths.parts_dir)
+    catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
+    board: Board[DownloadTask] = Board()
     models = ModelManager(
         catalogue,
         paths.models_dir,
         paths.hash_cache_file,
-        task_of=board.task,
+        task_of=board.item,
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
     )
     job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), settings.sources_now)

@@ -13,9 +13,9 @@ from threading import Event, Thread
 import pytest
 
 from tests.model_folders import BASE_KEY, CUSTOM_KEY, LARGE_KEY, TOKENIZER_KEY, Studio, build_studio
-from tts_core.download_board import TaskBoard
-from tts_core.download_queue import Downloads
-from tts_core.download_run import Run
+from tts_core.board import Board
+from tts_core.downloader.queue import Downloads
+from tts_core.downloader.run import Run
 from tts_core.downloads.faults import AllSourcesFailed, DiskFull, DownloadFault, Interrupted, NetDns
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.queue_file import QueueFile
@@ -88,8 +88,8 @@ def new_desk(tmp_path: Path) -> Iterator[NewDesk]:
     with ExitStack() as opened:
 
         def build() -> Desk:
-            board = TaskBoard()
-            models = ModelManager(studio.catalogue, studio.models_dir, studio.cache_file, board.task)
+            board: Board[DownloadTask] = Board()
+            models = ModelManager(studio.catalogue, studio.models_dir, studio.cache_file, board.item)
             job = ScriptedJob(studio)
             lock, file = FolderLock(studio.models_dir / ".downloads"), QueueFile(tmp_path / "downloads.json")
             downloads = Downloads(models, board, job, lock, file)
