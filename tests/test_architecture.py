@@ -53,6 +53,7 @@ HOMES = {
     "safetensors": {"engine", "transcription"},
     "tokenizers": {"engine", "transcription"},
     "opencc": {"transcription"},
+    "rapidfuzz": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
     "filelock": {"downloads", "voice_library"},

@@ -1,7 +1,7 @@
 """Use case: what is said in a recording, by the best Whisper model that is ready; and whether it is what was wanted.
 
 transcript = services.transcriber.transcribe(path, language="Chinese")
-check = services.transcriber.check(take, "你好。")
+check = services.transcriber.check(take.path, "你好。", language=take.language)
 job = services.transcriber.start(services.voices.jobs, path, subject=voice_id)
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts_core.catalogue import ModelEntry, ModelKind
-from tts_core.domain import AUTO_LANGUAGE, Take
+from tts_core.domain import AUTO_LANGUAGE
 from tts_core.errors import Cancelled, ModelNotReady, TranscriberMissing, UnknownModelKey, UnknownSpokenLanguage
 from tts_core.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.model_cache import ModelCache
@@ -41,7 +41,7 @@ Say = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class SpokenCheck:
-    """What a take says, beside what it should say."""
+    """What is said, beside what should be said."""
 
     transcript: Transcript
     error_rate: ErrorRate
@@ -119,10 +119,22 @@ class Transcriber:
                 progress=lambda done_s, total_s: say(TRANSCRIBING, _LOADED + (100.0 - _LOADED) * done_s / total_s),
             )
 
-    def check(self, take: Take, wanted: str, *, model_key: str = "", cancelled: CancelCheck = never) -> SpokenCheck:
-        """How far what the take says is from the text it was made of. Raises what `transcribe` raises."""
+    def check(
+        self,
+        recording: Path | Clip,
+        wanted: str,
+        *,
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+        cancelled: CancelCheck = never,
+        say: Say = _to_nobody,
+    ) -> SpokenCheck:
+        """How far what is said is from the text that it was made of, in that voice's language.
+
+        Raises what `transcribe` raises.
+        """
         transcript = self.transcribe(
-            take.path, language=_asked_or_auto(take.language), model_key=model_key, cancelled=cancelled
+            recording, language=_asked_or_auto(language), model_key=model_key, cancelled=cancelled, say=say
         )
         return SpokenCheck(transcript, compare(wanted, transcript.text, transcript.language))
 
