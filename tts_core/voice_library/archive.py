@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,12 +27,19 @@ MAX_LISTED = 1_000
 MAX_RATIO = 200
 """Unpacked to packed, of one file; sound and JSON stay far below."""
 MAX_TRANSCRIPT_BYTES = 20_000
+MAX_TEXT_BYTES = 1_000_000
+"""Of the record, and of the list of checksums."""
 RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.txt"
 _FOLDERS = ("", "prompts")
 _LISTED = b"PK\x01\x02"
 """Begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
 _SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
 _SUFFIXES = (*_SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+)
+"""What reading a zip that somebody has damaged or forged may raise, besides OSError."""
 _MACHINE_FIELDS = ("ref_audio_path", "ref_audio_url", "progress", "last_error")
 
 
@@ -65,22 +75,22 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path) -> None:
 def read_archive(source: Path, folder: Path) -> SavedVoice:
     """Unpack a voice into `folder`, which must not exist yet; its record, to be given a new id.
 
-    Raises VoiceArchiveInvalid, after which the folder does not exist; OSError when the disk refuses.
+    Raises VoiceArchiveInvalid, or OSError when the disk refuses; the folder appears only when it is whole.
     """
+    part = folder.with_name(f".{folder.name}.part")
     try:
         refuse_many_entries(source)
         with zipfile.ZipFile(source) as archive:
             entries = _checked_entries(archive)
             expected = _checksums(_text(archive, CHECKSUMS))
             voice = from_json("imported", json.loads(_text(archive, RECORD)))
-            folder.mkdir(parents=True)
-            _unpack(archive, entries, expected, folder)
-    except (zipfile.BadZipFile, ValueError, TypeError, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
+            (part / "prompts").mkdir(parents=True)
+            _unpack(archive, entries, expected, part)
+        part.replace(folder)
+    except DAMAGE as error:
         raise VoiceArchiveInvalid(file=source.name, reason="it is no voice that was exported here") from error
-    except VoiceArchiveInvalid:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return voice
 
 
@@ -101,7 +111,7 @@ def names_in(source: Path) -> frozenset[str]:
         refuse_many_entries(source)
         with zipfile.ZipFile(source) as archive:
             return frozenset(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except DAMAGE:
         return frozenset()
 
 
@@ -120,7 +130,12 @@ def find_pairs(folder: Path) -> tuple[FoundPair, ...]:
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     for name in _FOLDERS:
         for path in sorted((folder / name).glob("*")):
-            if path.is_file() and path.suffix.lower() in _SUFFIXES and not path.name.startswith("."):
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and path.suffix.lower() in _SUFFIXES
+                and not path.name.startswith(".")
+            ):
                 yield path.relative_to(folder).as_posix(), path
 
 
@@ -141,8 +156,7 @@ def _checked_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:
-    with archive.open(name) as stream:
-        return stream.read(1_000_000).decode("utf-8")
+    return _bytes(archive, archive.getinfo(name), MAX_TEXT_BYTES).decode("utf-8")
 
 
 def _checksums(text: str) -> Mapping[str, str]:
@@ -153,16 +167,22 @@ def _checksums(text: str) -> Mapping[str, str]:
 def _unpack(
     archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], expected: Mapping[str, str], folder: Path
 ) -> None:
-    (folder / "prompts").mkdir()
     for entry in entries:
         if entry.filename == CHECKSUMS:
             continue
-        with archive.open(entry) as stream:
-            data = stream.read(entry.file_size + 1)
+        data = _bytes(archive, entry, entry.file_size + 1)
         if expected.get(entry.filename) != hashlib.sha256(data).hexdigest():
             raise _invalid(archive, f"{entry.filename} in it is damaged")
         if entry.filename not in (RECORD, TRANSCRIPT):
             (folder / PurePosixPath(entry.filename)).write_bytes(data)
+
+
+def _bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
+    try:
+        with archive.open(entry) as stream:
+            return stream.read(most)
+    except OSError as error:  # a place before the file's start, a broken bzip2 stream: not the disk's fault
+        raise _invalid(archive, f"{entry.filename} in it is damaged") from error
 
 
 def _invalid(archive: zipfile.ZipFile, reason: str) -> VoiceArchiveInvalid:
