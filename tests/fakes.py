@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Event
@@ -66,7 +68,7 @@ class FakeEngine:
     def _speak(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         yield from self.loading
         for chunk in range(len(request.text)):
-            self.go.wait(timeout=10)
+            self.go.wait(timeout=120)
             if cancelled():
                 yield Finished(StopReason.CANCELLED, request.seed)
                 return
@@ -74,3 +76,15 @@ class FakeEngine:
                 raise EngineFailed(engine=self.name, reason="it was told to break")
             yield AudioChunk(tone(chunk))
         yield Finished(StopReason.COMPLETE, request.seed)
+
+
+class EndlessEngine(FakeEngine):
+    """Speaks twice as fast as it is heard, until it is stopped: for what has to happen while something is made."""
+
+    def _speak(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        for chunk in itertools.count():
+            if cancelled():
+                yield Finished(StopReason.CANCELLED, request.seed)
+                return
+            yield AudioChunk(tone(chunk))
+            time.sleep(0.05)
