@@ -142,7 +142,7 @@ class EditorActions:
         return [
             gr.update(visible=True),
             voice.id,
-            f"<h2>{words('editor.title')}</h2>",
+            f'<h2 tabindex="-1" data-key="{voice.id}">{words("editor.title")}</h2>',  # focused when it opens
             voice.name,
             ", ".join(voice.tags),
             gr.update(choices=codes, value=_among(voice.language, codes)),
