@@ -8,7 +8,7 @@ from html import escape
 from tts_core.errors import Cancelled
 from tts_core.jobs import Job, JobState
 from tts_core.recordings.check import ClipReport, Finding, FindingCode, Severity
-from tts_core.ui import fragments
+from tts_core.ui import fragments, transcribe_words
 from tts_core.ui.clone_handlers import Desk
 from tts_core.ui.words import Words
 from tts_core.voice_check import Likeness
@@ -30,20 +30,26 @@ _MEASURED_BY: Mapping[FindingCode, str] = {
 }
 
 
-def coach(words: Words, desk: Desk) -> str:
-    """How good the recording is, and what would make it better; "" where there is none."""
+def coach(words: Words, desk: Desk, unlike: str = "") -> str:
+    """How good the recording is, and what would make it better; "" where there is none.
+
+    `unlike`: Whisper's code of the language that the clone is to speak, if the recording is in another one.
+    """
     report = desk.report
     if report is None:
         return fragments.hint(words("clone.kept", {"count": len(desk.kept)})) if desk.kept else ""
-    look = "problem" if not report.is_good else "advice" if report.findings else "good"
+    look = "problem" if not report.is_good else "advice" if report.findings or unlike else "good"
     icon = {"good": "✓", "advice": "◐", "problem": "!"}[look]
     undo = _button(words, REVERT) if desk.is_mended else ""
     cut = f"<li>{_mark(None)}<span>{words('clone.was_cut')}</span></li>" if desk.was_cut else ""
     findings = cut + "".join(_finding(words, finding) for finding in report.findings)
+    if unlike:
+        tip = transcribe_words.language_tip(words, desk.language, unlike)
+        findings += f'<li data-look="advice">{_mark(Severity.ADVICE)}<span>{escape(tip)}</span></li>'
     return (
         f'<section class="studio-coach" data-look="{look}" aria-live="polite"><header>'
         f'<strong><span aria-hidden="true">{icon}</span> {words(f"coach.{look}")}</strong>{undo}</header>'
-        f'<dl class="studio-meters">{_meters(words, report)}</dl>'
+        f'<dl class="studio-meters">{_meters(words, report)}{_language(words, desk, unlike)}</dl>'
         f'<ul class="studio-findings">{findings}</ul></section>'
     )
 
@@ -71,19 +77,10 @@ def job_state(words: Words, job: Job) -> str:
     return words(f"job.{job.state.value}")
 
 
-def progress(text: str, percent: float, *, label: str) -> str:
-    """A bar with a sentence."""
-    return (
-        f'<div class="studio-progress" data-look="downloading"><div role="progressbar" aria-label="{escape(label)}"'
-        f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i>'
-        f'</div><p><span role="status">{escape(text)}</span></p></div>'
-    )
-
-
 def saving(words: Words, voice: SavedVoice, job: Job) -> str:
     """A voice on its way into the library: its progress, then where to go on."""
     if not job.state.is_over:
-        return progress(job_state(words, job), job.progress, label=voice.name)
+        return fragments.progress(job_state(words, job), job.progress, label=voice.name)
     name = {"name": escape(voice.name)}
     if job.state is JobState.DONE:
         use = (
@@ -119,6 +116,15 @@ def _meters(words: Words, report: ClipReport) -> str:
         f"<dd>{_mark(worst.get(name))}{escape(value)}</dd></div>"
         for name, value in values.items()
     )
+
+
+def _language(words: Words, desk: Desk, unlike: str) -> str:
+    if not desk.language:
+        return ""
+    severity = Severity.ADVICE if unlike else None
+    name = escape(transcribe_words.language_name(words, desk.language))
+    look = severity.value if severity else "good"
+    return f'<div data-look="{look}"><dt>{words("coach.language")}</dt><dd>{_mark(severity)}{name}</dd></div>'
 
 
 def _mark(severity: Severity | None) -> str:

@@ -131,6 +131,7 @@ def wire(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], services: Services, 
     _wire_list(tab, places, actions, lists)
     _wire_sound(tab, actions, words)
     _wire_editor(tab, EditorActions(services, actions, words), actions, lists)
+    voice_editor.wire(tab.editor, [places[0].load, places[1].select], services, words)
     _wire_additions(tab, places, Adding(services, actions, words), lists)
 
 

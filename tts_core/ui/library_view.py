@@ -216,7 +216,7 @@ def _progress(words: Words, view: VoiceView) -> str:
     job = view.live_job
     if job is None:
         return '<div class="studio-progress" hidden><div><i></i></div><p></p></div>'
-    return clone_view.progress(clone_view.job_state(words, job), job.progress, label=view.voice.name)
+    return fragments.progress(clone_view.job_state(words, job), job.progress, label=view.voice.name)
 
 
 def _failure(words: Words, view: VoiceView) -> str:
