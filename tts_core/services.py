@@ -38,6 +38,7 @@ from tts_core.voice_check import VoiceCheck
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_recordings import VoiceRecordings
 from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
 
@@ -114,8 +115,9 @@ def build_services(settings: Settings) -> Services:
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
     cache = cast("ModelCache[QwenModel]", everything)
     transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything))
-    voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir)
-    prompts = VoicePrompts(voice_folders, models, cache)
+    voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
+    recordings = VoiceRecordings(voice_folders)
+    prompts = VoicePrompts(voice_folders, recordings, models, cache)
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
@@ -125,7 +127,7 @@ def build_services(settings: Settings) -> Services:
         *catalogue_engines(models, cache, ModelKind.BASE),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
-    voices = Voices(voice_store, voice_folders, prompts, models, synthesis, paths.jobs_file)
+    voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
@@ -136,7 +138,7 @@ def build_services(settings: Settings) -> Services:
         synthesis=synthesis,
         voices=voices,
         transcriber=transcriber,
-        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, prompts),
+        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(models, cache),
         outputs=outputs,
         live=LiveStreams(),

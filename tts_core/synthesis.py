@@ -63,6 +63,10 @@ class Synthesis:
         """All voices that can speak now, best first."""
         return tuple(voice for engine in self._engines for voice in engine.voices())
 
+    def voice(self, voice_id: str | None) -> Voice:
+        """The voice of that id or name (None: the best one); raises UnknownVoice, AmbiguousVoice."""
+        return self._find_voice(voice_id)[1]
+
     def engine_of(self, voice_id: str | None) -> Engine:
         """The engine that speaks `voice_id` (None: the best voice); raises UnknownVoice."""
         return self._find_voice(voice_id)[0]

@@ -14,8 +14,9 @@ from tts_core.voice_library.official_prompt import OfficialPrompt, read_official
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_recordings import VoiceRecordings, disk_errors_typed
 from tts_core.voice_rules import check_record
-from tts_core.voices import Consent, NewVoice, Voices, consent_record, disk_errors_typed
+from tts_core.voices import Consent, NewVoice, Voices, consent_record
 
 ARCHIVE_SUFFIX = ".voice.zip"
 
@@ -38,12 +39,14 @@ class VoiceTransfer:
         models: ModelManager,
         store: VoiceStore,
         folders: VoiceFolders,
+        recordings: VoiceRecordings,
         prompts: VoicePrompts,
     ) -> None:
         self._voices = voices
         self._models = models
         self._store = store
         self._folders = folders
+        self._recordings = recordings
         self._prompts = prompts
 
     def export(self, voice_id: str, target: Path) -> Path:
@@ -51,7 +54,7 @@ class VoiceTransfer:
         voice = self._store.voice(voice_id)
         with disk_errors_typed(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_archive(voice, self._folders.folder(voice.id), target)
+            write_archive(voice, self._folders.folder(voice.id), target, self._recordings.reference(voice))
         return target
 
     def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
@@ -79,7 +82,7 @@ class VoiceTransfer:
         voice = replace(read, id=voice_id, created_at="", status=status, progress=100 if was_ready else 0)
         try:
             check_record(voice, self._models)
-            return self._store.put(self._voices.with_paths(voice.with_meta({"deleted_at": None})))
+            return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
         except StudioError:
             self._folders.remove(voice_id)
             raise
@@ -121,9 +124,13 @@ class VoiceTransfer:
             progress=100,
             meta={"imported_prompt": True, "consent": consent_record(consent)},
         )
-        with disk_errors_typed(self._folders.folder(voice.id)):
-            self._prompts.keep_imported(voice, prompt)
-        return self._store.put(voice)
+        try:
+            with disk_errors_typed(self._folders.folder(voice.id)):
+                self._prompts.keep_imported(voice, prompt)
+        except StudioError:
+            self._folders.remove(voice.id)
+            raise
+        return self._voices.put_with_files(voice)
 
 
 def archive_name(voice: SavedVoice) -> str:

@@ -83,8 +83,8 @@ def test_a_broken_file_is_kept_aside_and_the_state_before_comes_back(file: Path,
     assert file.read_bytes() == damage  # looking changes nothing
     store.put(SavedVoice("c", "C"))
     assert set(contents(file)) == {"a", "c"}
-    assert store.set_aside is not None
-    assert store.set_aside.read_bytes() == damage
+    assert store.damaged is not None
+    assert store.damaged.read_bytes() == damage
 
 
 def test_a_change_that_fails_leaves_the_file(file: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from tts_core.engine.prompt import InContextClone, XVectorClone
@@ -24,13 +24,13 @@ ClonePrompt = XVectorClone | InContextClone
 
 
 def save_prompt(prompt: ClonePrompt, path: Path) -> None:
-    """Write both files; `path` is that of the safetensors file."""
+    """Write both files; `path` is that of the safetensors file. Raises OSError."""
     tensors = {"embedding": prompt.embedding.detach().float().cpu().contiguous()}
     facts: dict[str, object] = {"format": FORMAT, "kind": _X_VECTOR}
     if isinstance(prompt, InContextClone):
         tensors["codes"] = prompt.codes.to(torch.int64).cpu().contiguous()
         facts |= {"kind": _IN_CONTEXT, "transcript": prompt.transcript}
-    save_file(tensors, path)
+    path.write_bytes(save(tensors))  # save_file hides what the disk says
     path.with_suffix(".json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
 
 

@@ -122,7 +122,7 @@ class LibraryActions:
             model, has_model = status.entry.display_name, status.valid
         except UnknownModelKey:
             model, has_model = voice.model_key, False
-        return VoiceView(voice, model, has_model, job, self._services.voices.reference(voice.id) is not None)
+        return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))
 
     def _sample(self, voice: SavedVoice) -> Path | None:
         """One that was made since the voice last changed."""

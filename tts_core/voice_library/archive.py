@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tts_core.voice_library.faults import VoiceArchiveInvalid
+from tts_core.voice_library.folders import REFERENCE
 from tts_core.voice_library.record import SavedVoice, from_json, to_json
 
 MAX_ARCHIVE_BYTES = 300_000_000
@@ -52,8 +53,11 @@ class FoundPair:
     transcript: str
 
 
-def write_archive(voice: SavedVoice, folder: Path, target: Path) -> None:
-    """Pack the record and the files below `folder`. Raises OSError; `target` appears only when it is whole."""
+def write_archive(voice: SavedVoice, folder: Path, target: Path, reference: Path | None = None) -> None:
+    """Pack the record, the files below `folder`, and `reference` as the recording where there is none in it.
+
+    Raises OSError; `target` appears only when it is whole.
+    """
     part = target.with_name(target.name + ".part")
     checksums = []
     try:
@@ -63,7 +67,10 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path) -> None:
             for name, text in texts.items():
                 archive.writestr(name, text)
                 checksums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}")
-            for name, path in _files(folder):
+            files = dict(_files(folder))
+            if reference is not None:
+                files.setdefault(REFERENCE, reference)
+            for name, path in files.items():
                 archive.write(path, name)
                 checksums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}")
             archive.writestr(CHECKSUMS, "\n".join(checksums) + "\n")
