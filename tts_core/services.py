@@ -76,6 +76,7 @@ class Services:
         """Make room among old takes, check the models and take up the downloads, all in the background."""
         self._tell_what_needs_a_hand()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
+        self.transcriber.prune()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
         self.voices.restore_jobs()
@@ -114,7 +115,7 @@ def build_services(settings: Settings) -> Services:
     everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
     cache = cast("ModelCache[QwenModel]", everything)
-    transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything))
+    transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything), paths.heard_dir)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     prompts = VoicePrompts(voice_folders, recordings, models, cache)

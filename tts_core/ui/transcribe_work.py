@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -29,7 +29,7 @@ class Listening:
     def __init__(self) -> None:
         self._stops = SessionStops()
 
-    def run(self, work: Callable[[CancelCheck, Say], Outcome], session: str) -> Iterator[Stage | Outcome]:
+    def run(self, work: Callable[[CancelCheck, Say], Outcome], session: str) -> Generator[Stage | Outcome, None, None]:
         """Stages, the newest only for who is slow, then the outcome. Raises what `work` raises.
 
         Who leaves early stops the work.
