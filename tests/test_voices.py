@@ -36,6 +36,7 @@ from tts_core.jobs import Job, JobKind, JobState
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
 from tts_core.synthesis import collect
+from tts_core.voice_library.faults import LibraryDamaged
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices import Consent, NewVoice
 
@@ -353,7 +354,7 @@ def test_a_library_that_can_not_be_read_costs_no_recording(
 
     monkeypatch.setattr(services.voices._prompts, "prepare", breaks)
     assert ended(services, services.voices.prepare(voice.id)).code == "engine_failed"
-    assert services.voices.damaged is not None
+    assert isinstance(services.voices.fault, LibraryDamaged)
     folder = services.settings.paths.voices_dir / voice.id
     assert (folder / "original.flac").read_bytes() == recording.read_bytes()
 

@@ -27,6 +27,7 @@ from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.speech_jobs import speak_as_job
 from tts_core.synthesis import Synthesis, collect, never
+from tts_core.text import find_name, plain_name
 from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders, new_id
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, now
@@ -98,9 +99,9 @@ class Voices:
         """Voices that were removed here with their files; what a job still makes for one goes, too."""
 
     @property
-    def damaged(self) -> Path | None:
-        """A library file that could not be parsed, if that happened since start: in its place, or kept aside."""
-        return self._store.damaged
+    def fault(self) -> StudioError | None:
+        """What is wrong with the library file, for people to be told."""
+        return self._store.fault
 
     def voices(self, *, search: str = "", deleted: bool = False) -> tuple[SavedVoice, ...]:
         """Favourites first, then newest first; `search` looks in names, tags and languages."""
@@ -120,7 +121,7 @@ class Voices:
         found = self._store.find(id_or_name)
         if found is not None:
             return found
-        named = [voice for voice in self.voices() if voice.name.casefold() == id_or_name.casefold()]
+        named = [voice for voice in self.voices() if plain_name(voice.name) == plain_name(id_or_name)]
         if len(named) > 1:
             raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
         if not named:
@@ -161,12 +162,12 @@ class Voices:
         """A preset speaker with a style of its own; it speaks at once."""
         self.check(new)
         capabilities = self._models.capabilities(new.model_key)
-        speakers = {speaker.casefold(): speaker for speaker in capabilities.speakers}
-        if new.speaker.casefold() not in speakers:
+        speaker = find_name(new.speaker, capabilities.speakers)
+        if speaker is None:
             raise UnknownVoice(voice=f"{new.model_key}/{new.speaker}")
         if new.instruct.strip() and not capabilities.supports_instruct:
             raise InvalidRequest(reason="this model does not follow style instructions; leave the instruction empty.")
-        voice = _record(replace(new, speaker=speakers[new.speaker.casefold()]), VoiceKind.CUSTOM_ROLE, {})
+        voice = _record(replace(new, speaker=speaker), VoiceKind.CUSTOM_ROLE, {})
         check_abilities(voice, self._models)
         return self._store.put(replace(voice, status=VoiceStatus.READY, progress=100))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tts_core.errors import UnknownVoice
-from tts_core.voice_library.faults import LibraryUnwritable
+from tts_core.voice_library.faults import LibraryDamaged, LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voice_library.store import VoiceStore
 
@@ -83,8 +83,8 @@ def test_a_broken_file_is_kept_aside_and_the_state_before_comes_back(file: Path,
     assert file.read_bytes() == damage  # looking changes nothing
     store.put(SavedVoice("c", "C"))
     assert set(contents(file)) == {"a", "c"}
-    assert store.damaged is not None
-    assert store.damaged.read_bytes() == damage
+    assert isinstance(store.fault, LibraryDamaged)
+    assert (file.parent / str(store.fault.params["file"])).read_bytes() == damage
 
 
 def test_a_change_that_fails_leaves_the_file(file: Path) -> None:

@@ -63,7 +63,9 @@ def list_voices(services: UseServices, search: str = "", deleted: bool = False) 
     those that can be restored instead.
     """
     found = services.voices.voices(search=search, deleted=deleted)
-    return Success(data=[VoiceObject.of(voice) for voice in found], message=f"{len(found)} voices.")
+    fault = services.voices.fault
+    message = f"{len(found)} voices." + (f" {fault.message}" if fault else "")
+    return Success(data=[VoiceObject.of(voice) for voice in found], message=message)
 
 
 @router.get("/{voice_id}", responses=failures(UnknownVoice))

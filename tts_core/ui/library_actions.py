@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -41,6 +41,11 @@ class LibraryActions:
         self._words = words
 
     def listing(self, search: str, show: str, limit: int) -> Listing:
+        found = self._found(search, show, limit)
+        fault = self._services.voices.fault
+        return found if fault is None else replace(found, html=library_view.fault(self._words, fault) + found.html)
+
+    def _found(self, search: str, show: str, limit: int) -> Listing:
         voices = self._services.voices.voices(search=search, deleted=show == DELETED)
         if show == FAVOURITES:
             voices = tuple(voice for voice in voices if voice.is_favourite)

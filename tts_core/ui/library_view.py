@@ -12,6 +12,7 @@ from enum import Enum
 from html import escape
 from itertools import count
 
+from tts_core.errors import StudioError
 from tts_core.jobs import Job, JobState
 from tts_core.ui import clone_view, fragments
 from tts_core.ui.words import Words
@@ -121,6 +122,11 @@ def notice(words: Words, text: str, undo: tuple[VoiceAction, str] | None = None)
     """What was just done, and the way back: an action and the voice's id."""
     back = _button(words, undo[0], undo[1], "", label=words("library.undo")) if undo else ""
     return f'<p class="studio-notice" role="status"><span>✓ {escape(text)}</span>{back}</p>'
+
+
+def fault(words: Words, error: StudioError) -> str:
+    """What is wrong with the library itself."""
+    return f'<div class="studio-alert" role="alert"><p>{escape(words.error(error))}</p></div>'
 
 
 def busy_notice(words: Words) -> str:

@@ -23,8 +23,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tts_core.errors import UnknownVoice
-from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
+from tts_core.errors import StudioError, UnknownVoice
+from tts_core.voice_library.faults import LibraryBusy, LibraryDamaged, LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice, from_json, now, to_json
 
 logger = logging.getLogger(__name__)
@@ -58,12 +58,13 @@ class VoiceStore:
         self._seen: Signature | None = None
         self._is_damaged = False
         """What was seen last can't be parsed."""
-        self._damaged: Path | None = None
+        self._fault: StudioError | None = None
 
     @property
-    def damaged(self) -> Path | None:
-        """A library file that could not be parsed, if that happened since start: in its place, or kept aside."""
-        return self._damaged
+    def fault(self) -> StudioError | None:
+        """What is wrong with the file: LibraryDamaged if it could not be parsed since start, LibraryUnwritable where
+        it can't be read now."""
+        return self._fault
 
     def voices(self) -> tuple[SavedVoice, ...]:
         """All of them, deleted ones included, newest first."""
@@ -115,7 +116,9 @@ class VoiceStore:
         try:
             return self._current()
         except OSError as error:
-            logger.warning("the voice library can't be read: %s", error)
+            if not isinstance(self._fault, LibraryUnwritable):
+                logger.warning("the voice library can't be read: %s", error)
+            self._fault = self._refusal(error)
             return _Contents()
 
     def _current(self) -> _Contents:
@@ -127,9 +130,11 @@ class VoiceStore:
                 self._is_damaged = contents is None
                 if contents is None:  # a damaged file is only looked past here; the next change moves it aside
                     contents = _read(_backup(self._file)) or _Contents()
-                    self._damaged = self._file
+                    self._fault = LibraryDamaged(file=self._file.name)
                     logger.error("the voice library can't be parsed; its last good state is shown")
                 self._contents, self._seen = contents, seen
+            if isinstance(self._fault, LibraryUnwritable):
+                self._fault = None
             return self._contents
 
     def _change(self, change: Change) -> None:
@@ -144,7 +149,10 @@ class VoiceStore:
         except Timeout as error:
             raise LibraryBusy from error
         except OSError as error:
-            raise LibraryUnwritable(folder=self._file.parent, reason=error.strerror or type(error).__name__) from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: OSError) -> LibraryUnwritable:
+        return LibraryUnwritable(folder=self._file.parent, reason=error.strerror or type(error).__name__)
 
     def _keep_if_damaged(self) -> bool:
         """Copy a file that can't be parsed aside. It stays where it is until the change takes its place: whenever this
@@ -156,7 +164,7 @@ class VoiceStore:
         aside = self._file.with_name(f"{self._file.stem}.broken-{digest}{self._file.suffix}")
         with _whole(aside) as part:
             shutil.copyfile(self._file, part)
-        self._damaged = aside
+        self._fault = LibraryDamaged(file=aside.name)
         logger.error("the voice library can't be parsed; it is kept as %s", aside.name)
         return True
 
