@@ -181,7 +181,7 @@ class _Hearing:
         if not heard.text:
             return [gr.skip(), gr.skip(), fragments.hint(self._words("transcribe.nobody"))]
         tip = self._tip(heard, language)
-        if typed.strip() in ("", filled.text):
+        if typed.strip() in ("", filled.text, heard.text):
             return [heard.text, Filled(heard.text, typed), self._told(heard) + tip]
         text = f'<p class="studio-said" lang="{escape(heard.language)}">{escape(heard.text)}</p>'
         return [gr.skip(), gr.skip(), self._told(heard, "transcribe.compare") + text + self._button(USE) + tip]
