@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tts_core.audio import AudioWriter
+from tts_core.errors import UnknownVoice
 from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.voice_library.faults import LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders
@@ -22,7 +23,10 @@ class VoiceRecordings:
 
     def exists(self, voice: SavedVoice) -> bool:
         """There is a file; whether it can be decoded is not looked at."""
-        return self._folders.recording(voice) is not None
+        try:
+            return self._folders.recording(voice) is not None
+        except UnknownVoice:  # another program's id that names no folder
+            return False
 
     def reference(self, voice: SavedVoice) -> Path | None:
         """The recording as the model hears it, a WAV file; None where there is none.

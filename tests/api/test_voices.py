@@ -248,9 +248,10 @@ def test_an_id_of_another_program_that_names_a_folder_is_never_followed(voice_mo
     services = build_services(settings)
     with serving(create_api(services)) as url, client_of(url) as client:
         assert [voice["id"] for voice in data_of(client.get(VOICES))] == ["..", "a b"]
+        assert not any(map(services.voices.has_recording, services.voices.voices()))
         assert refusal(client.get(f"{VOICES}/a b/audio")) == (404, "voice_not_found")
-        assert refusal(client.get(f"{VOICES}/a.b/export")) == (404, "voice_not_found")
-        assert refusal(client.post(f"{VOICES}/a.b/duplicate")) == (404, "unknown_model_key")
+        assert refusal(client.get(f"{VOICES}/a b/export")) == (404, "voice_not_found")
+        assert refusal(client.post(f"{VOICES}/a b/duplicate")) == (404, "unknown_model_key")
     services.close()
 
 
