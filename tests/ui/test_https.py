@@ -7,12 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.certificates import write_certificate
 from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor, running_app
+from tests.ui.voices.steps import record
 
-SOON = 120_000
 PING = """() => new Promise((answered, failed) => {
     const socket = new WebSocket(`wss://${location.host}/ws`);
     socket.onopen = () => socket.send('{"type": "ping"}');
@@ -41,27 +41,17 @@ def visitor(talking_browser: Browser, secure_app: RunningApp) -> Iterator[Visito
         locale="en-US", viewport={"width": 1280, "height": 900}, ignore_https_errors=True
     )
     visitor = Visitor(context, secure_app)
-    visitor.page.set_default_timeout(SOON)
     yield visitor
     context.close()
     assert visitor.errors == []
     assert {url.partition(":")[0] for url in visitor.requested} <= {"https", "data", "blob"}
 
 
-def record(page: Page, seconds: int) -> None:
-    """With the Clone tab's microphone, until its clock shows that many seconds."""
-    page.click("#clone-file .source-selection button >> nth=1")
-    page.click("#clone-file button.record-button")
-    page.wait_for_function(f"/0:0[{seconds}-9]/.test(document.querySelector('#clone-file').innerText)")
-    page.click("#clone-file button.stop-button")
-
-
 def test_the_microphone_records_where_the_page_is_https(visitor: Visitor) -> None:
     page = visitor.open()
     assert page.evaluate("[location.hostname, isSecureContext]") == [NAMED_HOST, True]
     page.click("#tab-clone-button")
-    record(page, 3)
-    page.wait_for_selector(".studio-coach dd:has-text(' s')")
+    record(page, seconds=3)
     assert page.is_hidden(".studio-no-microphone")
 
 

@@ -15,7 +15,7 @@ from tts_core.recordings.check import Fix
 from tts_core.services import Services
 from tts_core.ui import clone_view, fragments, player, save_panel, transcribe_button, transcribe_words
 from tts_core.ui.clone_handlers import CloneHandler, Compared, Desk
-from tts_core.ui.clone_view import REVERT
+from tts_core.ui.clone_view import DROP, REVERT
 from tts_core.ui.forms import IN_CONTEXT, NEW_SEED, TIMBRE_ONLY, CloneForm
 from tts_core.ui.player import WAVE, Player, SpeakEvent
 from tts_core.ui.save_panel import SavePanel
@@ -214,6 +214,8 @@ def _wire_recording(tab: CloneTab, handler: CloneHandler, words: Words) -> None:
 
     def mended(event: gr.EventData, desk: Desk, *aim: str) -> list[Any]:
         action = event.action
+        if action == DROP:
+            return shown(Desk(), aim)
         return shown(handler.revert(desk) if action == REVERT else handler.mend(desk, Fix(action)), aim)
 
     tab.file.change(

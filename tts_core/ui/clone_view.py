@@ -14,8 +14,8 @@ from tts_core.ui.words import Words
 from tts_core.voice_check import Likeness
 from tts_core.voice_library.record import SavedVoice
 
-REVERT = "revert"
-"""What the button that undoes all mending asks for; the others ask for a Fix."""
+REVERT, DROP = "revert", "drop"
+"""What the buttons ask for that undo all mending, and that let the kept recordings go; the others ask for a Fix."""
 _MEASURED_BY: Mapping[FindingCode, str] = {
     "no_speech": "speech",
     "too_short": "speech",
@@ -37,7 +37,7 @@ def coach(words: Words, desk: Desk, unlike: str = "") -> str:
     """
     report = desk.report
     if report is None:
-        return fragments.hint(words("clone.kept", {"count": len(desk.kept)})) if desk.kept else ""
+        return _kept(words, desk) if desk.kept else ""
     look = "problem" if not report.is_good else "advice" if report.findings or unlike else "good"
     icon = {"good": "✓", "advice": "◐", "problem": "!"}[look]
     undo = _button(words, REVERT) if desk.is_mended else ""
@@ -52,6 +52,10 @@ def coach(words: Words, desk: Desk, unlike: str = "") -> str:
         f'<dl class="studio-meters">{_meters(words, report)}{_language(words, desk, unlike)}</dl>'
         f'<ul class="studio-findings">{findings}</ul></section>'
     )
+
+
+def _kept(words: Words, desk: Desk) -> str:
+    return f"{fragments.hint(words('clone.kept', {'count': len(desk.kept)}))}<p>{_button(words, DROP)}</p>"
 
 
 def likeness(words: Words, found: Likeness) -> str:

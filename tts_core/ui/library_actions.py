@@ -89,14 +89,18 @@ class LibraryActions:
             voice = self._services.voices.voice(key)
             return str(self._services.voice_transfer.export(key, self._spot(archive_name(voice))))
 
+    def check_name(self, name: str) -> None:
+        """Raises gr.Error where there is none."""
+        if not name.strip():
+            raise gr.Error(self._words("save.name_missing"), print_exception=False)
+
     @contextmanager
     def told(self) -> Iterator[None]:
         """Errors as sentences for people."""
         try:
             yield
         except StudioError as error:
-            message, title = escape(self._words.error(error)), self._words("models.not_done")
-            raise gr.Error(message, title=title, print_exception=False) from error
+            raise gr.Error(escape(self._words.error(error)), print_exception=False) from error
 
     def notice(self, key: str, voice: SavedVoice, undo: tuple[VoiceAction, str] | None = None) -> str:
         return library_view.notice(self._words, self._words(key, {"voice": voice.name}), undo)

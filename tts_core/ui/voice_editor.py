@@ -180,6 +180,7 @@ class EditorActions:
 
     def saved(self, key: str, *values: Any) -> list[Any]:
         """Only what differs is changed; what a clone is prepared from is prepared again at once."""
+        self._actions.check_name(str(values[0]))
         with self._actions.told():
             before = self._services.voices.voice(key)
             changes = _changes(before, values)
