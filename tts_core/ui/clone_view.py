@@ -16,6 +16,8 @@ from tts_core.voice_library.record import SavedVoice
 
 REVERT, DROP = "revert", "drop"
 """What the buttons ask for that undo all mending, and that let the kept recordings go; the others ask for a Fix."""
+_OF_SPEECH = ("level", "noise", "silence")
+"""Meters that mean something only where somebody speaks."""
 _MEASURED_BY: Mapping[FindingCode, str] = {
     "no_speech": "speech",
     "too_short": "speech",
@@ -115,6 +117,8 @@ def _meters(words: Words, report: ClipReport) -> str:
     worst: dict[str, Severity] = {}
     for finding in reversed(report.findings):
         worst[_MEASURED_BY.get(finding.code, "")] = finding.severity
+    if report.speech_s == 0:  # how loud nothing is, and how far above the noise, is no praise
+        values = {name: value for name, value in values.items() if name not in _OF_SPEECH}
     return "".join(
         f'<div data-look="{worst[name].value if name in worst else "good"}"><dt>{words(f"coach.{name}")}</dt>'
         f"<dd>{_mark(worst.get(name))}{escape(value)}</dd></div>"
