@@ -53,15 +53,22 @@ class VoicePrompts:
             return self.prompt(voice, model)
 
     def prompt(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
-        """For a caller that holds the voice's model. Raises AudioUnreadable, TranscriptMissing, LibraryUnwritable."""
-        from tts_core.engine.voice_prompt import load_prompt  # noqa: PLC0415 - torch
+        """For a caller that holds the voice's model. Raises AudioUnreadable, TranscriptMissing, LibraryUnwritable,
+        and VoicePromptInvalid for an imported prompt.
+        """
+        from tts_core.engine.voice_prompt import load_prompt, require_fit  # noqa: PLC0415 - torch
 
         path = self._path(voice)
         if path.is_file():
             try:
-                return load_prompt(path)
+                prompt = load_prompt(path)
+                require_fit(prompt, model.config.talker, voice.name)
             except VoicePromptInvalid:
+                if voice.meta.get("imported_prompt"):
+                    raise  # there is nothing to prepare it from
                 logger.warning("a prepared voice can't be read and is prepared again")
+            else:
+                return prompt
         prompt = self._made(voice, model)
         with disk_errors_typed(path.parent):
             _keep(prompt, path)

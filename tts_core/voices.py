@@ -109,7 +109,7 @@ class Voices:
         found = [
             voice
             for voice in self._store.voices()
-            if voice.is_deleted is deleted and all(word in _searched(voice) for word in words)
+            if voice.is_deleted is deleted and (not words or all(word in _searched(voice) for word in words))
         ]
         return tuple(sorted(found, key=lambda voice: not voice.is_favourite))
 

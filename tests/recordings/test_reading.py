@@ -229,7 +229,8 @@ def test_what_the_container_claims_decides_nothing(tmp_path: Path, name: str, co
         place, forged = good.index(b"\xb5\x88") + 2, struct.pack(">d", 1e300)
     path.write_bytes(good[:place] + forged + good[place + len(forged) :])
     clip = read_recording(path)
-    assert (clip.sample_rate, clip.duration_s) == (RATE, pytest.approx(1, abs=0.1))
+    assert clip.sample_rate == RATE
+    assert clip.duration_s == pytest.approx(1, abs=0.1)
 
 
 def test_a_container_that_points_at_another_file_is_not_followed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tts_core.errors import UnknownVoice
 from tts_core.voice_library.faults import LibraryDamaged, LibraryUnwritable
-from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, seconds_of
 from tts_core.voice_library.store import VoiceStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +61,14 @@ def test_older_files_and_foreign_fields_live_on(file: Path) -> None:
     store.update("a", lambda voice: replace(voice, name="new"))
     assert contents(file)["a"]["colour"] == "blue"
     assert {key: contents(file)[key] for key in ("b", "c")} == {"b": {"name": 7}, "c": "what"}
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("2026-01-02T03:04:05Z", 1767323045), ("2026-01-02T03:04:05.500+00:00", 1767323045.5), ("yesterday", 0), ("", 0)],
+)
+def test_times_of_other_programs_are_understood_or_none(written: str, seconds: float) -> None:
+    assert seconds_of(written) == seconds
 
 
 def test_what_another_program_writes_is_seen_and_kept(file: Path) -> None:

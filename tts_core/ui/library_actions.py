@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tts_core.services import Services
 from tts_core.ui import library_view
 from tts_core.ui.library_view import VoiceAction, VoiceView
 from tts_core.ui.words import Words
-from tts_core.voice_library.record import SavedVoice
+from tts_core.voice_library.record import SavedVoice, seconds_of
 from tts_core.voice_transfer import archive_name
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
@@ -136,7 +135,7 @@ class LibraryActions:
     def _sample(self, voice: SavedVoice) -> Path | None:
         """One that was made since the voice last changed."""
         path = self._services.voices.preview_file(voice.id)
-        changed = datetime.fromisoformat(voice.updated_at).timestamp() if voice.updated_at else 0.0
+        changed = seconds_of(voice.updated_at)
         return path if path is not None and path.stat().st_mtime >= changed else None
 
     def _copied(self, source: Path, name: str) -> Path:

@@ -103,6 +103,14 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
+def seconds_of(time: str) -> float:
+    """Since 1970; 0 for what is no time, as another program may have written."""
+    try:
+        return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
 def to_json(voice: SavedVoice) -> dict[str, Any]:
     known = {item.name: getattr(voice, item.name) for item in dataclasses.fields(voice) if item.name != "others"}
     return {**known, "kind": voice.kind.value, "status": voice.status.value, "meta": dict(voice.meta), **voice.others}

@@ -59,6 +59,7 @@ class VoiceStore:
         self._is_damaged = False
         """What was seen last can't be parsed."""
         self._fault: StudioError | None = None
+        self._sorted: tuple[_Contents, tuple[SavedVoice, ...]] = (_NOTHING, ())
 
     @property
     def fault(self) -> StudioError | None:
@@ -68,7 +69,12 @@ class VoiceStore:
 
     def voices(self) -> tuple[SavedVoice, ...]:
         """All of them, deleted ones included, newest first."""
-        return tuple(sorted(self._readable().voices.values(), key=lambda voice: voice.created_at, reverse=True))
+        with self._lock:
+            contents = self._readable()
+            if contents is not self._sorted[0]:
+                newest = sorted(contents.voices.values(), key=lambda voice: voice.created_at, reverse=True)
+                self._sorted = (contents, tuple(newest))
+            return self._sorted[1]
 
     def find(self, voice_id: str) -> SavedVoice | None:
         return self._readable().voices.get(voice_id)
