@@ -150,7 +150,7 @@ def _plain_value(value: object, depth: int) -> object:
     if isinstance(value, list) and depth:
         return [plain for item in value[:_MAX_FACTS] if (plain := _plain_value(item, depth - 1)) is not None]
     if isinstance(value, str):
-        return value[:MAX_TEXT].encode("utf-8", "replace").decode()
+        return value[:MAX_TEXT]
     if isinstance(value, int | float) and -_LARGEST < value < _LARGEST:
         return value
     return None
