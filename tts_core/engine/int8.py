@@ -1,7 +1,7 @@
 """Transformers with int8 weights on a CPU: one scale per output; inputs, sums and all else are float32.
 
 A product reads a quarter of the bytes, which is what one position's time goes into. What is left are meetings of the
-threads and small operations: so all blocks are one call into compiled loops (`int8_kernels`), for any rows and
+threads and small operations: so all blocks are one call into compiled loops (`native_blocks`), for any rows and
 positions. Products that stand alone (heads, projections) use the same loops.
 """
 
@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tts_core.engine import int8_kernels as kernels
-from tts_core.engine import int8_predictor as frames
+from tts_core.engine import native_blocks as kernels
+from tts_core.engine import native_predictor as frames
 from tts_core.engine.code_predictor import CodePredictor
-from tts_core.engine.int8_vectors import LANES, Array
+from tts_core.engine.config import TransformerConfig
 from tts_core.engine.kv_cache import KvCache
 from tts_core.engine.layers import Block, Blocks, RotaryTable, Span
 from tts_core.engine.linear import Part, Product
+from tts_core.engine.native_vectors import LANES, Array
 from tts_core.engine.sampling import Drawer
 from tts_core.engine.workers import Workers
 
@@ -26,6 +27,9 @@ _STEPS = 127
 _LEAST_SCALE = 1e-12
 _FEW = 2
 """Positions up to which a job waits for memory, not for arithmetic."""
+
+
+_EMPTY = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32))
 
 
 class Int8Product(Product):
@@ -37,7 +41,7 @@ class Int8Product(Product):
         self.parts, self.outputs = floats.parts, floats.outputs
         self._rows: list[tuple[int, Tensor, Tensor]] = []
         self._workers = workers
-        self.matrix = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32))
+        self.matrix = _EMPTY
 
     def room(self, part: Part, dtype: torch.dtype, device: torch.device) -> Tensor:
         return torch.empty(part.weight.shape, dtype=dtype, device=device)
@@ -71,7 +75,7 @@ class Int8Blocks:
     """Computes a transformer's blocks in one call."""
 
     def __init__(self, blocks: Blocks, workers: Workers) -> None:
-        """Of blocks whose products are Int8Products and read. Compiles the loops, which takes seconds the first time."""
+        """Of blocks whose products are Int8Products and read. Compiles: seconds the first time on a machine."""
         layers: list[Block] = list(blocks)  # type: ignore[arg-type]
         attention, mlp = layers[0].self_attn, layers[0].mlp
         matrices = [_matrices(layer) for layer in layers]
@@ -89,6 +93,9 @@ class Int8Blocks:
             head_dim=attention.head_dim,
             eps=layers[0].input_layernorm.eps,
         )
+        nothing = np.empty((0, self.stack.hidden), np.float32), np.empty((0, 2), np.int64)
+        tokens = kernels.Tokens(*nothing, np.empty((0, 2, self.stack.head_dim), np.float32), np.zeros(5, np.int64))
+        workers.run(kernels.compute_blocks, self.stack, tokens, self.room(0, 1))  # compiles
 
     def run(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
         """As `layers.run_blocks`. The mask is not looked at: every position sees its row up to itself."""
@@ -119,12 +126,12 @@ class Int8Predictor:
         blocks, transformer = predictor.model.layers.fused, predictor.config.transformer
         self._blocks: Int8Blocks = blocks  # type: ignore[assignment]
         self._workers = workers
-        self._heads = [head.whole.matrix for head in predictor.lm_head]  # type: ignore[union-attr]
-        self._tables = [table.weight for table in predictor.model.codec_embedding]
-        projection, bias = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32)), np.empty(0, np.float32)
+        self._heads = [_matrix(head.whole) for head in predictor.lm_head]  # type: ignore[arg-type]
+        self._tables: list[Tensor] = [table.weight for table in predictor.model.codec_embedding]  # type: ignore[misc]
+        projection, bias = _EMPTY, np.empty(0, np.float32)
         if isinstance(predictor.small_to_mtp_projection, Part):
             part = predictor.small_to_mtp_projection
-            projection, bias = part.whole.matrix, part.bias.numpy()  # type: ignore[union-attr]
+            projection, bias = _matrix(part.whole), part.bias.numpy()  # type: ignore[union-attr]
         self._weights = frames.Predictor(
             norm=predictor.model.norm.weight.numpy(),
             heads=np.array([_addresses([head.weights, head.scales]) for head in self._heads]),
@@ -136,32 +143,48 @@ class Int8Predictor:
         table = RotaryTable.build(transformer.head_dim, transformer.rope_theta, draws + 1, torch.device("cpu"))
         self._rotations = torch.stack((table.cos, table.sin), dim=1).numpy()  # [G + 1, 2, D]
         self._reads = self._blocks.reads * draws + sum(head.weights.nbytes for head in self._heads)
+        self._compile(transformer)
 
     def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: Drawer) -> tuple[Tensor, Tensor]:
         """As `CodePredictor.predict`."""
-        rows, draws, width = len(hidden), len(self._heads), hidden.shape[-1]
         filters, noise = drawer.residual_draws()
         drawing = frames.Drawing(
-            filters.temperature[:, 0].numpy(), filters.top_k[:, 0].numpy(), filters.top_p[:, 0].numpy(), noise.numpy()
+            filters.temperature[:, 0].numpy(),
+            filters.top_k[:, 0].numpy(),
+            filters.top_p[:, 0].numpy(),
+            np.ascontiguousarray(noise.numpy()),
         )
+        frame = self._compute(torch.cat((hidden, first), dim=1), drawing, cache)
+        return torch.from_numpy(frame.codes), torch.from_numpy(frame.total)[:, None]
+
+    def _compute(self, inputs: Tensor, drawing: frames.Drawing, cache: KvCache) -> frames.Frame:
+        """inputs (B, 2, W)."""
+        rows, _, width = inputs.shape
+        draws, blocks = len(self._heads), self._blocks
         places = np.empty((rows * (draws + 1), 2), np.int64)
         places[:, 0] = np.concatenate((np.arange(rows).repeat(2), np.tile(np.arange(rows), draws - 1)))
         places[:, 1] = np.concatenate((np.tile((0, 1), rows), np.arange(2, draws + 1).repeat(rows)))
-        narrow = np.empty((2 * rows, self._blocks.stack.hidden), np.float32)
+        narrow = np.empty((2 * rows, blocks.stack.hidden), np.float32)
         tokens = kernels.Tokens(narrow, places, self._rotations[places[:, 1]], _caches(cache))
         frame = frames.Frame(
-            wide=torch.cat((hidden, first), dim=1).view(2 * rows, width).numpy(),
+            wide=inputs.view(2 * rows, width).numpy(),
             narrow=narrow,
             logits=np.empty((rows, len(self._heads[0].scales)), np.float32),
             codes=np.empty((rows, draws), np.int64),
             total=np.zeros((rows, width), np.float32),
         )
-        room = self._blocks.room(2 * rows, draws + 1)
-        reads = self._reads if rows == 1 else 0
-        self._workers.run(
-            frames.predict, self._blocks.stack, self._weights, drawing, tokens, room, frame, reads=reads
-        )
-        return torch.from_numpy(frame.codes), torch.from_numpy(frame.total)[:, None]
+        room, reads = blocks.room(2 * rows, draws + 1), self._reads if rows == 1 else 0
+        self._workers.run(frames.predict, blocks.stack, self._weights, drawing, tokens, room, frame, reads=reads)
+        return frame
+
+    def _compile(self, transformer: TransformerConfig) -> None:
+        """By a frame of nothing."""
+        draws, one = len(self._heads), np.ones(1, np.float32)
+        noise = np.zeros((1, draws, self._tables[0].shape[0]), np.float32)
+        cpu, kind = torch.device("cpu"), torch.float32
+        cache = KvCache.allocate(transformer, rows=1, capacity=draws + 1, device=cpu, dtype=kind)
+        drawing = frames.Drawing(one, np.ones(1, np.int64), one, noise)
+        self._compute(torch.zeros(1, 2, self._tables[0].shape[1]), drawing, cache)
 
 
 def expect_int8(module: nn.Module, workers: Workers) -> None:
@@ -193,12 +216,18 @@ def _pack(rows: Tensor, scales: Tensor) -> kernels.Matrix:
 
 def _matrices(block: Block) -> list[kernels.Matrix]:
     """In the order of `kernels.Stack`."""
-    wide: kernels.Matrix = block.mlp.gate_up.matrix  # type: ignore[assignment]
+    wide = _matrix(block.mlp.gate_up)
     half = len(wide.weights) // 2
     gate = kernels.Matrix(wide.weights[:half], wide.scales[: half * LANES])
     up = kernels.Matrix(wide.weights[half:], wide.scales[half * LANES :])
-    attention = block.self_attn
-    return [attention.qkv.matrix, attention.o_proj.whole.matrix, gate, up, block.mlp.down_proj.whole.matrix]  # type: ignore[list-item]
+    attention, down = block.self_attn, block.mlp.down_proj
+    return [_matrix(attention.qkv), _matrix(attention.o_proj.whole), gate, up, _matrix(down.whole)]
+
+
+def _matrix(product: nn.Module) -> kernels.Matrix:
+    """Of an Int8Product."""
+    matrix: kernels.Matrix = product.matrix  # type: ignore[assignment]
+    return matrix
 
 
 def _norms(block: Block) -> Tensor:

@@ -82,7 +82,7 @@ def check_int8(place: torch.device) -> None:
     """Raises PrecisionNotSupported but for a CPU for which its loops can be compiled."""
     try:
         if place.type == "cpu":
-            import_module("tts_core.engine.int8_kernels")
+            import_module("tts_core.engine.native_blocks")
             return
     except ImportError:
         pass

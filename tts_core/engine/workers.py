@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tts_core.engine.int8_kernels import Crew
-from tts_core.engine.int8_vectors import SYNC_SIZE
+from tts_core.engine.native_vectors import SYNC_SIZE, Crew
 
 _RETRY_JOBS = 100
 """Every so many jobs (six frames) the slower number of threads is tried again."""
@@ -37,7 +36,7 @@ class Workers:
         self._crews = {count: Crew(count, np.zeros(SYNC_SIZE, np.int64)) for count in {1, size}}
         self._tasks: list[SimpleQueue[_Task | None]] = [SimpleQueue() for _ in range(size - 1)]
         for number, tasks in enumerate(self._tasks, start=1):
-            Thread(target=_follow, args=(number, tasks), name=f"int8-{number}", daemon=True).start()
+            Thread(target=_follow, args=(number, tasks), name=f"compute-{number}", daemon=True).start()
         weakref.finalize(self, _dismiss, self._tasks)
 
     def run(self, work: Callable[..., None], *arguments: object, reads: int = 0) -> None:

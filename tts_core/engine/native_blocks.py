@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import carray
 
-from tts_core.engine.int8_vectors import (
+from tts_core.engine.native_vectors import (
     LANES,
     MANY,
     Array,
+    Crew,
     at_address,
     compiled,
     dot_1,
@@ -26,14 +27,6 @@ from tts_core.engine.int8_vectors import (
     exp,
     meet,
 )
-
-
-class Crew(NamedTuple):
-    """Who computes together."""
-
-    size: int
-    sync: Array
-    """SYNC_SIZE int64 zeros: how many have come to the meeting, and the number of the meeting."""
 
 
 class Matrix(NamedTuple):
@@ -101,7 +94,7 @@ def norm(x: Array, weight: Array, eps: float, out: Array) -> None:
 
 
 @compiled
-def multiply_share(x: Array, weights: int, scales: Array, share: tuple[int, int], out: Array, adds: bool) -> None:  # noqa: FBT001
+def multiply_share(x: Array, weights: int, scales: Array, share: tuple[int, int], out: Array, adds: bool) -> None:
     """Blocks share[0] to share[1] of the product: x (N, inputs) to their places in out (N, outputs)."""
     count, inputs = x.shape
     sums = np.empty((MANY, LANES), np.float32)
@@ -139,7 +132,7 @@ def multiply(me: int, crew: Crew, matrix: Matrix, x: Array, out: Array) -> None:
     """x (N, inputs) to out (N, outputs)."""
     share = share_of(len(matrix.weights), me, crew)
     multiply_share(x, matrix.weights.ctypes.data, matrix.scales, share, out, False)
-    meet(crew.size, crew.sync)
+    meet(crew)
 
 
 @compiled
@@ -216,12 +209,14 @@ def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) ->
         weights, scales = stack.weights[layer], stack.scales[layer]
         for token in range(count):
             norm(x[token], stack.norms[layer, :hidden], stack.eps, normed[token])
-        multiply_share(normed, weights[0], carray(at_address(scales[0], np.float32), heads_width), of_heads, room.heads, False)
-        meet(crew.size, crew.sync)
+        multiply_share(
+            normed, weights[0], carray(at_address(scales[0], np.float32), heads_width), of_heads, room.heads, False
+        )
+        meet(crew)
         _attend(of_kv, stack, layer, tokens, room, room.scores[me])
-        meet(crew.size, crew.sync)
+        meet(crew)
         multiply_share(mixed, weights[1], carray(at_address(scales[1], np.float32), hidden), of_hidden, x, True)
-        meet(crew.size, crew.sync)
+        meet(crew)
         for token in range(count):
             norm(x[token], stack.norms[layer, hidden : 2 * hidden], stack.eps, normed[token])
         multiply_share(normed, weights[2], carray(at_address(scales[2], np.float32), inner), of_inner, gate, False)
@@ -230,9 +225,9 @@ def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) ->
             for place in range(of_inner[0] * LANES, of_inner[1] * LANES):
                 value = gate[token, place]
                 gate[token, place] = value / (np.float32(1.0) + exp(-value)) * up[token, place]
-        meet(crew.size, crew.sync)
+        meet(crew)
         multiply_share(gate, weights[4], carray(at_address(scales[4], np.float32), hidden), of_hidden, x, True)
-        meet(crew.size, crew.sync)
+        meet(crew)
 
 
 @entry

@@ -10,7 +10,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 Array = np.ndarray[Any, Any]
 
 
-_SOURCES = sorted(Path(__file__).parent.glob("int8*.py"))
+_SOURCES = sorted(Path(__file__).parent.glob("native_*.py"))
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
@@ -60,6 +60,12 @@ _AHEAD_BYTES = 4096
 """How far ahead weights are fetched; 1 KB and less is a tenth slower."""
 MANY = 8
 """Positions that share one reading of the weights."""
+_PARTS = 2 if LANES == 8 else 3
+"""Vectors beside each other in one tile of a float32 product."""
+WIDE = _PARTS * LANES
+"""Outputs of one tile."""
+TALL = 6 if LANES == 8 else 8
+"""Rows of one tile: with its weights it fills the registers (AVX has fewer than the others)."""
 LINE = 8
 """Whole numbers in a cache line."""
 SYNC_SIZE = 2 * LINE
@@ -68,16 +74,23 @@ _PATIENCE = 4000
 """Turns of waiting (some 50 µs) before the core is offered to others."""
 
 
+class Crew(NamedTuple):
+    """Who computes together."""
+
+    size: int
+    sync: Array
+    """SYNC_SIZE int64 zeros: how many have come to the meeting, and the number of the meeting."""
+
+
 def _dot(rows: int) -> Any:
     """Intrinsic: `rows` inputs times a block of LANES outputs. It gets addresses and the inputs' distance in floats."""
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def dot(_typing: Any, _x: Any, _stride: Any, _w: Any, _count: Any, _sums: Any) -> Any:
         def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
             x, stride, w, count, sums = arguments
             whole, floats = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
-            zero, first = ir.Constant(floats, [0.0] * LANES), ir.Constant(ir.IntType(32), 0)
-            spread = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+            zero = ir.Constant(floats, [0.0] * LANES)
             entry, loop, done = at.block, at.append_basic_block("loop"), at.append_basic_block("done")
             at.branch(loop)
             at.position_at_end(loop)
@@ -89,17 +102,14 @@ def _dot(rows: int) -> Any:
             after = [list(row) for row in totals]
             for turn in range(_STEPS):
                 small = at.load(
-                    at.inttoptr(
-                        at.add(block, whole(LANES * turn)), ir.VectorType(ir.IntType(8), LANES).as_pointer()
-                    ),
+                    at.inttoptr(at.add(block, whole(LANES * turn)), ir.VectorType(ir.IntType(8), LANES).as_pointer()),
                     align=1,
                 )
                 wide = at.sitofp(at.sext(small, ir.VectorType(ir.IntType(32), LANES)), floats)
                 for row in range(rows):
                     place = at.add(at.add(step, whole(turn)), at.mul(stride, whole(row)))
-                    number = at.load(at.inttoptr(at.add(x, at.mul(place, whole(4))), ir.FloatType().as_pointer()))
-                    one = at.insert_element(ir.Constant(floats, ir.Undefined), number, first)
-                    everywhere = at.shuffle_vector(one, ir.Constant(floats, ir.Undefined), spread)
+                    address = at.add(x, at.mul(place, whole(4)))
+                    everywhere = _spread(at, at.load(at.inttoptr(address, ir.FloatType().as_pointer())))
                     product = at.fmul(everywhere, wide, flags=("contract",))
                     after[row][turn] = at.fadd(product, after[row][turn], flags=("contract",))
             following = at.add(step, whole(_STEPS))
@@ -134,10 +144,72 @@ def _declared(at: ir.IRBuilder, name: str, *arguments: Any) -> Any:
     return known or ir.Function(at.module, ir.FunctionType(ir.VoidType(), arguments), name)
 
 
+def _tile(rows: int) -> Any:
+    """Intrinsic: add `rows` inputs times WIDE outputs of a float32 matrix to what lies in `out`; addresses, distances.
+
+    x: inputs, `stride` floats from row to row; w: (count, WIDE); out: `gap` floats from row to row.
+    """
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def tile(_typing: Any, _x: Any, _stride: Any, _w: Any, _count: Any, _out: Any, _gap: Any) -> Any:
+        def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
+            x, stride, w, count, out, gap = arguments
+            whole, floats = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
+            places = [(row, part) for row in range(rows) for part in range(_PARTS)]
+
+            def place_of(row: int, part: int) -> Any:
+                offset = at.add(at.mul(gap, whole(4 * row)), whole(4 * LANES * part))
+                return at.inttoptr(at.add(out, offset), floats.as_pointer())
+
+            before = {place: at.load(place_of(*place), align=4) for place in places}
+            entry, loop, done = at.block, at.append_basic_block("loop"), at.append_basic_block("done")
+            at.branch(loop)
+            at.position_at_end(loop)
+            step = at.phi(whole)
+            step.add_incoming(whole(0), entry)
+            totals = {place: at.phi(floats) for place in places}
+            matrix = at.add(w, at.mul(step, whole(4 * WIDE)))
+            weights = [
+                at.load(at.inttoptr(at.add(matrix, whole(4 * LANES * part)), floats.as_pointer()), align=4)
+                for part in range(_PARTS)
+            ]
+            after = {}
+            for row in range(rows):
+                address = at.add(x, at.mul(at.add(step, at.mul(stride, whole(row))), whole(4)))
+                everywhere = _spread(at, at.load(at.inttoptr(address, ir.FloatType().as_pointer())))
+                for part in range(_PARTS):
+                    product = at.fmul(everywhere, weights[part], flags=("contract",))
+                    after[row, part] = at.fadd(product, totals[row, part], flags=("contract",))
+            following = at.add(step, whole(1))
+            step.add_incoming(following, loop)
+            for place in places:
+                totals[place].add_incoming(before[place], entry)
+                totals[place].add_incoming(after[place], loop)
+            at.cbranch(at.icmp_signed("<", following, count), loop, done)
+            at.position_at_end(done)
+            for place in places:
+                at.store(after[place], place_of(*place), align=4)
+            return None
+
+        return types.void(*[types.intp] * 6), build
+
+    return tile
+
+
+def _spread(at: ir.IRBuilder, number: Any) -> Any:
+    """A vector of one number."""
+    floats, index = ir.VectorType(ir.FloatType(), LANES), ir.IntType(32)
+    one = at.insert_element(ir.Constant(floats, ir.Undefined), number, index(0))
+    return at.shuffle_vector(
+        one, ir.Constant(floats, ir.Undefined), ir.Constant(ir.VectorType(index, LANES), [0] * LANES)
+    )
+
+
+tile_1, tile_4, tile_many = _tile(1), _tile(4), _tile(TALL)
 dot_1, dot_2, dot_many = _dot(1), _dot(2), _dot(MANY)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def at_address(_typing: Any, _address: Any, kind: Any) -> Any:
     """The address as a pointer to numbers of that kind."""
     pointer = types.CPointer(kind.dtype)
@@ -148,7 +220,7 @@ def at_address(_typing: Any, _address: Any, kind: Any) -> Any:
     return pointer(types.intp, kind), build
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(_typing: Any, _exponent: Any) -> Any:
     """2 to a whole number between -126 and 127."""
 
@@ -159,7 +231,7 @@ def _power_of_two(_typing: Any, _exponent: Any) -> Any:
     return types.float32(types.int32), build
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _add(_typing: Any, _address: Any, _amount: Any) -> Any:
     """Add to a number that all threads see; answers what it was."""
 
@@ -170,7 +242,7 @@ def _add(_typing: Any, _address: Any, _amount: Any) -> Any:
     return types.int64(types.intp, types.int64), build
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _read(_typing: Any, _address: Any) -> Any:
     """A number that all threads see."""
 
@@ -180,7 +252,7 @@ def _read(_typing: Any, _address: Any) -> Any:
     return types.int64(types.intp), build
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _relax(_typing: Any) -> Any:
     """Tell the processor that this loop waits."""
 
@@ -196,14 +268,14 @@ _offer_core = types.ExternalFunction("SwitchToThread" if sys.platform == "win32"
 
 
 @compiled
-def meet(size: int, sync: Array) -> None:
-    """Wait until all `size` threads are here. sync: SYNC_SIZE int64 zeros, theirs alone."""
-    if size == 1:
+def meet(crew: Crew) -> None:
+    """Wait until the whole crew is here."""
+    if crew.size == 1:
         return
-    come, number = sync.ctypes.data, sync.ctypes.data + 8 * LINE
+    come, number = crew.sync.ctypes.data, crew.sync.ctypes.data + 8 * LINE
     now = _read(number)
-    if _add(come, 1) == size - 1:
-        _add(come, -size)
+    if _add(come, 1) == crew.size - 1:
+        _add(come, -crew.size)
         _add(number, 1)
         return
     waited = 0

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import carray
 
-from tts_core.engine.int8_kernels import Crew, Matrix, Room, Stack, Tokens, multiply_share, norm, run_blocks, share_of
-from tts_core.engine.int8_vectors import LANES, Array, at_address, compiled, entry, exp, meet
+from tts_core.engine.native_blocks import Matrix, Room, Stack, Tokens, multiply_share, norm, run_blocks, share_of
+from tts_core.engine.native_vectors import LANES, Array, Crew, at_address, compiled, entry, exp, meet
 
 
 class Predictor(NamedTuple):
@@ -104,7 +104,7 @@ def _project(me: int, crew: Crew, predictor: Predictor, frame: Frame, count: int
     for token in range(count):
         for place in range(share[0] * LANES, share[1] * LANES):
             out[token, place] += predictor.bias[place]
-    meet(crew.size, crew.sync)
+    meet(crew)
     return out
 
 
@@ -124,7 +124,7 @@ def _take(frame: Frame, table: Array, drawing: Drawing, step: int) -> None:
 def predict(
     me: int, crew: Crew, stack: Stack, predictor: Predictor, drawing: Drawing, tokens: Tokens, room: Room, frame: Frame
 ) -> None:
-    """Fill `frame`. tokens: places and rotations of all passes, 2B, then B for each of the others; its x is not read."""
+    """Fill `frame`. tokens: places and rotations of all passes, 2B, then B for each other; no x."""
     rows, draws = frame.codes.shape
     size = drawing.noise.shape[2]
     blocks = (size + LANES - 1) // LANES
@@ -138,10 +138,10 @@ def predict(
             norm(x[(row + 1) * (count // rows) - 1], predictor.norm, stack.eps, normed[row])
         scales = carray(at_address(predictor.heads[step, 1], np.float32), blocks * LANES)
         multiply_share(normed, predictor.heads[step, 0], scales, share_of(blocks, me, crew), frame.logits, False)
-        meet(crew.size, crew.sync)
+        meet(crew)
         if me == 0:
             table = carray(at_address(predictor.tables[step], np.float32), (size, frame.wide.shape[1]))
             _take(frame, table, drawing, step)
-        meet(crew.size, crew.sync)
+        meet(crew)
         first += count
         count = rows
