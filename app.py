@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from tts_core.certificate import Certificate
 from tts_core.errors import InvalidSetting, StudioError
 from tts_core.logs import setup_logging
 from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS, options_parser, with_options
@@ -66,8 +67,11 @@ def build_app(services: Services) -> FastAPI:
     return app
 
 
-def build_server(app: FastAPI) -> uvicorn.Server:
-    """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds."""
+def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:
+    """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
+
+    A certificate makes it https.
+    """
     import uvicorn  # noqa: PLC0415 - only a server needs it
 
     config = uvicorn.Config(
@@ -77,6 +81,9 @@ def build_server(app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=STOP_AFTER_S,
         ws="websockets-sansio",
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
+        ssl_certfile=certificate.cert_file if certificate else None,
+        ssl_keyfile=certificate.key_file if certificate else None,
+        ssl_keyfile_password=certificate.password if certificate else None,
     )
     server = uvicorn.Server(config)
     app.state.streams.end_when(lambda: server.should_exit)
@@ -92,8 +99,10 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def resolve_settings(options: argparse.Namespace) -> Settings:
-    """Options win over environment variables."""
+    """Options win over environment variables. Raises InvalidSetting, also for a certificate that can't be used."""
     settings = Settings.from_env(with_options(os.environ, options))
+    if settings.certificate is not None:
+        settings.certificate.check()
     hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *options.allow_host])
     return dataclasses.replace(settings, allowed_hosts=hosts)
 
@@ -130,7 +139,8 @@ def main(arguments: list[str]) -> int:
     app = build_app(services)
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
-    url = f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
+    scheme = "https" if settings.certificate else "http"
+    url = f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"
     print(f"TTS Studio is on {url}   (Ctrl+C ends it)", flush=True)  # noqa: T201
     if shown != host or host not in ("127.0.0.1", "::1"):
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
@@ -138,7 +148,7 @@ def main(arguments: list[str]) -> int:
         Timer(0.5, webbrowser.open, [url]).start()
     services.start()
     try:
-        build_server(app).run(sockets=[listener])
+        build_server(app, settings.certificate).run(sockets=[listener])
     finally:
         services.close()
     return 0

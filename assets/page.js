@@ -19,6 +19,33 @@
     document.head.append(style);
   }
 
+  // Sound may come in a file that browsers take for a film (WebM) or don't know. Gradio would refuse it unheard; the coach
+  // listens to it, and says in the page's language where it hears nothing.
+  const isUnheard = (file) => !file.type.startsWith("audio/");
+  const asSound = (files) => {
+    const kept = new DataTransfer();
+    for (const file of files) kept.items.add(isUnheard(file) ? new File([file], file.name, { type: "audio/unknown" }) : file);
+    return kept.files;
+  };
+  const soundInput = (target) => target.closest?.(".audio-container")?.querySelector("input[type=file]");
+  const early = { capture: true };
+  addEventListener("click", ({ target }) => {
+    const isOpening = target === soundInput(target) && !target.accept.includes(".webm");
+    if (isOpening) target.accept += ",.webm"; // its dialog offers them then
+  }, early);
+  addEventListener("change", ({ target }) => {
+    if (target === soundInput(target) && [...target.files].some(isUnheard)) target.files = asSound(target.files);
+  }, early);
+  addEventListener("drop", (event) => {
+    const input = soundInput(event.target);
+    if (!input || ![...event.dataTransfer.files].some(isUnheard)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true }));
+    input.files = asSound(event.dataTransfer.files);
+    input.dispatchEvent(new Event("change"));
+  }, early);
+
   // The other language is another page; what was typed goes along.
   const TEXT_KEY = "tts-studio-text";
   const keepText = () => sessionStorage.setItem(TEXT_KEY, document.querySelector("#speak-text textarea")?.value ?? "");

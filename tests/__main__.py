@@ -20,12 +20,13 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy",),
-    ("pytest", "-rR"),
 )
-"""Modules and their arguments."""
+"""Modules and their arguments; the tests come after them."""
 QUICK = "--quick"
-SECOND_CHANCE = ("--reruns", "2", "--reruns-delay", "2")
-"""Continuous integration shares its machine: a browser or process that was too slow once is asked again, and named."""
+FAILED_TESTS = 1
+"""pytest's exit status for tests that ran and failed."""
+CHANCES = 3
+"""Continuous integration shares its machine: what was too slow once is asked again, alone and in a fresh process."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,14 +35,21 @@ def main(arguments: Sequence[str]) -> int:
         pytest_arguments += ["-m", "not slow"]
     elif not has_browser() and in_ci():
         return 1
-    if in_ci():
-        pytest_arguments += SECOND_CHANCE
     for module, *fixed in CHECKS:
-        extra = pytest_arguments if module == "pytest" else ()
-        status = run([sys.executable, "-m", module, *fixed, *extra])
+        status = run([sys.executable, "-m", module, *fixed])
         if status != 0:
             return status
-    return 0
+    return run_tests(pytest_arguments, CHANCES if in_ci() else 1)
+
+
+def run_tests(arguments: Sequence[str], chances: int) -> int:
+    """Each further chance is for the tests that failed alone; the output of every run stays, so they are named."""
+    pytest = [sys.executable, "-m", "pytest", *arguments]
+    status = run(pytest)
+    for _ in range(chances - 1):
+        if status == FAILED_TESTS:
+            status = run([*pytest, "--last-failed", "--last-failed-no-failures", "none"])
+    return status
 
 
 def has_browser() -> bool:

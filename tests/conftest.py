@@ -5,21 +5,28 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.serving import Serve, serving
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
 
+SOON_S = 120.0
+"""What takes a moment on an idle machine; whoever waits longer waits in vain."""
+
+# The same examples each time, and no deadlines: a machine may be busy.
+hypothesis.settings.load_profile("ci")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that looks through a browser is slow."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        if "playwright" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
@@ -67,8 +74,13 @@ def shown_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def first_line(file: Path) -> str:
     """What another process writes there, as soon as it is whole."""
-    deadline = time.monotonic() + 20
-    while not file.exists() or not file.read_text(encoding="utf-8").endswith("\n"):
-        assert time.monotonic() < deadline, f"nothing was written to {file}"
-        time.sleep(0.01)
+    wait_until(lambda: file.exists() and file.read_text(encoding="utf-8").endswith("\n"))
     return file.read_text(encoding="utf-8").splitlines()[0]
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    """Raises AssertionError if it does not happen soon."""
+    deadline = time.monotonic() + SOON_S
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)

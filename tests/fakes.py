@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Event
@@ -10,7 +12,7 @@ import numpy as np
 
 from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.errors import EngineFailed, UnknownLanguage
-from tts_core.events import AudioChunk, EngineEvent, Finished, Samples
+from tts_core.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.protocols import CancelCheck
 
 SAMPLE_RATE = 24_000
@@ -37,6 +39,8 @@ class FakeEngine:
     supports_instruct: bool = False
     go: Event = field(default_factory=Event)
     fail_at: int | None = None
+    loading: tuple[Loading, ...] = ()
+    """Told before the first chunk."""
     seen: list[SynthesisRequest] = field(default_factory=list)
     """Requests taken, in order."""
     is_closed: bool = False
@@ -62,8 +66,9 @@ class FakeEngine:
         self.is_closed = True
 
     def _speak(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        yield from self.loading
         for chunk in range(len(request.text)):
-            self.go.wait(timeout=10)
+            self.go.wait(timeout=120)
             if cancelled():
                 yield Finished(StopReason.CANCELLED, request.seed)
                 return
@@ -71,3 +76,15 @@ class FakeEngine:
                 raise EngineFailed(engine=self.name, reason="it was told to break")
             yield AudioChunk(tone(chunk))
         yield Finished(StopReason.COMPLETE, request.seed)
+
+
+class EndlessEngine(FakeEngine):
+    """Speaks twice as fast as it is heard, until it is stopped: for what has to happen while something is made."""
+
+    def _speak(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        for chunk in itertools.count():
+            if cancelled():
+                yield Finished(StopReason.CANCELLED, request.seed)
+                return
+            yield AudioChunk(tone(chunk))
+            time.sleep(0.05)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tts_core.board import Board, Subscription
 from tts_core.catalogue import load_catalogue
-from tts_core.download_board import Subscription, TaskBoard
-from tts_core.download_queue import Downloads
-from tts_core.download_run import Run
+from tts_core.downloader.queue import Downloads
+from tts_core.downloader.run import Run
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.task import DownloadTask, Phase, Provider, TaskState
@@ -29,18 +29,18 @@ class _Idle:
             pass
 
 
-class _WatchedBoard(TaskBoard):
+class _WatchedBoard(Board[DownloadTask]):
     def __init__(self) -> None:
         super().__init__()
-        self.open: set[Subscription] = set()
+        self.open: set[Subscription[DownloadTask]] = set()
 
-    def subscribe(self, after_seq: int = 0) -> Subscription:
+    def subscribe(self, after_seq: int = 0) -> Subscription[DownloadTask]:
         subscription = _Watched(self, after_seq)
         self.open.add(subscription)
         return subscription
 
 
-class _Watched(Subscription):
+class _Watched(Subscription[DownloadTask]):
     def __init__(self, board: _WatchedBoard, after_seq: int) -> None:
         super().__init__(board, after_seq)
         self._watched_board = board
@@ -62,8 +62,10 @@ class StagedDownloads:
         return len(self.board.open)
 
     def change(self, key: str, **changes: Any) -> DownloadTask:
-        new = DownloadTask(key, "auto", TaskState.WAITING, Phase.QUEUED, 0, bytes_total=TOTAL_BYTES)
-        return self.board.put(replace(self.board.task(key) or new, **changes))
+        new = DownloadTask(
+            key=key, provider="auto", state=TaskState.WAITING, phase=Phase.QUEUED, bytes_total=TOTAL_BYTES
+        )
+        return self.board.put(replace(self.board.item(key) or new, **changes))
 
     def at(self, key: str, done: int) -> DownloadTask:
         """So many bytes are there."""
@@ -76,6 +78,6 @@ class StagedDownloads:
 def stage_downloads(services: Services) -> StagedDownloads:
     paths, board = services.settings.paths, _WatchedBoard()
     catalogue = load_catalogue(services.settings.catalogue_file)
-    models = ModelManager(catalogue, paths.models_dir, paths.hash_cache_file, board.task)
+    models = ModelManager(catalogue, paths.models_dir, paths.hash_cache_file, board.item)
     downloads = Downloads(models, board, _Idle(), FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     return StagedDownloads(replace(services, models=models, downloads=downloads), board)

@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "source_settings", "preferences", "paths", "options", "catalogue"}
-        | {"audio", "text", "languages", "logs", "desktop"}
+        {"settings", "certificate", "source_settings", "preferences", "paths", "options", "catalogue"}
+        | {"audio", "text", "languages", "logs", "desktop", "board"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
@@ -28,13 +28,10 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "model_manager",
             "model_store",
-            "download_board",
-            "download_run",
-            "download_job",
-            "download_queue",
-            "download_sources",
+            "downloader",
         }
-        | {"board", "jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"voice_recordings", "speech_jobs"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
@@ -59,6 +56,7 @@ HOMES = {
     "safetensors": {"engine", "transcription"},
     "tokenizers": {"engine", "transcription"},
     "opencc": {"transcription"},
+    "rapidfuzz": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
     "filelock": {"downloads", "voice_library"},

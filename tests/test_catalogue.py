@@ -192,7 +192,7 @@ def test_a_file_path_that_could_leave_the_folder_is_refused(tmp_path: Path, path
 
 
 @given(name=st.text(max_size=30))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_name_is_accepted_stays_directly_below_the_models_folder(tmp_path: Path, name: str) -> None:
     file = write_catalogue(tmp_path / "c.json", {"mine": {**ENTRY, "local": name}})
     try:
@@ -210,7 +210,7 @@ def test_whatever_name_is_accepted_stays_directly_below_the_models_folder(tmp_pa
         max_leaves=12,
     )
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_other_json_is_refused_rather_than_crashing(tmp_path: Path, data: object) -> None:
     assert "'mine'" in refusal(tmp_path, {"mine": data})
 

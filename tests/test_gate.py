@@ -41,10 +41,10 @@ def test_a_waiting_thread_wakes_when_the_turn_before_it_leaves() -> None:
     for name, seen in zip("ab", queued, strict=True):
         threads.append(Thread(target=_take_turn, args=(gate.join(), name, seen, order)))
         threads[-1].start()
-        assert seen.wait(10)
+        assert seen.wait(60)
     speaking.leave()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order == ["a", "b"]
     assert gate.waiting == 0
 

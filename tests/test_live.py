@@ -44,7 +44,7 @@ def test_listeners_in_other_threads_wait_for_sound_and_all_hear_the_same() -> No
         stream.write(tone(chunk))
     stream.close()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     expected = np.concatenate([to_int16(tone(chunk)) for chunk in range(5)]).tobytes()
     assert heard == [expected] * 3
 

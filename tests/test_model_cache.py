@@ -40,7 +40,7 @@ class FakeLoader:
     def __call__(self, key: str, progress: Progress) -> FakeModel:
         progress(1, 2)
         self.begun.set()
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         if self.failures:
             raise self.failures.pop()
         self.made.append(FakeModel(key))
@@ -109,12 +109,12 @@ def test_one_load_serves_all_who_ask_meanwhile(loader: FakeLoader, time: FakeTim
     askers = [threading.Thread(target=ask) for _ in range(8)]
     for asker in askers:
         asker.start()
-    assert loader.begun.wait(10)
+    assert loader.begun.wait(60)
     (status,) = cache.statuses()
     assert (status.is_loaded, status.done_bytes, status.total_bytes) == (False, 1, 2)
     loader.go.set()
     for asker in askers:
-        asker.join(10)
+        asker.join(60)
     assert len(loader.made) == 1
     assert got == [loader.made[0]] * 8
 
@@ -216,7 +216,7 @@ def test_a_load_can_be_watched() -> None:
     with cache.begin("a") as lease:
         progress = lease.progress(interval_s=0.01)
         assert next(progress) in ((0, 0), (1, 2))  # at once, however far it is
-        assert loader.begun.wait(10)
+        assert loader.begun.wait(60)
         assert next(progress) == (1, 2)
         loader.go.set()
         assert set(progress) <= {(1, 2)}
@@ -241,7 +241,7 @@ def test_a_load_that_nobody_waits_for_ends_as_any_other(keep_alive_s: float) -> 
     loader.go.clear()
     cache = ModelCache(loader, CachePolicy(keep_alive_s), schedule=time.schedule, clock=time.clock)
     with cache.begin("a"):
-        assert loader.begun.wait(10)
+        assert loader.begun.wait(60)
     with pytest.raises(ModelInUse):
         cache.unload("a")
     with cache.begin("a") as lease:
@@ -263,7 +263,7 @@ def test_an_abandoned_load_leaves_nothing_behind_when_nothing_is_kept() -> None:
 
     cache = ModelCache(load, CachePolicy(0.0))
     with cache.begin("a"):
-        assert loader.begun.wait(10)
+        assert loader.begun.wait(60)
     loader.go.set()
-    assert closed.wait(10)
+    assert closed.wait(60)
     assert cache.statuses() == ()

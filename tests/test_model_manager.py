@@ -4,12 +4,12 @@ import logging
 import shlex
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.model_folders import (
     BASE_KEY,
     CUSTOM_KEY,
@@ -48,14 +48,6 @@ def long_studio(tmp_path: Path) -> Studio:
     studio = build_studio(tmp_path, {BASE_KEY: catalogue_entry(ModelKind.BASE, "Long", files)})
     write_files(studio.folder(BASE_KEY), files)
     return studio
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never happened")
 
 
 def never() -> bool:
@@ -304,7 +296,7 @@ def test_the_background_check_tells_how_far_it_is_and_stops_when_closed(
     long_studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tts_core.model_manager._BACKGROUND_PAUSE_S", 60.0)
-    models = long_studio.manager()
+    models, others = long_studio.manager(), set(threading.enumerate())  # of tests before this one
     models.start_background_check()
     wait_until(lambda: models.background.done_bytes > 0)
     seen = models.background
@@ -312,7 +304,7 @@ def test_the_background_check_tells_how_far_it_is_and_stops_when_closed(
     assert seen.total_bytes > 2 * CHUNK_BYTES
     models.close()
     assert not models.background.running
-    assert not [thread for thread in threading.enumerate() if thread.name == "model-check"]
+    assert not [thread for thread in set(threading.enumerate()) - others if thread.name == "model-check"]
     assert long_studio.status(BASE_KEY).verification is Verification.UNCHECKED
 
 

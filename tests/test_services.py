@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from tests.conftest import wait_until
 from tts_core.domain import SynthesisRequest
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
@@ -41,7 +42,4 @@ def test_starting_clears_out_old_takes(services: Services) -> None:
     long_ago = time.time() - 365 * 86_400
     os.utime(take.path, (long_ago, long_ago))
     services.start()
-    deadline = time.monotonic() + 10
-    while take.path.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not take.path.exists()
+    wait_until(lambda: not take.path.exists())

@@ -221,7 +221,7 @@ def test_two_threads_at_once_each_get_their_own_whole_take(studio: Studio) -> No
         thread.start()
     studio.engine.go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(takes) == [pytest.approx(0.2), pytest.approx(0.4)]
 
 

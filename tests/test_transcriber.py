@@ -15,7 +15,7 @@ import torch
 
 from tests.engine.formula_checkpoint import write_checkpoint
 from tests.transcription.scripted_whisper import write_whisper
-from tts_core.domain import StopReason, SynthesisRequest, Take, Voice
+from tts_core.domain import SynthesisRequest
 from tts_core.errors import (
     AudioUnreadable,
     Cancelled,
@@ -91,11 +91,6 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def take_of(path: Path, language: str) -> Take:
-    voice = Voice("builtin/aria", "Aria", "builtin")
-    return Take("t", path, "flac", 24_000, 1.0, 0.1, 1.0, voice, language, None, StopReason.COMPLETE)
-
-
 def ended(jobs: Jobs, job: Job) -> Job:
     deadline = time.monotonic() + SOON_S
     while not (now := jobs.job(job.key)).state.is_over:
@@ -161,12 +156,12 @@ def test_what_cannot_be_transcribed_is_refused(
 
 
 def test_a_take_is_compared_with_its_text(services: Services, recording: Path) -> None:
-    found = services.transcriber.check(take_of(recording, "english"), "Hi, there!")
+    found = services.transcriber.check(recording, "Hi, there!", language="english")
     assert (found.error_rate.rate, found.error_rate.unit, found.transcript.language) == (0.0, "word", "en")
-    found = services.transcriber.check(take_of(recording, "en-us"), "Hi everybody over there")
+    found = services.transcriber.check(recording, "Hi everybody over there", language="en-us")
     assert (found.error_rate.errors, found.error_rate.length) == (2, 4)
     # Aragonese, which the built-in voice speaks and Whisper does not know.
-    assert services.transcriber.check(take_of(recording, "an"), "hi there").transcript.language == "zh"
+    assert services.transcriber.check(recording, "hi there", language="an").transcript.language == "zh"
 
 
 def test_a_job_transcribes_and_keeps_the_result(services: Services, recording: Path) -> None:
@@ -230,5 +225,5 @@ def test_speaking_and_listening_models_share_one_budget(settings: Settings, reco
 
 def test_takes_of_models_in_one_studio_are_heard(services: Services) -> None:
     take = collect(services.synthesis.speak(SynthesisRequest("你好", voice="builtin/aria")))
-    found = services.transcriber.check(take, "你好")
+    found = services.transcriber.check(take.path, "你好", language=take.language)
     assert (found.error_rate.unit, found.error_rate.length) == ("character", 2)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ import torch
 
 from tests.engine.formula_checkpoint import reference_audio
 from tests.test_voices import MINE, ended, models_dir, new, one_thread, ready, recording, services, speak
-from tts_core.errors import ConsentMissing, VoicePromptInvalid
+from tts_core.api.voice_schemas import VoiceObject
+from tts_core.errors import ConsentMissing, StudioError, VoicePromptInvalid
 from tts_core.jobs import JobState
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
@@ -97,3 +101,34 @@ def test_folders_of_recordings_with_texts(services: Services, tmp_path: Path) ->
     found = services.voice_transfer.import_pairs(folder, new(""), MINE)
     assert sorted(voice.name for voice in found.voices) == ["anna", "bert"]
     assert [(name, error.code) for name, error in found.refused] == [("broken", "audio_unreadable")]
+
+
+def test_what_a_stranger_writes_into_an_archive_can_be_shown(services: Services, tmp_path: Path) -> None:
+    nest = b"[" * 900 + b"]" * 900
+    record = (
+        b'{"name": "A", "model_key": "base_0_6b", "ref_audio_path": "/etc/passwd", "status": "ready", "x": %s,' % nest
+    )
+    record += b'"meta": {"nest": %s, "endless": Infinity, "none": NaN, "tags": ["a", {"b": 1}]}}' % nest
+    source = tmp_path / "in.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("voice.json", record)
+        archive.writestr("checksums.sha256", f"{hashlib.sha256(record).hexdigest()}  voice.json\n")
+    with suppress(StudioError):
+        voice = services.voice_transfer.import_archive(source)
+        assert voice.ref_audio_path == ""
+    shown = [VoiceObject.of(voice).model_dump_json() for voice in services.voices.voices()]
+    assert all("Infinity" not in text for text in shown)
+    assert services.voices.voices(search="a")
+
+
+@pytest.mark.parametrize("fault", ["another size", "codes that the model does not know"])
+def test_a_prompt_that_fits_no_model_of_that_kind_says_so(services: Services, tmp_path: Path, fault: str) -> None:
+    size = 64 if fault.startswith("codes") else 7
+    codes = torch.full((5, 16), 99_999 if size == 64 else 1)
+    item = {"ref_code": codes, "ref_spk_embedding": torch.ones(size), "x_vector_only_mode": False, "ref_text": "hi"}
+    torch.save({"items": [item]}, tmp_path / "p.pt")
+    (voice,) = services.voice_transfer.import_official(tmp_path / "p.pt", new("Theirs", ref_text=""), MINE)
+    with pytest.raises(VoicePromptInvalid, match=fault):
+        speak(services, "theirs")
+    job = ended(services, services.voices.prepare(voice.id))
+    assert (job.state, job.code) == (JobState.ERROR, "voice_prompt_invalid")

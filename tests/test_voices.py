@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,23 +16,27 @@ import soundfile
 import torch
 
 from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
-from tts_core.domain import Decoding, SynthesisRequest
+from tts_core import voices
+from tts_core.domain import Decoding, SynthesisRequest, Take
 from tts_core.errors import (
     AmbiguousVoice,
     AudioUnreadable,
     CloneNotSupported,
     ConsentMissing,
+    EngineFailed,
     InstructNotSupported,
     InvalidRequest,
     InvalidValue,
     ModelNotReady,
+    TranscriptMissing,
     UnknownModelKey,
     UnknownVoice,
 )
-from tts_core.jobs import Job, JobState
+from tts_core.jobs import Job, JobKind, JobState
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
 from tts_core.synthesis import collect
+from tts_core.voice_library.faults import LibraryDamaged
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices import Consent, NewVoice
 
@@ -55,6 +60,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_checkpoint(folder / "Qwen3-TTS-12Hz-1.7B-CustomVoice", kind="custom_voice", geometry="b")
     write_checkpoint(folder / "Qwen3-TTS-12Hz-1.7B-VoiceDesign", kind="voice_design", geometry="b")
     return folder
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights find no end: what they say is cut soon."""
+    monkeypatch.setattr(voices, "DESIGN_MAX_S", 0.4)
+    monkeypatch.setattr(voices, "PREVIEW_MAX_S", 0.4)
 
 
 @pytest.fixture
@@ -184,14 +196,14 @@ def test_a_role_is_a_preset_speaker_with_a_style(services: Services) -> None:
         services.voices.add_role(NewVoice("X", "custom_1_7b", speaker="nobody"))
 
 
-def test_a_designed_voice_is_locked_into_a_clone(services: Services) -> None:
+def test_a_designed_voice_is_locked_into_a_clone(services: Services, brief: None) -> None:
     wanted = NewVoice("Robot", BASE, language="english", ref_text="hello world", instruct="A calm voice.")
     voice, job = services.voices.add_design(wanted, DESIGN)
     job = ended(services, job)
     assert (job.state, job.message) == (JobState.DONE, "")
     made = services.voices.voice(voice.id)
     assert (made.kind, made.status, made.ref_text) == (VoiceKind.DESIGN_CLONE, VoiceStatus.READY, "hello world")
-    assert soundfile.info(made.ref_audio_path).duration > 0.05
+    assert soundfile.info(made.ref_audio_path).duration == pytest.approx(0.4, abs=0.1)
     assert speak(services, "robot") == speak(services, f"library/{voice.id}")
     with pytest.raises(InvalidRequest):
         services.voices.add_design(replace(wanted, instruct=""), DESIGN)
@@ -263,7 +275,7 @@ def test_search_favourites_and_tags(services: Services, recording: Path) -> None
         services.voices.change(first.id, {"id": "x"})
 
 
-def test_a_clone_obeys_no_instruction_and_a_preview_is_kept(services: Services, recording: Path) -> None:
+def test_a_clone_obeys_no_instruction_and_a_preview_is_kept(services: Services, recording: Path, brief: None) -> None:
     voice = ready(services, recording)
     with pytest.raises(InstructNotSupported):
         services.synthesis.speak(SynthesisRequest("hello", voice=f"library/{voice.id}", instruct="loud"))
@@ -273,6 +285,8 @@ def test_a_clone_obeys_no_instruction_and_a_preview_is_kept(services: Services, 
     samples, rate = soundfile.read(path)
     assert rate == 24_000
     assert np.isfinite(samples).all()
+    job = services.voices.jobs.jobs()[0]
+    assert (job.kind.value, job.subject, job.state) == ("synthesis", f"library/{voice.id}", JobState.DONE)
 
 
 def test_likeness_is_measured_by_the_speaker_encoder(services: Services, recording: Path, tmp_path: Path) -> None:
@@ -283,3 +297,70 @@ def test_likeness_is_measured_by_the_speaker_encoder(services: Services, recordi
     assert services.voice_check.compare(other, recording, BASE).similarity < same.similarity
     with pytest.raises(ModelNotReady):
         services.voice_check.compare(other, recording, "base_1_7b")
+
+
+def test_a_role_needs_no_preparation_and_a_cancelled_one_leaves_a_ready_voice_ready(
+    services: Services, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = services.voices.add_role(
+        NewVoice("Role", "custom_1_7b", speaker=services.models.capabilities("custom_1_7b").speakers[0])
+    )
+    assert ended(services, services.voices.prepare(role.id)).state is JobState.DONE
+    assert services.voices.voice(role.id).status is VoiceStatus.READY
+    voice = ready(services, recording)
+    began, go_on = threading.Event(), threading.Event()
+
+    def prepare(_voice: SavedVoice) -> None:
+        began.set()
+        assert go_on.wait(SOON_S)
+
+    monkeypatch.setattr(services.voices._prompts, "prepare", prepare)
+    job = services.voices.prepare(voice.id)
+    assert began.wait(SOON_S)
+    services.voices.jobs.cancel(job.key)
+    go_on.set()
+    assert ended(services, job).state is JobState.CANCELLED
+    assert services.voices.voice(voice.id).status is VoiceStatus.READY
+
+
+def test_a_designed_voice_that_said_nothing_yet_is_designed_again(
+    services: Services, brief: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = NewVoice("Robot", BASE, language="english", ref_text="hello world", instruct="A calm voice.")
+    with monkeypatch.context() as broken:
+        broken.setattr(voices, "collect", broken_engine)
+        voice, job = services.voices.add_design(wanted, DESIGN)
+        assert ended(services, job).code == "engine_failed"
+    assert services.voices.voice(voice.id).status is VoiceStatus.FAILED
+    job = services.voices.prepare(voice.id)
+    assert (job.kind, ended(services, job).state) == (JobKind.DESIGN_CLONE, JobState.DONE)
+
+
+def broken_engine(_events: object) -> Take:
+    raise EngineFailed(engine="qwen", reason="it was told to break")
+
+
+def test_a_library_that_can_not_be_read_costs_no_recording(
+    services: Services, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that fails while the file is broken must not take its voice for one that was removed."""
+    voice = services.voices.add_clone(recording, new(), MINE)
+    file = services.settings.paths.voices_file
+
+    def breaks(_voice: SavedVoice) -> None:
+        file.write_bytes(b"{")
+        file.with_name(f"{file.name}.bak").unlink(missing_ok=True)
+        raise EngineFailed(engine="qwen", reason="it was told to break")
+
+    monkeypatch.setattr(services.voices._prompts, "prepare", breaks)
+    assert ended(services, services.voices.prepare(voice.id)).code == "engine_failed"
+    assert isinstance(services.voices.fault, LibraryDamaged)
+    folder = services.settings.paths.voices_dir / voice.id
+    assert (folder / "original.flac").read_bytes() == recording.read_bytes()
+
+
+def test_a_voice_without_its_transcript_does_not_speak_something_else(services: Services, recording: Path) -> None:
+    voice = ready(services, recording)
+    services.voices.change(voice.id, {"ref_text": " "})
+    with pytest.raises(TranscriptMissing):
+        speak(services, f"library/{voice.id}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from tts_core.download_queue import Downloads
+from tts_core.downloader.queue import Downloads
 from tts_core.downloads.report import summary
 from tts_core.downloads.task import DownloadTask, TaskState
 from tts_core.errors import JobNotRetryable, UnknownJob

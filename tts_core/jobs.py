@@ -27,8 +27,11 @@ from tts_core.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob
 
 logger = logging.getLogger(__name__)
 
-_MAX_KEPT = 200
-_MAX_FILE_BYTES = 5_000_000
+_MAX_KEPT = 100
+"""Of each kind, so that much speech does not push out what can be tried again."""
+_MAX_FILE_BYTES = 50_000_000
+_ETA_FROM = 5.0
+"""Percent of the whole that a phase must have done before its pace says how long the rest takes."""
 _CLOSE_TIMEOUT_S = 10.0
 
 
@@ -87,9 +90,14 @@ class JobRun:
     def __init__(self, job: Job, board: Board[Job], stop: Event) -> None:
         self.subject = job.subject
         self.inputs = job.inputs
+        self.result: Mapping[str, Any] | None = None
+        """What came of watched work; None where nothing did."""
         self._key = job.key
         self._board = board
         self._stop = stop
+        self._phase = ""
+        self._phase_began = (0.0, 0.0)
+        """When, on the monotonic clock, and at which progress."""
 
     def cancelled(self) -> bool:
         return self._stop.is_set()
@@ -102,9 +110,26 @@ class JobRun:
     def say(self, phase: str, progress: float) -> None:
         """`progress` is 0 to 100 of the whole job. Raises Cancelled."""
         self.check()
-        self._board.change(
-            self._key, lambda job: replace(job, phase=phase, progress=max(job.progress, min(progress, 99.0)))
-        )
+        eta_s = self._rest_s(phase, progress)
+
+        def told(job: Job) -> Job:
+            progressed = max(job.progress, min(progress, 99.0))
+            return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=progressed, eta_s=eta_s)
+
+        self._board.change(self._key, told)
+
+    def wait(self, phase: str, position: int) -> None:
+        """Watched work stands in a queue of its own; 1 is next."""
+        self._board.change(self._key, lambda job: replace(job, state=JobState.WAITING, phase=phase, position=position))
+
+    def _rest_s(self, phase: str, progress: float) -> float | None:
+        """Seconds to the end at this phase's pace; None where that says nothing yet."""
+        now = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._phase_began = phase, (now, progress)
+        began, done_before = self._phase_began
+        done = progress - done_before
+        return (now - began) / done * (100.0 - progress) if done >= _ETA_FROM else None
 
 
 Work = Callable[[JobRun], Mapping[str, Any]]
@@ -195,24 +220,28 @@ class Jobs:
         return self._board.subscribe(after_seq)
 
     @contextmanager
-    def watch(self, kind: JobKind, subject: str) -> Iterator[JobRun]:
-        """Show work that the caller does itself as a running job; cancelling the job sets the run's `cancelled`."""
+    def watch(self, kind: JobKind, subject: str, stop: Event | None = None) -> Iterator[JobRun]:
+        """Show work that the caller does itself as a running job; cancelling the job sets `stop`.
+
+        It is DONE where the block has given the run a result, or was not stopped.
+        """
         job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, created_at=time.time())
-        stop = Event()
+        stop = stop or Event()
         with self._changed:
             self._board.put(replace(job, state=JobState.RUNNING))
             self._stops[job.key] = stop
             self._forget_oldest()
+            self._keep()
         run = JobRun(job, self._board, stop)
         try:
             yield run
         except GeneratorExit:
-            self._end(job.key, {"state": JobState.CANCELLED})
+            self._end(job.key, _end_of_watched(run, is_stopped=True))
             raise
         except BaseException as error:
             self._end(job.key, _failure(error))
             raise
-        self._end(job.key, {"state": JobState.CANCELLED if stop.is_set() else JobState.DONE})
+        self._end(job.key, _end_of_watched(run, is_stopped=stop.is_set()))
 
     def close(self) -> None:
         """Stop what runs; it will be INTERRUPTED for the next app."""
@@ -275,21 +304,29 @@ class Jobs:
     def _end(self, key: str, changes: Mapping[str, Any]) -> None:
         with self._changed:
             self._stops.pop(key, None)
-            self._board.change(key, lambda job: replace(job, eta_s=None, **changes))
+            self._board.change(key, lambda job: replace(job, eta_s=None, position=0, **changes))
             self._keep()
 
     def _forget_oldest(self) -> None:
-        for job in self.jobs()[_MAX_KEPT:]:
-            if job.state.is_over:
+        kept = dict.fromkeys(JobKind, 0)
+        for job in self.jobs():
+            kept[job.kind] += 1
+            if kept[job.kind] > _MAX_KEPT and job.state.is_over:
                 self._board.remove(job.key)
 
     def _keep(self) -> None:
         if self._is_kept:
-            _write(self._file, [job for job in self.jobs() if job.kind in self._work])
+            _write(self._file, list(self.jobs()))
 
 
 def _placed_at(position: int) -> Callable[[Job], Job]:
     return lambda job: replace(job, position=position)
+
+
+def _end_of_watched(run: JobRun, *, is_stopped: bool) -> dict[str, Any]:
+    if is_stopped and run.result is None:
+        return {"state": JobState.CANCELLED}
+    return {"state": JobState.DONE, "progress": 100.0, "result": dict(run.result or {})}
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tts_core.model_cache import ModelCache
 from tts_core.model_manager import ModelManager
 from tts_core.protocols import CancelCheck
 from tts_core.qwen import SAMPLE_RATE, preset, speech_request, stream_leased
+from tts_core.text import find_name
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
@@ -64,14 +65,16 @@ class LibraryEngine:
         if not status.valid:
             raise ModelNotReady(name=status.entry.display_name)
         wanted = saved.language if request.language == AUTO_LANGUAGE else request.language
-        language = find_language(wanted, self._models.capabilities(saved.model_key).languages)
+        can = self._models.capabilities(saved.model_key)
+        language = find_language(wanted, can.languages)
         if language is None:
             raise UnknownLanguage(language=wanted)
 
         def in_model_words(model: QwenModel) -> SpeechRequest:
             if saved.kind is VoiceKind.CUSTOM_ROLE:
                 instruct = request.instruct.strip() or saved.instruct
-                return speech_request(dataclasses.replace(request, instruct=instruct), language, preset(saved.speaker))
+                speaker = find_name(saved.speaker, can.speakers) or saved.speaker
+                return speech_request(dataclasses.replace(request, instruct=instruct), language, preset(speaker))
             return speech_request(request, language, self._prompts.prompt(saved, model))
 
         return stream_leased(self._cache, saved.model_key, status.entry.display_name, in_model_words, cancelled)

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tts_core.certificate import CERT_FLAG, CERT_VARIABLE, KEY_FLAG, KEY_VARIABLE, PASSWORD_FLAG, PASSWORD_VARIABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -29,6 +31,9 @@ MODEL_OPTIONS = (
 SERVER_OPTIONS = (
     Option("--host", "TTS_STUDIO_HOST", "H", "address to listen on (default 127.0.0.1: this machine only)"),
     Option("--port", "TTS_STUDIO_PORT", "N", "default: the first free one from 7860 on"),
+    Option(CERT_FLAG, CERT_VARIABLE, "FILE", "serve https with this certificate (PEM)"),
+    Option(KEY_FLAG, KEY_VARIABLE, "FILE", "the certificate's key (PEM); default: it is in the same file"),
+    Option(PASSWORD_FLAG, PASSWORD_VARIABLE, "P", "of the key; the variable keeps it out of the list of processes"),
 )
 
 

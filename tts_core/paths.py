@@ -76,6 +76,11 @@ class Paths:
         return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
 
     @property
+    def heard_dir(self) -> Path:
+        """Recordings that programs sent to be transcribed, until that is done."""
+        return self.data_dir / "cache" / "heard"
+
+    @property
     def jobs_file(self) -> Path:
         return self.data_dir / "jobs.json"
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
+from tts_core.board import Board
 from tts_core.catalogue import ModelKind, load_catalogue
-from tts_core.download_board import TaskBoard
-from tts_core.download_job import DownloadJob
-from tts_core.download_queue import Downloads
+from tts_core.downloader.job import DownloadJob
+from tts_core.downloader.queue import Downloads
 from tts_core.downloads.existing import Places
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.sources import hubs
+from tts_core.downloads.task import DownloadTask
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
 from tts_core.jobs import JobKind
@@ -37,6 +38,7 @@ from tts_core.voice_check import VoiceCheck
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_recordings import VoiceRecordings
 from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
 
@@ -74,6 +76,7 @@ class Services:
         """Make room among old takes, check the models and take up the downloads, all in the background."""
         self._tell_what_needs_a_hand()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
+        self.transcriber.prune()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
         self.voices.restore_jobs()
@@ -97,12 +100,13 @@ def build_services(settings: Settings) -> Services:
     """Raises CatalogueInvalid. Folders are made when something is first put there."""
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
-    catalogue, board, parts = load_catalogue(settings.catalogue_file), TaskBoard(), PartStore(paths.parts_dir)
+    catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
+    board: Board[DownloadTask] = Board()
     models = ModelManager(
         catalogue,
         paths.models_dir,
         paths.hash_cache_file,
-        task_of=board.task,
+        task_of=board.item,
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
     )
     job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), settings.sources_now)
@@ -111,9 +115,10 @@ def build_services(settings: Settings) -> Services:
     everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
     cache = cast("ModelCache[QwenModel]", everything)
-    transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything))
-    voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir)
-    prompts = VoicePrompts(voice_folders, models, cache)
+    transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything), paths.heard_dir)
+    voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
+    recordings = VoiceRecordings(voice_folders)
+    prompts = VoicePrompts(voice_folders, recordings, models, cache)
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
@@ -123,7 +128,7 @@ def build_services(settings: Settings) -> Services:
         *catalogue_engines(models, cache, ModelKind.BASE),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
-    voices = Voices(voice_store, voice_folders, prompts, models, synthesis, paths.jobs_file)
+    voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
@@ -134,7 +139,7 @@ def build_services(settings: Settings) -> Services:
         synthesis=synthesis,
         voices=voices,
         transcriber=transcriber,
-        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, prompts),
+        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(models, cache),
         outputs=outputs,
         live=LiveStreams(),

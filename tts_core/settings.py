@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tts_core.certificate import Certificate
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
 from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE, SOURCES_VARIABLE, PreferencesFile
@@ -55,6 +56,8 @@ class Settings:
     """None takes the first free one from FIRST_PORT on."""
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
     """Host names, without port, that requests may name."""
+    certificate: Certificate | None = None
+    """What https is served with; None is plain http."""
     catalogue_file: Path | None = None
     """Adds or overrides catalogue entries."""
     has_desktop: bool = False
@@ -76,6 +79,7 @@ class Settings:
 
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
         TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
+        TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
         where models come from: see SourceSettings. What the user chose in the app stands for variables that are not
@@ -96,6 +100,7 @@ class Settings:
             host=host,
             port=_port(environ, "TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, extra_hosts),
+            certificate=Certificate.from_env(environ),
             catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
             has_desktop=_has_desktop(environ),
             device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,

@@ -31,7 +31,7 @@ from tts_core.languages import find_language
 from tts_core.outputs import Outputs
 from tts_core.protocols import CancelCheck, Engine
 from tts_core.settings import Limits
-from tts_core.text import clean, speakable
+from tts_core.text import clean, plain_name, speakable
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,10 @@ class Synthesis:
     def voices(self) -> tuple[Voice, ...]:
         """All voices that can speak now, best first."""
         return tuple(voice for engine in self._engines for voice in engine.voices())
+
+    def voice(self, voice_id: str | None) -> Voice:
+        """The voice of that id or name (None: the best one); raises UnknownVoice, AmbiguousVoice."""
+        return self._find_voice(voice_id)[1]
 
     def engine_of(self, voice_id: str | None) -> Engine:
         """The engine that speaks `voice_id` (None: the best voice); raises UnknownVoice."""
@@ -117,7 +121,7 @@ class Synthesis:
         if wanted is None:
             return known[0]
         by_id = [pair for pair in known if pair[1].id == wanted]
-        by_name = [pair for pair in known if pair[1].name.casefold() == wanted.casefold()]
+        by_name = [pair for pair in known if plain_name(pair[1].name) == plain_name(wanted)]
         if not by_id and len(by_name) > 1:
             raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for _, voice in by_name))
         if not by_id and not by_name:

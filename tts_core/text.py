@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _LINE_END = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _BLANK_CATEGORIES = frozenset({"Zs", "Cc", "Cs", "Co", "Cn"})
@@ -167,3 +167,13 @@ def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
         elif joined and len(joined[-1]) + 1 + len(piece) <= max_chars:
             joined[-1] += f" {piece}"
     return joined
+
+
+def find_name(wanted: str, known: Iterable[str]) -> str | None:
+    """The first of the known names that is the wanted one, however it is written."""
+    return next((name for name in known if plain_name(name) == plain_name(wanted)), None)
+
+
+def plain_name(name: str) -> str:
+    """What two writings of one name have in common: "Uncle Fu" and "uncle_fu"."""
+    return " ".join(name.replace("_", " ").casefold().split())

@@ -1,20 +1,32 @@
 """Use case: what is said in a recording, by the best Whisper model that is ready; and whether it is what was wanted.
 
 transcript = services.transcriber.transcribe(path, language="Chinese")
-check = services.transcriber.check(take, "你好。")
+check = services.transcriber.check(take.path, "你好。", language=take.language)
 job = services.transcriber.start(services.voices.jobs, path, subject=voice_id)
 """
 
 from __future__ import annotations
 
+import secrets
+import shutil
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts_core.catalogue import ModelEntry, ModelKind
-from tts_core.domain import AUTO_LANGUAGE, Take
-from tts_core.errors import Cancelled, ModelNotReady, TranscriberMissing, UnknownModelKey, UnknownSpokenLanguage
+from tts_core.domain import AUTO_LANGUAGE
+from tts_core.errors import (
+    Cancelled,
+    ModelNotReady,
+    QueueFull,
+    TranscriberMissing,
+    TranscriptionFailed,
+    UnknownModelKey,
+    UnknownSpokenLanguage,
+)
 from tts_core.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.model_cache import ModelCache
 from tts_core.model_cache import Progress as LoadProgress
@@ -32,6 +44,9 @@ SUGGESTED = "whisper_small"
 """For who has none: understands most languages well, and a CPU can bear it."""
 READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
 """Phases, in this order."""
+MAX_WAITING_UPLOADS = 16
+UPLOADS_KEPT_S = 24 * 3600.0
+"""A recording whose job failed is there for another try until then."""
 _READ, _LOADED = 2.0, 20.0
 """Percent when these phases are over; the rest is transcribing."""
 
@@ -41,7 +56,7 @@ Say = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class SpokenCheck:
-    """What a take says, beside what it should say."""
+    """What is said, beside what should be said."""
 
     transcript: Transcript
     error_rate: ErrorRate
@@ -58,9 +73,11 @@ def _to_nobody(_phase: str, _percent: float) -> None:
 class Transcriber:
     """Thread-safe. `cache` holds the models of kind WHISPER among others, and knows them by their keys."""
 
-    def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel]) -> None:
+    def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel], uploads: Path) -> None:
+        """`uploads`: a folder for recordings that only their job needs."""
         self._models = models
         self._cache = cache
+        self._uploads = uploads
 
     def ready(self) -> tuple[ModelStatus, ...]:
         """The Whisper models that can be used now, best first."""
@@ -119,10 +136,22 @@ class Transcriber:
                 progress=lambda done_s, total_s: say(TRANSCRIBING, _LOADED + (100.0 - _LOADED) * done_s / total_s),
             )
 
-    def check(self, take: Take, wanted: str, *, model_key: str = "", cancelled: CancelCheck = never) -> SpokenCheck:
-        """How far what the take says is from the text it was made of. Raises what `transcribe` raises."""
+    def check(
+        self,
+        recording: Path | Clip,
+        wanted: str,
+        *,
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+        cancelled: CancelCheck = never,
+        say: Say = _to_nobody,
+    ) -> SpokenCheck:
+        """How far what is said is from the text that it was made of, in that voice's language.
+
+        Raises what `transcribe` raises.
+        """
         transcript = self.transcribe(
-            take.path, language=_asked_or_auto(take.language), model_key=model_key, cancelled=cancelled
+            recording, language=_asked_or_auto(language), model_key=model_key, cancelled=cancelled, say=say
         )
         return SpokenCheck(transcript, compare(wanted, transcript.text, transcript.language))
 
@@ -145,16 +174,46 @@ class Transcriber:
         inputs = {"path": str(recording), "language": language, "model_key": model_key}
         return jobs.submit(JobKind.TRANSCRIPTION, subject or recording.name, inputs)
 
+    def start_upload(self, jobs: Jobs, upload: Path, *, language: str = AUTO_LANGUAGE, model_key: str = "") -> Job:
+        """The same for a file that nobody needs besides: it is taken over, and goes once it is transcribed.
+
+        Raises QueueFull and TranscriptionFailed (no room on the disk), too.
+        """
+        mine = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
+        if len(mine) >= MAX_WAITING_UPLOADS:
+            raise QueueFull(waiting=len(mine))
+        self.choose(model_key)
+        spoken_language(language)
+        self.prune()
+        recording = self._uploads / f"heard-{secrets.token_hex(8)}"
+        try:
+            self._uploads.mkdir(parents=True, exist_ok=True)
+            shutil.move(upload, recording)
+        except OSError as error:
+            recording.unlink(missing_ok=True)
+            raise TranscriptionFailed(reason=error.strerror or "the disk refuses it") from error
+        return self.start(jobs, recording, language=language, model_key=model_key)
+
+    def prune(self) -> None:
+        """Remove uploads that nobody came back for."""
+        for upload in self._uploads.glob("heard-*"):
+            with suppress(OSError):  # gone already
+                if time.time() - upload.stat().st_mtime > UPLOADS_KEPT_S:
+                    upload.unlink()
+
     def do(self, run: JobRun) -> Mapping[str, Any]:
         """The work of a job that `start` has queued."""
         model_key = self.choose(run.inputs["model_key"]).key
+        recording = Path(run.inputs["path"])
         transcript = self.transcribe(
-            Path(run.inputs["path"]),
+            recording,
             language=run.inputs["language"],
             model_key=model_key,
             cancelled=run.cancelled,
             say=run.say,
         )
+        if recording.parent == self._uploads:
+            recording.unlink(missing_ok=True)
         return {**transcript.as_json(), "model_key": model_key}
 
     def _entries(self) -> list[ModelEntry]:

@@ -6,6 +6,7 @@ from tts_core.domain import Voice
 from tts_core.errors import AmbiguousVoice, InvalidRequest, ModelNotLoadable, UnknownVoice
 from tts_core.library_engine import NAME as LIBRARY
 from tts_core.services import Services
+from tts_core.text import plain_name
 from tts_core.voice_library.record import SavedVoice
 from tts_core.voice_rules import spoken_as
 
@@ -19,7 +20,7 @@ def voice_meant(services: Services, wanted: str) -> str:
     for voice_id in (wanted, f"{LIBRARY}/{wanted}"):
         if any(voice.id == voice_id for voice in speaking):
             return voice_id
-    named = [voice for voice in speaking if voice.name.casefold() == wanted.casefold()]
+    named = [voice for voice in speaking if plain_name(voice.name) == plain_name(wanted)]
     if len(named) > 1:
         raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for voice in named))
     if named:
@@ -47,6 +48,7 @@ def voice_of_request(
         if _is_named(voice, voice_id, speaker)
         and (not model_key or voice.engine == model_key or (wanted and model_of(services, voice) == model_key))
     ]
+    found = [voice for voice in found if voice.engine == model_key] or found  # a preset, whatever saved ones are called
     if speaker and len(found) > 1 and any(voice.engine == LIBRARY for voice in found):
         raise AmbiguousVoice(voice=speaker, choices=", ".join(voice.id for voice in found))
     if found:
@@ -74,7 +76,7 @@ def model_of(services: Services, voice: Voice) -> str:
 def _is_named(voice: Voice, voice_id: str | None, speaker: str | None) -> bool:
     if voice_id:
         return voice.id in (voice_id, f"{LIBRARY}/{voice_id}")
-    return not speaker or voice.name.casefold() == speaker.casefold()
+    return not speaker or plain_name(voice.name) == plain_name(speaker)
 
 
 def _find_saved(services: Services, wanted: str, *, by_name: bool) -> SavedVoice | None:

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_core.errors import ModelNotReady, VoicePromptInvalid
+from tts_core.errors import AudioUnreadable, ModelNotReady, StudioError, TranscriptMissing, VoicePromptInvalid
 from tts_core.model_cache import ModelCache
 from tts_core.model_manager import ModelManager
 from tts_core.recordings.edit import TAIL_SILENCE_S, append_silence
@@ -16,6 +16,7 @@ from tts_core.recordings.reading import MAX_REFERENCE_S, read_recording
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.official_prompt import OfficialPrompt
 from tts_core.voice_library.record import SavedVoice
+from tts_core.voice_recordings import VoiceRecordings, disk_errors_typed
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
@@ -28,12 +29,20 @@ _IMPORTED = "imported"
 
 
 class VoicePrompts:
-    def __init__(self, folders: VoiceFolders, models: ModelManager, cache: ModelCache[QwenModel]) -> None:
+    def __init__(
+        self,
+        folders: VoiceFolders,
+        recordings: VoiceRecordings,
+        models: ModelManager,
+        cache: ModelCache[QwenModel],
+    ) -> None:
         self._folders = folders
+        self._recordings = recordings
         self._models = models
         self._cache = cache
 
     def is_prepared(self, voice: SavedVoice) -> bool:
+        """Its prompt for its model is made, of what it is now."""
         return self._path(voice).is_file()
 
     def prepare(self, voice: SavedVoice) -> ClonePrompt:
@@ -44,25 +53,34 @@ class VoicePrompts:
             return self.prompt(voice, model)
 
     def prompt(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
-        """For a caller that holds the voice's model. Raises AudioUnreadable."""
-        from tts_core.engine.voice_prompt import load_prompt, save_prompt  # noqa: PLC0415 - torch
+        """For a caller that holds the voice's model. Raises AudioUnreadable, TranscriptMissing, LibraryUnwritable,
+        and VoicePromptInvalid for an imported prompt.
+        """
+        from tts_core.engine.voice_prompt import load_prompt, require_fit  # noqa: PLC0415 - torch
 
         path = self._path(voice)
         if path.is_file():
             try:
-                return load_prompt(path)
+                prompt = load_prompt(path)
+                require_fit(prompt, model.config.talker, voice.name)
             except VoicePromptInvalid:
+                if voice.meta.get("imported_prompt"):
+                    raise  # there is nothing to prepare it from
                 logger.warning("a prepared voice can't be read and is prepared again")
+            else:
+                return prompt
         prompt = self._made(voice, model)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}")
-        save_prompt(prompt, part)
-        part.with_suffix(".json").replace(path.with_suffix(".json"))
-        part.replace(path)
+        with disk_errors_typed(path.parent):
+            _keep(prompt, path)
         return prompt
 
     def _made(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
-        clip = read_recording(self._folders.reference(voice.id), max_seconds=MAX_REFERENCE_S + TAIL_SILENCE_S)
+        recording = self._recordings.reference(voice)
+        if recording is None:
+            raise AudioUnreadable(path=voice.name, reason="the voice has no recording")
+        if not voice.x_vector_only_mode and not voice.ref_text.strip():
+            raise TranscriptMissing
+        clip = read_recording(recording, max_seconds=MAX_REFERENCE_S + TAIL_SILENCE_S)
         if voice.x_vector_only_mode:
             return model.prepare_voice(clip.samples, clip.sample_rate, None)
         samples = clip.samples
@@ -72,11 +90,9 @@ class VoicePrompts:
 
     def keep_imported(self, voice: SavedVoice, prompt: OfficialPrompt) -> None:
         """Keep what another program prepared; the voice has no recording to prepare it from again. Raises OSError."""
-        from tts_core.engine.voice_prompt import prompt_of, save_prompt  # noqa: PLC0415 - torch
+        from tts_core.engine.voice_prompt import prompt_of  # noqa: PLC0415 - torch
 
-        path = self._folders.prompt(voice.id, _IMPORTED)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_prompt(prompt_of(prompt.embedding, prompt.codes, prompt.transcript), path)
+        _keep(prompt_of(prompt.embedding, prompt.codes, prompt.transcript), self._folders.prompt(voice.id, _IMPORTED))
 
     def _path(self, voice: SavedVoice) -> Path:
         if voice.meta.get("imported_prompt"):
@@ -86,8 +102,9 @@ class VoicePrompts:
     def _fingerprint(self, voice: SavedVoice) -> str:
         """Of everything that the prompt depends on: recording, transcript, mode, and the model's weights."""
         try:
-            recording = hashlib.sha256(self._folders.reference(voice.id).read_bytes()).hexdigest()
-        except OSError:
+            path = self._recordings.reference(voice)
+            recording = "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+        except (OSError, StudioError):
             recording = ""
         inputs = {
             "format": _FORMAT,
@@ -98,6 +115,21 @@ class VoicePrompts:
             "model": _identity(self._models.folder(voice.model_key)),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _keep(prompt: ClonePrompt, path: Path) -> None:
+    """Both files, whole or not there. Raises OSError."""
+    from tts_core.engine.voice_prompt import save_prompt  # noqa: PLC0415 - torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}")
+    try:
+        save_prompt(prompt, part)
+        part.with_suffix(".json").replace(path.with_suffix(".json"))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+        part.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _identity(folder: Path) -> list[list[object]]:

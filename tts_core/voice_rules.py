@@ -16,6 +16,7 @@ from tts_core.errors import (
 from tts_core.languages import find_language
 from tts_core.library_engine import NAME as LIBRARY
 from tts_core.model_manager import ModelManager
+from tts_core.text import find_name
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, to_json
 
 MAX_NAME, MAX_TEXT = 100, 2000
@@ -42,7 +43,7 @@ def check_abilities(voice: SavedVoice, models: ModelManager) -> None:
     is_role = voice.kind is VoiceKind.CUSTOM_ROLE
     if not is_role and not can.can_clone:
         raise CloneNotSupported(voice=voice.model_key)
-    if is_role and voice.speaker not in can.speakers:
+    if is_role and find_name(voice.speaker, can.speakers) is None:
         raise UnknownVoice(voice=f"{voice.model_key}/{voice.speaker}")
     if find_language(voice.language, can.languages) is None:
         raise UnknownLanguage(language=voice.language)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tts_core.errors import CloneNotSupported, ConsentMissing, StudioError
 from tts_core.model_manager import ModelManager
@@ -14,10 +16,12 @@ from tts_core.voice_library.official_prompt import OfficialPrompt, read_official
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
-from tts_core.voice_rules import check_record
-from tts_core.voices import Consent, NewVoice, Voices, consent_record, disk_errors_typed
+from tts_core.voice_recordings import VoiceRecordings, disk_errors_typed
+from tts_core.voice_rules import MAX_NAME, MAX_TEXT, check_record
+from tts_core.voices import Consent, NewVoice, Voices, consent_record
 
 ARCHIVE_SUFFIX = ".voice.zip"
+_MAX_FACTS, _LARGEST = 100, 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,14 @@ class VoiceTransfer:
         models: ModelManager,
         store: VoiceStore,
         folders: VoiceFolders,
+        recordings: VoiceRecordings,
         prompts: VoicePrompts,
     ) -> None:
         self._voices = voices
         self._models = models
         self._store = store
         self._folders = folders
+        self._recordings = recordings
         self._prompts = prompts
 
     def export(self, voice_id: str, target: Path) -> Path:
@@ -51,7 +57,7 @@ class VoiceTransfer:
         voice = self._store.voice(voice_id)
         with disk_errors_typed(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_archive(voice, self._folders.folder(voice.id), target)
+            write_archive(voice, self._folders.folder(voice.id), target, self._recordings.reference(voice))
         return target
 
     def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
@@ -77,9 +83,10 @@ class VoiceTransfer:
         was_ready = read.status is VoiceStatus.READY
         status = VoiceStatus.READY if was_ready else VoiceStatus.UPLOADED
         voice = replace(read, id=voice_id, created_at="", status=status, progress=100 if was_ready else 0)
+        voice = replace(voice, meta=_plain(read.meta), others={})
         try:
             check_record(voice, self._models)
-            return self._store.put(self._voices.with_paths(voice.with_meta({"deleted_at": None})))
+            return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
         except StudioError:
             self._folders.remove(voice_id)
             raise
@@ -121,9 +128,32 @@ class VoiceTransfer:
             progress=100,
             meta={"imported_prompt": True, "consent": consent_record(consent)},
         )
-        with disk_errors_typed(self._folders.folder(voice.id)):
-            self._prompts.keep_imported(voice, prompt)
-        return self._store.put(voice)
+        try:
+            with disk_errors_typed(self._folders.folder(voice.id)):
+                self._prompts.keep_imported(voice, prompt)
+        except StudioError:
+            self._folders.remove(voice.id)
+            raise
+        return self._voices.put_with_files(voice)
+
+
+def _plain(meta: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
+    """What a stranger says besides, without what no view could show: deep nests, endless numbers, novels."""
+    found = {key[:MAX_NAME]: _plain_value(value, depth) for key, value in list(meta.items())[:_MAX_FACTS]}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _plain_value(value: object, depth: int) -> object:
+    """None for what is left out."""
+    if isinstance(value, dict) and depth:
+        return _plain(value, depth - 1)
+    if isinstance(value, list) and depth:
+        return [plain for item in value[:_MAX_FACTS] if (plain := _plain_value(item, depth - 1)) is not None]
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, int | float) and -_LARGEST < value < _LARGEST:
+        return value
+    return None
 
 
 def archive_name(voice: SavedVoice) -> str:

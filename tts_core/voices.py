@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from tts_core.audio import AudioWriter
 from tts_core.domain import StopReason, SynthesisRequest
 from tts_core.errors import (
     AmbiguousVoice,
@@ -22,17 +21,19 @@ from tts_core.errors import (
     TranscriptMissing,
     UnknownVoice,
 )
-from tts_core.events import Samples
 from tts_core.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.model_manager import ModelManager
 from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
+from tts_core.speech_jobs import speak_as_job
 from tts_core.synthesis import Synthesis, collect, never
+from tts_core.text import find_name, plain_name
 from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders, new_id
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, now
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
+from tts_core.voice_recordings import VoiceRecordings, disk_errors_typed
 from tts_core.voice_rules import check_abilities, check_record, spoken_as
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Voices:
         self,
         store: VoiceStore,
         folders: VoiceFolders,
+        recordings: VoiceRecordings,
         prompts: VoicePrompts,
         models: ModelManager,
         synthesis: Synthesis,
@@ -87,16 +89,19 @@ class Voices:
     ) -> None:
         self._store = store
         self._folders = folders
+        self._recordings = recordings
         self._prompts = prompts
         self._models = models
         self._synthesis = synthesis
         work = {JobKind.CLONE_PREPARE: self._do_prepare, JobKind.DESIGN_CLONE: self._do_design}
         self.jobs = Jobs(jobs_file, work)
+        self._removed: set[str] = set()
+        """Voices that were removed here with their files; what a job still makes for one goes, too."""
 
     @property
-    def set_aside(self) -> Path | None:
-        """Where a library file went that could not be parsed, if that happened since start."""
-        return self._store.set_aside
+    def fault(self) -> StudioError | None:
+        """What is wrong with the library file, for people to be told."""
+        return self._store.fault
 
     def voices(self, *, search: str = "", deleted: bool = False) -> tuple[SavedVoice, ...]:
         """Favourites first, then newest first; `search` looks in names, tags and languages."""
@@ -104,7 +109,7 @@ class Voices:
         found = [
             voice
             for voice in self._store.voices()
-            if voice.is_deleted is deleted and all(word in _searched(voice) for word in words)
+            if voice.is_deleted is deleted and (not words or all(word in _searched(voice) for word in words))
         ]
         return tuple(sorted(found, key=lambda voice: not voice.is_favourite))
 
@@ -116,7 +121,7 @@ class Voices:
         found = self._store.find(id_or_name)
         if found is not None:
             return found
-        named = [voice for voice in self.voices() if voice.name.casefold() == id_or_name.casefold()]
+        named = [voice for voice in self.voices() if plain_name(voice.name) == plain_name(id_or_name)]
         if len(named) > 1:
             raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
         if not named:
@@ -124,9 +129,11 @@ class Voices:
         return named[0]
 
     def reference(self, voice_id: str) -> Path | None:
-        """The recording as the model hears it, if there is one."""
-        path = self._folders.reference(self.voice(voice_id).id)
-        return path if path.is_file() else None
+        """The recording as the model hears it, if there is one. Raises AudioUnreadable, RecordingTooLong."""
+        return self._recordings.reference(self.voice(voice_id))
+
+    def has_recording(self, voice: SavedVoice) -> bool:
+        return self._recordings.exists(voice)
 
     def preview_file(self, voice_id: str) -> Path | None:
         path = self._folders.preview(self.voice(voice_id).id)
@@ -134,7 +141,7 @@ class Voices:
 
     def original(self, voice_id: str) -> Path | None:
         """The newest recording as it was uploaded, if there is one."""
-        return self._folders.newest_original(self.voice(voice_id).id)
+        return self._recordings.original(self.voice(voice_id))
 
     def add_clone(
         self, upload: Path, new: NewVoice, consent: Consent | None, *, clip: Clip | None = None, strict: bool = True
@@ -149,18 +156,18 @@ class Voices:
             raise ConsentMissing
         clip = clip or read_recording(upload, max_seconds=MAX_REFERENCE_S)
         meta = {"append_silence": new.append_silence, "consent": consent_record(consent), "duration_s": clip.duration_s}
-        return self._keep_recording(_record(new, VoiceKind.CLONE, meta), upload, clip)
+        return self._keep_new(_record(new, VoiceKind.CLONE, meta), upload, clip)
 
     def add_role(self, new: NewVoice) -> SavedVoice:
         """A preset speaker with a style of its own; it speaks at once."""
         self.check(new)
         capabilities = self._models.capabilities(new.model_key)
-        speakers = {speaker.casefold(): speaker for speaker in capabilities.speakers}
-        if new.speaker.casefold() not in speakers:
+        speaker = find_name(new.speaker, capabilities.speakers)
+        if speaker is None:
             raise UnknownVoice(voice=f"{new.model_key}/{new.speaker}")
         if new.instruct.strip() and not capabilities.supports_instruct:
             raise InvalidRequest(reason="this model does not follow style instructions; leave the instruction empty.")
-        voice = _record(replace(new, speaker=speakers[new.speaker.casefold()]), VoiceKind.CUSTOM_ROLE, {})
+        voice = _record(replace(new, speaker=speaker), VoiceKind.CUSTOM_ROLE, {})
         check_abilities(voice, self._models)
         return self._store.put(replace(voice, status=VoiceStatus.READY, progress=100))
 
@@ -179,14 +186,13 @@ class Voices:
         """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
         self.check(new)
         clip = read_recording(recording, max_seconds=MAX_REFERENCE_S)
-        return self._keep_recording(
-            _record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip
-        )
+        return self._keep_new(_record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip)
 
     def prepare(self, voice_id: str) -> Job:
         """Start the job that makes a voice ready; one that is on its way is joined."""
-        self._store.voice(voice_id)
-        return self.jobs.submit(JobKind.CLONE_PREPARE, voice_id)
+        voice = self._store.voice(voice_id)
+        is_silent = voice.kind is VoiceKind.DESIGN_CLONE and not self.has_recording(voice)
+        return self.jobs.submit(JobKind.DESIGN_CLONE if is_silent else JobKind.CLONE_PREPARE, voice_id)
 
     def change(self, voice_id: str, changes: Mapping[str, Any]) -> SavedVoice:
         """Change some of the fields that people may change. What was prepared is prepared anew when it is needed."""
@@ -207,17 +213,16 @@ class Voices:
 
     def replace_recording(self, voice_id: str, upload: Path, *, clip: Clip | None = None) -> SavedVoice:
         """Another recording for the same voice; the earlier upload stays beside it."""
-        voice = self._store.voice(voice_id)
-        return self._keep_recording(voice, upload, clip or read_recording(upload, max_seconds=MAX_REFERENCE_S))
+        self._store.voice(voice_id)
+        return self._keep_another(voice_id, upload, clip or read_recording(upload, max_seconds=MAX_REFERENCE_S))
 
     def duplicate(self, voice_id: str, name: str) -> SavedVoice:
         voice = self._store.voice(voice_id)
         status = VoiceStatus.UPLOADED if voice.status is VoiceStatus.CLONING else voice.status
         copy = replace(voice, id=new_id(), name=name.strip(), status=status, created_at="")
         check_record(copy, self._models)
-        with disk_errors_typed(self._folders.folder(copy.id)):
-            self._folders.copy(voice.id, copy.id)
-        return self._store.put(self.with_paths(copy))
+        self._recordings.copy(voice, copy.id)
+        return self.put_with_files(self._recordings.with_paths(copy))
 
     def delete(self, voice_id: str) -> SavedVoice:
         """Out of sight; `restore` brings it back as long as KEEP_DELETED_DAYS."""
@@ -229,6 +234,8 @@ class Voices:
     def remove(self, voice_id: str, *, files: bool) -> tuple[str, ...]:
         """Take the record out for good, and with `files` what lies in its folder; the names of the removed files."""
         self._store.remove(voice_id)
+        if files:
+            self._removed.add(voice_id)
         for job in self.jobs.jobs():
             if job.subject == voice_id:
                 self.jobs.cancel(job.key)
@@ -253,17 +260,16 @@ class Voices:
         ready = spoken_as(voice, self._models)
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
         request = SynthesisRequest(spoken, voice=ready, seed=0, max_seconds=PREVIEW_MAX_S)
-        take = collect(self._synthesis.speak(request, cancelled=cancelled))
+        take = collect(speak_as_job(self._synthesis, self.jobs, request, cancelled=cancelled))
         if take.stop_reason is StopReason.CANCELLED:
             raise Cancelled
-        target = self._folders.preview(voice.id)
-        with disk_errors_typed(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(take.path.read_bytes())
-        return target
+        with disk_errors_typed(self._folders.folder(voice.id)):
+            return self._folders.keep_preview(voice.id, take.path)
 
     def restore_jobs(self) -> None:
         """Show the jobs of the last app. A voice that was being prepared when it was killed says so."""
+        with suppress(OSError):
+            self._folders.sweep()
         for job in self.jobs.restore():
             with suppress(UnknownVoice, LibraryUnwritable, LibraryBusy):
                 if self._store.voice(job.subject).status is VoiceStatus.CLONING:
@@ -276,21 +282,26 @@ class Voices:
         """Raises InvalidValue, UnknownModelKey."""
         check_record(_record(new, VoiceKind.CLONE, {}), self._models)
 
-    def _keep_recording(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
-        with disk_errors_typed(self._folders.folder(voice.id)):
-            self._folders.keep_original(voice.id, upload)
-            _write_wav(self._folders.reference(voice.id), clip)
-        fresh = replace(self.with_paths(voice), status=VoiceStatus.UPLOADED, progress=0, last_error="")
-        return self._store.put(fresh)
+    def put_with_files(self, voice: SavedVoice) -> SavedVoice:
+        """Put a new voice whose files lie in its folder; where that fails, they go again."""
+        try:
+            return self._store.put(voice)
+        except StudioError:
+            self._folders.remove(voice.id)
+            raise
 
-    def with_paths(self, voice: SavedVoice) -> SavedVoice:
-        """The record with the address of the recording that lies in the voice's folder."""
-        path = self._folders.reference(voice.id)
-        if not path.is_file():
-            return replace(voice, ref_audio_path="", ref_audio_url="")
-        return replace(
-            voice, ref_audio_path=str(path), ref_audio_url=f"/api/tts/qwen3/voices/{voice.id}/audio?kind=reference"
-        )
+    def _keep_new(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
+        with self._recordings.keeping(voice.id, upload, clip):
+            return self._store.put(self._recordings.with_paths(voice))
+
+    def _keep_another(self, voice_id: str, upload: Path, clip: Clip) -> SavedVoice:
+        def renewed(voice: SavedVoice) -> SavedVoice:
+            voice = self._recordings.with_paths(voice)
+            voice = voice.with_meta({"duration_s": clip.duration_s, "imported_prompt": None})
+            return replace(voice, status=VoiceStatus.UPLOADED, progress=0, last_error="")
+
+        with self._recordings.keeping(voice_id, upload, clip):
+            return self._store.update(voice_id, renewed)
 
     def _do_prepare(self, run: JobRun) -> Mapping[str, Any]:
         return self._until_ready(run, self._prepared)
@@ -300,24 +311,28 @@ class Voices:
 
     def _until_ready(self, run: JobRun, step: Callable[[JobRun], None]) -> Mapping[str, Any]:
         """Run the step with the voice's status kept along; a voice whose job fails keeps everything."""
-        self._mark(run, "clone_start", 2)
         try:
+            self._mark(run, "clone_start", 2)
             step(run)
         except BaseException as error:
-            failed = isinstance(error, StudioError) and not run.cancelled()
-            status = VoiceStatus.FAILED if failed else VoiceStatus.UPLOADED
-            last_error = error.message if isinstance(error, StudioError) and failed else ""
+            why = error.message if isinstance(error, StudioError) else StudioError().message
+            if run.subject in self._removed:
+                self._folders.remove(run.subject)
             with suppress(LibraryUnwritable, LibraryBusy, UnknownVoice):
-                if self._store.find(run.subject) is None:  # removed meanwhile: so goes what was made for it
-                    self._folders.remove(run.subject)
-                self._store.update(
-                    run.subject, lambda voice: replace(voice, status=status, last_error=last_error, progress=0)
-                )
+                self._store.update(run.subject, lambda voice: self._without_job(voice, run, why))
             raise
         self._store.update(
             run.subject, lambda voice: replace(voice, status=VoiceStatus.READY, last_error="", progress=100)
         )
         return {"voice_id": run.subject}
+
+    def _without_job(self, voice: SavedVoice, run: JobRun, why: str) -> SavedVoice:
+        """As it is once its job ended without a result."""
+        if run.cancelled():
+            was_ready = self._prompts.is_prepared(voice) or voice.kind is VoiceKind.CUSTOM_ROLE
+            status, progress = (VoiceStatus.READY, 100) if was_ready else (VoiceStatus.UPLOADED, 0)
+            return replace(voice, status=status, last_error="", progress=progress)
+        return replace(voice, status=VoiceStatus.FAILED, last_error=why, progress=0)
 
     def _mark(self, run: JobRun, phase: str, progress: int) -> None:
         run.say(phase, progress)
@@ -327,6 +342,9 @@ class Voices:
 
     def _prepared(self, run: JobRun) -> None:
         voice = self._store.voice(run.subject)
+        if voice.kind is VoiceKind.CUSTOM_ROLE:  # nothing to prepare; its model may lack the speaker
+            check_abilities(voice, self._models)
+            return
         if not voice.x_vector_only_mode and not voice.ref_text.strip():
             raise TranscriptMissing
         self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
@@ -346,7 +364,7 @@ class Voices:
         take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
         self._mark(run, "write_wav", 50)
         clip = read_recording(take.path, max_seconds=MAX_REFERENCE_S)
-        self._keep_recording(self._store.voice(run.subject), take.path, clip)
+        self._keep_another(run.subject, take.path, clip)
         self._prepared(run)
 
 
@@ -379,17 +397,3 @@ def consent_record(consent: Consent | None) -> Mapping[str, Any] | None:
 def _searched(voice: SavedVoice) -> str:
     parts: Iterable[str] = (voice.name, voice.language, voice.speaker, voice.kind.value, *voice.tags)
     return " ".join(parts).casefold()
-
-
-def _write_wav(path: Path, clip: Clip) -> None:
-    samples: Samples = clip.samples
-    with AudioWriter(path, "wav", clip.sample_rate) as writer:
-        writer.write(samples)
-
-
-@contextmanager
-def disk_errors_typed(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise LibraryUnwritable(folder=folder, reason=error.strerror or type(error).__name__) from error

@@ -49,4 +49,4 @@ def log_file(tmp_path: Path, log_handlers_put_back: None) -> Path:
 
 def client_of(url: str) -> httpx.Client:
     """A client that ignores proxies of the environment and waits for slow machines."""
-    return httpx.Client(base_url=url, timeout=60, trust_env=False)
+    return httpx.Client(base_url=url, timeout=120, trust_env=False)

@@ -32,7 +32,7 @@ class RawServer:
 
     def connect(self) -> socket.socket:
         name, _, port = self.host.rpartition(":")
-        return socket.create_connection((name, int(port)), timeout=30)
+        return socket.create_connection((name, int(port)), timeout=120)
 
     def ask(self, method: str, path: str, headers: Iterable[str], *, body: Iterable[bytes] = ()) -> RawAnswer:
         """Send a request with exactly these header lines, then the pieces of the body, and read the whole answer."""

@@ -10,11 +10,12 @@ import httpx
 import pytest
 
 from tests.api.conftest import API, client_of
-from tests.api.test_events import wait_for
 from tests.api.watchers import hear, listening, socket_of
+from tests.conftest import wait_until
 from tests.hubs.faults import Fault
 from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
+from tests.hubs.models import CODEC_FILE, MAIN_FILE
 from tests.serving import serving
 from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.api.server import create_api
@@ -77,7 +78,7 @@ def test_a_download_is_started_and_a_second_call_joins_it(client: httpx.Client, 
 def test_the_queue_is_listed_and_can_be_put_in_another_order(client: httpx.Client) -> None:
     for key in (KEY, "base_0_6b", "base_1_7b"):
         last = start(client, key)
-        wait_for(lambda: listed(client)[0]["status"] == "downloading")
+        wait_until(lambda: listed(client)[0]["status"] == "downloading")
     assert (last.json()["data"]["status"], last.json()["data"]["position"]) == ("waiting", 2)
     downloads = listed(client)
     assert all(download.keys() >= FIELDS for download in downloads)
@@ -106,7 +107,7 @@ def test_a_stopped_download_leaves_the_queue(client: httpx.Client, path: str, bo
 
 def test_a_paused_download_stays_in_the_list_and_goes_on(client: httpx.Client, staged: StagedDownloads) -> None:
     start(client, KEY, "modelscope")
-    wait_for(lambda: listed(client)[0]["status"] == "downloading")
+    wait_until(lambda: listed(client)[0]["status"] == "downloading")
     staged.at(KEY, 420_000)
     paused = client.post(f"{API}/models/downloads/{KEY}/pause").json()["data"]
     assert (paused["status"], paused["downloaded_bytes"]) == ("paused", 420_000)
@@ -194,7 +195,8 @@ def online(tmp_path: Path, hubs: Hubs) -> Iterator[Services]:
 
 def test_every_view_shows_the_same_numbers_from_start_to_ready(hubs: Hubs, online: Services) -> None:
     for hub in hubs.all:
-        hub.faults.add(Fault(bytes_per_s=150_000), on="bytes")
+        for file in (MAIN_FILE, CODEC_FILE):
+            hub.faults.add(Fault(stall_at=300_000), on="bytes", file=file)
     total_bytes = hubs.models[KEY].total_bytes
     with (
         serving(create_api(online)) as url,

@@ -227,7 +227,7 @@ def test_looking_is_allowed_from_anywhere(guarded: RawServer) -> None:
 def test_a_websocket_opens_for_our_own_page_and_for_programs(guarded: RawServer) -> None:
     for headers in ({}, {"Origin": f"http://{guarded.host}"}):
         with socket_of(guarded.url, additional_headers=headers) as socket:
-            assert socket.recv(timeout=60) == "hello"
+            assert socket.recv(timeout=120) == "hello"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from tts_core import voice_prompts, voices
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
 from tts_core.events import Samples
+from tts_core.jobs import JobKind
 from tts_core.paths import ROOT_DIR
 from tts_core.recordings.edit import append_silence
 from tts_core.services import Services
@@ -203,19 +204,28 @@ def test_speech_is_a_job_that_can_be_cancelled(services: Services, serve: Serve)
             answers.append(client.post(f"{API}/synthesize", json={"text": "abc", "voice_id": "fake/tone"}))
 
     speaking = threading.Thread(target=speak)
-    with client_of(url) as client, listening(url) as reader:
+    with client_of(url) as client, listening(url) as reader, socket_of(url) as told:
         reader.until("initial_state")
         speaking.start()
         begun: ServerEvent = reader.until("job_progress")
         assert (begun.data["kind"], begun.data["subject"]) == ("synthesis", "fake/tone")
+        message = hear(told)
+        assert (message["type"], message["scope"], message["project_id"]) == ("progress", "qwen3_tts_jobs", None)
+        assert (message["job_id"], message["kind"]) == (begun.data["id"], "synthesis")
         data_of(client.post(f"/api/jobs/{begun.data['id']}/cancel"))
         engine.go.set()
         assert reader.until("job_cancelled").data["id"] == begun.data["id"]
+        assert until_over(from_socket(told), begun.data["id"], "job_id")[-1]["type"] == "cancelled"
         speaking.join(60)
         assert refusal(answers[0]) == (499, "cancelled")
-        assert client.post(f"{API}/synthesize", json={"text": "abc"}).status_code == 200
+        answers.append(client.post(f"{API}/synthesize", json={"text": "abc"}))
         assert [job["status"] for job in data_of(client.get("/api/jobs"))] == ["done", "cancelled"]
-        assert "abc" not in client.get("/api/jobs").text, "what is said is nobody else's business"
+        done = data_of(client.get("/api/jobs"))[0]
+        assert (done["progress"], done["result"]["stop_reason"]) == (100, "complete")
+        take = data_of(answers[-1])["url"].rpartition("/")[2]
+        shown = client.get("/api/jobs").text
+        assert "abc" not in shown, "what is said is nobody else's business"
+        assert take not in shown, "nor is where to hear it"
     assert not list(services.settings.paths.outputs_dir.glob("*.part"))
 
 
@@ -307,3 +317,18 @@ def test_a_job_that_a_killed_server_was_at_says_so_and_is_tried_again(
         assert original.content == voice_recording.read_bytes()
         assert data_of(client.post(f"/api/jobs/{job_id}/retry"))["id"] == job_id
         assert settled(client, voice_id).items() >= {"status": "ready", "job_id": job_id}.items()
+
+
+def test_what_was_transcribed_is_told_to_who_asks_for_that_job_alone(services: Services, serve: Serve) -> None:
+    services.voices.jobs.add_work(
+        JobKind.TRANSCRIPTION, lambda _run: {"text": "sesame", "segments": [{"text": "sesame"}], "language": "en"}
+    )
+    url = serve(create_api(services))
+    with client_of(url) as client, listening(url) as reader:
+        reader.until("initial_state")
+        job = services.voices.jobs.submit(JobKind.TRANSCRIPTION, "me.wav", {})
+        assert reader.until("job_complete").data["result"] == {"language": "en"}
+        assert data_of(client.get("/api/jobs"))[0]["result"] == {"language": "en"}
+        assert data_of(client.get(f"/api/jobs/{job.key}"))["result"]["text"] == "sesame"
+        with listening(url) as later:
+            assert "sesame" not in str(later.until("initial_state").data)

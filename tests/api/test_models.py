@@ -16,12 +16,13 @@ import pytest
 from tests.api.conftest import API, client_of
 from tests.api.raw_http import RawServer
 from tests.api.test_speech import begin
-from tests.conftest import first_line
+from tests.conftest import SOON_S, first_line, wait_until
 from tests.serving import Serve
 from tts_core.api.server import create_api
 from tts_core.catalogue import load_catalogue
 from tts_core.errors import Cancelled
 from tts_core.events import CheckProgress
+from tts_core.model_files.hash_cache import CHUNK_BYTES
 from tts_core.model_manager import ModelManager, ModelStatus
 from tts_core.protocols import CancelCheck
 from tts_core.services import Services
@@ -32,8 +33,8 @@ FIELDS = {
     *("key", "path", "exists", "valid", "missing", "status", "model_type", "size", "display_names", "sources"),
     *("bytes_done", "bytes_total", "verification", "problems", "hints"),
 }
-LARGE_BYTES = 3 << 30
-"""Takes many seconds to read through; as a file with a hole it takes no room."""
+LARGE_BYTES = 2 * CHUNK_BYTES
+"""Takes more than one look at whether anybody still waits."""
 
 
 def test_every_model_is_listed_with_the_contracts_fields(client: httpx.Client) -> None:
@@ -104,7 +105,7 @@ def test_capabilities_say_what_each_model_can_do(client: httpx.Client) -> None:
 
 
 class WatchedModels(ModelManager):
-    """The real thing, which also tells when a check began and when it was stopped."""
+    """The real thing, which also tells when a check began and when it was stopped; goes on only to be stopped."""
 
     def __init__(self, services: Services) -> None:
         paths = services.settings.paths
@@ -118,6 +119,7 @@ class WatchedModels(ModelManager):
             try:
                 for event in checking:
                     self.began.set()
+                    wait_until(cancelled)
                     yield event
             except Cancelled:
                 self.stopped.set()
@@ -127,7 +129,7 @@ class WatchedModels(ModelManager):
 
 
 def put_large_model(services: Services, catalogue: Path) -> None:
-    """A tokenizer with sound structure and gigabytes to read."""
+    """A tokenizer with sound structure."""
     header = json.dumps({"w": {"dtype": "U8", "shape": [LARGE_BYTES], "data_offsets": [0, LARGE_BYTES]}}).encode()
     weights_bytes = 8 + len(header) + LARGE_BYTES
     config = json.dumps({"model_type": "qwen3_tts_tokenizer_12hz"}).encode()
@@ -152,10 +154,10 @@ def test_hanging_up_stops_a_deep_check(services: Services, serve: Serve, tmp_pat
     models = WatchedModels(services)
     server = RawServer(serve(create_api(dataclasses.replace(services, models=models))))
     hang_up = begin(server, f"{API}/models/validate", {"key": "large", "deep": True})
-    assert models.began.wait(20)
+    assert models.began.wait(SOON_S)
     assert not models.stopped.is_set()
     hang_up()
-    assert models.stopped.wait(20)
+    assert models.stopped.wait(SOON_S)
     models.close()
 
 

@@ -13,8 +13,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.api.conftest import client_of
-from tests.api.test_events import KEY, LIMIT, wait_for
+from tests.api.test_events import KEY, LIMIT, SEND_TIMEOUT_S
 from tests.api.watchers import hear, listening, socket_of
+from tests.conftest import wait_until
 from tests.serving import serving
 from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.api.server import create_api
@@ -37,7 +38,7 @@ class Stage:
 @pytest.fixture
 def stage(services: Services) -> Iterator[Stage]:
     downloads = stage_downloads(services)
-    streams = Streams(limit=LIMIT, send_timeout_s=2)
+    streams = Streams(limit=LIMIT, send_timeout_s=SEND_TIMEOUT_S)
     with serving(create_api(downloads.services, streams)) as url:
         yield Stage(url, downloads)
 
@@ -140,7 +141,7 @@ def test_another_sites_page_cannot_connect(stage: Stage, headers: dict[str, str]
 
 def test_a_rebound_name_cannot_connect(stage: Stage) -> None:
     host, _, port = stage.url.removeprefix("http://").partition(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=120)
     with pytest.raises(InvalidStatus) as refused, socket_of("http://evil.example", sock=connection):
         pytest.fail("it connected")
     assert refused.value.response.status_code == 400
@@ -157,21 +158,21 @@ def test_a_message_that_is_too_long_ends_the_connection(stage: Stage) -> None:
     with socket_of(stage.url) as client:
         client.send("x" * 5000)
         with pytest.raises(ConnectionClosed) as ended:
-            client.recv(timeout=60)
+            client.recv(timeout=120)
     assert ended.value.rcvd is not None
     assert ended.value.rcvd.code == 1009
-    wait_for(lambda: stage.downloads.readers == 0)
+    wait_until(lambda: stage.downloads.readers == 0)
 
 
 def test_there_is_room_for_so_many(stage: Stage) -> None:
     with ExitStack() as opened:
         clients = [opened.enter_context(socket_of(stage.url)) for _ in range(LIMIT)]
-        wait_for(lambda: stage.downloads.readers == LIMIT)
+        wait_until(lambda: stage.downloads.readers == LIMIT)
         with pytest.raises(InvalidStatus) as refused, socket_of(stage.url):
             pytest.fail("it connected")
         assert refused.value.response.status_code == 429
         clients[0].close()
-        wait_for(lambda: stage.downloads.readers == LIMIT - 1)
+        wait_until(lambda: stage.downloads.readers == LIMIT - 1)
         with socket_of(stage.url) as client:
             client.send('{"type": "ping"}')
             assert hear(client) == {"type": "pong"}
@@ -187,7 +188,7 @@ def test_who_does_not_read_holds_nobody_up_and_is_given_up(stage: Stage) -> None
             )  # told at once: the pipe is soon full
 
     host, _, port = stage.url.removeprefix("http://").partition(":")
-    raw = socket.create_connection((host, int(port)), timeout=30)
+    raw = socket.create_connection((host, int(port)), timeout=120)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     handshake = (
         f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -195,14 +196,14 @@ def test_who_does_not_read_holds_nobody_up_and_is_given_up(stage: Stage) -> None
     )
     with raw:
         raw.sendall(handshake.encode())
-        wait_for(lambda: stage.downloads.readers == 1)
+        wait_until(lambda: stage.downloads.readers == 1)
         flooding = threading.Thread(target=flood)
         flooding.start()
         try:
             with socket_of(stage.url) as client:
                 for _ in range(20):
                     hear(client)
-            wait_for(lambda: stage.downloads.readers == 0)
+            wait_until(lambda: stage.downloads.readers == 0)
         finally:
             done.set()
             flooding.join()

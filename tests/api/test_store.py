@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.api.conftest import client_of
 from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED
 from tests.model_store.conftest import Home
 from tests.serving import Serve
@@ -27,7 +27,7 @@ def test_a_model_is_deleted_once(home: Home, serve: Serve) -> None:
     folder, base = home.install(CUSTOM_KEY), home.install(BASE_KEY)
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     url = serve(create_api(home.start()))
-    with httpx.Client(base_url=url) as client:
+    with client_of(url) as client:
         answer = client.delete(f"{API}/{CUSTOM_KEY}")
         assert (answer.status_code, answer.json()["data"]) == (
             200,
@@ -51,6 +51,7 @@ def test_a_model_is_deleted_once(home: Home, serve: Serve) -> None:
 def test_another_site_may_not_delete(home: Home, serve: Serve) -> None:
     folder = home.install(CUSTOM_KEY)
     url = serve(create_api(home.start()))
-    answer = httpx.delete(f"{url}{API}/{CUSTOM_KEY}", headers={"Origin": "https://evil.example"})
+    with client_of(url) as client:
+        answer = client.delete(f"{API}/{CUSTOM_KEY}", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
     assert (folder / "config.json").exists()

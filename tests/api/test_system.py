@@ -32,6 +32,7 @@ ROUTES = {
     ("get", f"{API}/voices"),
     *((method, f"{API}/voices/{{voice_id}}") for method in ("get", "patch", "delete")),
     *(("post", f"{API}/voices/{what}") for what in ("upload", "check", "custom-role", "design-clone", "import")),
+    ("post", f"{API}/transcriptions"),
     *(
         ("post", f"{API}/voices/{{voice_id}}/{what}")
         for what in ("clone", "preview", "compare", "duplicate", "restore")

@@ -33,10 +33,10 @@ from tests.api.voice_stage import (
     voice_models,
     voice_recording,
 )
-from tests.serving import serving
+from tests.serving import Serve, serving
 from tts_core import voices
 from tts_core.api.server import create_api
-from tts_core.services import build_services
+from tts_core.services import Services, build_services
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 
@@ -244,13 +244,14 @@ def test_an_id_of_another_program_that_names_a_folder_is_never_followed(voice_mo
     settings = settings_of(tmp_path / "data", voice_models)
     (tmp_path / "data").mkdir()
     (tmp_path / "reference.wav").write_bytes(b"private")
-    settings.paths.voices_file.write_text(json.dumps({"..": {"name": "Evil"}, "a.b": {"name": "Evil"}}))
+    settings.paths.voices_file.write_text(json.dumps({"..": {"name": "Evil"}, "a b": {"name": "Evil"}}))
     services = build_services(settings)
     with serving(create_api(services)) as url, client_of(url) as client:
-        assert [voice["id"] for voice in data_of(client.get(VOICES))] == ["..", "a.b"]
-        assert refusal(client.get(f"{VOICES}/a.b/audio")) == (404, "voice_not_found")
-        assert refusal(client.get(f"{VOICES}/a.b/export")) == (404, "voice_not_found")
-        assert refusal(client.post(f"{VOICES}/a.b/duplicate")) == (404, "unknown_model_key")
+        assert [voice["id"] for voice in data_of(client.get(VOICES))] == ["..", "a b"]
+        assert not any(map(services.voices.has_recording, services.voices.voices()))
+        assert refusal(client.get(f"{VOICES}/a b/audio")) == (404, "voice_not_found")
+        assert refusal(client.get(f"{VOICES}/a b/export")) == (404, "voice_not_found")
+        assert refusal(client.post(f"{VOICES}/a b/duplicate")) == (404, "unknown_model_key")
     services.close()
 
 
@@ -291,3 +292,27 @@ def test_another_sites_page_keeps_no_voice(stage: Stage, http: httpx.Client) -> 
     )
     assert refusal(answer) == (403, "origin_not_allowed")
     assert sent(http, b"", name="x").status_code == 422
+
+
+def test_speakers_are_named_as_the_capabilities_and_the_page_name_them(stage: Stage, http: httpx.Client) -> None:
+    known = data_of(http.get(f"{API}/models/{ROLES}/capabilities"))["speakers"]
+    assert "uncle_fu" in known
+    for speaker in ("uncle_fu", "Uncle Fu", "UNCLE_FU"):
+        role = data_of(
+            http.post(f"{VOICES}/custom-role", json={"name": speaker, "model_key": ROLES, "speaker": speaker})
+        )
+        assert role["speaker"] == "uncle_fu"
+        body = {"text": "hello", "model_key": ROLES, "speaker": speaker, "max_seconds": 0.3}
+        assert data_of(http.post(f"{API}/synthesize", json=body))["voice_id"] == f"{ROLES}/uncle_fu"
+        data_of(http.patch(f"{VOICES}/{role['id']}", json={"speaker": "Ono Anna"}))
+        said = http.post(f"{API}/synthesize", json={"text": "hello", "voice_id": role["id"], "max_seconds": 0.3})
+        assert data_of(said)["voice_id"] == f"library/{role['id']}"
+
+
+def test_a_library_that_is_none_any_more_is_told_with_the_list(services: Services, serve: Serve) -> None:
+    file = services.settings.paths.voices_file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{broken")
+    with client_of(serve(create_api(services))) as client:
+        assert file.name in client.get(VOICES).json()["message"]
+        assert file.read_text() == "{broken"

@@ -57,10 +57,10 @@ def listening(url: str, last_event_id: str | None = None) -> Iterator[EventReade
 
 def socket_of(url: str, query: str = "", **options: Any) -> ClientConnection:
     address = f"ws{url.removeprefix('http')}/ws{query}"
-    return connect(address, open_timeout=60, close_timeout=10, proxy=None, **options)
+    return connect(address, open_timeout=120, close_timeout=10, proxy=None, **options)
 
 
 def hear(socket: Connection) -> dict[str, Any]:
     """The next message."""
-    message: dict[str, Any] = json.loads(socket.recv(timeout=60))
+    message: dict[str, Any] = json.loads(socket.recv(timeout=120))
     return message

@@ -41,7 +41,7 @@ def test_downloads_are_measured_beside_the_bare_link(run: Run, tmp_path: Path) -
     assert report["bytes"] == pytest.approx(3_000_000, abs=1000)
     for way in ("link", "ours", "huggingface_hub"):
         assert report[f"{way}_bytes_per_s"]["median"] > 0
-    assert 0 < report["ours_of_link"] < 2
+    assert report["ours_of_link"] > 0
     assert list(disk.iterdir()) == []
 
 

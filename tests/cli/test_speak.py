@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from tests.cli.conftest import Run
+from tests.conftest import SOON_S
 from tts_core.audio import FORMATS
 from tts_core.paths import ROOT_DIR
 
@@ -116,11 +117,12 @@ def test_ctrl_c_keeps_what_was_made(tmp_path: Path, data_dir: Path) -> None:
         child.stdin.write(text.encode())
         child.stdin.close()
         child.stdin = None  # communicate would flush it
-        deadline = time.monotonic() + 60
-        while not any(file.stat().st_size > 200_000 for file in outputs.glob("*")) and time.monotonic() < deadline:
+        deadline = time.monotonic() + SOON_S
+        while not any(file.stat().st_size > 200_000 for file in outputs.glob("*.part")) and child.poll() is None:
+            assert time.monotonic() < deadline
             time.sleep(0.002)
         child.send_signal(signal.SIGINT)
-        told, complaint = child.communicate(timeout=60)
+        told, complaint = child.communicate(timeout=SOON_S)
     facts = json.loads(told)
     assert (child.returncode, facts["stop_reason"]) == (130, "cancelled")
     assert b"are kept" in complaint

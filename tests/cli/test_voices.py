@@ -97,6 +97,24 @@ def test_speak_takes_ids_and_names_and_says_what_is_missing(
     assert "[voice_not_found]" in speak("nobody").err
 
 
+def test_a_voice_is_heard(
+    voices: Voices, voice_recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voices_module, "PREVIEW_MAX_S", 0.3)
+    voice_id, out = kept(voices, voice_recording), tmp_path / "out.wav"
+    assert "[voice_not_ready]" in voices("preview", "anna").err
+    assert voices("recording", "anna", "--original", "--out", out).out == f"{out}\n"
+    assert out.read_bytes() == voice_recording.read_bytes()
+    assert "[out_exists]" in voices("recording", "anna", "--out", out).err
+    assert soundfile.info(told(voices("recording", "anna", "--json"))["path"]).duration == pytest.approx(3.0, abs=0.01)
+    voices("prepare", "anna")
+    answer = told(voices("preview", voice_id, "--text", "hello", "--out", out, "--force", "--json"))
+    assert answer == {"id": voice_id, "path": str(out)}
+    assert soundfile.info(out).duration == pytest.approx(0.3, abs=0.1)
+    voices("role", "--name", "Narrator", "--speaker", "Ryan")
+    assert "[reference_required]" in voices("recording", "narrator").err
+
+
 def test_consent_is_asked_for(voices: Voices, voice_recording: Path) -> None:
     answer = voices("add", voice_recording, "--name", "Anna", *SAID)
     assert (answer.status, answer.out) == (2, "")

@@ -104,7 +104,7 @@ class DownloadProcess:
         assert self.events, self.stderr
         return {**self.events[-1], "exit": status}
 
-    def wait_for(self, condition: Callable[[Event], bool], *, timeout_s: float = 60.0) -> Event:
+    def wait_for(self, condition: Callable[[Event], bool], *, timeout_s: float = 120.0) -> Event:
         """The first event that fits, of those that came or will come."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -115,7 +115,7 @@ class DownloadProcess:
             time.sleep(0.01)
         raise AssertionError(f"no such event within {timeout_s} s: {self.events[-3:]}\n{self.stderr}")
 
-    def until(self, condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
+    def until(self, condition: Callable[[], bool], *, timeout_s: float = 120.0) -> None:
         """Wait for something outside the process, which has to be at work meanwhile."""
         deadline = time.monotonic() + timeout_s
         while not condition():

@@ -283,7 +283,7 @@ def test_looking_where_nothing_is_and_where_very_much_is_takes_no_time(
     places = replace(machine.places, folders=(crowd, machine.root / "no"), hf_caches=(machine.root / "none",))
     began = time.monotonic()
     assert machine.find(small_model, places) == {}
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_places_come_from_the_settings(machine: Machine) -> None:

@@ -29,6 +29,7 @@ from tts_core.downloads.listings import check_published, in_time, stays_inside
 from tts_core.downloads.modelscope import ModelScopeHub
 
 KINDS = ("hf", "modelscope")
+PATIENCE_S = 60.0
 NEWER = "f" * 40
 OUTSIDE = (
     "../evil.txt",
@@ -52,7 +53,7 @@ class Pair:
     server: LoopbackHub
     entry: ModelEntry
 
-    def connect(self, endpoint: str, *, listing_s: float = 8.0) -> Hub:
+    def connect(self, endpoint: str, *, listing_s: float = PATIENCE_S) -> Hub:
         return adapter(self.server.id, endpoint, listing_s)
 
     def fault(self, hub: Hub | None = None) -> DownloadFault:
@@ -61,7 +62,7 @@ class Pair:
         return caught.value
 
 
-def adapter(kind: str, endpoint: str, listing_s: float = 8.0) -> Hub:
+def adapter(kind: str, endpoint: str, listing_s: float = PATIENCE_S) -> Hub:
     if kind == "hf":
         return HuggingFaceHub("hf", endpoint, listing_s=listing_s)
     return ModelScopeHub(endpoint, listing_s=listing_s)
@@ -75,7 +76,7 @@ def entry(hubs: Hubs, small_model: PublishedModel) -> ModelEntry:
 @pytest.fixture(params=KINDS)
 def pair(request: pytest.FixtureRequest, hubs: Hubs, entry: ModelEntry) -> Pair:
     server = {"hf": hubs.hf, "modelscope": hubs.modelscope}[request.param]
-    return Pair(adapter(request.param, server.endpoint, 20.0), server, entry)
+    return Pair(adapter(request.param, server.endpoint), server, entry)
 
 
 @pytest.fixture
@@ -254,7 +255,7 @@ def test_a_listing_without_end_is_not_read_to_its_end(pair: Pair) -> None:
             connection.sendall(b'"x",' * 50_000)
 
     with raw_server(talk) as server:
-        assert pair.fault(pair.connect(server.url, listing_s=60.0)).code == "NOT_A_HUB"
+        assert pair.fault(pair.connect(server.url)).code == "NOT_A_HUB"
 
 
 def test_work_that_never_ends_is_left() -> None:
@@ -279,18 +280,19 @@ def test_safe_names() -> None:
 
 
 def test_a_version_that_is_gone_and_the_newest_one(hubs: Hubs, entry: ModelEntry, small_model: PublishedModel) -> None:
-    hub = HuggingFaceHub("mirror", hubs.mirror.endpoint)
+    hub = HuggingFaceHub("mirror", hubs.mirror.endpoint, listing_s=PATIENCE_S)
     assert hub.listing(entry).revision == small_model.revision
     hubs.mirror.publish(small_model, revision=NEWER)
     with pytest.raises(DownloadFault) as caught:
         hub.listing(entry)
     assert caught.value.code == "REVISION_NOT_FOUND"
     assert hub.listing(entry, newest=True).revision == NEWER
-    assert ModelScopeHub(hubs.modelscope.endpoint).listing(entry, newest=True).revision == "master"
+    modelscope = ModelScopeHub(hubs.modelscope.endpoint, listing_s=PATIENCE_S)
+    assert modelscope.listing(entry, newest=True).revision == "master"
 
 
 def test_repositories_that_are_not_there_or_not_for_everybody(hubs: Hubs, entry: ModelEntry) -> None:
-    hub = HuggingFaceHub("hf", hubs.hf.endpoint)
+    hub = HuggingFaceHub("hf", hubs.hf.endpoint, listing_s=PATIENCE_S)
     hubs.hf.gated = frozenset({entry.hf})
     codes = []
     for asked in (entry, replace(entry, hf="Qwen/nothing"), replace(entry, hf="")):

@@ -21,7 +21,8 @@ from tts_core.downloads.task import DownloadTask, Note, Phase, TaskState
 lock = FolderLock(Path(sys.argv[1]))
 assert lock.take()
 notes = (Note("NET_DNS", {"source": "huggingface.co", "odd": Path("/x")}, "hf", "mirror"),)
-lock.tell(DownloadTask("base", "auto", TaskState.RUNNING, Phase.TRANSFERRING, 7, 10, 20, eta_s=1.5, notes=notes))
+state, phase = TaskState.RUNNING, Phase.TRANSFERRING
+lock.tell(DownloadTask(key="base", provider="auto", state=state, phase=phase, seq=7, bytes_done=10, notes=notes))
 print("held", flush=True)
 time.sleep(600)
 """
@@ -39,8 +40,9 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
             assert owner is not None
             assert owner.pid == holder.pid
             note = Note("NET_DNS", {"source": "huggingface.co", "odd": "/x"}, "hf", "mirror")
+            state, phase = TaskState.RUNNING, Phase.TRANSFERRING
             assert owner.task == DownloadTask(
-                "base", "auto", TaskState.RUNNING, Phase.TRANSFERRING, 7, 10, 20, eta_s=1.5, notes=(note,)
+                key="base", provider="auto", state=state, phase=phase, seq=7, bytes_done=10, notes=(note,)
             )
         finally:
             holder.kill()
@@ -59,7 +61,9 @@ def test_a_broken_note_is_no_note(tmp_path: Path, content: str) -> None:
 
 
 def test_only_the_holder_tells(tmp_path: Path) -> None:
-    FolderLock(tmp_path).tell(DownloadTask("base", "auto", TaskState.RUNNING, Phase.TRANSFERRING, 7))
+    FolderLock(tmp_path).tell(
+        DownloadTask(key="base", provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=7)
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ FAULTS: list[type[StudioError]] = sorted({DownloadFault, *descendants(DownloadFa
 
 
 def task(state: TaskState = TaskState.RUNNING, phase: Phase = Phase.TRANSFERRING, **more: object) -> DownloadTask:
-    return DownloadTask("custom_0_6b", "auto", state, phase, 7, bytes_total=1000, **more)  # type: ignore[arg-type]
+    return DownloadTask(key="custom_0_6b", provider="auto", state=state, phase=phase, seq=7, bytes_total=1000, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("state", "phase"), list(itertools.product(TaskState, Phase)))

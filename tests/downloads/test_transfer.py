@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,9 @@ from tts_core.downloads.part_file import PartFile, PartStore, Want
 from tts_core.downloads.prefix_hash import PrefixHash
 from tts_core.downloads.transfer import TransferOptions, transfer
 
-PLAIN = TransferOptions(silence_s=20, stall_s=60, patience_s=0.0, backoff_s=0.01, connections=1)
+PLAIN = TransferOptions(silence_s=60, stall_s=120, patience_s=0.0, backoff_s=0.01, connections=1)
 QUICK = TransferOptions(silence_s=0.6, stall_s=1.5, patience_s=0.0, backoff_s=0.01, connections=1)
+"""Only for what ends by silence: a busy machine is silent, too."""
 MANY = TransferOptions(silence_s=20, stall_s=60, backoff_s=0.01, connections=4, settle_s=0.05, smallest_piece=50_000)
 LONG_S = 60.0
 
@@ -202,7 +204,7 @@ def test_a_stalled_connection_is_replaced(
 ) -> None:
     hubs.hf.faults.add(Fault(stall_after=300_000), on="bytes", times=1)
     with store.open(want) as part:
-        assert fetch(part, at(hubs.hf, small_model), QUICK) == want.sha256
+        assert fetch(part, at(hubs.hf, small_model), replace(PLAIN, silence_s=2.0)) == want.sha256
     assert [start for start, _ in hubs.hf.log.ranges(MAIN_FILE)] == [0, 300_000]
 
 
@@ -347,11 +349,11 @@ def test_cancelling_ends_every_wait_and_keeps_the_bytes(
     if fault.stall_after:
         hubs.hf.log.wait_for(lambda: max(seen, default=0) == 300_000)
     asked.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert len(caught) == 1
     assert store.present_bytes(want) == (300_000 if fault.stall_after else 0)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(thread.name.startswith("download") for thread in set(threading.enumerate()) - others):
         assert time.monotonic() < deadline, "a thread was left behind"
         time.sleep(0.01)
@@ -474,10 +476,11 @@ def test_a_slow_source_gets_more_connections(
 def test_a_second_connection_that_is_not_welcome_harms_nobody(
     hubs: Hubs, small_model: PublishedModel, store: PartStore, want: Want, fault: Fault
 ) -> None:
-    slow = Fault(bytes_per_s=500_000)
+    slow = Fault(bytes_per_s=300_000)
     hubs.hf.faults.add(slow, on="bytes", times=1)
     hubs.hf.faults.add(fault, on="bytes", times=1 if fault.silent else None)
-    options = TransferOptions(silence_s=1.0, stall_s=LONG_S, backoff_s=0.01, settle_s=0.05, smallest_piece=50_000)
+    silence_s = 1.0 if fault.silent else 20.0
+    options = TransferOptions(silence_s=silence_s, stall_s=60, backoff_s=0.01, settle_s=0.05, smallest_piece=50_000)
     with store.open(want) as part:
         assert fetch(part, at(hubs.hf, small_model), options) == want.sha256
     if not fault.silent:

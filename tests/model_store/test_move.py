@@ -305,7 +305,9 @@ def test_nobody_may_work_in_the_folder(home: Home, elsewhere: Path) -> None:
     store = impatient(services)
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(DownloadTask(TOKENIZER_KEY, "auto", TaskState.RUNNING, Phase.TRANSFERRING, 1))
+    lock.tell(
+        DownloadTask(key=TOKENIZER_KEY, provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=1)
+    )
     with pytest.raises(DownloadsRunning):
         store.move(elsewhere / "Qwen")
     lock.release()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.hubs.faults import Fault
 from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
@@ -29,15 +29,13 @@ def services(home: Home, hubs: Hubs, small_model: PublishedModel) -> Services:
         hub.faults.add(Fault(stall_at=300_000), on="bytes", file=MAIN_FILE)
     services = home.start(**hubs.environ())
     services.downloads.start(small_model.key)
-    wait_for(lambda: hubs.sent(MAIN_FILE) >= 200_000)
+    wait_until(lambda: _has_come_to(services, small_model.key, 300_000))
     return services
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def _has_come_to(services: Services, key: str, count: int) -> bool:
+    task = services.downloads.task(key)
+    return task is not None and task.file == MAIN_FILE and task.bytes_done >= count
 
 
 def test_a_running_download_is_left_alone(
@@ -63,7 +61,7 @@ def test_a_running_download_is_left_alone(
 def test_a_paused_download_goes_with_its_model(home: Home, services: Services, small_model: PublishedModel) -> None:
     key = small_model.key
     services.downloads.pause(key)
-    wait_for(lambda: any(home.parts_dir.glob("*.part")) and _state(services, key) is TaskState.PAUSED)
+    wait_until(lambda: any(home.parts_dir.glob("*.part")) and _state(services, key) is TaskState.PAUSED)
     part_bytes = sum(path.stat().st_size for path in home.parts_dir.glob("*.part"))
     removal = services.store.delete(key)
     assert 0 < removal.freed_bytes <= part_bytes + sum(file.size for file in small_model.files.values())
@@ -78,7 +76,7 @@ def test_a_paused_download_moves_along_and_goes_on(
 ) -> None:
     key = small_model.key
     services.downloads.pause(key)
-    wait_for(lambda: _state(services, key) is TaskState.PAUSED)
+    wait_until(lambda: _state(services, key) is TaskState.PAUSED)
     services.store.move(elsewhere / "Qwen")
     services.close()
     for hub in hubs.all:
@@ -86,7 +84,7 @@ def test_a_paused_download_moves_along_and_goes_on(
         hub.log.clear()
     fresh = home.start(**hubs.environ())
     fresh.downloads.start(key)
-    wait_for(lambda: fresh.models.status(key).valid)
+    wait_until(lambda: fresh.models.status(key).valid)
     assert hubs.sent(MAIN_FILE) < small_model.files[MAIN_FILE].size
     assert fresh.models.folder(key).is_relative_to(elsewhere)
 

@@ -6,6 +6,7 @@ import struct
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from tts_core.errors import AudioUnreadable, RecordingTooLong
+from tts_core.recordings import reading
 from tts_core.recordings.reading import read_recording
 
 RATE = 48_000
@@ -173,3 +175,69 @@ def test_a_truncated_recording_is_read_as_far_as_it_goes(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with suppress(AudioUnreadable):  # libsndfile may report the break instead of giving what came before
         assert 0 < read_recording(path).duration_s < 4
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.mov"])
+def test_a_high_rate_does_not_multiply_the_memory(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence packs well: what counts is the number of samples, not of seconds."""
+    monkeypatch.setattr(reading, "MAX_SAMPLES", 2 * 192_000)
+    path, silence = tmp_path / name, np.zeros(3 * 192_000, np.int16)
+    if name == "a.flac":
+        soundfile.write(path, silence, 192_000)
+    else:
+        with av.open(str(path), "w", format="mov") as out:
+            stream = out.add_stream("pcm_s16le", rate=192_000, layout="mono")
+            frame = av.AudioFrame.from_ndarray(silence[None], format="s16", layout="mono")
+            frame.sample_rate = 192_000
+            out.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(RecordingTooLong) as refused:
+        read_recording(path, max_seconds=60)
+    assert refused.value.params == {"limit_s": 2}
+
+
+@pytest.mark.parametrize("name", ["a.raw", "a.m3u8", "a.txt", "a"])
+def test_a_recording_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    for container in ("WAV", "MP3"):
+        soundfile.write(tmp_path / name, tone(1), RATE, format=container)
+        assert read_recording(tmp_path / name).container == container.lower()
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.ogg", "a.aiff"])
+def test_whatever_is_damaged_is_refused_or_read(tmp_path: Path, name: str) -> None:
+    path, random = tmp_path / name, Random(2)
+    soundfile.write(path, tone(0.5), RATE)
+    good, refused = path.read_bytes(), 0
+    for number in range(60):
+        damaged = bytearray(good)
+        for _ in range(6):
+            damaged[random.randrange(min(len(damaged), 400) if number % 2 else len(damaged))] = random.randrange(256)
+        path.write_bytes(damaged if number % 5 else damaged[: random.randrange(len(damaged))])
+        try:
+            assert read_recording(path).duration_s <= 60
+        except (AudioUnreadable, RecordingTooLong):
+            refused += 1
+    assert refused > 0
+
+
+@pytest.mark.parametrize(("name", "container", "codec"), [("a.m4a", "mp4", "aac"), ("a.webm", "webm", "libopus")])
+def test_what_the_container_claims_decides_nothing(tmp_path: Path, name: str, container: str, codec: str) -> None:
+    path = write_with_codec(tmp_path / name, container, codec, 1)
+    good = path.read_bytes()
+    if container == "mp4":
+        place, forged = good.index(b"mp4a") + 28, struct.pack(">I", (192_000 & 0xFFFF) << 16)
+    else:
+        place, forged = good.index(b"\xb5\x88") + 2, struct.pack(">d", 1e300)
+    path.write_bytes(good[:place] + forged + good[place + len(forged) :])
+    clip = read_recording(path)
+    assert clip.sample_rate == RATE
+    assert clip.duration_s == pytest.approx(1, abs=0.1)
+
+
+def test_a_container_that_points_at_another_file_is_not_followed(tmp_path: Path) -> None:
+    """The data reference says "elsewhere": what is in this file is read, or nothing."""
+    path = write_with_codec(tmp_path / "a.m4a", "mp4", "aac", 1)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"url ") + 7] = 0
+    path.write_bytes(data)
+    with suppress(AudioUnreadable):
+        assert read_recording(path).duration_s == pytest.approx(1, abs=0.1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts_core.transcription.error_rate import compare, distance
+from tts_core.transcription.error_rate import compare
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,36 @@ def naive(one: str, other: str) -> int:
 
 @given(st.text("abc", max_size=12), st.text("abcd", max_size=12))
 @settings(deadline=None)
-def test_the_distance_is_levenshtein_s(one: str, other: str) -> None:
-    assert distance(one, other) == distance(other, one) == naive(one, other)
+def test_the_fewest_differences_are_counted(one: str, other: str) -> None:
+    found = compare(" ".join(one), " ".join(other), "de")
+    assert found.errors == naive(one, other)
+    for side, whole in (("wanted", found.wanted), ("heard", found.heard)):
+        assert " ".join(filter(None, (getattr(piece, side) for piece in found.stretches))) == whole
+
+
+def test_what_differs_stands_side_by_side() -> None:
+    found = compare("The cat sat on the mat.", "the big cat sit on mat", "en")
+    assert [(piece.wanted, piece.heard) for piece in found.stretches] == [
+        ("the", "the"),
+        ("", "big"),
+        ("cat", "cat"),
+        ("sat", "sit"),
+        ("on", "on"),
+        ("the", ""),
+        ("mat", "mat"),
+    ]
+    assert [piece.is_same for piece in found.stretches] == [True, False, True, False, True, False, True]
+    assert [(piece.wanted, piece.heard) for piece in compare("今天天气", "今天天器", "zh").stretches] == [
+        ("今天天", "今天天"),
+        ("气", "器"),
+    ]
+
+
+def test_a_long_text_is_compared_in_a_moment() -> None:
+    """As long as a text may be, every third character different: little memory, no minutes."""
+    wanted = "甲乙丙丁戊己庚辛" * 2500
+    heard = "".join("子" if place % 3 == 0 else char for place, char in enumerate(wanted))
+    assert compare(wanted, heard, "zh").errors == len(range(0, len(wanted), 3))
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(["", "en", "zh", "fr"]))

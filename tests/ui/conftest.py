@@ -6,16 +6,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser import browser_or_skip
+from tests.conftest import SOON_S
 from tests.engine.formula_checkpoint import reference_audio
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,10 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 class RunningApp:
     url: str
     data_dir: Path
+
+    def program(self) -> httpx.Client:
+        """Another client of it than a browser; use it with `with`."""
+        return httpx.Client(base_url=self.url, timeout=SOON_S, trust_env=False)
 
     @property
     def models_dir(self) -> Path:
@@ -51,12 +57,39 @@ def running_app(data_dir: Path, variables: Mapping[str, str] | None = None) -> I
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:
-        found = re.search(r"http://\S+", process.stdout.readline())
-        assert found is not None, "the app ended before it printed its address"
+        found = re.search(r"https?://\S+", process.stdout.readline())
+        assert found is not None, (data_dir / "stderr").read_text(encoding="utf-8")
         yield RunningApp(found.group(), data_dir)
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(SOON_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def call(app: RunningApp, name: str, inputs: Sequence[object], headers: Mapping[str, str] | None = None) -> str:
+    """Everything that an event of the page answers to a program; `name` is how its name begins."""
+    with app.program() as program:
+        events = program.get("config").json()["dependencies"]
+        index = max(number for number, event in enumerate(events) if str(event["api_name"]).startswith(name))
+        asked = {"data": inputs, "fn_index": index, "session_hash": "x"}
+        program.post("gradio_api/queue/join", json=asked, headers=headers).raise_for_status()
+        with program.stream("GET", "gradio_api/queue/data?session_hash=x", headers=headers) as stream:
+            return "".join(line for line in stream.iter_lines())
+
+
+def live(visitor: Visitor, name: str) -> str | None:
+    """What the live player says of itself."""
+    return visitor.page.locator("tts-live").get_attribute(f"data-{name}")
+
+
+def finished_file(visitor: Visitor) -> bytes:
+    link = visitor.page.locator("#speak-audio a.download-link").get_attribute("href")
+    assert link is not None
+    with visitor.app.program() as program:
+        return program.get(link).content
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +102,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     browser_or_skip()
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=1000 * SOON_S)
     with sync_playwright() as started:
         yield started
 
@@ -106,7 +139,7 @@ class Visitor:
         self.page: Page = context.new_page()
         self.requested: set[str] = set()
         self.errors: list[str] = []
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(1000 * SOON_S)
         self.page.on("request", lambda request: self.requested.add(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 

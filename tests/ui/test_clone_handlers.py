@@ -20,7 +20,9 @@ from tts_core.errors import (
 from tts_core.recordings.check import Fix
 from tts_core.services import Services
 from tts_core.ui.clone_handlers import CloneHandler, Desk
+from tts_core.ui.clone_view import coach
 from tts_core.ui.forms import OWN_VOICE, TIMBRE_ONLY, CloneForm, SaveForm
+from tts_core.ui.words import load_words
 
 RATE = 24_000
 
@@ -101,6 +103,13 @@ def test_a_long_upload_gives_its_best_part(handler: CloneHandler, tmp_path: Path
     desk = handler.take_in(Desk(), tmp_path / "talk.wav")
     assert desk.was_cut
     assert 3.0 <= seconds(desk.working) <= 16.0
+
+
+def test_silence_is_not_praised_for_its_level(handler: CloneHandler, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(4 * RATE), RATE)
+    told = coach(load_words("en"), handler.take_in(Desk(), tmp_path / "silence.wav"))
+    assert "Check the microphone" in told
+    assert " dB" not in told
 
 
 def test_what_is_no_recording_is_refused(handler: CloneHandler, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from tests.conftest import SOON_S
 from tests.engine.formula_checkpoint import reference_audio
 from tests.ui.conftest import RunningApp
 
@@ -68,7 +69,9 @@ def client(
     app: RunningApp, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Client]:
     downloads = tmp_path_factory.mktemp("downloads")
-    client = Client(app.url + request.param, download_files=str(downloads), verbose=False)
+    client = Client(
+        app.url + request.param, download_files=str(downloads), verbose=False, httpx_kwargs={"timeout": SOON_S}
+    )
     yield client
     client.close()
 

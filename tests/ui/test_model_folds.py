@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -16,7 +15,7 @@ from tests.hubs.faults import Fault
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE, PublishedModel, make_model
 from tests.model_folders import CUSTOM_KEY
-from tests.ui.conftest import RunningApp, Visitor, running_app
+from tests.ui.conftest import RunningApp, Visitor, call, running_app
 from tts_core.catalogue import load_catalogue
 from tts_core.services import build_services
 from tts_core.settings import Settings
@@ -24,16 +23,16 @@ from tts_core.ui.source_choices import SourceChoices
 from tts_core.ui.source_list import source_list
 from tts_core.ui.words import load_words
 
-SOON = 60_000
-SLOW = 300_000.0
-"""Bytes per second: what is to be seen stays long enough to be seen on a busy machine."""
+MAIN_BYTES = 40_000_000
+SLOW = 400_000.0
+"""Bytes per second: what is to be seen stays until it has been seen, and then the hubs are fast."""
 
 
 @pytest.fixture(scope="module")
 def hubs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubs]:
     folder = tmp_path_factory.mktemp("hubs")
     with Hubs(folder) as started:
-        started.publish(make_model(folder / "models", main_bytes=3_000_000))
+        started.publish(make_model(folder / "models", main_bytes=MAIN_BYTES))
         yield started
 
 
@@ -115,14 +114,19 @@ def type_into(page: Page, box: str, text: str) -> None:
 
 def test_sources_are_asked_only_on_a_click_and_say_why_they_stand_there(visitor: Visitor, hubs: Hubs) -> None:
     hubs.hf.faults.add(Fault(status=503))
-    before, sent = asked(hubs), hubs.sent()
     page = fold(visitor, "sources")
+    before, sent = asked(hubs), hubs.sent()
     expect(source_row(page, 2)).to_contain_text("Not measured yet")
     for hub in hubs.all:
         expect(page.locator("#sources-list")).to_contain_text(hub.endpoint)
     assert asked(hubs) == before
+    message = page.locator("#sources-message")
     page.click("#sources-test")
-    expect(page.locator("#sources-message")).to_contain_text("2 of 3 sources answered", timeout=SOON)
+    expect(message).to_contain_text("sources answered")
+    if "2 of 3" not in message.inner_text():  # somebody has taken three seconds of this machine: once more
+        before = asked(hubs)
+        page.click("#sources-test")
+    expect(message).to_contain_text("2 of 3 sources answered")
     expect(source_row(page, 0)).to_contain_text(re.compile(r"Asked first.* · answered after \d+ ms"))
     expect(source_row(page, 1)).to_contain_text(re.compile(r"Steps in .* · answered after \d+ ms"))
     expect(source_row(page, 2)).to_contain_text("it did not answer the test")
@@ -154,10 +158,10 @@ def test_an_own_order_is_kept_counts_and_can_be_forgotten(visitor: Visitor, hubs
     before = asked(hubs)
     page.locator(f"#model-{CUSTOM_KEY}").get_by_role("button", name="Download").click()
     doing = page.locator(f"#model-{CUSTOM_KEY} .studio-model-doing")
-    expect(doing).to_have_text(re.compile("^From .*: as in your own order$"), timeout=SOON)
+    expect(doing).to_have_text(re.compile("^From .*: as in your own order$"))
     for hub in hubs.all:
         hub.link.bytes_per_s = 0.0
-    expect(page.locator(f"#model-{CUSTOM_KEY}")).to_have_attribute("data-look", "ready", timeout=SOON)
+    expect(page.locator(f"#model-{CUSTOM_KEY}")).to_have_attribute("data-look", "ready")
     assert [name for name, requests in asked(hubs).items() if requests > before[name]] == [last]
     page.click("#sources-automatic")
     expect(page.locator("#sources-order")).to_contain_text("Automatic order")
@@ -223,11 +227,11 @@ def test_updates_are_told_source_by_source_and_change_nothing(
     page = fold(visitor, "store")
     page.click("#store-check")
     one = page.locator("#store-updates li", has_text="CustomVoice").filter(has_text="0.6B")
-    expect(one).to_contain_text("Update available", timeout=SOON)
+    expect(one).to_contain_text("Update available")
     expect(one).to_contain_text(f"revision {model.revision[:10]} has other files: {MAIN_FILE}")
     expect(one).to_contain_text("has no such model")
     expect(one).to_contain_text("the same files (revision master)")
-    expect(page.locator("#store-updates li")).to_have_count(len(load_catalogue().keys()), timeout=SOON)
+    expect(page.locator("#store-updates li")).to_have_count(len(load_catalogue().keys()))
     expect(page.locator("#store-updates")).not_to_contain_text("Asking")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert hubs.sent() == sent
@@ -261,15 +265,15 @@ def test_a_model_leaves_to_a_folder_and_comes_back(visitor: Visitor, model: Publ
     type_into(page, "#store-folder", str(tmp_path))
     expect(page.locator("#store-import")).to_be_enabled()
     page.click("#store-import")
-    expect(result.get_by_role("alert")).to_contain_text("No file of", timeout=SOON)
+    expect(result.get_by_role("alert")).to_contain_text("No file of")
     install(model, folder)
     expect(page.locator("#store-export")).to_be_enabled()
     page.click("#store-export")
-    expect(result).to_contain_text(f"written and compared: {tmp_path / model.local}", timeout=SOON)
+    expect(result).to_contain_text(f"written and compared: {tmp_path / model.local}")
     shutil.rmtree(folder)
     expect(page.locator("#store-import")).to_be_enabled()
     page.click("#store-import")
-    expect(result).to_contain_text(f"is ready. Files taken over: {len(model.files)}", timeout=SOON)
+    expect(result).to_contain_text(f"is ready. Files taken over: {len(model.files)}")
     assert (folder / MAIN_FILE).read_bytes() == (tmp_path / model.local / MAIN_FILE).read_bytes()
     assert visitor.errors == []
 
@@ -294,7 +298,7 @@ def test_the_models_folder_moves_after_telling_what_that_takes(
     expect(result).to_contain_text(re.compile(r"\d MB move to .* nothing is copied. .* are free there"))
     assert not target.exists()
     move.click()
-    expect(result).to_contain_text(f"The models lie in {target} now", timeout=SOON)
+    expect(result).to_contain_text(f"The models lie in {target} now")
     expect(page.locator("#models-moved").get_by_role("alert")).to_contain_text("Restart TTS Studio")
     assert (target / model.local / MAIN_FILE).is_file()
     assert chosen(visitor)["models_dir"] == str(target)
@@ -313,24 +317,14 @@ def test_paths_of_this_machine_are_nothing_for_others(browser: Browser, visitor:
         assert "Only somebody at the machine" in call(visitor.app, name, inputs, elsewhere)
 
 
-def call(app: RunningApp, name: str, inputs: list[str], headers: dict[str, str]) -> str:
-    """Everything that an event of the page answers to a program."""
-    events = httpx.get(f"{app.url}config").json()["dependencies"]
-    index = max(number for number, event in enumerate(events) if str(event["api_name"]).startswith(name))
-    asked = {"data": inputs, "fn_index": index, "session_hash": "x"}
-    httpx.post(f"{app.url}gradio_api/queue/join", json=asked, headers=headers)
-    with httpx.stream("GET", f"{app.url}gradio_api/queue/data?session_hash=x", timeout=30, headers=headers) as stream:
-        return "".join(line for line in stream.iter_lines())
-
-
 def test_both_folds_fit_a_phone_in_chinese(browser: Browser, visitor: Visitor) -> None:
     context = browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = fold(Visitor(context, visitor.app), "sources")
     page.click("#models-store > button")
     page.click("#sources-test")
-    expect(page.locator("#sources-message")).to_contain_text("有响应", timeout=SOON)
+    expect(page.locator("#sources-message")).to_contain_text("有响应")
     page.click("#store-check")
-    expect(page.locator("#store-updates li")).to_have_count(len(load_catalogue().keys()), timeout=SOON)
+    expect(page.locator("#store-updates li")).to_have_count(len(load_catalogue().keys()))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     text, english, chinese = page.inner_text("#tab-models"), load_words("en").table, load_words("zh").table
     own = {value for key, value in english.items() if len(value) > 6 and value not in chinese.get(key, "")}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import CHUNK_SAMPLES, FakeEngine
 from tts_core.domain import Sampling
-from tts_core.errors import InvalidValue, UnknownVoice
+from tts_core.errors import EmptyText, EngineFailed, InvalidValue, UnknownVoice
+from tts_core.events import Loading
 from tts_core.gate import Gate
+from tts_core.jobs import Jobs, JobState
 from tts_core.live import LiveStreams
 from tts_core.outputs import Outputs
 from tts_core.settings import Limits
@@ -31,9 +33,17 @@ def live() -> LiveStreams:
 
 
 @pytest.fixture
-def handler(engine: FakeEngine, live: LiveStreams, tmp_path: Path) -> SpeakHandler:
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    jobs = Jobs(tmp_path / "jobs.json", {})
+    jobs.restore()
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def handler(engine: FakeEngine, jobs: Jobs, live: LiveStreams, tmp_path: Path) -> SpeakHandler:
     synthesis = Synthesis((engine,), Gate(4), Outputs(tmp_path, Limits()), Limits())
-    return SpeakHandler(synthesis, live, load_words("en"), "live/")
+    return SpeakHandler(synthesis, jobs, live, load_words("en"), "live/")
 
 
 def form(text: str = "hello", voice: str = "fake/tone", seed: float = 7.0, top_k: float = 50.0) -> SpeakForm:
@@ -89,6 +99,12 @@ def test_a_run_shows_the_player_before_the_end_and_the_facts_at_the_end(handler:
     assert Path(views[-1].audio).is_file()
 
 
+def test_a_model_that_loads_is_named_with_its_percent(handler: SpeakHandler, engine: FakeEngine) -> None:
+    engine.loading = (Loading("Big Model", 0, 200), Loading("Big Model", 150, 200))
+    statuses = [view.status for view in handler.run(form(), "me") if view.status and "Big Model" in view.status]
+    assert [status.count(percent) for status, percent in zip(statuses, ("0 %", "75 %"), strict=True)] == [1, 1]
+
+
 def test_the_live_stream_holds_every_sample_and_ends_with_the_run(handler: SpeakHandler, live: LiveStreams) -> None:
     players = [view.live for view in handler.run(form("four"), "me") if view.live]
     stream = live.get(players[0].split('data-src="live/')[1].split('"')[0])
@@ -121,3 +137,87 @@ def test_a_failed_run_leaves_the_session_free_for_the_next(handler: SpeakHandler
         last(handler.run(form(voice="fake/nobody"), "me"))
     assert not handler.stop("me")
     assert last(handler.run(form(), "me")).details is not None
+
+
+def test_a_run_is_a_job_that_tells_everything_but_the_text(
+    handler: SpeakHandler, jobs: Jobs, engine: FakeEngine, tmp_path: Path
+) -> None:
+    run = handler.run(form("sesame"), "me")
+    next(view for view in run if view.live)
+    (job,) = jobs.jobs()
+    assert (job.kind.value, job.subject, job.state) == ("synthesis", "fake/tone", JobState.RUNNING)
+    view = last(run)
+    (job,) = jobs.jobs()
+    assert (job.state, job.progress) == (JobState.DONE, 100)
+    assert job.result == {
+        "voice_id": "fake/tone",
+        "language": "auto",
+        "format": "wav",
+        "sample_rate": 24_000,
+        "duration_seconds": pytest.approx(0.6),
+        "seed": 7,
+        "stop_reason": "complete",
+    }
+    kept = (tmp_path / "jobs.json").read_text(encoding="utf-8")
+    assert "sesame" not in kept
+    assert Path(view.audio or "").stem not in kept + repr(job), "who knows the file's name can hear what was said"
+    again = Jobs(tmp_path / "jobs.json", {})
+    again.restore()
+    assert [kept.result for kept in again.jobs()] == [job.result]
+
+
+def test_cancelling_the_job_stops_the_page_and_keeps_what_was_made(handler: SpeakHandler, jobs: Jobs) -> None:
+    run = handler.run(form("a long text"), "me")
+    next(view for view in run if view.live)
+    next(run)
+    (job,) = jobs.jobs()
+    jobs.cancel(job.key)
+    view = last(run)
+    assert view.details is not None
+    assert view.details["stop_reason"] == "cancelled"
+    assert Path(view.audio or "").is_file()
+    assert jobs.job(job.key).state is JobState.CANCELLED
+
+
+def test_stopping_failing_and_leaving_are_told_in_the_job(
+    handler: SpeakHandler, jobs: Jobs, engine: FakeEngine
+) -> None:
+    run = handler.run(form("a long text"), "me")
+    next(view for view in run if view.live)
+    next(run)
+    handler.stop("me")
+    last(run)
+    engine.fail_at = 0
+    with pytest.raises(EngineFailed):
+        last(handler.run(form(), "me"))
+    engine.fail_at = None
+    left = handler.run(form(), "me")
+    next(view for view in left if view.live)
+    assert isinstance(left, Generator)
+    left.close()  # as Gradio does when the page is closed
+    assert [job.state for job in jobs.jobs()] == [JobState.CANCELLED, JobState.ERROR, JobState.CANCELLED]
+    assert jobs.jobs()[1].code == "engine_failed"
+
+
+def test_a_run_that_waits_says_its_place_and_a_killed_app_says_so(
+    handler: SpeakHandler, jobs: Jobs, tmp_path: Path
+) -> None:
+    first, second = handler.run(form("first"), "me"), handler.run(form("second"), "somebody else")
+    next(view for view in first if view.live)
+    next(second)
+    job = jobs.jobs()[0]
+    assert (job.state, job.phase, job.position) == (JobState.WAITING, "queued", 1)
+    after_a_kill = Jobs(tmp_path / "jobs.json", {})
+    after_a_kill.restore()
+    assert {job.state for job in after_a_kill.jobs()} == {JobState.INTERRUPTED}
+    last(first)
+    last(second)
+    assert {(job.state, job.position) for job in jobs.jobs()} == {(JobState.DONE, 0)}
+
+
+def test_what_is_refused_is_no_job(handler: SpeakHandler, jobs: Jobs) -> None:
+    with pytest.raises(UnknownVoice):
+        last(handler.run(form(voice="fake/nobody"), "me"))
+    with pytest.raises(EmptyText):
+        last(handler.run(form(" "), "me"))
+    assert jobs.jobs() == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import string
 from collections.abc import Iterator, Mapping
 
@@ -11,6 +12,7 @@ from tts_core import errors
 from tts_core.engine.device import REASONS
 from tts_core.errors import QueueFull, StudioError
 from tts_core.model_files.findings import HINT_TEMPLATES, PROBLEM_TEMPLATES
+from tts_core.paths import PACKAGE_DIR
 from tts_core.recordings.check import FINDING_TEMPLATES
 from tts_core.ui.words import LANGUAGES, load_words
 
@@ -49,6 +51,24 @@ def test_every_page_text_exists_in_both_languages_with_the_same_parameters() -> 
     assert page_keys == {key for key in english if not key.startswith(CODED)}
     for key in english:
         assert parameters(english[key]) == parameters(chinese[key]), key
+
+
+def test_every_text_that_the_code_asks_for_exists() -> None:
+    """Where the key stands in the code as it is: a wrong one would be met only when somebody gets there."""
+    asked: dict[str, str] = {}
+    for source in sorted((PACKAGE_DIR / "ui").glob("*.py")):
+        for call in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and _name(call.func) in ("words", "_words") and call.args:
+                key = call.args[0]
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    asked[key.value] = source.name
+    table = load_words("en").table
+    assert len(asked) > len(table) / 4, "the calls are no longer found"
+    assert {key: source for key, source in asked.items() if key not in table} == {}
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def test_every_error_that_the_page_can_meet_has_a_chinese_sentence() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tts_core.voice_library.archive import CHECKSUMS, RECORD, find_pairs, read_archive, write_archive
+from tts_core.voice_library.archive import CHECKSUMS, RECORD, find_pairs, names_in, read_archive, write_archive
 from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_library.record import SavedVoice, VoiceStatus
 
@@ -110,3 +113,45 @@ def test_pairs_of_recording_and_text_are_found(tmp_path: Path) -> None:
         ("anna", "anna.wav", "Hallo"),
         ("bert", "bert.mp3", "Hallo"),
     ]
+
+
+def test_whatever_is_damaged_is_refused_or_read_and_leaves_nothing_else(tmp_path: Path, folder: Path) -> None:
+    """Bytes of the zip's own structure and of the packed data, overwritten or cut off at random."""
+    random = Random(1)
+    (folder / "reference.wav").write_bytes(random.randbytes(3000) + b"abc" * 500)
+    write_archive(VOICE, folder, tmp_path / "good.zip")
+    good = (tmp_path / "good.zip").read_bytes()
+    source, new = tmp_path / "in.zip", tmp_path / "new"
+    refused = 0
+    for _ in range(400):
+        damaged = bytearray(good if random.random() < 0.8 else good[: random.randrange(len(good))])
+        for _ in range(random.randrange(1, 6)):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        source.write_bytes(damaged)
+        names_in(source)
+        try:
+            read_archive(source, new)
+            shutil.rmtree(new)
+        except VoiceArchiveInvalid:
+            refused += 1
+        assert {path.name for path in tmp_path.iterdir()} == {"voice", "good.zip", "in.zip"}
+    assert refused > 300
+
+
+def test_a_link_in_a_voices_folder_takes_nothing_along(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "note.txt").symlink_to(tmp_path / "secret.txt")
+    write_archive(VOICE, folder, tmp_path / "out.zip")
+    assert "note.txt" not in names_in(tmp_path / "out.zip")
+
+
+def test_a_link_in_a_zip_becomes_no_link(tmp_path: Path) -> None:
+    data = b"/etc/passwd"
+    with zipfile.ZipFile(archive(tmp_path / "in.zip", {"x.txt": data}), "a") as out:
+        link = zipfile.ZipInfo("reference.wav")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        out.writestr(link, data)
+    with pytest.raises(VoiceArchiveInvalid):  # no checksum
+        read_archive(tmp_path / "in.zip", tmp_path / "new")
+    read_archive(archive(tmp_path / "in.zip", {"reference.wav": data}), tmp_path / "new")
+    assert not (tmp_path / "new" / "reference.wav").is_symlink()

@@ -7,6 +7,7 @@ import os
 import pickle
 import zipfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -118,3 +119,39 @@ def test_anything_else_is_refused_and_nothing_runs(
 def test_values_that_make_no_voice_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(VoicePromptInvalid):
         read_official_prompt(saved(tmp_path / "voice.pt", item(**changes)))
+
+
+@pytest.mark.parametrize("size", [300_000_000, 2**40])
+def test_a_small_file_can_not_claim_much_memory(tmp_path: Path, size: int) -> None:
+    endless = torch.as_strided(torch.zeros(16), (size,), (0,))
+    path = saved(tmp_path / "voice.pt", item(ref_spk_embedding=endless))
+    assert path.stat().st_size < 20_000
+    with pytest.raises(VoicePromptInvalid):
+        read_official_prompt(path)
+
+
+def test_the_same_numbers_over_and_over_are_refused(tmp_path: Path) -> None:
+    numbers = torch.zeros(1_000_000)
+    path = saved(tmp_path / "voice.pt", item(ref_spk_embedding=[numbers[:] for _ in range(10)]))
+    with pytest.raises(VoicePromptInvalid):
+        read_official_prompt(path)
+
+
+def test_whatever_is_damaged_is_refused_or_read(tmp_path: Path) -> None:
+    """The pickle is changed at random, and its checksum is right."""
+    with zipfile.ZipFile(saved(tmp_path / "good.pt", item())) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    (name,) = (name for name in entries if name.endswith("data.pkl"))
+    random, path, refused = Random(1), tmp_path / "voice.pt", 0
+    for _ in range(600):
+        damaged = bytearray(entries[name])
+        for _ in range(random.randrange(1, 4)):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        with zipfile.ZipFile(path, "w") as archive:
+            for other, data in {**entries, name: bytes(damaged)}.items():
+                archive.writestr(other, data)
+        try:
+            read_official_prompt(path)
+        except VoicePromptInvalid:
+            refused += 1
+    assert refused > 200

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tts_core.errors import UnknownVoice
-from tts_core.voice_library.faults import LibraryUnwritable
-from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voice_library.faults import LibraryDamaged, LibraryUnwritable
+from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, seconds_of
 from tts_core.voice_library.store import VoiceStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +63,14 @@ def test_older_files_and_foreign_fields_live_on(file: Path) -> None:
     assert {key: contents(file)[key] for key in ("b", "c")} == {"b": {"name": 7}, "c": "what"}
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("2026-01-02T03:04:05Z", 1767323045), ("2026-01-02T03:04:05.500+00:00", 1767323045.5), ("yesterday", 0), ("", 0)],
+)
+def test_times_of_other_programs_are_understood_or_none(written: str, seconds: float) -> None:
+    assert seconds_of(written) == seconds
+
+
 def test_what_another_program_writes_is_seen_and_kept(file: Path) -> None:
     ours, theirs = VoiceStore(file), VoiceStore(file)
     ours.put(SavedVoice("a", "A"))
@@ -83,8 +91,8 @@ def test_a_broken_file_is_kept_aside_and_the_state_before_comes_back(file: Path,
     assert file.read_bytes() == damage  # looking changes nothing
     store.put(SavedVoice("c", "C"))
     assert set(contents(file)) == {"a", "c"}
-    assert store.set_aside is not None
-    assert store.set_aside.read_bytes() == damage
+    assert isinstance(store.fault, LibraryDamaged)
+    assert (file.parent / str(store.fault.params["file"])).read_bytes() == damage
 
 
 def test_a_change_that_fails_leaves_the_file(file: Path) -> None:

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from tts_core.api.context import UseServices, UseStreams
 from tts_core.api.download_messages import ModelEvent, SocketMessage, initial_state
 from tts_core.api.errors import failure_response, failures
-from tts_core.api.job_messages import CLONE_KINDS, CloneMessage
+from tts_core.api.job_messages import CLONE_KINDS, CloneMessage, JobMessage
 from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, server_event
 from tts_core.downloads.task import DownloadTask
 from tts_core.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
@@ -65,14 +65,14 @@ async def model_events(
 
 @router.get(
     "/ws",
-    response_model=SocketMessage | CloneMessage,
+    response_model=SocketMessage | CloneMessage | JobMessage,
     response_description="One message of the WebSocket",
     responses=failures(UpgradeRequired, TooManyStreams, OriginNotAllowed),
 )
 async def socket_over_http() -> Response:
     """A WebSocket: connect with `ws://`. It sends what is described here, one JSON text a message: first every
-    download and every preparation of a voice that is not over, then each change. `?after_seq=` tells what came after
-    a message about a model with that `seq`, `?after_job_seq=` after one about a voice. A client that sends
+    download and every other job that is not over, then each change. `?after_seq=` tells what came after a message
+    about a model with that `seq`, `?after_job_seq=` after one about another job. A client that sends
     `{"type": "ping"}` gets `{"type": "pong"}`.
     """
     return failure_response(UpgradeRequired(), {"Upgrade": "websocket"})
@@ -139,8 +139,9 @@ def _is_told_first(item: DownloadTask | Job, after_seq: int) -> bool:
 async def _send_change(websocket: WebSocket, change: DownloadTask | Job, streams: Streams) -> None:
     if isinstance(change, DownloadTask):
         await _send(websocket, SocketMessage.of(change).model_dump(mode="json"), streams)
-    elif change.kind in CLONE_KINDS:
-        await _send(websocket, CloneMessage.of(change).model_dump(mode="json"), streams)
+    else:
+        message = CloneMessage.of(change) if change.kind in CLONE_KINDS else JobMessage.of(change)
+        await _send(websocket, message.model_dump(mode="json"), streams)
 
 
 async def _listen(websocket: WebSocket, streams: Streams) -> None:

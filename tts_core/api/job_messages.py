@@ -13,7 +13,9 @@ from tts_core.jobs import Job, JobKind, JobState
 
 SCOPE: Literal["qwen3_tts_voice_clone"] = "qwen3_tts_voice_clone"
 CLONE_KINDS = frozenset({JobKind.CLONE_PREPARE, JobKind.DESIGN_CLONE})
-"""Those that the WebSocket tells of; it tells of downloads in a scope of their own."""
+"""Those that the WebSocket tells of in SCOPE; of the others in scopes of their own."""
+_PRIVATE_RESULTS = MappingProxyType({JobKind.TRANSCRIPTION: frozenset({"text", "segments"})})
+"""What somebody said is told to who asks for that job, not to everybody who looks at the list."""
 ClonePhase = Literal["clone_start", "design_generate", "load_audio", "write_wav", "clone_done", "clone_error"]
 _EXAMPLE: Mapping[str, Any] = MappingProxyType(
     {
@@ -84,7 +86,13 @@ class JobObject(JobFacts):
 
     @classmethod
     def of(cls, job: Job) -> JobObject:
+        """For who asks for this job."""
         return cls.model_validate(_object(job))
+
+    @classmethod
+    def listed(cls, job: Job) -> JobObject:
+        """For everybody."""
+        return cls.model_validate(_for_everybody(job))
 
 
 class JobEvent(JobObject):
@@ -96,7 +104,24 @@ class JobEvent(JobObject):
 
     @classmethod
     def of(cls, job: Job) -> JobEvent:
-        return cls.model_validate({**_object(job), "type": f"job_{_ENDS.get(job.state, 'progress')}"})
+        return cls.model_validate({**_for_everybody(job), "type": f"job_{_ENDS.get(job.state, 'progress')}"})
+
+
+class JobMessage(JobFacts):
+    """What `/ws` sends about other jobs: speech, transcription."""
+
+    type: Literal["progress", "completed", "error", "cancelled"]
+    scope: Literal["qwen3_tts_jobs"] = "qwen3_tts_jobs"
+    project_id: None = None
+    job_id: str
+    kind: JobKind
+    subject: str
+    timestamp: str = Field(description="ISO 8601.")
+
+    @classmethod
+    def of(cls, job: Job) -> JobMessage:
+        told = {"job_id": job.key, "kind": job.kind, "subject": job.subject, "timestamp": _time(job.updated_at)}
+        return cls.model_validate({**_facts(job), **told, "type": _SOCKET_TYPES[job.state]})
 
 
 class CloneMessage(JobFacts):
@@ -135,7 +160,7 @@ class CloneMessage(JobFacts):
 
 def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
     """All jobs as they are now, for a client that has just come."""
-    return {"type": "initial_state", "jobs": [JobObject.of(job).model_dump(mode="json") for job in jobs]}
+    return {"type": "initial_state", "jobs": [JobObject.listed(job).model_dump(mode="json") for job in jobs]}
 
 
 def summary(job: Job) -> str:
@@ -152,6 +177,11 @@ def summary(job: Job) -> str:
 def _object(job: Job) -> dict[str, Any]:
     told = {"id": job.key, "kind": job.kind, "subject": job.subject, "result": dict(job.result)}
     return {**_facts(job), **told, "created_at": _time(job.created_at), "updated_at": _time(job.updated_at)}
+
+
+def _for_everybody(job: Job) -> dict[str, Any]:
+    hidden = _PRIVATE_RESULTS.get(job.kind, frozenset())
+    return {**_object(job), "result": {name: value for name, value in job.result.items() if name not in hidden}}
 
 
 def _facts(job: Job) -> dict[str, Any]:

@@ -31,9 +31,11 @@ _EXAMPLE = (
 
 @router.get("")
 def list_jobs(services: UseServices, kind: JobKind | None = None, active: bool = False) -> Success[list[JobObject]]:
-    """What is prepared, designed, spoken and downloaded, newest first; with `active` only what has not ended."""
+    """What is prepared, designed, spoken, transcribed and downloaded, newest first; with `active` only what has not
+    ended. The text of a transcription is in `GET /api/jobs/{id}` alone.
+    """
     jobs = [job for job in _all(services).jobs() if kind in (None, job.kind) and not (active and job.state.is_over)]
-    return Success(data=[JobObject.of(job) for job in jobs], message=f"{len(jobs)} jobs.")
+    return Success(data=[JobObject.listed(job) for job in jobs], message=f"{len(jobs)} jobs.")
 
 
 @router.get(

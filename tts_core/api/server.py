@@ -6,7 +6,19 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Match
 
 import tts_core
-from tts_core.api import context, downloads, events, jobs, models, speech, store, system, voice_files, voices
+from tts_core.api import (
+    context,
+    downloads,
+    events,
+    jobs,
+    models,
+    speech,
+    store,
+    system,
+    transcriptions,
+    voice_files,
+    voices,
+)
 from tts_core.api.docs import add_docs
 from tts_core.api.errors import add_handlers, failure_response
 from tts_core.api.guard import Guard
@@ -32,7 +44,7 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     app.add_middleware(Guard, settings=services.settings)
     add_handlers(app)
     add_docs(app)
-    for part in (system, models, store, downloads, voice_files, voices, jobs, events, speech):
+    for part in (system, models, store, downloads, voice_files, voices, transcriptions, jobs, events, speech):
         app.include_router(part.router)
     _answer_the_rest(app)
     return app

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -28,10 +26,10 @@ from tts_core.errors import (
     UnknownVoice,
     VoiceNotReady,
 )
-from tts_core.events import AudioChunk, Loading, Queued, SpeakEvent, TakeReady
-from tts_core.jobs import JobKind, JobRun
 from tts_core.protocols import CancelCheck
 from tts_core.services import Services
+from tts_core.speech_jobs import speak_as_job
+from tts_core.synthesis import collect
 from tts_core.voice_choice import model_of, voice_of_request
 
 DEFAULT_FORMAT = "wav"
@@ -39,9 +37,6 @@ DEFAULT_FORMAT = "wav"
 router = APIRouter(prefix="/api/tts/qwen3", tags=["speech"], responses=failures())
 
 _AUDIO = {kind.mime.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS.values()}
-_PHASES: Mapping[type[SpeakEvent], str] = MappingProxyType(
-    {Queued: "queued", Loading: "loading", AudioChunk: "speaking"}
-)
 _SPEAK_FAILURES = (
     *(UnknownModelKey, UnknownVoice, AmbiguousVoice, ModelNotReady, VoiceNotReady),
     *(QueueFull, EngineFailed, ModelNotLoadable, OutputFailed),
@@ -117,29 +112,12 @@ def listen_live(stream_id: str, services: UseServices, workers: UseWorkers) -> R
 def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled: CancelCheck) -> Take:
     voice = voice_of_request(services, body.model_key, body.voice_id, body.speaker)
 
-    def is_unwanted() -> bool:
-        return cancelled() or run.cancelled()
-
-    events = services.synthesis.speak(body.to_domain(voice), format=format_name, cancelled=is_unwanted)
-    with services.voices.jobs.watch(JobKind.SYNTHESIS, voice or "") as run:
-        take = _finished(events, run)
-        if take.stop_reason is StopReason.CANCELLED:
-            take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone
-            raise Cancelled
+    request, jobs = body.to_domain(voice), services.voices.jobs
+    take = collect(speak_as_job(services.synthesis, jobs, request, format=format_name, cancelled=cancelled))
+    if take.stop_reason is StopReason.CANCELLED:
+        take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone
+        raise Cancelled
     return take
-
-
-def _finished(events: Iterator[SpeakEvent], run: JobRun) -> Take:
-    """Run `Synthesis.speak` to its end, saying in the job where it is."""
-    said = ""
-    for event in events:
-        if isinstance(event, TakeReady):
-            return event.take
-        phase = _PHASES.get(type(event), said)
-        if phase != said and not run.cancelled():
-            run.say(phase, 0)
-            said = phase
-    raise AssertionError("a stream of speech ends with TakeReady")
 
 
 def _whole_file(take: Take) -> FileResponse:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from tts_core.download_queue import Downloads
+from tts_core.downloader.queue import Downloads
 from tts_core.downloads.task import DownloadTask
 from tts_core.errors import Cancelled, TooManyStreams
 from tts_core.jobs import Job, Jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Request, Response
 
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
@@ -57,13 +57,17 @@ _NEW_FAILURES = (UnknownModelKey, CloneNotSupported, UnknownLanguage, *_WRITE_FA
 _UPLOAD_FAILURES = (AudioUnreadable, RecordingTooLong, BodyTooLarge)
 
 
-@router.get("")
-def list_voices(services: UseServices, search: str = "", deleted: bool = False) -> Success[list[VoiceObject]]:
+@router.get("", response_model=Success[list[VoiceObject]])
+def list_voices(services: UseServices, search: str = "", deleted: bool = False) -> Response:
     """The library: favourites first, then the newest. `search` looks in names, tags and languages; `deleted` shows
     those that can be restored instead.
     """
     found = services.voices.voices(search=search, deleted=deleted)
-    return Success(data=[VoiceObject.of(voice) for voice in found], message=f"{len(found)} voices.")
+    fault = services.voices.fault
+    message = f"{len(found)} voices." + (f" {fault.message}" if fault else "")
+    told = Success(data=[VoiceObject.of(voice) for voice in found], message=message)
+    # Written here: the framework would look at each of ten thousand voices once more.
+    return Response(told.model_dump_json(), media_type="application/json")
 
 
 @router.get("/{voice_id}", responses=failures(UnknownVoice))

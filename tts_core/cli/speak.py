@@ -16,13 +16,24 @@ from typing import Any
 
 from tts_core.audio import FORMATS
 from tts_core.cli import progress
+from tts_core.cli.check import check_as_json, check_as_words, show_listening
 from tts_core.cli.codes import save_codes
 from tts_core.cli.status import Exit
 from tts_core.domain import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
-from tts_core.errors import Cancelled, InvalidRequest, OutputExists, OutputUnwritable, UnknownVoice, UnsupportedFormat
+from tts_core.errors import (
+    Cancelled,
+    InvalidRequest,
+    OutputExists,
+    OutputUnwritable,
+    StudioError,
+    UnknownVoice,
+    UnsupportedFormat,
+)
 from tts_core.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.protocols import CancelCheck
 from tts_core.services import Services, folder_synthesis
 from tts_core.synthesis import Synthesis
+from tts_core.transcriber import SpokenCheck
 from tts_core.voice_choice import voice_meant
 
 
@@ -39,6 +50,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="repeats a take, where the voice samples")
     parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; default: from FILE's name")
     parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after this much speech")
+    parser.add_argument("--check", action="store_true", help="let Whisper listen, and say which words differ")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
     _add_model_arguments(parser)
     parser.set_defaults(run=run)
@@ -62,6 +74,8 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     out: Path = args.out
     for file in (out, *([args.codes] if args.codes else [])):
         _refuse_to_replace(file, force=args.force)
+    if args.check:
+        services.transcriber.choose()  # before anything is made
     with ExitStack() as cleanup:
         synthesis = services.synthesis
         if args.model_dir is not None:
@@ -73,10 +87,11 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         request = _request(args, synthesis)
         events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)
         take, codes = _watch(events)
-    _deliver(take, out, force=args.force)
-    if args.codes is not None:
-        save_codes(codes, args.codes)
-    return _tell(args, take)
+        _deliver(take, out, force=args.force)
+        if args.codes is not None:
+            save_codes(codes, args.codes)
+        check = _checked(services, take, out, request.text, stop.is_set) if args.check else None
+    return _tell(args, take, check)
 
 
 def _request(args: argparse.Namespace, synthesis: Synthesis) -> SynthesisRequest:
@@ -135,9 +150,15 @@ def _reference(args: argparse.Namespace) -> Recording | None:
     return Recording(args.ref_audio, args.ref_text)
 
 
-def _tell(args: argparse.Namespace, take: Take) -> Exit:
+def _tell(args: argparse.Namespace, take: Take, check: SpokenCheck | None) -> Exit:
     out: Path = args.out
-    print(json.dumps(_as_json(take, out), ensure_ascii=False) if args.json else _as_words(take, out))
+    if args.json:
+        facts = _as_json(take, out) if check is None else {**_as_json(take, out), "check": check_as_json(check)}
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(_as_words(take, out))
+        if check is not None:
+            print(check_as_words(check))
     if take.stop_reason is StopReason.CANCELLED:
         print(f"Stopped: the {take.duration_s:.1f} s made so far are kept.", file=sys.stderr)
         return Exit.STOPPED
@@ -149,6 +170,20 @@ def _tell(args: argparse.Namespace, take: Take) -> Exit:
     if take.stop_reason is StopReason.MAX_LENGTH:
         print("Cut at the maximum length.", file=sys.stderr)
     return Exit.DONE
+
+
+def _checked(services: Services, take: Take, out: Path, text: str, cancelled: CancelCheck) -> SpokenCheck | None:
+    """None where that can't be done, or speaking was stopped: the take counts."""
+    if cancelled():
+        return None
+    try:
+        return services.transcriber.check(out, text, language=take.language, cancelled=cancelled, say=show_listening)
+    except StudioError as error:
+        progress.clear()
+        print(f"Not checked: {error.message} [{error.code}]", file=sys.stderr)
+        return None
+    finally:
+        progress.clear()
 
 
 def _watch(events: Iterator[SpeakEvent]) -> tuple[Take, list[Codes]]:

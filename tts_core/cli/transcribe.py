@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.cli import progress
+from tts_core.cli.check import show_listening
 from tts_core.cli.status import Exit
 from tts_core.services import Services
-from tts_core.transcriber import LOADING
 from tts_core.transcription.transcript import as_srt
 
 
@@ -27,7 +27,9 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
     try:
-        transcript = services.transcriber.transcribe(args.file, language=args.language, model_key=args.model, say=_show)
+        transcript = services.transcriber.transcribe(
+            args.file, language=args.language, model_key=args.model, say=show_listening
+        )
     finally:
         progress.clear()
     if args.json:
@@ -35,7 +37,3 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     else:
         print(as_srt(transcript) if args.srt else transcript.text, end="" if args.srt else "\n")
     return Exit.DONE
-
-
-def _show(phase: str, percent: float) -> None:
-    progress.show(f"{percent:3.0f} % {'loading the model' if phase == LOADING else 'listening'}")

@@ -1,9 +1,10 @@
-"""`voices export | import`: voices leave for other machines and come from them and from other programs."""
+"""`voices preview | recording | export | import`: voices are heard, leave for other machines and come from them."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 from tts_core.cli.saved import by_name, consent_of, demanded_consent, show_voices
 from tts_core.cli.status import Exit
 from tts_core.cli.voice_making import add_consent
-from tts_core.errors import OutputExists, OutputUnwritable
+from tts_core.errors import OutputExists, OutputUnwritable, ReferenceRequired
 from tts_core.services import Services
+from tts_core.voice_library.record import SavedVoice
 from tts_core.voice_transfer import archive_name
 from tts_core.voices import NewVoice
 
 
 def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
     """Add these commands to those of `voices`."""
+    _add_hearing(actions, inherited)
     export = actions.add_parser("export", parents=[inherited], help="one zip with everything about a voice")
     export.add_argument("voice", metavar="VOICE", help="a saved voice's id or name")
     export.add_argument("target", metavar="FILE", type=Path, help="the zip to write, or the folder for it")
@@ -37,6 +40,49 @@ def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
     importing.add_argument("--language", default="auto", metavar="L", help="code or name; default: from each text")
     add_consent(importing)
     importing.set_defaults(run=run_import)
+
+
+def _add_hearing(actions: Any, inherited: argparse.ArgumentParser) -> None:
+    preview = actions.add_parser("preview", parents=[inherited], help="let a voice speak a sentence, to hear it")
+    preview.add_argument("--text", default="", metavar="T", help="default: a greeting in its language")
+    preview.set_defaults(run=run_preview)
+    recording = actions.add_parser("recording", parents=[inherited], help="a voice's recording")
+    recording.add_argument("--original", action="store_true", help="as it was uploaded, not as the model hears it")
+    recording.set_defaults(run=run_recording)
+    for hearing in (preview, recording):
+        hearing.add_argument("voice", metavar="VOICE", help="a saved voice's id or name")
+        hearing.add_argument("--out", type=Path, metavar="FILE", help="copy it there; default: print where it lies")
+        hearing.add_argument("--force", action="store_true", help="replace FILE when it exists")
+
+
+def run_preview(args: argparse.Namespace, services: Services) -> Exit:
+    voice = by_name(services, args.voice)
+    _refuse_to_replace(args)
+    return _handed_out(args, voice, services.voices.preview(voice.id, args.text))
+
+
+def run_recording(args: argparse.Namespace, services: Services) -> Exit:
+    voice = by_name(services, args.voice)
+    _refuse_to_replace(args)
+    find = services.voices.original if args.original else services.voices.reference
+    path = find(voice.id)
+    if path is None:
+        raise ReferenceRequired(voice=voice.name)
+    return _handed_out(args, voice, path)
+
+
+def _refuse_to_replace(args: argparse.Namespace) -> None:
+    if args.out is not None and args.out.exists() and not args.force:
+        raise OutputExists(path=args.out)
+
+
+def _handed_out(args: argparse.Namespace, voice: SavedVoice, path: Path) -> Exit:
+    try:
+        shown = path if args.out is None else Path(shutil.copyfile(path, args.out))
+    except OSError as error:
+        raise OutputUnwritable(path=args.out, reason=error.strerror or type(error).__name__) from error
+    print(json.dumps({"id": voice.id, "path": str(shown)}, ensure_ascii=False) if args.json else shown)
+    return Exit.DONE
 
 
 def run_export(args: argparse.Namespace, services: Services) -> Exit:

@@ -104,6 +104,8 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
 
 def run_list(args: argparse.Namespace, services: Services) -> Exit:
     show_voices(services.voices.voices(search=args.search, deleted=args.deleted), as_json=args.json)
+    if fault := services.voices.fault:
+        print(f"{fault.message} [{fault.code}]", file=sys.stderr)
     return Exit.DONE
 
 

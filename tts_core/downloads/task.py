@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from tts_core.board import Watched
+
 SourceId = Literal["hf", "mirror", "modelscope", "local"]
 """Hugging Face, its mirror, ModelScope; "local" is a copy that was on this disk already."""
 Provider = Literal["auto", "hf", "mirror", "modelscope"]
@@ -56,15 +58,14 @@ class Note:
     """Who took over, a SourceId; "" where nobody did (yet)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadTask:
-    key: str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadTask(Watched):
+    """`key` is the model's."""
+
     provider: Provider
     """What was asked for."""
     state: TaskState
     phase: Phase
-    seq: int
-    """Grows with every change of any task: the event's number."""
     bytes_done: int = 0
     """Never falls within a task, but for a note that says why."""
     bytes_total: int = 0
@@ -89,8 +90,6 @@ class DownloadTask:
     """Oldest first: what failed and who took over."""
     foreign: bool = False
     """Another process on the same folder does the work."""
-    updated_at: float = 0.0
-    """Seconds since 1970."""
 
     @property
     def progress(self) -> float:

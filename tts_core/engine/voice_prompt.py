@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from tts_core.engine.config import TalkerConfig
 from tts_core.engine.prompt import InContextClone, XVectorClone
 from tts_core.errors import VoicePromptInvalid
 
@@ -24,13 +25,13 @@ ClonePrompt = XVectorClone | InContextClone
 
 
 def save_prompt(prompt: ClonePrompt, path: Path) -> None:
-    """Write both files; `path` is that of the safetensors file."""
+    """Write both files; `path` is that of the safetensors file. Raises OSError."""
     tensors = {"embedding": prompt.embedding.detach().float().cpu().contiguous()}
     facts: dict[str, object] = {"format": FORMAT, "kind": _X_VECTOR}
     if isinstance(prompt, InContextClone):
         tensors["codes"] = prompt.codes.to(torch.int64).cpu().contiguous()
         facts |= {"kind": _IN_CONTEXT, "transcript": prompt.transcript}
-    save_file(tensors, path)
+    path.write_bytes(save(tensors))  # save_file hides what the disk says
     path.with_suffix(".json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -57,6 +58,20 @@ def load_prompt(path: Path) -> ClonePrompt:
     if facts.get("kind") != _IN_CONTEXT or not isinstance(transcript, str) or tensors.keys() != {"codes"}:
         raise VoicePromptInvalid(path=path, reason="its two files don't belong together")
     return InContextClone(embedding, _checked(tensors["codes"], path), transcript)
+
+
+def require_fit(prompt: ClonePrompt, config: TalkerConfig, name: str) -> None:
+    """Raises VoicePromptInvalid for a prompt that was made with another model, or by somebody who means harm."""
+    if prompt.embedding.numel() != config.transformer.hidden_size:
+        raise VoicePromptInvalid(path=name, reason="it was made with a model of another size")
+    if isinstance(prompt, InContextClone):
+        first, others = prompt.codes[:, 0], prompt.codes[:, 1:]
+        if (
+            prompt.codes.min() < 0
+            or first.max() >= config.vocab_size
+            or others.max() >= config.code_predictor.vocab_size
+        ):
+            raise VoicePromptInvalid(path=name, reason="it holds codes that the model does not know")
 
 
 def _facts(path: Path) -> dict[str, object]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.catalogue import Catalogue, ModelEntry, ModelFile
-from tts_core.download_queue import Downloads
+from tts_core.downloader.queue import Downloads
 from tts_core.downloads.disk import check_space, disk_faults
 from tts_core.downloads.existing import Places
 from tts_core.downloads.faults import Interrupted

@@ -1,11 +1,11 @@
 """A process of its own that decodes one recording of a kind that libsndfile can't read (AAC in MP4 or raw, WebM).
 
-    python -m tts_core.recordings.foreign DEMUXER MAX_SECONDS < recording > sound
+    python -m tts_core.recordings.foreign DEMUXER MAX_SECONDS MAX_SAMPLES < recording > sound
 
 Whatever a hostile file does to the decoder stays in this process: it may use two gigabytes and a minute of processor,
 write no file and open no other. The demuxer is named, so nothing is guessed: no playlist, no list of other files.
 Answers with one line of JSON, {"rate": hertz, "channels": count}, then mono float32 samples, little-endian.
-Exit status 0 when the recording was read to its end or to MAX_SECONDS, else 1.
+Exit status 0 when the recording was read to its end or to one of the limits, else 1.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _PROCESSOR_S = 60
 
 
 def main(arguments: list[str]) -> int:
-    demuxer, max_seconds = arguments
+    demuxer, max_seconds, max_samples = arguments
     if demuxer not in DEMUXERS:
         return 1
     _confine()
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source:
         try:
-            _decode(source, demuxer, float(max_seconds))
+            _decode(source, demuxer, float(max_seconds), int(max_samples))
         except (av.error.FFmpegError, ValueError, IndexError, MemoryError) as error:
             sys.stderr.write(type(error).__name__)
             return 1
@@ -55,14 +55,14 @@ def _confine() -> None:
             resource.setrlimit(limit, (most, most))
 
 
-def _decode(source: io.RawIOBase, demuxer: str, max_seconds: float) -> None:
+def _decode(source: io.RawIOBase, demuxer: str, max_seconds: float, max_samples: int) -> None:
     out = sys.stdout.buffer
     with av.open(source, mode="r", format=demuxer) as container:
         stream = container.streams.audio[0]
         rate, channels = stream.rate, stream.channels
         out.write(json.dumps({"rate": rate, "channels": channels}).encode() + b"\n")
         to_mono = av.AudioResampler(format="flt", layout="mono", rate=rate)
-        room = round(max_seconds * rate)
+        room = min(round(max_seconds * rate), max_samples)
         for frame in container.decode(stream):
             for piece in to_mono.resample(frame):
                 samples = piece.to_ndarray().reshape(-1)[:room]

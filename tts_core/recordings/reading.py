@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from tts_core.events import Samples
 MAX_REFERENCE_S = 60.0
 """Longest recording of a voice."""
 MAX_RECORDING_S = 1800.0
-"""Longest recording of any kind, decoded: 350 MB at 48 kHz."""
+"""Longest recording of any kind."""
+MAX_SAMPLES = round(MAX_RECORDING_S * 48_000)
+"""350 MB. At higher rates there is less time: a megabyte of silence can hold half an hour at 192 kHz."""
 _BLOCK_FRAMES = 1 << 16
 _FOREIGN_TIMEOUT_S = 120.0
 _MAGIC_BYTES = 16
@@ -92,7 +95,7 @@ def _refusal(path: Path, reason: str) -> AudioUnreadable:
 
 def _read_native(path: Path, container: str, max_seconds: float) -> Clip:
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_nameless(path)) as file:
             if not (file.channels <= MAX_CHANNELS and MIN_RATE <= file.samplerate <= MAX_RATE):
                 raise _refusal(path, f"{file.channels} channels at {file.samplerate} Hz")
             blocks = list(_blocks(file, max_seconds))
@@ -101,26 +104,42 @@ def _read_native(path: Path, container: str, max_seconds: float) -> Clip:
         raise AudioUnreadable(path=path.name, reason="it is damaged or not what it says") from error
 
 
+def _nameless(path: Path) -> Path | io.BytesIO:
+    """What soundfile reads by its content; it takes a name that ends in .raw for the word that there is no header."""
+    return io.BytesIO(path.read_bytes()) if path.suffix.lower() == ".raw" else path
+
+
 def _blocks(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Samples]:
     """Mono blocks; raises RecordingTooLong as soon as there are more seconds than that."""
-    room = round(max_seconds * file.samplerate)
+    limit_s = _limit_s(max_seconds, file.samplerate)
+    room = round(limit_s * file.samplerate)
     while True:
         block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
         if not len(block):
             return
         room -= len(block)
         if room < 0:
-            raise RecordingTooLong(limit_s=round(max_seconds))
+            raise RecordingTooLong(limit_s=round(limit_s))
         yield block.mean(axis=1)
 
 
+def _limit_s(max_seconds: float, rate: int) -> float:
+    return min(max_seconds, MAX_SAMPLES / rate)
+
+
 def _read_foreign(path: Path, container: str, max_seconds: float) -> Clip:
-    # One second more than is allowed tells that there is more.
-    command = [sys.executable, "-m", "tts_core.recordings.foreign", _FOREIGN[container], str(max_seconds + 1)]
+    # One second more than is allowed tells that there is more; so does one sample.
+    limits = (str(max_seconds + 1), str(MAX_SAMPLES + 1))
+    command = [sys.executable, "-m", "tts_core.recordings.foreign", _FOREIGN[container], *limits]
     try:
         with path.open("rb") as source:
             done = subprocess.run(  # noqa: S603 - our own module; the name of the file is no part of it
-                command, stdin=source, capture_output=True, timeout=_FOREIGN_TIMEOUT_S, check=False
+                command,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=_FOREIGN_TIMEOUT_S,
+                check=False,
             )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AudioUnreadable(path=path.name, reason="it takes too long to decode") from error
@@ -132,6 +151,7 @@ def _read_foreign(path: Path, container: str, max_seconds: float) -> Clip:
     if not (channels <= MAX_CHANNELS and MIN_RATE <= rate <= MAX_RATE):
         raise _refusal(path, f"{channels} channels at {rate} Hz")
     samples = np.frombuffer(body[: len(body) // 4 * 4], "<f4").astype(np.float32)
-    if len(samples) > max_seconds * rate:
-        raise RecordingTooLong(limit_s=round(max_seconds))
+    limit_s = _limit_s(max_seconds, rate)
+    if len(samples) > limit_s * rate:
+        raise RecordingTooLong(limit_s=round(limit_s))
     return Clip(samples, rate, container, channels)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     from opencc import OpenCC
@@ -37,6 +35,18 @@ _LARGE_UNITS = {"万": 10_000, "亿": 100_000_000}
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Units in a row that are the same in both texts, or that stand for each other; one side may be empty."""
+
+    wanted: str
+    heard: str
+
+    @property
+    def is_same(self) -> bool:
+        return self.wanted == self.heard
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRate:
     unit: str
     """What is counted: "word" or "character"."""
@@ -47,6 +57,8 @@ class ErrorRate:
     wanted: str
     """What was compared, without everything that does not count."""
     heard: str
+    stretches: tuple[Stretch, ...]
+    """Both texts side by side, from start to end."""
 
     @property
     def rate(self) -> float:
@@ -63,23 +75,19 @@ def compare(wanted: str, heard: str, language: str = "") -> ErrorRate:
     else:
         one, other = (text.split() for text in texts)
     blank = "" if by_character else " "
+    pairs = list(_aligned(one, other))
+    errors = sum(max(len(wanted), len(heard)) for wanted, heard in pairs if wanted != heard)
+    stretches = tuple(Stretch(blank.join(wanted), blank.join(heard)) for wanted, heard in pairs)
     unit = "character" if by_character else "word"
-    return ErrorRate(unit, distance(one, other), len(one), blank.join(one), blank.join(other))
+    return ErrorRate(unit, errors, len(one), blank.join(one), blank.join(other), stretches)
 
 
-def distance(one: Sequence[str], other: Sequence[str]) -> int:
-    """Levenshtein's: the fewest changes of one unit. O(len(one) * len(other)), a row at a time."""
-    numbers = {unit: number for number, unit in enumerate({*one, *other})}
-    row_units = np.array([numbers[unit] for unit in other], dtype=np.int64)
-    places = np.arange(len(other) + 1)
-    row = places.copy()
-    for unit in one:
-        changed = np.empty_like(row)
-        changed[0] = row[0] + 1
-        changed[1:] = np.minimum(row[1:] + 1, row[:-1] + (row_units != numbers[unit]))
-        # Insertions lead along the row: the cheapest start to the left, plus the steps from there.
-        row = np.minimum.accumulate(changed - places) + places
-    return int(row[-1])
+def _aligned(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """Both in pieces side by side, so that the fewest units differ (Levenshtein)."""
+    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - starting stays light
+
+    for code in Levenshtein.opcodes(one, other):
+        yield one[code.src_start : code.src_end], other[code.dest_start : code.dest_end]
 
 
 def _counts_characters(text: str, language: str) -> bool:

@@ -43,6 +43,8 @@ class Desk:
     """Earlier recordings; the next one is put behind them."""
     was_cut: bool = False
     """The upload was longer than can be used, and its best part was taken."""
+    language: str = ""
+    """Whisper's code of what is spoken in it, once it was transcribed."""
 
     @property
     def is_mended(self) -> bool:
@@ -111,6 +113,10 @@ class CloneHandler:
             return desk
         clip = read_recording(desk.plain)
         return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate))
+
+    def heard(self, desk: Desk, recording: Path, language: str) -> Desk:
+        """`recording` was transcribed; nothing is learnt from one that is no longer worked on."""
+        return replace(desk, language=language) if recording == desk.working else desk
 
     def put_aside(self, desk: Desk) -> Desk:
         """Make room for another recording that will follow this one."""

@@ -13,14 +13,15 @@ from tts_core.domain import AUTO_LANGUAGE
 from tts_core.errors import StudioError
 from tts_core.recordings.check import Fix
 from tts_core.services import Services
-from tts_core.ui import clone_view, fragments, player, save_panel
+from tts_core.ui import clone_view, fragments, player, save_panel, transcribe_button, transcribe_words
 from tts_core.ui.clone_handlers import CloneHandler, Compared, Desk
-from tts_core.ui.clone_view import REVERT
+from tts_core.ui.clone_view import DROP, REVERT
 from tts_core.ui.forms import IN_CONTEXT, NEW_SEED, TIMBRE_ONLY, CloneForm
 from tts_core.ui.player import WAVE, Player, SpeakEvent
 from tts_core.ui.save_panel import SavePanel
 from tts_core.ui.scripts import ACTIONS
 from tts_core.ui.speak_handlers import SpeakHandler
+from tts_core.ui.transcribe_button import Heard, Source, TranscribeButton
 from tts_core.ui.voice_choices import language_choices
 from tts_core.ui.words import Words
 
@@ -34,6 +35,7 @@ class CloneTab:
     coach: gr.HTML
     another: gr.Button
     transcript: gr.Textbox
+    transcribe: TranscribeButton
     mode: gr.Radio
     text: gr.Textbox
     model: gr.Dropdown
@@ -49,6 +51,11 @@ class CloneTab:
     @property
     def recording_outputs(self) -> list[Any]:
         return [self.desk, self.file, self.coach, self.another]
+
+    @property
+    def aim(self) -> list[Any]:
+        """What tells the language that the clone is to speak."""
+        return [self.language, self.text]
 
 
 def render(words: Words) -> CloneTab:
@@ -95,7 +102,7 @@ def _no_microphone(words: Words) -> str:
 
 
 def _render_transcript(words: Words) -> dict[str, Any]:
-    """What is said in the recording; the place for having it transcribed."""
+    """What is said in the recording: typed, or transcribed."""
     mode = gr.Radio(
         [(words("clone.in_context"), IN_CONTEXT), (words("clone.timbre_only"), TIMBRE_ONLY)],
         value=IN_CONTEXT,
@@ -112,7 +119,7 @@ def _render_transcript(words: Words) -> dict[str, Any]:
         max_lines=8,
         elem_id="clone-transcript",
     )
-    return {"mode": mode, "transcript": transcript}
+    return {"mode": mode, "transcript": transcript, "transcribe": transcribe_button.render(words, "clone")}
 
 
 def _render_text(words: Words) -> dict[str, Any]:
@@ -151,8 +158,9 @@ def wire(
     handler = CloneHandler(services)
     _wire_models(tab, places, services, handler, words)
     _wire_recording(tab, handler, words)
+    _wire_transcribe(tab, places, services, handler, words)
     event = SpeakEvent("clone", CloneForm, handler.spoken)
-    _wire_check(tab, lambda: player.wire(tab.player, tab, event, speaker, words), handler, words)
+    _wire_check(tab, lambda: player.wire(tab.player, tab, event, services, speaker, words), handler, words)
     save_panel.wire(tab.save, tab, services, handler, words)
 
 
@@ -187,11 +195,11 @@ def _wire_models(
 
 
 def _wire_recording(tab: CloneTab, handler: CloneHandler, words: Words) -> None:
-    def shown(desk: Desk) -> list[Any]:
+    def shown(desk: Desk, aim: tuple[str, ...]) -> list[Any]:
         working = str(desk.working) if desk.working else None
-        return [desk, working, clone_view.coach(words, desk), gr.update(visible=desk.working is not None)]
+        return [desk, working, _coach(words, desk, *aim), gr.update(visible=desk.working is not None)]
 
-    def heard(desk: Desk, file: str | None) -> Iterator[list[Any]]:
+    def heard(desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
         """Called too when the page was just told what it shows; then nothing is new."""
         path = Path(file) if file else None
         if desk.shows(path):
@@ -199,34 +207,72 @@ def _wire_recording(tab: CloneTab, handler: CloneHandler, words: Words) -> None:
             return
         yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), gr.skip()]
         try:
-            yield shown(handler.take_in(desk, path))
+            yield shown(handler.take_in(desk, path), aim)
         except StudioError as error:
             alert = fragments.alert(words("clone.not_usable"), words.error(error))
-            yield [*shown(desk)[:2], alert, gr.skip()]
+            yield [*shown(desk, aim)[:2], alert, gr.skip()]
 
-    def mended(event: gr.EventData, desk: Desk) -> list[Any]:
+    def mended(event: gr.EventData, desk: Desk, *aim: str) -> list[Any]:
         action = event.action
-        return shown(handler.revert(desk) if action == REVERT else handler.mend(desk, Fix(action)))
+        if action == DROP:
+            return shown(Desk(), aim)
+        return shown(handler.revert(desk) if action == REVERT else handler.mend(desk, Fix(action)), aim)
 
     tab.file.change(
-        heard, [tab.desk, tab.file], tab.recording_outputs, api_visibility="private", show_progress="hidden"
+        heard, [tab.desk, tab.file, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
     )
-    tab.coach.click(mended, tab.desk, tab.recording_outputs, api_visibility="private", show_progress="hidden")
+    tab.coach.click(
+        mended, [tab.desk, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
+    )
     tab.another.click(
-        lambda desk: shown(handler.put_aside(desk)),
-        tab.desk,
+        lambda desk, *aim: shown(handler.put_aside(desk), aim),
+        [tab.desk, *tab.aim],
         tab.recording_outputs,
         api_visibility="private",
         show_progress="hidden",
     )
     tab.mode.input(
-        lambda mode: gr.update(visible=mode == IN_CONTEXT),
+        lambda mode: [gr.update(visible=mode == IN_CONTEXT)] * 2,
         tab.mode,
-        tab.transcript,
+        [tab.transcript, tab.transcribe.panel],
         api_visibility="private",
         show_progress="hidden",
         queue=False,
     )
+
+
+def _coach(words: Words, desk: Desk, language: str, text: str) -> str:
+    """`language` and `text`: what the clone is to speak."""
+    return clone_view.coach(
+        words, desk, transcribe_words.unlike(language, desk.language, text) if desk.language else ""
+    )
+
+
+def _wire_transcribe(
+    tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: CloneHandler, words: Words
+) -> None:
+    def learn(desk: Desk, heard: Heard | None, *aim: str) -> list[Any]:
+        """Which language it is, from then on."""
+        if heard is None:
+            return [gr.skip(), gr.skip()]
+        now = handler.heard(desk, heard.recording, heard.language)
+        return [now, _coach(words, now, *aim)]
+
+    def judge(desk: Desk, *aim: str) -> Any:
+        return _coach(words, desk, *aim) if desk.language else gr.skip()
+
+    page, item = places
+    source = Source([tab.desk], lambda desk: desk.working, tab.transcript)
+    done = transcribe_button.wire(tab.transcribe, source, [page.load, item.select], services, words)
+    done.success(
+        learn,
+        [tab.desk, tab.transcribe.heard, *tab.aim],
+        [tab.desk, tab.coach],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    for changed in (tab.language.change, tab.text.blur):
+        changed(judge, [tab.desk, *tab.aim], tab.coach, api_visibility="private", show_progress="hidden")
 
 
 def _wire_check(

@@ -8,14 +8,16 @@ from html import escape
 from tts_core.errors import Cancelled
 from tts_core.jobs import Job, JobState
 from tts_core.recordings.check import ClipReport, Finding, FindingCode, Severity
-from tts_core.ui import fragments
+from tts_core.ui import fragments, transcribe_words
 from tts_core.ui.clone_handlers import Desk
 from tts_core.ui.words import Words
 from tts_core.voice_check import Likeness
 from tts_core.voice_library.record import SavedVoice
 
-REVERT = "revert"
-"""What the button that undoes all mending asks for; the others ask for a Fix."""
+REVERT, DROP = "revert", "drop"
+"""What the buttons ask for that undo all mending, and that let the kept recordings go; the others ask for a Fix."""
+_OF_SPEECH = ("level", "noise", "silence")
+"""Meters that mean something only where somebody speaks."""
 _MEASURED_BY: Mapping[FindingCode, str] = {
     "no_speech": "speech",
     "too_short": "speech",
@@ -30,22 +32,32 @@ _MEASURED_BY: Mapping[FindingCode, str] = {
 }
 
 
-def coach(words: Words, desk: Desk) -> str:
-    """How good the recording is, and what would make it better; "" where there is none."""
+def coach(words: Words, desk: Desk, unlike: str = "") -> str:
+    """How good the recording is, and what would make it better; "" where there is none.
+
+    `unlike`: Whisper's code of the language that the clone is to speak, if the recording is in another one.
+    """
     report = desk.report
     if report is None:
-        return fragments.hint(words("clone.kept", {"count": len(desk.kept)})) if desk.kept else ""
-    look = "problem" if not report.is_good else "advice" if report.findings else "good"
+        return _kept(words, desk) if desk.kept else ""
+    look = "problem" if not report.is_good else "advice" if report.findings or unlike else "good"
     icon = {"good": "✓", "advice": "◐", "problem": "!"}[look]
     undo = _button(words, REVERT) if desk.is_mended else ""
     cut = f"<li>{_mark(None)}<span>{words('clone.was_cut')}</span></li>" if desk.was_cut else ""
     findings = cut + "".join(_finding(words, finding) for finding in report.findings)
+    if unlike:
+        tip = transcribe_words.language_tip(words, desk.language, unlike)
+        findings += f'<li data-look="advice">{_mark(Severity.ADVICE)}<span>{escape(tip)}</span></li>'
     return (
         f'<section class="studio-coach" data-look="{look}" aria-live="polite"><header>'
         f'<strong><span aria-hidden="true">{icon}</span> {words(f"coach.{look}")}</strong>{undo}</header>'
-        f'<dl class="studio-meters">{_meters(words, report)}</dl>'
+        f'<dl class="studio-meters">{_meters(words, report)}{_language(words, desk, unlike)}</dl>'
         f'<ul class="studio-findings">{findings}</ul></section>'
     )
+
+
+def _kept(words: Words, desk: Desk) -> str:
+    return f"{fragments.hint(words('clone.kept', {'count': len(desk.kept)}))}<p>{_button(words, DROP)}</p>"
 
 
 def likeness(words: Words, found: Likeness) -> str:
@@ -71,19 +83,10 @@ def job_state(words: Words, job: Job) -> str:
     return words(f"job.{job.state.value}")
 
 
-def progress(text: str, percent: float, *, label: str) -> str:
-    """A bar with a sentence."""
-    return (
-        f'<div class="studio-progress" data-look="downloading"><div role="progressbar" aria-label="{escape(label)}"'
-        f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i>'
-        f'</div><p><span role="status">{escape(text)}</span></p></div>'
-    )
-
-
 def saving(words: Words, voice: SavedVoice, job: Job) -> str:
     """A voice on its way into the library: its progress, then where to go on."""
     if not job.state.is_over:
-        return progress(job_state(words, job), job.progress, label=voice.name)
+        return fragments.progress(job_state(words, job), job.progress, label=voice.name)
     name = {"name": escape(voice.name)}
     if job.state is JobState.DONE:
         use = (
@@ -114,11 +117,22 @@ def _meters(words: Words, report: ClipReport) -> str:
     worst: dict[str, Severity] = {}
     for finding in reversed(report.findings):
         worst[_MEASURED_BY.get(finding.code, "")] = finding.severity
+    if report.speech_s == 0:  # how loud nothing is, and how far above the noise, is no praise
+        values = {name: value for name, value in values.items() if name not in _OF_SPEECH}
     return "".join(
         f'<div data-look="{worst[name].value if name in worst else "good"}"><dt>{words(f"coach.{name}")}</dt>'
         f"<dd>{_mark(worst.get(name))}{escape(value)}</dd></div>"
         for name, value in values.items()
     )
+
+
+def _language(words: Words, desk: Desk, unlike: str) -> str:
+    if not desk.language:
+        return ""
+    severity = Severity.ADVICE if unlike else None
+    name = escape(transcribe_words.language_name(words, desk.language))
+    look = severity.value if severity else "good"
+    return f'<div data-look="{look}"><dt>{words("coach.language")}</dt><dd>{_mark(severity)}{name}</dd></div>'
 
 
 def _mark(severity: Severity | None) -> str:

@@ -95,7 +95,7 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
         tab.keep,
         tab.player,
         [tab.description, tab.text, tab.language],
-        lambda: player.wire(tab.player, tab, event, handler, words),
+        lambda: player.wire(tab.player, tab, event, services, handler, words),
         services,
         words,
     )

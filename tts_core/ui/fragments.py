@@ -57,6 +57,16 @@ def busy(text: str) -> str:
     return f'<p class="studio-status" role="status">{pulse}{escape(text)}</p>'
 
 
+def progress(text: str, percent: float, *, label: str, is_said: bool = True) -> str:
+    """A bar with a sentence, which a screen reader says unless its numbers move all the time."""
+    role = ' role="status"' if is_said else ""
+    return (
+        f'<div class="studio-progress" data-look="downloading"><div role="progressbar" aria-label="{escape(label)}"'
+        f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i>'
+        f"</div><p><span{role}>{escape(text)}</span></p></div>"
+    )
+
+
 def alert(title: str, text: str) -> str:
     return f'<div class="studio-alert" role="alert"><strong>! {escape(title)}</strong><p>{escape(text)}</p></div>'
 

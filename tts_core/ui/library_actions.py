@@ -7,8 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tts_core.services import Services
 from tts_core.ui import library_view
 from tts_core.ui.library_view import VoiceAction, VoiceView
 from tts_core.ui.words import Words
-from tts_core.voice_library.record import SavedVoice
+from tts_core.voice_library.record import SavedVoice, seconds_of
 from tts_core.voice_transfer import archive_name
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
@@ -41,6 +40,11 @@ class LibraryActions:
         self._words = words
 
     def listing(self, search: str, show: str, limit: int) -> Listing:
+        found = self._found(search, show, limit)
+        fault = self._services.voices.fault
+        return found if fault is None else replace(found, html=library_view.fault(self._words, fault) + found.html)
+
+    def _found(self, search: str, show: str, limit: int) -> Listing:
         voices = self._services.voices.voices(search=search, deleted=show == DELETED)
         if show == FAVOURITES:
             voices = tuple(voice for voice in voices if voice.is_favourite)
@@ -84,14 +88,18 @@ class LibraryActions:
             voice = self._services.voices.voice(key)
             return str(self._services.voice_transfer.export(key, self._spot(archive_name(voice))))
 
+    def check_name(self, name: str) -> None:
+        """Raises gr.Error where there is none."""
+        if not name.strip():
+            raise gr.Error(self._words("save.name_missing"), print_exception=False)
+
     @contextmanager
     def told(self) -> Iterator[None]:
         """Errors as sentences for people."""
         try:
             yield
         except StudioError as error:
-            message, title = escape(self._words.error(error)), self._words("models.not_done")
-            raise gr.Error(message, title=title, print_exception=False) from error
+            raise gr.Error(escape(self._words.error(error)), print_exception=False) from error
 
     def notice(self, key: str, voice: SavedVoice, undo: tuple[VoiceAction, str] | None = None) -> str:
         return library_view.notice(self._words, self._words(key, {"voice": voice.name}), undo)
@@ -122,12 +130,12 @@ class LibraryActions:
             model, has_model = status.entry.display_name, status.valid
         except UnknownModelKey:
             model, has_model = voice.model_key, False
-        return VoiceView(voice, model, has_model, job, self._services.voices.reference(voice.id) is not None)
+        return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))
 
     def _sample(self, voice: SavedVoice) -> Path | None:
         """One that was made since the voice last changed."""
         path = self._services.voices.preview_file(voice.id)
-        changed = datetime.fromisoformat(voice.updated_at).timestamp() if voice.updated_at else 0.0
+        changed = seconds_of(voice.updated_at)
         return path if path is not None and path.stat().st_mtime >= changed else None
 
     def _copied(self, source: Path, name: str) -> Path:

@@ -154,9 +154,11 @@ class Adding:
             new = NewVoice(name, model or "")
             return list(self._services.voice_transfer.import_official(Path(file or ""), new, confirmed))
 
+        self._actions.check_name(name)
         return self._added(add)
 
     def role(self, name: str, speaker: str | None, style: str, language: str | None) -> str:
+        self._actions.check_name(name)
         key, _, speaker_name = (speaker or "").partition("/")
         new = NewVoice(name, key, language=language or AUTO_LANGUAGE, speaker=speaker_name, instruct=style)
         return self._added(lambda: [self._services.voices.add_role(new)])

@@ -20,8 +20,24 @@ from tts_core.ui.words import Words
 
 BUSY_REFRESH_S = 0.7
 IDLE_REFRESH_S = 4.0
-TO_EDITOR = "() => setTimeout(() => document.getElementById('library-editor')?.scrollIntoView({block: 'nearest'}), 150)"
-HAND_OUT = "() => setTimeout(() => document.querySelector('#library-exported a')?.click(), 250)"
+TO_EDITOR = "() => setTimeout(() => document.querySelector('#library-editor h2')?.focus(), 150)"
+"""The page shows it by then; where it lies below the list it scrolls into view."""
+TO_CARD = """() => {
+    const key = document.querySelector("#library-editor h2").dataset.key;
+    document.querySelector(`#voice-${key} [data-action=edit]`)?.focus();
+}"""
+TO_UNDO = """() => setTimeout(() => {
+    const at = document.activeElement; // the deleted card's button, or the one that took its place
+    if (at !== document.body && at?.dataset.action !== "delete") return;
+    const undo = document.querySelector("#library-notice [data-action=restore]");
+    if (undo) undo.focus();
+    else document.querySelector("#library-list button")?.focus({ preventScroll: true });
+}, 150)"""
+HAND_OUT = """(file) => {
+    const link = document.createElement("a");
+    [link.href, link.download] = [file.url, file.orig_name];
+    link.click();
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +87,18 @@ def render(words: Words) -> LibraryTab:
                     min_width=240,
                     elem_id="library-show",
                 )
-            notice = gr.HTML(js_on_load=ACTIONS, elem_id="library-notice")
-            sound = gr.Audio(
-                label=words("library.playing"),
-                type="filepath",
-                interactive=False,
-                autoplay=True,
-                visible=False,
-                buttons=["download"],
-                waveform_options=WAVE,
-                elem_id="library-sound",
-            )
+            with gr.Column(elem_classes="studio-near"):
+                notice = gr.HTML(js_on_load=ACTIONS, elem_id="library-notice")
+                sound = gr.Audio(
+                    label=words("library.playing"),
+                    type="filepath",
+                    interactive=False,
+                    autoplay=True,
+                    visible=False,
+                    buttons=["download"],
+                    waveform_options=WAVE,
+                    elem_id="library-sound",
+                )
             rows = gr.HTML(js_on_load=ACTIONS, elem_id="library-list")
             question = gr.HTML(js_on_load=QUESTION, elem_id="library-question")
         with gr.Column(scale=5, min_width=300, elem_classes="studio-stack"):
@@ -114,6 +131,7 @@ def wire(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], services: Services, 
     _wire_list(tab, places, actions, lists)
     _wire_sound(tab, actions, words)
     _wire_editor(tab, EditorActions(services, actions, words), actions, lists)
+    voice_editor.wire(tab.editor, [places[0].load, places[1].select], services, words)
     _wire_additions(tab, places, Adding(services, actions, words), lists)
 
 
@@ -130,7 +148,7 @@ def _wire_list(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], actions: Libra
         return [gr.skip(), told, gr.skip(), *lists.fresh(search, show, limit), *editor]
 
     for clicked in (tab.rows.click, tab.notice.click, tab.question.click):
-        clicked(
+        done = clicked(
             act,
             [*tab.view, tab.editor.key],
             [tab.question, tab.notice, tab.limit, *tab.listing, tab.editor.panel, tab.editor.key],
@@ -139,6 +157,7 @@ def _wire_list(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], actions: Libra
             api_visibility="private",
             show_progress="hidden",
         )
+        done.success(None, None, None, js=TO_UNDO, api_visibility="private")
     page, item = places
     for looked in (page.load, item.select, tab.search.change, tab.show.change):
         looked(lists.fresh, tab.view, tab.listing, api_visibility="private", show_progress="hidden")
@@ -187,6 +206,7 @@ def _wire_editor(tab: LibraryTab, doing: EditorActions, actions: LibraryActions,
             act, [editor.key, *inputs], editor.outputs, api_visibility="private", show_progress="hidden"
         )
         done.success(lists.fresh, tab.view, tab.listing, api_visibility="private", show_progress="hidden")
+    editor.close.click(None, None, None, js=TO_CARD, api_visibility="private")
     editor.close.click(
         doing.closed, None, editor.outputs, api_visibility="private", show_progress="hidden", queue=False
     )
@@ -195,7 +215,7 @@ def _wire_editor(tab: LibraryTab, doing: EditorActions, actions: LibraryActions,
         return gr.update(value=actions.exported(key), visible=True)
 
     exported = editor.export.click(export, editor.key, editor.file, api_visibility="private", show_progress="hidden")
-    exported.success(None, None, None, js=HAND_OUT, api_visibility="private")
+    exported.success(None, editor.file, None, js=HAND_OUT, api_visibility="private")
 
 
 def _wire_additions(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], adding: Adding, lists: _Lists) -> None:

@@ -12,6 +12,7 @@ from enum import Enum
 from html import escape
 from itertools import count
 
+from tts_core.errors import StudioError
 from tts_core.jobs import Job, JobState
 from tts_core.ui import clone_view, fragments
 from tts_core.ui.words import Words
@@ -123,6 +124,11 @@ def notice(words: Words, text: str, undo: tuple[VoiceAction, str] | None = None)
     return f'<p class="studio-notice" role="status"><span>✓ {escape(text)}</span>{back}</p>'
 
 
+def fault(words: Words, error: StudioError) -> str:
+    """What is wrong with the library itself."""
+    return f'<div class="studio-alert" role="alert"><p>{escape(words.error(error))}</p></div>'
+
+
 def busy_notice(words: Words) -> str:
     return fragments.busy(words("library.speaking"))
 
@@ -131,7 +137,7 @@ def removal_dialog(words: Words, voice: SavedVoice) -> str:
     """assets/confirm.js opens it and sends the answer."""
     return (
         f'<dialog class="studio-dialog" aria-labelledby="voice-question" data-action="{VoiceAction.REMOVE.value}" '
-        f'data-key="{voice.id}" data-asked="{next(_ASKED)}"><form method="dialog">'
+        f'data-key="{escape(voice.id)}" data-asked="{next(_ASKED)}"><form method="dialog">'
         f'<h3 id="voice-question">{escape(words("library.remove_question", {"voice": voice.name}))}</h3>'
         f"<p>{words('library.remove_info')}</p>"
         '<div class="studio-model-buttons">'
@@ -176,7 +182,7 @@ def _duration(voice: SavedVoice) -> str:
 
 def _card(words: Words, view: VoiceView) -> str:
     voice, look = view.voice, view.look
-    return f"""<li class="studio-voice" id="voice-{voice.id}" data-look="{look.value}">
+    return f"""<li class="studio-voice" id="voice-{escape(voice.id)}" data-look="{look.value}">
 <div class="studio-voice-head">{_star(words, voice)}<h3>{escape(voice.name)}</h3>{_badge(words, look)}</div>
 <p class="studio-voice-about">{escape(_about(words, view))}{_tags(voice)}</p>
 {_progress(words, view)}{_failure(words, view)}
@@ -206,8 +212,9 @@ def _tags(voice: SavedVoice) -> str:
 def _star(words: Words, voice: SavedVoice) -> str:
     is_on = voice.is_favourite
     return (
-        f'<button type="button" class="studio-star" data-action="{VoiceAction.FAVOURITE.value}" data-key="{voice.id}" '
-        f'aria-pressed="{str(is_on).lower()}" aria-label="{words("voice.favourite")}: {escape(voice.name)}">'
+        f'<button type="button" class="studio-star" data-action="{VoiceAction.FAVOURITE.value}" '
+        f'data-key="{escape(voice.id)}" aria-pressed="{str(is_on).lower()}" '
+        f'aria-label="{words("voice.favourite")}: {escape(voice.name)}">'
         f"{'★' if is_on else '☆'}</button>"
     )
 
@@ -216,7 +223,7 @@ def _progress(words: Words, view: VoiceView) -> str:
     job = view.live_job
     if job is None:
         return '<div class="studio-progress" hidden><div><i></i></div><p></p></div>'
-    return clone_view.progress(clone_view.job_state(words, job), job.progress, label=view.voice.name)
+    return fragments.progress(clone_view.job_state(words, job), job.progress, label=view.voice.name)
 
 
 def _failure(words: Words, view: VoiceView) -> str:

@@ -46,7 +46,9 @@ def build_page(services: Services, language: str) -> gr.Blocks:
             with gr.Tab(words("tab.system"), id="system", elem_id="tab-system") as system_item:
                 system = system_tab.render(services, words)
         gr.HTML(fragments.footer(words, f"{up}docs"), js_on_load=None)
-        handler = SpeakHandler(services.synthesis, services.live, words, f"{up}api/tts/qwen3/live/")
+        handler = SpeakHandler(
+            services.synthesis, services.voices.jobs, services.live, words, f"{up}api/tts/qwen3/live/"
+        )
         speak_tab.wire(speak, (page, speak_item), services, handler, words)
         clone_tab.wire(clone, (page, clone_item), services, handler, words)
         library_tab.wire(library, (page, library_item), services, words)

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from tts_core.errors import Cancelled, StudioError
-from tts_core.ui import fragments
+from tts_core.services import Services
+from tts_core.ui import check_panel, fragments
+from tts_core.ui.check_panel import CheckPanel
 from tts_core.ui.forms import Spoken, form_event, inputs_of
 from tts_core.ui.speak_handlers import SpeakHandler, SpeakView
 from tts_core.ui.theme import INK, VERMILION
@@ -30,6 +32,7 @@ class Player:
     status: gr.HTML
     audio: gr.Audio
     details: gr.JSON
+    check: CheckPanel
 
 
 def render(words: Words, tab_id: str) -> Player:
@@ -61,7 +64,8 @@ def render(words: Words, tab_id: str) -> Player:
         buttons=["download"],
         waveform_options=WAVE,
     )
-    return Player(run, stop, live, status, audio, gr.JSON(visible=False, label="details"))
+    details = gr.JSON(visible=False, label="details")
+    return Player(run, stop, live, status, audio, details, check_panel.render(words, tab_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class SpeakEvent:
 
 
 def wire(
-    player: Player, bundle: object, event: SpeakEvent, handler: SpeakHandler, words: Words
+    player: Player, bundle: Any, event: SpeakEvent, services: Services, handler: SpeakHandler, words: Words
 ) -> gr.events.Dependency:
     """`bundle` holds the form's widgets under its field names."""
 
@@ -84,15 +88,18 @@ def wire(
     def halt(request: gr.Request) -> None:
         handler.stop(request.session_hash or "")
 
+    def generate() -> gr.events.Dependency:
+        return player.run.click(
+            form_event(event.form, speak, event.name),
+            inputs_of(event.form, bundle),
+            [player.audio, player.details, player.live, player.status, player.run, player.stop],
+            api_name=event.name,
+            concurrency_limit=None,
+            show_progress="hidden",
+        )
+
     player.stop.click(halt, None, None, api_visibility="private", queue=False)
-    return player.run.click(
-        form_event(event.form, speak, event.name),
-        inputs_of(event.form, bundle),
-        [player.audio, player.details, player.live, player.status, player.run, player.stop],
-        api_name=event.name,
-        concurrency_limit=None,
-        show_progress="hidden",
-    )
+    return check_panel.wire(player.check, player, bundle.text, generate, services, words)
 
 
 def _speak(handler: SpeakHandler, words: Words, make_form: Callable[[], Spoken], session: str) -> Iterator[list[Any]]:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tts_core.domain import Take
-from tts_core.events import AudioChunk, Loading, Queued, Restarted, Started, TakeReady
+from tts_core.events import AudioChunk, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.jobs import Jobs
 from tts_core.live import LiveStream, LiveStreams
+from tts_core.protocols import CancelCheck
+from tts_core.speech_jobs import speak_as_job
 from tts_core.synthesis import Synthesis
 from tts_core.ui import fragments
 from tts_core.ui.forms import Spoken
@@ -32,9 +35,10 @@ class SpeakView:
 
 
 class SpeakHandler:
-    def __init__(self, synthesis: Synthesis, live: LiveStreams, words: Words, live_url: str) -> None:
+    def __init__(self, synthesis: Synthesis, jobs: Jobs, live: LiveStreams, words: Words, live_url: str) -> None:
         """`live_url` is the address of the live streams, relative to the page, ending in a slash."""
         self._synthesis = synthesis
+        self._jobs = jobs
         self._live = live
         self._words = words
         self._live_url = live_url
@@ -49,7 +53,7 @@ class SpeakHandler:
         made_s = 0.0
         rate = 0
         try:
-            for event in self._synthesis.speak(form.to_request(), format=form.format, cancelled=stop.is_set):
+            for event in self._events(form, stop.is_set):
                 if isinstance(event, Queued):
                     yield self._busy("speak.queued", {"position": event.position})
                 elif isinstance(event, Started):
@@ -82,6 +86,10 @@ class SpeakHandler:
         if stop is not None:
             stop.set()
         return stop is not None
+
+    def _events(self, form: Spoken, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
+        request = form.to_request()
+        return speak_as_job(self._synthesis, self._jobs, request, format=form.format, cancelled=cancelled)
 
     def _started(self, stream: LiveStream, rate: int) -> SpeakView:
         player = fragments.live_player(self._words, self._live_url + stream.id, rate)

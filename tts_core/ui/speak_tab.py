@@ -213,7 +213,7 @@ def wire(
 ) -> None:
     """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
     event = SpeakEvent("synthesize", SpeakForm, lambda form: form)
-    spoken = player.wire(tab.player, tab, event, handler, words)
+    spoken = player.wire(tab.player, tab, event, services, handler, words)
     _wire_seed(tab, spoken)
     _wire_voice(tab, places, services, words)
     for button, name in zip(tab.samples, SAMPLES, strict=True):

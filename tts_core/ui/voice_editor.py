@@ -13,8 +13,9 @@ from tts_core.catalogue import ModelKind
 from tts_core.domain import AUTO_LANGUAGE
 from tts_core.errors import StudioError
 from tts_core.services import Services
-from tts_core.ui import fragments, library_view
+from tts_core.ui import fragments, library_view, transcribe_button
 from tts_core.ui.library_actions import LibraryActions
+from tts_core.ui.transcribe_button import Source, TranscribeButton
 from tts_core.ui.voice_choices import language_choices
 from tts_core.ui.words import Words
 from tts_core.voice_library.record import SavedVoice, VoiceKind
@@ -35,6 +36,7 @@ class VoiceEditor:
     model: gr.Dropdown
     timbre_only: gr.Checkbox
     transcript: gr.Textbox
+    transcribe: TranscribeButton
     instruct: gr.Textbox
     save: gr.Button
     message: gr.HTML
@@ -60,6 +62,8 @@ class VoiceEditor:
             self.recording,
             self.file,
             self.facts,
+            self.transcribe.panel,
+            *self.transcribe.fresh,
         ]
 
     @property
@@ -79,6 +83,7 @@ def render(words: Words) -> VoiceEditor:
         transcript = gr.Textbox(
             value="", label=words("clone.transcript"), lines=2, max_lines=8, elem_id="library-transcript"
         )
+        transcribe = transcribe_button.render(words, "library")
         instruct = gr.Textbox(value="", label=words("speak.instruct"), lines=2, max_lines=6, elem_id="library-instruct")
         with gr.Row(elem_classes="studio-actions"):
             save = gr.Button(words("editor.save"), variant="primary", elem_id="library-save")
@@ -110,6 +115,7 @@ def render(words: Words) -> VoiceEditor:
         model=model,
         timbre_only=timbre_only,
         transcript=transcript,
+        transcribe=transcribe,
         instruct=instruct,
         save=save,
         message=message,
@@ -122,6 +128,15 @@ def render(words: Words) -> VoiceEditor:
         facts=facts,
         close=close,
     )
+
+
+def wire(editor: VoiceEditor, opened: list[Any], services: Services, words: Words) -> None:
+    """`opened`: the events that show the tab."""
+    voices = services.voices
+    source = Source(
+        [editor.key], lambda key: voices.reference(key) if key else None, editor.transcript, editor.language
+    )
+    transcribe_button.wire(editor.transcribe, source, opened, services, words)
 
 
 class EditorActions:
@@ -142,7 +157,7 @@ class EditorActions:
         return [
             gr.update(visible=True),
             voice.id,
-            f"<h2>{words('editor.title')}</h2>",
+            f'<h2 tabindex="-1" data-key="{voice.id}">{words("editor.title")}</h2>',  # focused when it opens
             voice.name,
             ", ".join(voice.tags),
             gr.update(choices=codes, value=_among(voice.language, codes)),
@@ -155,13 +170,17 @@ class EditorActions:
             None,
             gr.update(visible=False),
             library_view.facts(words, view),
+            gr.update(visible=not is_role),
+            "",
+            None,
         ]
 
     def closed(self) -> list[Any]:
-        return [gr.update(visible=False), "", *[gr.skip()] * 13]
+        return [gr.update(visible=False), "", *[gr.skip()] * 16]
 
     def saved(self, key: str, *values: Any) -> list[Any]:
         """Only what differs is changed; what a clone is prepared from is prepared again at once."""
+        self._actions.check_name(str(values[0]))
         with self._actions.told():
             before = self._services.voices.voice(key)
             changes = _changes(before, values)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tts_core.voice_library.faults import VoiceArchiveInvalid
+from tts_core.voice_library.folders import REFERENCE
 from tts_core.voice_library.record import SavedVoice, from_json, to_json
 
 MAX_ARCHIVE_BYTES = 300_000_000
@@ -24,12 +28,19 @@ MAX_LISTED = 1_000
 MAX_RATIO = 200
 """Unpacked to packed, of one file; sound and JSON stay far below."""
 MAX_TRANSCRIPT_BYTES = 20_000
+MAX_TEXT_BYTES = 1_000_000
+"""Of the record, and of the list of checksums."""
 RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.txt"
 _FOLDERS = ("", "prompts")
 _LISTED = b"PK\x01\x02"
 """Begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
 _SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
 _SUFFIXES = (*_SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+)
+"""What reading a zip that somebody has damaged or forged may raise, besides OSError."""
 _MACHINE_FIELDS = ("ref_audio_path", "ref_audio_url", "progress", "last_error")
 
 
@@ -42,8 +53,11 @@ class FoundPair:
     transcript: str
 
 
-def write_archive(voice: SavedVoice, folder: Path, target: Path) -> None:
-    """Pack the record and the files below `folder`. Raises OSError; `target` appears only when it is whole."""
+def write_archive(voice: SavedVoice, folder: Path, target: Path, reference: Path | None = None) -> None:
+    """Pack the record, the files below `folder`, and `reference` as the recording where there is none in it.
+
+    Raises OSError; `target` appears only when it is whole.
+    """
     part = target.with_name(target.name + ".part")
     checksums = []
     try:
@@ -53,7 +67,10 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path) -> None:
             for name, text in texts.items():
                 archive.writestr(name, text)
                 checksums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}")
-            for name, path in _files(folder):
+            files = dict(_files(folder))
+            if reference is not None:
+                files.setdefault(REFERENCE, reference)
+            for name, path in files.items():
                 archive.write(path, name)
                 checksums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}")
             archive.writestr(CHECKSUMS, "\n".join(checksums) + "\n")
@@ -65,22 +82,22 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path) -> None:
 def read_archive(source: Path, folder: Path) -> SavedVoice:
     """Unpack a voice into `folder`, which must not exist yet; its record, to be given a new id.
 
-    Raises VoiceArchiveInvalid, after which the folder does not exist; OSError when the disk refuses.
+    Raises VoiceArchiveInvalid, or OSError when the disk refuses; the folder appears only when it is whole.
     """
+    part = folder.with_name(f".{folder.name}.part")
     try:
         refuse_many_entries(source)
         with zipfile.ZipFile(source) as archive:
             entries = _checked_entries(archive)
             expected = _checksums(_text(archive, CHECKSUMS))
             voice = from_json("imported", json.loads(_text(archive, RECORD)))
-            folder.mkdir(parents=True)
-            _unpack(archive, entries, expected, folder)
-    except (zipfile.BadZipFile, ValueError, TypeError, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
+            (part / "prompts").mkdir(parents=True)
+            _unpack(archive, entries, expected, part)
+        part.replace(folder)
+    except DAMAGE as error:
         raise VoiceArchiveInvalid(file=source.name, reason="it is no voice that was exported here") from error
-    except VoiceArchiveInvalid:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return voice
 
 
@@ -101,7 +118,7 @@ def names_in(source: Path) -> frozenset[str]:
         refuse_many_entries(source)
         with zipfile.ZipFile(source) as archive:
             return frozenset(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except DAMAGE:
         return frozenset()
 
 
@@ -120,7 +137,12 @@ def find_pairs(folder: Path) -> tuple[FoundPair, ...]:
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     for name in _FOLDERS:
         for path in sorted((folder / name).glob("*")):
-            if path.is_file() and path.suffix.lower() in _SUFFIXES and not path.name.startswith("."):
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and path.suffix.lower() in _SUFFIXES
+                and not path.name.startswith(".")
+            ):
                 yield path.relative_to(folder).as_posix(), path
 
 
@@ -141,8 +163,7 @@ def _checked_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:
-    with archive.open(name) as stream:
-        return stream.read(1_000_000).decode("utf-8")
+    return _bytes(archive, archive.getinfo(name), MAX_TEXT_BYTES).decode("utf-8")
 
 
 def _checksums(text: str) -> Mapping[str, str]:
@@ -153,16 +174,22 @@ def _checksums(text: str) -> Mapping[str, str]:
 def _unpack(
     archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], expected: Mapping[str, str], folder: Path
 ) -> None:
-    (folder / "prompts").mkdir()
     for entry in entries:
         if entry.filename == CHECKSUMS:
             continue
-        with archive.open(entry) as stream:
-            data = stream.read(entry.file_size + 1)
+        data = _bytes(archive, entry, entry.file_size + 1)
         if expected.get(entry.filename) != hashlib.sha256(data).hexdigest():
             raise _invalid(archive, f"{entry.filename} in it is damaged")
         if entry.filename not in (RECORD, TRANSCRIPT):
             (folder / PurePosixPath(entry.filename)).write_bytes(data)
+
+
+def _bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
+    try:
+        with archive.open(entry) as stream:
+            return stream.read(most)
+    except OSError as error:  # a place before the file's start, a broken bzip2 stream: not the disk's fault
+        raise _invalid(archive, f"{entry.filename} in it is damaged") from error
 
 
 def _invalid(archive: zipfile.ZipFile, reason: str) -> VoiceArchiveInvalid:

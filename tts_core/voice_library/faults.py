@@ -15,6 +15,11 @@ class LibraryUnwritable(StudioError):
     template = "The voice library in {folder} can't be read or written: {reason}. Nothing was changed."
 
 
+class LibraryDamaged(StudioError):
+    code = "library_damaged"
+    template = "{file} is no voice library any more; it is kept. Its last good state is used: look for what is missing."
+
+
 class VoiceArchiveInvalid(InvalidRequest):
     code = "voice_archive_invalid"
     template = "{file} can't be imported: {reason}. Choose a voice that was exported here, and nothing is changed."

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from pathlib import Path
+import time
+from pathlib import Path, PurePosixPath
 
 from tts_core.errors import UnknownVoice
+from tts_core.voice_library.record import SavedVoice, VoiceKind
 
 REFERENCE, PREVIEW, PROMPTS = "reference.wav", "preview.wav", "prompts"
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SOUND_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".aac", ".aiff"})
+_ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
+_DECODED, _PART = "decoded-", ".part"
+_ABANDONED_S = 24 * 3600.0
 
 
 def new_id() -> str:
@@ -18,8 +23,10 @@ def new_id() -> str:
 
 
 class VoiceFolders:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, data_dir: Path) -> None:
+        """`data_dir` is what relative paths in the library file start from."""
         self._root = root
+        self._data_dir = data_dir
 
     def folder(self, voice_id: str) -> Path:
         """It need not exist. Raises UnknownVoice for an id that could name another place."""
@@ -31,8 +38,35 @@ class VoiceFolders:
         """The recording as the model hears it."""
         return self.folder(voice_id) / REFERENCE
 
+    def decoded(self, voice_id: str, digest: str) -> Path:
+        """A recording of that sha256, which another program keeps, as the model hears it."""
+        return self.folder(voice_id) / f"{_DECODED}{digest[:16]}.wav"
+
+    def recording(self, voice: SavedVoice) -> Path | None:
+        """The recording that a record means: by its path, by the name in it where the folder has moved, by its
+        address, else the only one in the voice's folder. None where there is none.
+        """
+        if voice.kind is VoiceKind.CUSTOM_ROLE:
+            return None
+        folder = self.folder(voice.id)
+        for place in (*self._named(voice.ref_audio_path, folder), *self._named(voice.ref_audio_url, folder)):
+            if _is_file(place):
+                return place
+        if (folder / REFERENCE).is_file():
+            return folder / REFERENCE
+        if not folder.is_dir():
+            return None
+        found = [path for path in folder.iterdir() if path.suffix.lower() in _SOUND_SUFFIXES and path.is_file()]
+        ours = (PREVIEW, _DECODED)
+        others = [path for path in found if not path.name.startswith((".", *ours))]
+        return others[0] if len(others) == 1 else None
+
     def preview(self, voice_id: str) -> Path:
         return self.folder(voice_id) / PREVIEW
+
+    def keep_preview(self, voice_id: str, take: Path) -> Path:
+        """A copy of the take in place of the last preview. Raises OSError."""
+        return _copied(take, self.preview(voice_id))
 
     def prompt(self, voice_id: str, fingerprint: str) -> Path:
         return self.folder(voice_id) / PROMPTS / f"{fingerprint}.safetensors"
@@ -41,28 +75,26 @@ class VoiceFolders:
         """A copy of what was uploaded, beside earlier ones. Raises OSError."""
         suffix = upload.suffix.lower() if re.fullmatch(r"\.[a-z0-9]{1,5}", upload.suffix.lower()) else ".bin"
         folder = self.folder(voice_id)
-        folder.mkdir(parents=True, exist_ok=True)
         number = 1
         while any(folder.glob(f"original{_numbered(number)}.*")):
             number += 1
-        target = folder / f"original{_numbered(number)}{suffix}"
-        part = target.with_name(target.name + ".part")
-        shutil.copyfile(upload, part)
-        part.replace(target)
-        return target
+        return _copied(upload, folder / f"original{_numbered(number)}{suffix}")
 
     def newest_original(self, voice_id: str) -> Path | None:
         """The upload that came last."""
-        found = [path for path in self.folder(voice_id).glob("original*") if path.suffix != ".part"]
+        found = [path for path in self.folder(voice_id).glob("original*") if path.suffix != _PART]
         return max(found, key=lambda path: (len(path.stem), path.stem), default=None)
 
     def copy(self, voice_id: str, to: str) -> None:
         """Raises OSError; the copy is whole or not there."""
         source, target = self.folder(voice_id), self.folder(to)
         if source.is_dir():
-            part = target.with_name(f".{target.name}.part")
-            shutil.copytree(source, part)
-            part.replace(target)
+            part = target.with_name(f".{target.name}{_PART}")
+            try:
+                shutil.copytree(source, part, ignore=shutil.ignore_patterns(".*"))
+                part.replace(target)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
 
     def remove(self, voice_id: str) -> tuple[str, ...]:
         """Delete the voice's folder; the names of the files that were in it."""
@@ -70,6 +102,43 @@ class VoiceFolders:
         names = tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
         shutil.rmtree(folder, ignore_errors=True)
         return names
+
+    def sweep(self) -> None:
+        """Remove folders that were never finished, as a process was killed: only those of ours, a day later."""
+        oldest = time.time() - _ABANDONED_S
+        for part in self._root.glob(f".*{_PART}"):
+            voice_id = part.name.removeprefix(".").removesuffix(_PART)
+            if _ID.fullmatch(voice_id) and part.is_dir() and not part.is_symlink() and part.stat().st_mtime < oldest:
+                shutil.rmtree(part, ignore_errors=True)
+
+    def _named(self, text: str, folder: Path) -> tuple[Path, ...]:
+        """Places that a path or an address in a record may mean. Relative ones don't leave the data folder."""
+        if not text or text.startswith("\\\\") or "?" in text or "\0" in text:  # another machine; our own address
+            return ()
+        name = PurePosixPath(text.replace("\\", "/")).name
+        inside = (self._data_dir / text.lstrip("/\\")).resolve()
+        within = (inside,) if inside.is_relative_to(self._data_dir.resolve()) else ()
+        there = (Path(text),) if Path(text).is_absolute() else ()
+        return (*there, *within, *((folder / name,) if name not in ("", "..") else ()))
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """Whole or not there. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}{_PART}")
+    try:
+        shutil.copyfile(source, part)
+        return part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _is_file(path: Path) -> bool:
+    """False for what may not be looked at."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _numbered(number: int) -> str:

@@ -8,6 +8,7 @@ Layout: {"items": [{"ref_code", "ref_spk_embedding", "x_vector_only_mode", "icl_
 
 from __future__ import annotations
 
+import math
 import pickletools
 import zipfile
 from collections.abc import Callable, Mapping
@@ -19,12 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tts_core.errors import VoicePromptInvalid
-from tts_core.voice_library.archive import refuse_many_entries
+from tts_core.voice_library.archive import DAMAGE, refuse_many_entries
 
 MAX_FILE_BYTES = 20_000_000
 MAX_ENTRIES = 200
 MAX_OPCODES = 100_000
 MAX_ITEMS = 16
+MAX_NUMBERS = 5_000_000
+"""Of all tensors: a file may name the same ones over and over."""
 CODES_PER_FRAME = 16
 _MARK = object()
 _STORAGES: Mapping[str, str] = {
@@ -74,7 +77,7 @@ def read_official_prompt(path: Path) -> tuple[OfficialPrompt, ...]:
         with zipfile.ZipFile(path) as archive:
             data = _Pickle(archive).value()
         return _prompts(data)
-    except (OSError, zipfile.BadZipFile, ValueError, IndexError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, *DAMAGE) as error:
         raise VoicePromptInvalid(path=path.name, reason="it is no voice prompt of the official demo") from error
 
 
@@ -110,11 +113,12 @@ class _Pickle:
         if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_FILE_BYTES:
             raise _NotUnderstood
         self._archive = archive
-        self._root = next(entry.filename for entry in entries if entry.filename.endswith("data.pkl"))[
-            : -len("data.pkl")
-        ]
+        pickles = [entry.filename for entry in entries if entry.filename.endswith("data.pkl")]
+        self._root = pickles[0].removesuffix("data.pkl")  # IndexError where there is none
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._storages: dict[str, bytes] = {}
+        self._room = MAX_NUMBERS
 
     def value(self) -> Any:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(self._archive.read(f"{self._root}data.pkl"))):
@@ -193,6 +197,9 @@ class _Pickle:
             raise _NotUnderstood
         storage, offset, shape, strides = arguments[:4]
         numbers = self._numbers(storage)
+        self._room -= math.prod(shape)
+        if self._room < 0 or math.prod(shape) > len(numbers):  # strides of nothing would make much out of little
+            raise _NotUnderstood
         if sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + offset >= len(numbers):
             raise _NotUnderstood
         if any(size < 1 or stride < 0 for size, stride in zip(shape, strides, strict=True)) or offset < 0:
@@ -203,7 +210,9 @@ class _Pickle:
         return view.copy()
 
     def _numbers(self, storage: _Storage) -> npt.NDArray[Any]:
-        data = self._archive.read(f"{self._root}data/{storage.key}")
+        data = self._storages.get(storage.key)
+        if data is None:
+            data = self._storages[storage.key] = self._archive.read(f"{self._root}data/{storage.key}")
         kind = _STORAGES[storage.kind]
         if kind == "bfloat16":  # the upper half of a float32
             return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)

@@ -91,11 +91,24 @@ _TEXTS = (
     "created_at",
     "updated_at",
 )
+_LATEST_S = 1e11
+"""Larger numbers are milliseconds."""
+_STATUSES = {status.value: status for status in VoiceStatus}
+"""Any other word says of a voice that it has still to be prepared."""
+_TIMES = ("created_at", "updated_at")
 _FIELDS = frozenset(item.name for item in dataclasses.fields(SavedVoice)) - {"others"}
 
 
 def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def seconds_of(time: str) -> float:
+    """Since 1970; 0 for what is no time, as another program may have written."""
+    try:
+        return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def to_json(voice: SavedVoice) -> dict[str, Any]:
@@ -107,17 +120,37 @@ def from_json(voice_id: str, data: object) -> SavedVoice:
     """Raises ValueError or TypeError for a record that can't be one of ours."""
     if not isinstance(data, dict):
         raise TypeError("a voice is an object")
-    texts = {name: data.get(name) for name in _TEXTS}
-    if any(value is not None and not isinstance(value, str) for value in texts.values()):
-        raise TypeError("a field that should be text is none")
+    texts = {"name": voice_id}
+    for name in _TEXTS:
+        value = data.get(name)
+        if isinstance(value, str):
+            texts[name] = value
+        elif name in _TIMES and isinstance(value, int | float):
+            texts[name] = _time(value)
+        elif value is not None:
+            raise TypeError("a field that should be text is none")
     progress, meta = data.get("progress"), data.get("meta")
     return SavedVoice(
         id=voice_id,
-        kind=VoiceKind(data.get("kind") or VoiceKind.CLONE),
-        status=VoiceStatus(data.get("status") or VoiceStatus.UPLOADED),
+        kind=_kind(data.get("kind")),
+        status=_STATUSES.get(str(data.get("status")), VoiceStatus.UPLOADED),
         x_vector_only_mode=data.get("x_vector_only_mode") is True,
-        progress=progress if isinstance(progress, int) else 0,
+        progress=round(progress) if isinstance(progress, int | float) and 0 <= progress <= 100 else 0,
         meta=meta if isinstance(meta, dict) else {},
         others={key: value for key, value in data.items() if key not in _FIELDS},
-        **{"name": voice_id, **{name: value for name, value in texts.items() if value is not None}},
+        **texts,
     )
+
+
+def _kind(value: object) -> VoiceKind:
+    """Raises ValueError."""
+    return VoiceKind.CLONE if value in (None, "") else VoiceKind(value)
+
+
+def _time(value: float) -> str:
+    """Some programs write seconds or milliseconds since 1970."""
+    try:
+        seconds = value / 1000 if value > _LATEST_S else value
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return ""

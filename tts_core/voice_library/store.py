@@ -1,41 +1,49 @@
 """The library file: one JSON object, voice by id. Several processes may write; no writer loses another's voices.
 
 Every change reads the file anew under a lock, and replaces it whole; the state before is kept as `.bak`. A file that
-can't be parsed is never overwritten: it is moved aside, and the last good state takes its place.
+can't be parsed is copied aside before the last good state takes its place. Records that we don't change are written
+back as they were read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
+import re
+import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tts_core.errors import UnknownVoice
-from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
+from tts_core.errors import StudioError, UnknownVoice
+from tts_core.voice_library.faults import LibraryBusy, LibraryDamaged, LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice, from_json, now, to_json
 
 logger = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT_S = 10.0
 _REPLACE_TRIES = 20
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+"""Where a JSON file may hold half of a character, which can't be written as UTF-8."""
 Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
     voices: Mapping[str, SavedVoice] = field(default_factory=dict)
-    strange: Mapping[str, Any] = field(default_factory=dict)
-    """Records that are not understood; they are written back as they are."""
+    records: Mapping[str, Any] = field(default_factory=dict)
+    """As they stand in the file, those that are not understood among them."""
 
 
+_NOTHING = _Contents()
 Change = Callable[[dict[str, SavedVoice]], None]
 """Changes the voices in place."""
 
@@ -48,16 +56,25 @@ class VoiceStore:
         self._lock = threading.RLock()
         self._contents = _Contents()
         self._seen: Signature | None = None
-        self._set_aside: Path | None = None
+        self._is_damaged = False
+        """What was seen last can't be parsed."""
+        self._fault: StudioError | None = None
+        self._sorted: tuple[_Contents, tuple[SavedVoice, ...]] = (_NOTHING, ())
 
     @property
-    def set_aside(self) -> Path | None:
-        """Where a library file went that could not be parsed, if that happened since start."""
-        return self._set_aside
+    def fault(self) -> StudioError | None:
+        """What is wrong with the file: LibraryDamaged if it could not be parsed since start, LibraryUnwritable where
+        it can't be read now."""
+        return self._fault
 
     def voices(self) -> tuple[SavedVoice, ...]:
         """All of them, deleted ones included, newest first."""
-        return tuple(sorted(self._readable().voices.values(), key=lambda voice: voice.created_at, reverse=True))
+        with self._lock:
+            contents = self._readable()
+            if contents is not self._sorted[0]:
+                newest = sorted(contents.voices.values(), key=lambda voice: voice.created_at, reverse=True)
+                self._sorted = (contents, tuple(newest))
+            return self._sorted[1]
 
     def find(self, voice_id: str) -> SavedVoice | None:
         return self._readable().voices.get(voice_id)
@@ -105,7 +122,9 @@ class VoiceStore:
         try:
             return self._current()
         except OSError as error:
-            logger.warning("the voice library can't be read: %s", error)
+            if not isinstance(self._fault, LibraryUnwritable):
+                logger.warning("the voice library can't be read: %s", error)
+            self._fault = self._refusal(error)
             return _Contents()
 
     def _current(self) -> _Contents:
@@ -113,51 +132,73 @@ class VoiceStore:
         with self._lock:
             seen = _signature(self._file)
             if seen != self._seen:
-                contents = _read(self._file) if seen else _Contents()
+                contents = _read(self._file, self._contents) if seen else _Contents()
+                self._is_damaged = contents is None
                 if contents is None:  # a damaged file is only looked past here; the next change moves it aside
                     contents = _read(_backup(self._file)) or _Contents()
+                    self._fault = LibraryDamaged(file=self._file.name)
                     logger.error("the voice library can't be parsed; its last good state is shown")
                 self._contents, self._seen = contents, seen
+            if isinstance(self._fault, LibraryUnwritable):
+                self._fault = None
             return self._contents
 
     def _change(self, change: Change) -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._lock, FileLock(self._file.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S):
-                self._move_aside_if_damaged()
+                was_damaged = self._keep_if_damaged()
                 contents = self._current()
                 voices = dict(contents.voices)
                 change(voices)
-                self._write(replace(contents, voices=voices))
+                self._write(_changed(contents, voices), keep_before=not was_damaged)
         except Timeout as error:
             raise LibraryBusy from error
         except OSError as error:
-            raise LibraryUnwritable(folder=self._file.parent, reason=error.strerror or type(error).__name__) from error
+            raise self._refusal(error) from error
 
-    def _move_aside_if_damaged(self) -> None:
-        if _signature(self._file) is None or _read(self._file) is not None:
-            return
-        aside = self._file.with_name(f"{self._file.stem}.broken-{time.time_ns()}{self._file.suffix}")
-        contents = self._current()  # the backup's, read while the damaged file still stands
-        self._file.replace(aside)
-        self._set_aside = aside
+    def _refusal(self, error: OSError) -> LibraryUnwritable:
+        return LibraryUnwritable(folder=self._file.parent, reason=error.strerror or type(error).__name__)
+
+    def _keep_if_damaged(self) -> bool:
+        """Copy a file that can't be parsed aside. It stays where it is until the change takes its place: whenever this
+        ends in the middle, the next reader finds it, and the backup, as before."""
+        self._current()
+        if not self._is_damaged:
+            return False
+        digest = hashlib.sha256(self._file.read_bytes()).hexdigest()[:12]  # the same damage is kept once
+        aside = self._file.with_name(f"{self._file.stem}.broken-{digest}{self._file.suffix}")
+        with _whole(aside) as part:
+            shutil.copyfile(self._file, part)
+        self._fault = LibraryDamaged(file=aside.name)
         logger.error("the voice library can't be parsed; it is kept as %s", aside.name)
-        self._contents, self._seen = contents, None
+        return True
 
-    def _write(self, contents: _Contents) -> None:
-        data = {**contents.strange, **{key: to_json(voice) for key, voice in contents.voices.items()}}
-        part = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(data, stream, ensure_ascii=False, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if self._file.exists():
-            spare = _backup(self._file)
-            spare_part = spare.with_name(spare.name + ".part")
-            spare_part.write_bytes(self._file.read_bytes())
-            _replace(spare_part, spare)
-        _replace(part, self._file)
-        self._contents, self._seen = contents, _signature(self._file)
+    def _write(self, contents: _Contents, *, keep_before: bool) -> None:
+        text = _dumped(contents.records)
+        with _whole(self._file) as part:
+            with part.open("w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if keep_before and self._file.exists():
+                with _whole(_backup(self._file)) as spare:
+                    shutil.copyfile(self._file, spare)
+        self._contents, self._seen, self._is_damaged = contents, _signature(self._file), False
+
+
+def _changed(before: _Contents, voices: Mapping[str, SavedVoice]) -> _Contents:
+    """The contents with these voices. A record that stays the same keeps its form."""
+    kept = {key: record for key, record in before.records.items() if key in voices or key not in before.voices}
+    changed = {key: to_json(voice) for key, voice in voices.items() if voice is not before.voices.get(key)}
+    return _Contents(voices, {**kept, **changed})
+
+
+def _dumped(records: Mapping[str, Any]) -> str:
+    """One line for each voice: Python writes indented JSON ten times slower."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = (f"{encode(key)}: {encode(record)}" for key, record in records.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _backup(file: Path) -> Path:
@@ -172,10 +213,16 @@ def _signature(file: Path) -> Signature | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(file: Path) -> _Contents | None:
-    """None for what is not a library. Raises OSError, for what can't be read may be sound."""
+def _read(file: Path, before: _Contents = _NOTHING) -> _Contents | None:
+    """None for what is not a library. Raises OSError, for what can't be read may be sound.
+
+    What stood in `before` already is not made anew: with many voices that takes long.
+    """
     try:
-        data = json.loads(file.read_bytes())
+        text = file.read_bytes()
+        data = json.loads(text)
+        if any(start in text for start in (b"\\ud", b"\\uD", b"\xed")) and _HALF_CHARACTER.search(text):
+            data = _whole_characters(data)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
@@ -183,14 +230,39 @@ def _read(file: Path) -> _Contents | None:
     if not isinstance(data, dict):
         return None
     voices: dict[str, SavedVoice] = {}
-    strange: dict[str, Any] = {}
     for voice_id, fields in data.items():
+        known = before.voices.get(voice_id)
+        if known is not None and before.records.get(voice_id) == fields:
+            voices[voice_id] = known
+            continue
         try:
             voices[voice_id] = from_json(voice_id, fields)
         except (ValueError, TypeError):
             logger.warning("a record of the voice library is not understood; it is kept as it is")
-            strange[voice_id] = fields
-    return _Contents(voices, strange)
+    return _Contents(voices, data)
+
+
+def _whole_characters(data: Any) -> Any:
+    """The same with a mark in place of each half of a character."""
+    if isinstance(data, str):
+        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(data, list):
+        return [_whole_characters(item) for item in data]
+    if isinstance(data, dict):
+        return {_whole_characters(key): _whole_characters(value) for key, value in data.items()}
+    return data
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """A file to write that takes `file`'s place at the end of the block; where the block fails, nothing is left."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        yield part
+        _replace(part, file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _replace(part: Path, file: Path) -> None:

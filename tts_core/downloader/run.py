@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import Protocol
 
-from tts_core.download_board import TaskBoard
+from tts_core.board import Board
 from tts_core.downloads.speed import SpeedWindow
 from tts_core.downloads.task import DownloadTask, Note, Phase, Provider, TaskState
 
@@ -28,7 +28,7 @@ class Job(Protocol):
 class Run:
     """The job's side of a task. Whatever it tells after the run was stopped is not heard."""
 
-    def __init__(self, key: str, board: TaskBoard, *, on_tick: Callable[[DownloadTask], None]) -> None:
+    def __init__(self, key: str, board: Board[DownloadTask], *, on_tick: Callable[[DownloadTask], None]) -> None:
         self.key = key
         self._board = board
         self._on_tick = on_tick
@@ -131,13 +131,13 @@ class Run:
 
     @property
     def _phase(self) -> Phase | None:
-        task = self._board.task(self.key)
+        task = self._board.item(self.key)
         return task.phase if task else None
 
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):
             self.change(self._with_numbers)
-            task = self._board.task(self.key)
+            task = self._board.item(self.key)
             if task is not None and not self._stopped.is_set():
                 self._on_tick(task)
 

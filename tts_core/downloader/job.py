@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tts_core.catalogue import ModelEntry, ModelFile
-from tts_core.download_run import Run
-from tts_core.download_sources import Sources, Turns
+from tts_core.downloader.run import Run
+from tts_core.downloader.sources import Sources, Turns
 from tts_core.downloads.adopt import adopt
 from tts_core.downloads.disk import check_space
 from tts_core.downloads.existing import Places, find_copies

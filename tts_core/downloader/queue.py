@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from threading import Condition, Thread
 
-from tts_core.download_board import Subscription, TaskBoard
-from tts_core.download_run import Job, Run
+from tts_core.board import Board, Subscription
+from tts_core.downloader.run import Job, Run
 from tts_core.downloads.faults import DownloadFault, Interrupted, Rule
 from tts_core.downloads.owner import FolderLock
 from tts_core.downloads.queue_file import QueueFile
@@ -16,8 +16,6 @@ from tts_core.downloads.task import DownloadTask, Phase, Provider, TaskState
 from tts_core.errors import Cancelled
 from tts_core.model_files.findings import Verification
 from tts_core.model_manager import ModelManager
-
-__all__ = ["Downloads", "Subscription"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +29,7 @@ class Downloads:
     """Thread-safe. Every method that takes a key raises UnknownModelKey."""
 
     def __init__(
-        self, models: ModelManager, board: TaskBoard, job: Job, owner: FolderLock, queue_file: QueueFile
+        self, models: ModelManager, board: Board[DownloadTask], job: Job, owner: FolderLock, queue_file: QueueFile
     ) -> None:
         self._models = models
         self._board = board
@@ -58,7 +56,7 @@ class Downloads:
             status = self._models.status(stored.key)
             held = sum(self._models.held_bytes(stored.key).values())
             with self._changed:
-                if self._board.task(stored.key) is not None or status.valid:
+                if self._board.item(stored.key) is not None or status.valid:
                     continue
                 task = replace(stored, bytes_done=held, bytes_total=status.bytes_total)
                 task = self._board.put(self._as_stopped(task, TaskState.PAUSED))
@@ -75,7 +73,7 @@ class Downloads:
         """
         self._models.entry(key)
         with self._changed:
-            task = self._board.task(key)
+            task = self._board.item(key)
             if task is not None and task.state is TaskState.WAITING and provider != "auto":
                 task = self._board.change(key, lambda task: replace(task, provider=provider))
             if task is not None and task.state in _ACTIVE:
@@ -89,14 +87,13 @@ class Downloads:
                 provider=chosen,
                 state=TaskState.WAITING,
                 phase=Phase.QUEUED,
-                seq=0,
                 bytes_done=held,
                 bytes_total=status.bytes_total,
                 notes=task.notes if task is not None and task.state is TaskState.PAUSED else (),
             )
             if status.valid and status.verification is not Verification.UNCHECKED:
                 return self._board.put(_as_ready(new))
-            now = self._board.task(key)
+            now = self._board.item(key)
             return now if now is not None and now.state in _ACTIVE else self._enqueue(new)
 
     def pause(self, key: str) -> DownloadTask:
@@ -121,12 +118,12 @@ class Downloads:
                 self._queue.insert(max(0, position - first), key)
                 self._number()
                 self._keep()
-            return self._board.task(key) or self._none(key)
+            return self._board.item(key) or self._none(key)
 
     def task(self, key: str) -> DownloadTask | None:
         """The newest task of the model since start, finished ones included."""
         self._models.entry(key)
-        return self._board.task(key)
+        return self._board.item(key)
 
     def tasks(self) -> tuple[DownloadTask, ...]:
         """In the order of the queue, then paused ones, then finished ones."""
@@ -137,9 +134,9 @@ class Downloads:
             def rank(task: DownloadTask) -> tuple[int, int]:
                 return 0 if task.foreign else ranks.get(task.state, 3), queue.get(task.key, 0)
 
-            return tuple(sorted(self._board.tasks(), key=rank))
+            return tuple(sorted(self._board.items(), key=rank))
 
-    def subscribe(self, after_seq: int = 0) -> Subscription:
+    def subscribe(self, after_seq: int = 0) -> Subscription[DownloadTask]:
         """Changes with a greater number come first, so that nobody who reconnects misses an end."""
         return self._board.subscribe(after_seq)
 
@@ -166,7 +163,7 @@ class Downloads:
             worker.join(_CLOSE_TIMEOUT_S)
 
     def _follow(self, key: str) -> Iterator[DownloadTask]:
-        task = self._board.task(key)
+        task = self._board.item(key)
         with self._board.subscribe(task.seq if task else 0) as changes:
             while task is not None:
                 yield task
@@ -175,12 +172,12 @@ class Downloads:
                 try:
                     self._next_of(key, changes)
                 except Cancelled:
-                    if (last := self._board.task(key)) is not None and last != task:
+                    if (last := self._board.item(key)) is not None and last != task:
                         yield last
                     return
-                task = self._board.task(key)
+                task = self._board.item(key)
 
-    def _next_of(self, key: str, changes: Subscription) -> None:
+    def _next_of(self, key: str, changes: Subscription[DownloadTask]) -> None:
         """Wait for a change of this model, a second at most."""
         while (task := changes.next(_FOLLOW_S)) is not None and task.key != key:
             pass
@@ -197,12 +194,12 @@ class Downloads:
             self._worker.start()
         self._changed.notify_all()
         self._keep()
-        return self._board.task(task.key) or task
+        return self._board.item(task.key) or task
 
     def _stop(self, key: str, state: TaskState, *, of: tuple[TaskState, ...]) -> DownloadTask:
         self._models.entry(key)
         with self._changed:
-            task = self._board.task(key)
+            task = self._board.item(key)
             if task is None or task.state not in of:
                 return task or self._none(key)
             if key in self._queue:
@@ -223,11 +220,11 @@ class Downloads:
     def _none(self, key: str) -> DownloadTask:
         """What there is to say of a model that nobody downloads."""
         total = self._models.entry(key).total_bytes
-        return DownloadTask(key, "auto", TaskState.CANCELLED, Phase.DONE, seq=0, bytes_total=total)
+        return DownloadTask(key=key, provider="auto", state=TaskState.CANCELLED, phase=Phase.DONE, bytes_total=total)
 
     def _first_position(self) -> int:
         """Of the queue: 2 while the task before it waits for another process."""
-        task = self._board.task(self._run.key) if self._run is not None else None
+        task = self._board.item(self._run.key) if self._run is not None else None
         return 2 if task is not None and task.foreign else 1
 
     def _number(self) -> None:
@@ -293,7 +290,7 @@ class Downloads:
             if run.wait(_LOCK_POLL_S):
                 raise Interrupted
         try:
-            task = self._board.task(run.key)
+            task = self._board.item(run.key)
             self._job.fetch(run.key, task.provider if task else "auto", run)
         finally:
             self._owner.release()

@@ -1,0 +1,221 @@
+"""Whisper on the page, in real Chromium: transcripts of recordings, checks of takes, a model with one click."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+from gradio_client import Client, handle_file
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
+from tests.hubs.content import write_bytes
+from tests.hubs.hubs import Hubs
+from tests.hubs.models import PublishedModel
+from tests.transcription.scripted_whisper import write_whisper
+from tests.transcription.whisper_studio import whisper_studio
+from tests.ui.conftest import RunningApp, Visitor, running_app
+from tts_core.catalogue import ModelKind
+
+BASE, SMALL = "Qwen3-TTS-12Hz-0.6B-Base", "whisper_small"
+SOON = 120_000
+RATE = 24_000
+SLOW = 12_000.0
+"""Bytes per second: two minutes for the model, so that what is to be seen stays until it was seen."""
+GERMAN_HELLO = ("<|de|>", "<|0.00|>", *" hello", "<|2.00|>", "<|2.00|>", *" world", "<|4.00|>", "<|endoftext|>")
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """Its Whisper hears "hello world", in German, in everything."""
+    root = tmp_path_factory.mktemp("listening")
+    variables = whisper_studio(root, GERMAN_HELLO)
+    write_checkpoint(root / "models" / BASE, kind="base", geometry="a")
+    (root / "data").mkdir()
+    with running_app(root / "data", variables) as app:
+        yield app
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(SOON)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visitor(context: BrowserContext, studio: RunningApp) -> Iterator[Visitor]:
+    visitor = Visitor(context, studio)
+    yield visitor
+    assert visitor.errors == []
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "me.wav", reference_audio(), RATE)
+    return tmp_path / "me.wav"
+
+
+def clone_tab(visitor: Visitor, recording: Path) -> Page:
+    page = visitor.open()
+    page.click("#tab-clone-button")
+    page.set_input_files("#clone-file input[type=file]", str(recording))
+    page.wait_for_selector(".studio-coach")
+    return page
+
+
+def transcribe(page: Page, tab: str = "clone") -> None:
+    page.click(f"#{tab}-transcribe:not([disabled])")
+
+
+def test_a_recording_is_transcribed_and_the_coach_learns_its_language(visitor: Visitor, recording: Path) -> None:
+    page = clone_tab(visitor, recording)
+    transcribe(page)
+    expect(page.locator("#clone-transcript textarea")).to_have_value("hello world")
+    expect(page.locator("#clone-transcribed")).to_contain_text("German was heard")
+    coach = page.locator(".studio-coach")
+    expect(coach).to_contain_text("The recording is in German, the text in English")
+    page.fill("#clone-text textarea", "Das ist die Stimme, und sie ist gut.")
+    page.locator("#clone-text textarea").blur()
+    expect(coach).not_to_contain_text("The recording is in German")
+    expect(coach).to_contain_text("German")
+    page.click("#clone-language input")
+    page.click("[role=option]:has-text('English')")
+    expect(coach).to_contain_text("The recording is in German, the text in English")
+
+
+def test_typed_text_is_replaced_only_when_asked(visitor: Visitor, recording: Path) -> None:
+    page = clone_tab(visitor, recording)
+    box, told = page.locator("#clone-transcript textarea"), page.locator("#clone-transcribed")
+    box.fill("my own words")
+    transcribe(page)
+    expect(told).to_contain_text("Your own text is untouched")
+    expect(told.locator(".studio-said")).to_have_text("hello world")
+    expect(box).to_have_value("my own words")
+    told.locator("[data-action=use]").click()
+    expect(box).to_have_value("hello world")
+    told.locator("[data-action=undo]").click()
+    expect(box).to_have_value("my own words")
+    expect(told).to_contain_text("Your text is back")
+    box.fill("")
+    transcribe(page)
+    expect(box).to_have_value("hello world")
+    page.click("#clone-mode label >> nth=1")
+    expect(page.locator("#clone-transcribe")).to_be_hidden()
+
+
+def test_without_a_recording_it_says_so(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#tab-clone-button")
+    transcribe(page)
+    expect(page.locator("#clone-transcribed")).to_contain_text("Record or choose a voice first")
+
+
+def test_a_saved_voices_recording_is_transcribed(
+    visitor: Visitor, studio: RunningApp, recording: Path, tmp_path: Path
+) -> None:
+    client = Client(studio.url, download_files=str(tmp_path), verbose=False)
+    client.predict(
+        name="Anna",
+        file=handle_file(str(recording)),
+        mode="timbre_only",
+        consent="own_voice",
+        api_name="/save_voice",
+    )
+    client.close()
+    page = visitor.open()
+    page.click("#tab-library-button")
+    page.click("#library-list li:has(h3:text-is('Anna')) [data-action=edit]")
+    page.wait_for_function("document.querySelector('#library-name :is(input, textarea)')?.value == 'Anna'")
+    page.click("#library-language input")
+    page.click("[role=option]:has-text('English')")
+    transcribe(page, "library")
+    expect(page.locator("#library-transcript textarea")).to_have_value("hello world")
+    expect(page.locator("#library-transcribed")).to_contain_text("The recording is in German, the text in English")
+    page.click("#library-save")
+    expect(page.locator("#library-message")).to_contain_text("Saved")
+    expect(page.locator("#library-transcript textarea")).to_have_value("hello world")
+    expect(page.locator("#library-transcribed .studio-told")).to_have_count(0)
+
+
+def builtin_voice(visitor: Visitor) -> Page:
+    """It takes a moment, where tiny models may go on for minutes."""
+    page = visitor.open()
+    page.click("#speak-voice input")
+    page.click("[role=option]:has-text('Aria')")
+    expect(page.locator("#speak-voice input")).to_have_value(re.compile("^Aria"))
+    return page
+
+
+def test_a_take_is_checked_against_its_text(visitor: Visitor) -> None:
+    page = builtin_voice(visitor)
+    expect(page.locator("#speak-words")).to_be_hidden()
+    visitor.speak("Hello big world")
+    page.fill("#speak-text textarea", "something else that was typed since")
+    page.click("#speak-words")
+    check = page.locator("#speak-words-heard")
+    expect(check).to_contain_text("Word error rate 33.3 %")
+    expect(check.locator("del")).to_have_text("big")
+    expect(check.locator(".studio-said").first).to_have_text("hello world")
+    builtin_voice(visitor)
+    visitor.speak("Hello world!")
+    page.click("#speak-words")
+    expect(check).to_contain_text("Word error rate 0.0 %")
+    expect(check.locator("del")).to_have_count(0)
+
+
+@pytest.fixture
+def hubs(tmp_path: Path) -> Iterator[Hubs]:
+    """They have Whisper small, as small as a test needs it."""
+    source = write_whisper(tmp_path / "written")
+    files = {path.name: write_bytes(tmp_path / "stored" / path.name, path.read_bytes()) for path in source.iterdir()}
+    revision = hashlib.sha1("".join(file.sha256 for file in files.values()).encode()).hexdigest()
+    with Hubs(tmp_path / "hubs") as started:
+        started.publish(PublishedModel(SMALL, ModelKind.WHISPER, "whisper-small", files, revision))
+        yield started
+
+
+def test_who_has_no_model_gets_one_with_a_click(
+    context: BrowserContext, hubs: Hubs, recording: Path, tmp_path: Path
+) -> None:
+    for hub in hubs.all:
+        hub.link.bytes_per_s = SLOW
+    data_dir = tmp_path / "data"
+    write_checkpoint(data_dir / "models" / "Qwen" / BASE, kind="base", geometry="a")
+    with running_app(data_dir, {**hubs.environ(), "TTS_STUDIO_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}) as app:
+        visitor = Visitor(context, app)
+        page = clone_tab(visitor, recording)
+        offer = page.locator("#clone-whisper")
+        expect(offer).to_contain_text("not on this computer yet")
+        expect(page.locator("#clone-transcribe")).to_be_disabled()
+        offer.locator("[data-action=download]").click()
+        expect(offer.get_by_role("progressbar")).to_be_visible()
+        expect(offer).to_contain_text("whisper-small is on its way")
+        page.reload()
+        page.click("#tab-clone-button")
+        expect(offer.get_by_role("progressbar")).to_be_visible()
+        for hub in hubs.all:
+            hub.link.bytes_per_s = 0.0
+        expect(offer).to_contain_text("is ready")
+        page.set_input_files("#clone-file input[type=file]", str(recording))
+        page.wait_for_selector(".studio-coach")
+        transcribe(page)
+        expect(page.locator("#clone-transcript textarea")).to_have_value("hello world")
+        assert visitor.errors == []
+
+
+def test_a_check_without_a_model_offers_one(app: RunningApp, context: BrowserContext) -> None:
+    without = Visitor(context, app)
+    without.open()
+    page = without.speak("Hello world")
+    page.click("#speak-words")
+    offer = page.locator("#speak-words-whisper")
+    expect(offer).to_contain_text("Get Whisper small (970 MB)")
+    offer.locator("[data-tab=tab-models]").click()
+    expect(page.locator("#models-list")).to_be_visible()
+    assert without.errors == []
