@@ -178,6 +178,8 @@ def convolve(me: int, crew: Crew, taps: Taps, past: Array, room: Room, rows: int
 @compiled
 def _raise(x: Array, taps: Taps, pending: Array, out: Array, share: Share) -> None:
     """x (rows, inputs) to this share of out (rows * rate, outputs), but not what is pending after it."""
+    if share.first == share.last:  # fewer rows than threads
+        return
     outputs, (channels, rate) = out.shape[1], pending.shape
     for part in range(share.left, share.right):
         left = part * WIDE
