@@ -51,6 +51,8 @@ HOMES = {
     "fastapi_offline": {"api"},
     "torch": {"engine", "transcription"},
     "transformers": {"engine", "transcription"},
+    "numba": {"engine"},
+    "llvmlite": {"engine"},
     "safetensors": {"engine", "transcription"},
     "tokenizers": {"engine", "transcription"},
     "opencc": {"transcription"},

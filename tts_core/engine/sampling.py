@@ -124,6 +124,11 @@ class Drawer:
         noise = self._noise[:, start : start + self._code_size]
         return (self._residual.apply(logits) + noise).argmax(dim=-1)
 
+    def residual_draws(self) -> tuple[Filter, Tensor]:
+        """What `draw_residual` works with, for who draws by itself: the filter, and the noise (B, 15, codes)."""
+        noise = self._noise[:, self._vocab_size :]
+        return self._residual, noise.view(len(noise), -1, self._code_size)
+
     def _renew_noise(self) -> None:
         """Gumbel noise for a frame's 16 draws: the argmax of logits plus noise is a draw from their softmax."""
         for row, draws in enumerate(self._rows):
