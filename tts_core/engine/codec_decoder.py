@@ -137,6 +137,7 @@ class CodecDecoder(nn.Module):
         self.codebooks = config.quantizers
         self.samples_per_frame = math.prod((*config.upsampling_ratios, *config.upsample_rates))
         self.fused: nn.Module | None = None
+        self.gains_by_fusing = config.decoder_dim >> len(config.upsample_rates) >= _FUSED_CHANNELS
         self._stateful = number_slots(self)
         self._reach_frames = _reach_frames([*self.upsample.modules(), *self.decoder.modules()])
 
@@ -158,9 +159,6 @@ class CodecDecoder(nn.Module):
 
         load_weights(decoder, file, placement, skip=OTHER_PREFIXES, rename=rename, progress=progress)
         decoder.prepare()
-        narrowest = config.decoder.decoder_dim >> len(config.decoder.upsample_rates)
-        if placement.device.type == "cpu" and placement.dtype == torch.float32 and narrowest >= _FUSED_CHANNELS:
-            decoder.fuse()
         return decoder
 
     def prepare(self) -> None:
