@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tts_core.engine import native_blocks as kernels
-from tts_core.engine import native_predictor as frames
+from tts_core.engine import native_blocks as kernels, native_predictor as frames
 from tts_core.engine.code_predictor import CodePredictor
 from tts_core.engine.config import TransformerConfig
 from tts_core.engine.kv_cache import KvCache

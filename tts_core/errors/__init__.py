@@ -34,6 +34,13 @@ Codes and parameters are data: frontends translate by `code` and fill in `params
 
 from __future__ import annotations
 
+from tts_core.errors.access import (
+    BodyTooLarge as BodyTooLarge,
+    HostNotAllowed as HostNotAllowed,
+    MethodNotAllowed as MethodNotAllowed,
+    OriginNotAllowed as OriginNotAllowed,
+    UpgradeRequired as UpgradeRequired,
+)
 from tts_core.errors.base import (
     Busy as Busy,
     Conflict as Conflict,
@@ -41,6 +48,23 @@ from tts_core.errors.base import (
     NotFound as NotFound,
     Refused as Refused,
     StudioError as StudioError,
+)
+from tts_core.errors.failures import (
+    Cancelled as Cancelled,
+    CatalogueInvalid as CatalogueInvalid,
+    EngineFailed as EngineFailed,
+    InvalidEndpoint as InvalidEndpoint,
+    InvalidSetting as InvalidSetting,
+    ModelConfigInvalid as ModelConfigInvalid,
+    ModelFileMissing as ModelFileMissing,
+    ModelFolderInvalid as ModelFolderInvalid,
+    ModelNotLoadable as ModelNotLoadable,
+    OutputFailed as OutputFailed,
+    PreferencesUnwritable as PreferencesUnwritable,
+    StartFailed as StartFailed,
+    TranscriptionFailed as TranscriptionFailed,
+    WeightsMismatch as WeightsMismatch,
+    WeightsUnreadable as WeightsUnreadable,
 )
 from tts_core.errors.requests import (
     AmbiguousVoice as AmbiguousVoice,
@@ -83,28 +107,4 @@ from tts_core.errors.states import (
     UnknownTake as UnknownTake,
     UnknownVoice as UnknownVoice,
     VoiceNotReady as VoiceNotReady,
-)
-from tts_core.errors.access import (
-    BodyTooLarge as BodyTooLarge,
-    HostNotAllowed as HostNotAllowed,
-    MethodNotAllowed as MethodNotAllowed,
-    OriginNotAllowed as OriginNotAllowed,
-    UpgradeRequired as UpgradeRequired,
-)
-from tts_core.errors.failures import (
-    Cancelled as Cancelled,
-    CatalogueInvalid as CatalogueInvalid,
-    EngineFailed as EngineFailed,
-    InvalidEndpoint as InvalidEndpoint,
-    InvalidSetting as InvalidSetting,
-    ModelConfigInvalid as ModelConfigInvalid,
-    ModelFileMissing as ModelFileMissing,
-    ModelFolderInvalid as ModelFolderInvalid,
-    ModelNotLoadable as ModelNotLoadable,
-    OutputFailed as OutputFailed,
-    PreferencesUnwritable as PreferencesUnwritable,
-    StartFailed as StartFailed,
-    TranscriptionFailed as TranscriptionFailed,
-    WeightsMismatch as WeightsMismatch,
-    WeightsUnreadable as WeightsUnreadable,
 )
