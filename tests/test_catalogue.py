@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.model_folders import CUSTOM_KEY, PUBLISHED, catalogue_entry, write_catalogue
 from tts_core.catalogue import ModelKind, inference_files, load_catalogue

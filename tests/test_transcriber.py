@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from tests.engine.formula_checkpoint import write_checkpoint
 from tests.transcription.scripted_whisper import write_whisper
@@ -33,16 +32,9 @@ from tts_core.settings import Settings
 from tts_core.synthesis import collect
 from tts_core.transcriber import LOADING, READING, TRANSCRIBING
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SMALLER, BETTER, SPEAKER = "whisper_tiny", "whisper_base", "custom_0_6b"
 SOON_S = 120.0
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.test_voices import BASE, MINE, ended, models_dir, new, one_thread, ready, recording, services, speak
+from tests.test_voices import BASE, MINE, ended, models_dir, new, ready, recording, services, speak
 from tts_core.engine.voice_prompt import load_prompt
 from tts_core.errors import AudioUnreadable, OutputFailed
 from tts_core.jobs import JobState
@@ -26,7 +26,9 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["models_dir", "one_thread", "recording", "services"]
+__all__ = ["models_dir", "recording", "services"]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def foreign(services: Services, voice_id: str, source: Path, name: str, **fields: Any) -> Path:

@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from tests.engine.formula_checkpoint import reference_audio
-from tests.test_voices import MINE, ended, models_dir, new, one_thread, ready, recording, services, speak
+from tests.test_voices import MINE, ended, models_dir, new, ready, recording, services, speak
 from tts_core.api.voice_schemas import VoiceObject
 from tts_core.errors import ConsentMissing, StudioError, VoicePromptInvalid
 from tts_core.jobs import JobState
@@ -22,7 +22,9 @@ from tts_core.settings import Settings
 from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_transfer import archive_name
 
-__all__ = ["models_dir", "one_thread", "recording", "services"]
+__all__ = ["models_dir", "recording", "services"]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

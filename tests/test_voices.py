@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
 from tts_core import voices
@@ -40,17 +39,10 @@ from tts_core.voice_library.faults import LibraryDamaged
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices import Consent, NewVoice
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 MINE = Consent(own_voice=True)
 BASE, DESIGN = "base_0_6b", "voice_design_1_7b"
 SOON_S = 120.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,7 @@ from tts_core.errors import (
     UnknownSpokenLanguage,
 )
 from tts_core.jobs import Job, JobKind, JobRun, Jobs
-from tts_core.model_cache import ModelCache
-from tts_core.model_cache import Progress as LoadProgress
+from tts_core.model_cache import ModelCache, Progress as LoadProgress
 from tts_core.model_manager import ModelManager, ModelStatus
 from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import MAX_RECORDING_S, Clip, read_recording

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpx
 import pytest
 from websockets.sync.connection import Connection
 
+from tests.api import watchers
 from tests.api.conftest import API, client_of
 from tests.api.test_speech import with_engine
 from tests.api.voice_stage import (
@@ -59,12 +61,7 @@ PHASES = ["clone_start", "design_generate", "load_audio", "write_wav", "clone_do
 PHASES_OF_DESIGN = ["clone_start", "design_generate", "write_wav", "load_audio", "clone_done"]
 
 
-@contextmanager
-def listening(url: str, last_event_id: str | None = None) -> Iterator[EventReader]:
-    headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-    with client_of(url) as client, client.stream("GET", EVENTS, headers=headers) as response:
-        assert response.status_code == 200, response.read()
-        yield EventReader(response)
+listening = partial(watchers.listening, events=EVENTS)
 
 
 def until_over(told: Callable[[], dict[str, Any]], job_id: str, name: str) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from tests.api.conftest import API, client_of
 from tests.api.voice_stage import SOON_S, data_of, refusal
@@ -36,9 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def services(root: Path, tmp_path: Path) -> Iterator[Services]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def services(root: Path, tmp_path: Path, one_thread: None) -> Iterator[Services]:
     variables = {
         "TTS_STUDIO_DATA_DIR": str(tmp_path / "data"),
         "QWEN_TTS_MODELS_DIR": str(root / "models"),
@@ -48,7 +45,6 @@ def services(root: Path, tmp_path: Path) -> Iterator[Services]:
     built = build_services(Settings.from_env(variables))
     yield built
     built.close()
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 import soundfile
-import torch
 
 from tests.api.conftest import API, client_of
 from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
@@ -51,15 +50,14 @@ def voice_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stage(voice_models: Path, voice_recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(
+    voice_models: Path, voice_recording: Path, tmp_path_factory: pytest.TempPathFactory, one_thread: None
+) -> Iterator[Stage]:
     """One server for all tests of a file; each keeps voices of its own."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     services = build_services(settings_of(tmp_path_factory.mktemp("voices"), voice_models))
     with serving(create_api(services)) as url:
         yield Stage(url, services, voice_recording)
     services.close()
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

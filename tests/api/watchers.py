@@ -48,9 +48,9 @@ class EventReader:
 
 
 @contextmanager
-def listening(url: str, last_event_id: str | None = None) -> Iterator[EventReader]:
+def listening(url: str, last_event_id: str | None = None, *, events: str = EVENTS) -> Iterator[EventReader]:
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-    with client_of(url) as client, client.stream("GET", EVENTS, headers=headers) as response:
+    with client_of(url) as client, client.stream("GET", events, headers=headers) as response:
         assert response.status_code == 200, response.read()
         yield EventReader(response)
 

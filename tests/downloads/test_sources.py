@@ -16,8 +16,7 @@ from tts_core.catalogue import ModelEntry, load_catalogue
 from tts_core.downloads import sources
 from tts_core.downloads.faults import Interrupted, Offline
 from tts_core.downloads.hub import Hub
-from tts_core.downloads.sources import PROBE_S, Candidate, is_mainland, order_sources, probe, standing
-from tts_core.downloads.sources import hubs as hubs_of
+from tts_core.downloads.sources import PROBE_S, Candidate, hubs as hubs_of, is_mainland, order_sources, probe, standing
 from tts_core.downloads.task import Provider
 from tts_core.source_settings import SourceSettings
 

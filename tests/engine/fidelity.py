@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tts_core.engine.config import TransformerConfig
 from tts_core.engine.kv_cache import KvCache
-from tts_core.engine.layers import RotaryTable, Span, run_blocks
+from tts_core.engine.layers import Blocks, RotaryTable, Span, run_blocks
 from tts_core.engine.prompt import Prompt, PromptRequest
 from tts_core.engine.speech_model import QwenModel, SpeechRequest
 from tts_core.engine.talker import Talker
@@ -61,7 +61,7 @@ def logits(talker: Talker, prompt: Prompt, codes: Tensor) -> list[Tensor]:
     return [talker.codec_head(hidden), *(head(states[:, n + 1]) for n, head in enumerate(predictor.lm_head))]
 
 
-def _read(blocks: nn.ModuleList, config: TransformerConfig, x: Tensor) -> Tensor:
+def _read(blocks: Blocks, config: TransformerConfig, x: Tensor) -> Tensor:
     """x (B, T, H) through the blocks, each position seeing those before it."""
     rows, count, _ = x.shape
     table = RotaryTable.build(config.head_dim, config.rope_theta, count, x.device)

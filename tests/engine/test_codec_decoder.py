@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import cycle, pairwise
 from pathlib import Path
 
@@ -9,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -32,9 +32,9 @@ def folder(checkpoint: WriteCheckpoint) -> Path:
     return checkpoint("base", "a") / SPEECH_TOKENIZER_FOLDER
 
 
-@pytest.fixture(scope="module")
-def decoder(folder: Path) -> CodecDecoder:
-    return load(folder / WEIGHTS_FILE)
+@pytest.fixture(scope="module", params=["compiled", "torch"])
+def decoder(request: pytest.FixtureRequest, folder: Path) -> CodecDecoder:
+    return fused(folder) if request.param == "compiled" else load(folder / WEIGHTS_FILE)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,28 @@ def test_random_frames_sound_as_recorded(decoder: CodecDecoder, geometry: str) -
     sound = decoder.decode(row_of(recorded["codec/codes"]), decoder.init_state(1))[0]
     for first, last in ((0, 40), (290, 330)):
         assert_recorded(sound[first * FRAME : last * FRAME], recorded[f"codec/wav_frames_{first}_{last}"])
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_give_what_one_gives(folder: Path, threads: int) -> None:
+    codes, one = random_codes(9)[None], load(folder / WEIGHTS_FILE)
+    expected = one.decode(codes, one.init_state(1))
+    torch.set_num_threads(threads)
+    try:
+        several = fused(folder)
+        state = several.init_state(1)
+        found = [several.decode(piece, state) for piece in torch.split(codes, [1, 3, 5], dim=-1)]
+    finally:
+        torch.set_num_threads(1)
+    assert (torch.cat(found, dim=-1) - expected).abs().max() < EQUAL
+
+
+def test_without_numba_torch_computes(folder: Path) -> None:
+    decoder = load(folder / WEIGHTS_FILE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "tts_core.engine.fused_sound", None)
+        decoder.fuse()
+    assert decoder.fused is None
 
 
 @pytest.mark.parametrize("geometry", ["a", "b"])
@@ -203,6 +225,14 @@ def test_rates_that_contradict_the_frame_are_refused(folder: Path, tmp_path: Pat
 def load(file: Path, dtype: torch.dtype = torch.float32, *, config_folder: Path | None = None) -> CodecDecoder:
     config = read_speech_tokenizer_config(config_folder or file.parent)
     return CodecDecoder.load(file, config, Placement(CPU_FLOAT32.device, dtype))
+
+
+def fused(folder: Path) -> CodecDecoder:
+    """With the compiled loops that models of the published size get by themselves."""
+    decoder = load(folder / WEIGHTS_FILE)
+    decoder.fuse()
+    assert decoder.fused is not None
+    return decoder
 
 
 def changed(folder: Path, tmp_path: Path, *, drop: str | None = None, add: str | None = None) -> Path:

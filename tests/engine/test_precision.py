@@ -13,11 +13,17 @@ from safetensors.torch import load_file, save_file
 
 from tests.engine.conftest import CPU_FLOAT32, WriteCheckpoint
 from tests.engine.fidelity import compare
-from tts_core.engine.linear import Int8Product, Part, Product, expect_int8, needs_seven_bits
+from tts_core.domain import Sampling
+from tts_core.engine.int8 import Int8Blocks, Int8Product, expect_int8
+from tts_core.engine.kv_cache import KvCache
+from tts_core.engine.layers import RotaryTable, Span, run_blocks
+from tts_core.engine.linear import Part, Product
 from tts_core.engine.placing import check_int8
 from tts_core.engine.prompt import PresetSpeaker, PromptRequest
+from tts_core.engine.sampling import Drawer, Draws, DrawState, Reach
 from tts_core.engine.speech_model import QwenModel, SpeechRequest
 from tts_core.engine.weights import weight_bytes
+from tts_core.engine.workers import Workers
 from tts_core.errors import PrecisionNotSupported
 from tts_core.events import AudioChunk
 
@@ -28,7 +34,7 @@ FRAMES = 40
 @pytest.mark.parametrize("geometry", ["a", "b"])
 @pytest.mark.parametrize(
     ("precision", "least_agreement", "most_divergence"),
-    [("int8", 0.9, 1e-3), ("bfloat16", 0.95, 2e-4), ("float16", 0.98, 5e-6)],
+    [("int8", 0.93, 5e-4), ("bfloat16", 0.95, 2e-4), ("float16", 0.98, 5e-6)],
 )
 def test_every_codebook_stays_close_to_float32(
     precision: str, least_agreement: float, most_divergence: float, geometry: str, checkpoint: WriteCheckpoint
@@ -53,7 +59,7 @@ def products(*, bias: bool) -> tuple[Product, Product]:
         floats = torch.nn.ModuleList([Part(64, 48, bias=bias)])
         floats.append(Part(64, 80, whole=floats[0].whole))  # type: ignore[arg-type]
     ints = copy.deepcopy(floats)
-    expect_int8(ints)
+    expect_int8(ints, Workers(2))
     for one, other in zip(reversed(floats), reversed(ints), strict=True):  # in any order
         weight = torch.randn(one.weight.shape) / 8  # type: ignore[arg-type]
         for part in (one, other):
@@ -63,22 +69,69 @@ def products(*, bias: bool) -> tuple[Product, Product]:
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_int8_products_equal_rounded_ones(bias: bool) -> None:
-    """The slow twin rounds weights per output and inputs per position, then multiplies in float64."""
+def test_int8_products_equal_those_of_rounded_weights(bias: bool) -> None:
+    """The slow twin rounds weights per output, then multiplies in float64."""
     torch.manual_seed(0)
     floats, ints = products(bias=bias)
     assert isinstance(ints, Int8Product)
     x, offset = 3.0 * torch.randn(2, 5, 64), torch.randn(128) if bias else None
-    weight = floats(torch.eye(64)).T  # [out, in]
+    weight = floats(torch.eye(64)).T.double()  # [out, in]
     scales = weight.abs().amax(1, keepdim=True) / 127
-    step = (63 if needs_seven_bits() else 127) + 0.5
-    range_ = x.abs().amax(-1, keepdim=True)
-    rounded = ((x / range_ * step).round() / step * range_).double()
-    expected = rounded @ ((weight / scales).round() * scales).double().T + (0 if offset is None else offset)
+    expected = x.double() @ ((weight / scales).round() * scales).T + (0 if offset is None else offset)
     found = ints(x, offset)
-    assert (found - expected).norm() / expected.norm() < 0.008  # the operator's zero lies half a step beside ours
-    assert (found - floats(x, offset)).norm() / found.norm() < 0.02
+    assert (found - expected).norm() / expected.norm() < 1e-6
+    assert (found - floats(x, offset)).norm() / found.norm() < 0.01
     assert ints.own_bytes == 128 * (64 + 4)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("geometry", ["a", "b"])
+def test_blocks_in_one_call_equal_the_modules(geometry: str, threads: int, checkpoint: WriteCheckpoint) -> None:
+    """Rows of different lengths beside each other, read at once and then position by position."""
+    talker = QwenModel.load(checkpoint("custom_voice", geometry), device="cpu", precision="int8").talker
+    config, blocks = talker.config.transformer, talker.model.layers
+    fused = Int8Blocks(blocks, Workers(threads))
+    torch.manual_seed(0)
+    x = torch.randn(2, 11, config.hidden_size)
+    caches = [KvCache.allocate(config, rows=2, capacity=16, device=x.device, dtype=x.dtype) for _ in range(2)]
+    table = RotaryTable.build(config.head_dim, config.rope_theta, 16, x.device)
+    for starts, count in (((0, 0), 8), ((8, 5), 1), ((9, 6), 2)):  # the second row forgets three positions
+        positions = torch.tensor(starts)[:, None] + torch.arange(count)
+        length = int(positions.max()) + 1
+        mask = (torch.arange(length) <= positions[..., None])[:, None]
+        span = Span(positions, table.at(positions), length, mask)
+        part = x[:, :count] + starts[0]
+        found = fused.run(part, span, caches[0])
+        blocks.fused = None
+        expected = run_blocks(blocks, part, span, caches[1])
+        assert (found - expected).norm() / expected.norm() < 1e-5
+        for mine, theirs in ((caches[0].keys, caches[1].keys), (caches[0].values, caches[1].values)):
+            assert torch.allclose(mine, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("sampling", [None, Sampling(), Sampling(predictor_top_k=20, predictor_top_p=0.7)])
+@pytest.mark.parametrize("geometry", ["a", "b"])
+def test_a_frame_in_one_call_draws_what_the_passes_draw(
+    geometry: str, sampling: Sampling | None, checkpoint: WriteCheckpoint
+) -> None:
+    talker = QwenModel.load(checkpoint("custom_voice", geometry), device="cpu", precision="int8").talker
+    predictor, config, rows = talker.code_predictor, talker.config, 3
+    torch.manual_seed(0)
+    hidden, first = torch.randn(2, rows, 1, config.transformer.hidden_size)
+    draws = [Draws(sampling or Sampling(), seed, greedy=sampling is None) for seed in range(rows)]
+    settings = DrawState.allocate(rows, config.vocab_size, hidden.device)
+    for row, each in enumerate(draws):
+        settings.part(row, 1).fill(each)
+    frames = torch.full((rows, 1), 7)
+    drawer = Drawer(config, hidden.device).residual(settings, frames, Reach.of(draws[0]))
+    found = []
+    for fused in (predictor.fused, None):
+        predictor.fused = fused
+        state = predictor.build_state(rows, hidden.device, hidden.dtype)
+        with torch.inference_mode():
+            found.append(predictor.predict(hidden, first, state, drawer))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-5)
 
 
 def test_an_int8_position_does_not_depend_on_those_beside_it() -> None:

@@ -5,8 +5,7 @@ from functools import reduce
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.engine.conftest import LoadTalker
 from tts_core.domain import Sampling

@@ -6,8 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
-from threading import Event, Thread
-from threading import enumerate as enumerate_threads
+from threading import Event, Thread, enumerate as enumerate_threads
 
 import numpy as np
 import pytest

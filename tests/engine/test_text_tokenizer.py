@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.engine.formula_checkpoint import DATA
 from tts_core.engine.text_tokenizer import LARGE_VOCABULARY, TextTokenizer

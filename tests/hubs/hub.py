@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from tests.certificates import self_signed
 from tests.hubs.content import StoredFile
 from tests.hubs.faults import Fault, FaultBoard
 from tests.hubs.http_server import Call, FileBody, Link, Origin, Reply
 from tests.hubs.models import PublishedModel
 from tests.hubs.request_log import RequestLog
-from tests.hubs.tls import self_signed
 
 
 @dataclass(frozen=True, slots=True)

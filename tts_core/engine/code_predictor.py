@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tts_core.engine.config import TalkerConfig
 from tts_core.engine.kv_cache import KvCache
-from tts_core.engine.layers import Block, Embedding, Head, RmsNorm, RotaryTable, Span, run_blocks
+from tts_core.engine.layers import Blocks, Embedding, Head, RmsNorm, RotaryTable, Span, run_blocks
 from tts_core.engine.linear import Part
 from tts_core.engine.sampling import ResidualDrawer
 
@@ -23,13 +24,20 @@ class PredictorState:
     """Of the 15 passes: the first has two positions, the others one."""
 
 
+class PredictsFrames(Protocol):
+    """Another way to predict a frame at once."""
+
+    def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: ResidualDrawer) -> tuple[Tensor, Tensor]:
+        """See `CodePredictor.predict`."""
+
+
 class _Stack(nn.Module):
     """The part that checkpoints call `model`."""
 
     def __init__(self, config: TalkerConfig) -> None:
         super().__init__()
         predictor = config.code_predictor
-        self.layers = nn.ModuleList(Block(predictor.transformer) for _ in range(predictor.transformer.layers))
+        self.layers = Blocks(predictor.transformer)
         self.norm = RmsNorm(predictor.transformer.hidden_size, predictor.transformer.norm_eps)
         self.codec_embedding = nn.ModuleList(
             Embedding(predictor.vocab_size, config.transformer.hidden_size) for _ in range(config.code_groups - 1)
@@ -42,6 +50,7 @@ class CodePredictor(nn.Module):
         super().__init__()
         self.config = config.code_predictor
         hidden_size = self.config.transformer.hidden_size
+        self.fused: PredictsFrames | None = None
         self.model = _Stack(config)
         self.lm_head = nn.ModuleList(Head(hidden_size, self.config.vocab_size) for _ in range(config.code_groups - 1))
         self.small_to_mtp_projection: nn.Module = (
@@ -64,6 +73,8 @@ class CodePredictor(nn.Module):
 
         hidden: the talker's (B, 1, H); first: the embedding of code 0 (B, 1, H).
         """
+        if self.fused is not None:
+            return self.fused.predict(hidden, first, state.cache, drawer)
         x = torch.cat((hidden, first), dim=1)
         total = torch.zeros_like(first)
         codes = []

@@ -38,6 +38,8 @@ OTHER_PREFIXES = ("encoder.",)
 
 USAGE_EPSILON = 1e-5
 """Least cluster usage to divide by, as published."""
+_FUSED_CHANNELS = 48
+"""Narrower sound, as in tests' tiny models, would mostly be filled up with zeros."""
 MAX_FRAMES = 32
 """Frames decoded at once; longer codes are taken in pieces of this, which bounds memory whatever the length."""
 
@@ -132,7 +134,10 @@ class CodecDecoder(nn.Module):
         self.pre_transformer = CodecTransformer(config, max_frames=MAX_FRAMES)
         self.upsample = nn.ModuleList(_upsampler(config.latent_dim, ratio) for ratio in config.upsampling_ratios)
         self.decoder = _sound_stack(config)
+        self.codebooks = config.quantizers
         self.samples_per_frame = math.prod((*config.upsampling_ratios, *config.upsample_rates))
+        self.fused: nn.Module | None = None
+        self.gains_by_fusing = config.decoder_dim >> len(config.upsample_rates) >= _FUSED_CHANNELS
         self._stateful = number_slots(self)
         self._reach_frames = _reach_frames([*self.upsample.modules(), *self.decoder.modules()])
 
@@ -161,6 +166,19 @@ class CodecDecoder(nn.Module):
         for module in list(self.modules()):
             if isinstance(module, (SnakeBeta, CausalTransposedConv1d, ResidualCodebooks, CodecTransformer)):
                 module.prepare()
+
+    def fuse(self) -> None:
+        """Compute the costly part in compiled loops where these can be had. Seconds the first time on a machine.
+
+        For fp32 on a CPU; torch's own layers give their weights away.
+        """
+        try:
+            from tts_core.engine.fused_sound import FusedSound  # noqa: PLC0415 - loads a compiler
+            from tts_core.engine.workers import Workers  # noqa: PLC0415
+        except ImportError:
+            return
+        self.fused = FusedSound(self.decoder, Workers(torch.get_num_threads()))
+        self.decode(torch.zeros(1, self.codebooks, 1, dtype=torch.int64), self.init_state(1))
 
     def init_state(self, batch: int) -> CodecState:
         """The state before the first frame, for `batch` streams side by side."""
@@ -198,6 +216,8 @@ class CodecDecoder(nn.Module):
         for upsampler in self.upsample:
             for layer in upsampler:  # type: ignore[attr-defined]
                 x = layer(x, state.tensors)
+        if self.fused is not None:
+            return self.fused(x, state.tensors).clamp_(-1.0, 1.0)  # type: ignore[no-any-return]
         for layer in self.decoder:
             x = layer(x) if isinstance(layer, SnakeBeta) else layer(x, state.tensors)
         return x[:, 0].float().clamp_(-1.0, 1.0)

@@ -7,6 +7,7 @@ length.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -30,15 +31,11 @@ class RmsNorm(KeepsFloat32):
         return (self.weight * wide).to(x.dtype)
 
 
-class Head(KeepsFloat32):
+class Head(Part, KeepsFloat32):
     """Hidden state to logits, in float32."""
 
-    def __init__(self, hidden_size: int, vocab_size: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(vocab_size, hidden_size), requires_grad=False)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden.float(), self.weight)
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float())
 
 
 class Embedding(nn.Embedding):
@@ -166,8 +163,25 @@ class Block(nn.Module):
         return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
 
 
-def run_blocks(blocks: nn.ModuleList, x: Tensor, span: Span, cache: KvCache) -> Tensor:
+class RunsBlocks(Protocol):
+    """Another way to compute all blocks at once."""
+
+    def run(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
+        """See `run_blocks`."""
+
+
+class Blocks(nn.ModuleList):
+    """A transformer's blocks, in order."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(Block(config) for _ in range(config.layers))
+        self.fused: RunsBlocks | None = None
+
+
+def run_blocks(blocks: Blocks, x: Tensor, span: Span, cache: KvCache) -> Tensor:
     """x: (B, T, H) of the new positions; writes their keys and values into the cache."""
+    if blocks.fused is not None:
+        return blocks.fused.run(x, span, cache)
     for layer, block in enumerate(blocks):
         x = block(x, span, cache, layer)
     return x

@@ -1,4 +1,4 @@
-"""Linear layers as they are computed: those that see the same input as one product, with float or int8 weights.
+"""Linear layers as they are computed: those that see the same input as one product.
 
 One row of a transformer waits for memory and for threads to meet, so few wide products are faster than many narrow
 ones. Checkpoints keep the layers apart; a `Part` has a layer's name there and is read straight into its `Product`.
@@ -6,17 +6,11 @@ ones. Checkpoints keep the layers apart; a `Part` has a layer's name there and i
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tts_core.engine.weights import HoldsOwnBytes, MakesRoom
-
-_STEPS = 127
-"""int8 weights lie between -127 and 127."""
-_LEAST_SCALE = 1e-12
 
 
 class Product(HoldsOwnBytes):
@@ -64,87 +58,3 @@ class Part(MakesRoom):
     def forward(self, x: Tensor) -> Tensor:
         """x (..., in) to (..., out)."""
         return self.whole(x, self.bias)  # type: ignore[no-any-return]
-
-
-class Int8Product(Product):
-    """With int8 weights, one scale per output; each position's input is rounded to 8 bits, with a scale of its own.
-
-    torch's operator takes one range for all that it is given. So every position is brought to [-1, 1] first, and one
-    more that holds both ends is added: what a position becomes does not depend on those beside it.
-    """
-
-    def __init__(self, floats: Product, *, reduced: bool) -> None:
-        """In the place of `floats`, none of whose parts is read yet. reduced: inputs get 7 bits."""
-        super().__init__()
-        self.parts, self.outputs = floats.parts, floats.outputs
-        self._rows: list[tuple[int, Tensor, Tensor]] = []
-        self._packed: object = None
-        self._reduced = reduced
-        self._ends = torch.empty(0)
-
-    def room(self, part: Part, dtype: torch.dtype, device: torch.device) -> Tensor:
-        return torch.empty(part.weight.shape, dtype=dtype, device=device)
-
-    def take(self, part: Part, value: Tensor) -> None:
-        least, most = value.aminmax(dim=1)
-        scales = torch.maximum(most, least.neg_()).div_(_STEPS).clamp_(min=_LEAST_SCALE)
-        rows = torch.empty(value.shape, dtype=torch.int8)
-        for some, into, theirs in zip(
-            *(torch.split(each, 64) for each in (value, rows, scales)), strict=True
-        ):  # fits the cache
-            into.copy_(some.div_(theirs[:, None]).round_())
-        self._rows.append((part.place, rows, scales))
-        del part.weight
-        if len(self._rows) == self.parts:
-            _, all_rows, all_scales = zip(*sorted(self._rows, key=lambda entry: entry[0]), strict=True)
-            self._rows, self._ends = [], _ends(value.shape[1])
-            self._packed = _pack(torch.cat(all_rows), torch.cat(all_scales))
-            self.own_bytes = self.outputs * (value.shape[1] + 4)
-
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])
-        scales = flat.abs().amax(dim=1, keepdim=True).clamp_(min=_LEAST_SCALE)
-        pinned = torch.cat((flat / scales, self._ends))
-        y: Tensor = torch.ops.quantized.linear_dynamic(pinned, self._packed, self._reduced)[:-1].mul_(scales)
-        return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], -1)
-
-
-def expect_int8(module: nn.Module) -> None:
-    """Let every product below `module`, which is not loaded yet, have int8 weights."""
-    reduced = needs_seven_bits()
-    int8 = {
-        product: Int8Product(product, reduced=reduced) for product in module.modules() if isinstance(product, Product)
-    }
-    for owner in module.modules():
-        for name, child in owner.named_children():
-            if isinstance(child, Product):
-                setattr(owner, name, int8[child])
-
-
-def needs_seven_bits() -> bool:
-    """Whether inputs must be rounded to 7 bits here: processors without VNNI overflow on the largest products.
-
-    Found out by computing them. Raises RuntimeError where torch has no exact int8 products at all.
-    """
-    rows, ones = torch.full((64, 256), _STEPS, dtype=torch.int8), torch.cat((torch.ones(1, 256), _ends(256)))
-    packed = _pack(rows, torch.full((64,), 1 / _STEPS))
-    for reduced in (False, True):
-        found = torch.ops.quantized.linear_dynamic(ones, packed, reduced)[0]
-        if (found - 256).abs().max() < 256 / 100:
-            return reduced
-    raise RuntimeError("int8 products overflow")
-
-
-def _ends(width: int) -> Tensor:
-    """(1, width): the largest input, the least one, zeros."""
-    return functional.pad(torch.tensor([[1.0, -1.0]]), (0, width - 2))
-
-
-def _pack(rows: Tensor, scales: Tensor) -> object:
-    """rows (out, in) int8 and scales (out) in the layout that the processor likes best."""
-    zeros = torch.zeros(len(scales), dtype=torch.int64)
-    with warnings.catch_warnings():  # torch 2.13 announces that its quantised tensors will go; the version is pinned
-        warnings.simplefilter("ignore", UserWarning)
-        weight = torch._make_per_channel_quantized_tensor(rows, scales.double(), zeros, 0)
-        packed: object = torch.ops.quantized.linear_prepack(weight, None)
-    return packed

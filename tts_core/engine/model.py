@@ -15,7 +15,6 @@ from tts_core.engine.config import (
     read_generation_config,
     read_model_config,
 )
-from tts_core.engine.linear import expect_int8
 from tts_core.engine.prompt import Prompt, PromptBuilder, PromptRequest
 from tts_core.engine.talker import Talker
 from tts_core.engine.text_tokenizer import TextTokenizer
@@ -54,7 +53,11 @@ class TalkerModel:
         tokenizer = TextTokenizer(folder)
         talker = build_on_meta(lambda: Talker(config.talker))
         if placement.int8:
-            expect_int8(talker)
+            from tts_core.engine.int8 import expect_int8, fuse_int8  # noqa: PLC0415 - loads a compiler
+            from tts_core.engine.workers import Workers  # noqa: PLC0415
+
+            workers = Workers(torch.get_num_threads())
+            expect_int8(talker, workers)
         root = nn.ModuleDict({"talker": talker})
         skip: Collection[str] = ()
         if speaker_encoder is not None:
@@ -62,6 +65,8 @@ class TalkerModel:
         elif config.speaker_encoder is not None:
             skip = (f"{_SPEAKER_ENCODER}.",)
         load_weights(root, folder / WEIGHTS_FILE, placement, skip=skip, progress=progress)
+        if placement.int8:
+            fuse_int8(talker, workers)
         return cls(config, generation, tokenizer, talker)
 
     @property

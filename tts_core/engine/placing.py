@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 
 from tts_core.engine.device import Reason, probe
-from tts_core.engine.linear import needs_seven_bits
 from tts_core.engine.weights import Placement
 from tts_core.errors import DeviceUnavailable, PrecisionNotSupported
 
@@ -79,11 +79,12 @@ def _asked(device: str) -> torch.device:
 
 
 def check_int8(place: torch.device) -> None:
+    """Raises PrecisionNotSupported but for a CPU for which its loops can be compiled."""
     try:
         if place.type == "cpu":
-            needs_seven_bits()
+            import_module("tts_core.engine.native_blocks")
             return
-    except RuntimeError:  # torch's, on a processor for which it has no such products
+    except ImportError:
         pass
     raise PrecisionNotSupported(precision="int8", choices=", ".join((AUTO, *PRECISIONS[:-1])))
 

@@ -25,8 +25,7 @@ from tts_core.engine.config import (
     read_model_config,
     read_speech_tokenizer_config,
 )
-from tts_core.engine.speaker import PREFIX as SPEAKER_PREFIX
-from tts_core.engine.speaker import SpeakerEncoder
+from tts_core.engine.speaker import PREFIX as SPEAKER_PREFIX, SpeakerEncoder
 from tts_core.engine.talker import Talker
 from tts_core.engine.weights import build_on_meta
 

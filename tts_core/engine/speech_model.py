@@ -95,6 +95,8 @@ class QwenModel:
         codec_folder = folder / SPEECH_TOKENIZER_FOLDER
         steps = _Steps([talker_file, codec_folder / WEIGHTS_FILE], progress)
         codec = Codec.load(codec_folder, choice.placement.device, progress=steps.of(1))
+        if choice.placement.int8 and codec.decoder.gains_by_fusing:  # whose talker needs the compiler anyway
+            codec.decoder.fuse()
         speaker = None
         if config.speaker_encoder is not None:
             speaker = SpeakerEncoder.load(talker_file, config.speaker_encoder, choice.placement.device)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from tts_core.engine.code_predictor import CodePredictor
 from tts_core.engine.config import TalkerConfig
 from tts_core.engine.kv_cache import KvCache
-from tts_core.engine.layers import Block, Embedding, Head, RmsNorm, Span, run_blocks
+from tts_core.engine.layers import Blocks, Embedding, Head, RmsNorm, Span, run_blocks
 from tts_core.engine.weights import KeepsStored
 
 
@@ -26,7 +26,7 @@ class _Stack(nn.Module):
     def __init__(self, config: TalkerConfig) -> None:
         super().__init__()
         transformer = config.transformer
-        self.layers = nn.ModuleList(Block(transformer) for _ in range(transformer.layers))
+        self.layers = Blocks(transformer)
         self.norm = RmsNorm(transformer.hidden_size, transformer.norm_eps)
         self.codec_embedding = Embedding(config.vocab_size, transformer.hidden_size)
         self.text_embedding = _TextEmbedding(config.text_vocab_size, config.text_hidden_size)

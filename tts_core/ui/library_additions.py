@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,30 @@ from tts_core.catalogue import ModelKind
 from tts_core.domain import AUTO_LANGUAGE
 from tts_core.errors import ConsentMissing
 from tts_core.services import Services
-from tts_core.ui import fragments, save_panel
+from tts_core.ui import fragments, library_files, library_view, save_panel
 from tts_core.ui.clone_handlers import CloneHandler
 from tts_core.ui.forms import OWN_VOICE, OWNER_AGREED
 from tts_core.ui.library_actions import LibraryActions
+from tts_core.ui.library_files import Chosen
 from tts_core.ui.voice_choices import language_choices
 from tts_core.ui.words import Words
 from tts_core.voice_library.record import SavedVoice
+from tts_core.voice_recordings import disk_errors_typed
 from tts_core.voices import Consent, NewVoice
-
-PROMPT_SUFFIX = ".pt"
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
     panel: gr.Column
-    file: gr.File
-    official: gr.Column
-    """What has to be said of the official demo's prompts, which say nothing themselves."""
-    official_name: gr.Textbox
-    official_model: gr.Dropdown
+    files: gr.File
+    asked: gr.Column
+    """What has to be said of files that don't say it themselves: the official demo's prompts, recordings with texts."""
+    asked_info: gr.HTML
+    name: gr.Textbox
+    model: gr.Dropdown
     consent: gr.Radio
     consent_note: gr.Textbox
-    official_import: gr.Button
+    take: gr.Button
     role_note: gr.HTML
     role_name: gr.Textbox
     speaker: gr.Dropdown
@@ -46,7 +47,17 @@ class Additions:
     @property
     def models(self) -> list[Any]:
         """What depends on the models that are ready: for `Adding.look`."""
-        return [self.official_model, self.role_note, self.speaker, self.role_language, self.add_role]
+        return [self.model, self.role_note, self.speaker, self.role_language, self.add_role]
+
+    @property
+    def asking(self) -> list[Any]:
+        """What depends on the chosen files: for `Adding.ask`."""
+        return [self.files, self.asked, self.asked_info, self.name]
+
+    @property
+    def said(self) -> list[Any]:
+        """For `Adding.taken`."""
+        return [self.files, self.name, self.model, self.consent, self.consent_note]
 
 
 def render(words: Words) -> Additions:
@@ -61,26 +72,28 @@ def render(words: Words) -> Additions:
 
 def _render_import(words: Words) -> dict[str, Any]:
     gr.HTML(fragments.hint(words("additions.import_info")), js_on_load=None)
-    file = gr.File(
+    files = gr.File(
         label=words("additions.file"),
-        file_types=[".zip", PROMPT_SUFFIX],
+        file_count="multiple",
+        file_types=list(library_files.SUFFIXES),
         type="filepath",
         elem_id="library-import-file",
     )
-    with gr.Column(visible=False) as official:
-        gr.HTML(fragments.hint(words("additions.official_info")), js_on_load=None)
+    with gr.Column(visible=False) as asked:
+        info = gr.HTML(js_on_load=None, elem_id="library-import-info")
         name = gr.Textbox(value="", label=words("save.name"), max_length=100, elem_id="library-import-name")
         model = gr.Dropdown([], label=words("clone.model"), elem_id="library-import-model")
         consent, note = save_panel.consent_widgets(words, "library-import")
         button = gr.Button(words("additions.import_now"), variant="primary", elem_id="library-import-run")
     return {
-        "file": file,
-        "official": official,
-        "official_name": name,
-        "official_model": model,
+        "files": files,
+        "asked": asked,
+        "asked_info": info,
+        "name": name,
+        "model": model,
         "consent": consent,
         "consent_note": note,
-        "official_import": button,
+        "take": button,
     }
 
 
@@ -140,22 +153,47 @@ class Adding:
             gr.update(interactive=bool(ready)),
         ]
 
-    def came(self, file: str | None) -> tuple[str, bool]:
-        """(notice, more has to be said): an exported voice is taken in at once."""
-        if file is None or file.lower().endswith(PROMPT_SUFFIX):
-            return "", file is not None
-        return self._added(lambda: [self._services.voice_transfer.import_archive(Path(file))]), False
+    def came(self, files: list[str] | None) -> tuple[str, Chosen]:
+        """(notice, of what more has to be said): an exported voice is taken in at once."""
+        kind = library_files.check(files or (), self._words)
+        if kind is not Chosen.ARCHIVE or not files:
+            return "", kind
+        return self._added(lambda: [self._services.voice_transfer.import_archive(Path(files[0]))]), Chosen.NOTHING
 
-    def official(self, file: str | None, name: str, model: str | None, consent: str | None, note: str) -> str:
-        def add() -> list[SavedVoice]:
-            if consent not in (OWN_VOICE, OWNER_AGREED):
+    def ask(self, kind: Chosen) -> list[Any]:
+        """For `Additions.asking`; the files stay while something has to be said of them."""
+        if kind not in (Chosen.PROMPT, Chosen.PAIRS):
+            return [None, gr.update(visible=False), "", gr.skip()]
+        info = self._words("additions.pairs_info" if kind is Chosen.PAIRS else "additions.official_info")
+        return [gr.skip(), gr.update(visible=True), fragments.hint(info), gr.update(visible=kind is Chosen.PROMPT)]
+
+    def refused(self, files: list[str] | None) -> list[Any]:
+        """For `Additions.asking`: recordings stay, so that what is missing can be added."""
+        return [gr.skip()] * 4 if library_files.chosen(files or ()) is Chosen.PAIRS else self.ask(Chosen.NOTHING)
+
+    def taken(self, files: list[str] | None, name: str, model: str | None, consent: str | None, note: str) -> str:
+        kind = library_files.check(files or (), self._words)
+        new = NewVoice(name, model or "")
+        confirmed = Consent(own_voice=consent == OWN_VOICE, note=note.strip())
+        is_allowed = consent in (OWN_VOICE, OWNER_AGREED)
+        if kind is Chosen.PAIRS:
+            return self._pairs(files or (), new, confirmed if is_allowed else None)
+        return self._official(files or (), new, confirmed if is_allowed else None)
+
+    def _official(self, files: Sequence[str], new: NewVoice, consent: Consent | None) -> str:
+        self._actions.check_name(new.name)
+        file = Path(next(iter(files), ""))
+        return self._added(lambda: list(self._services.voice_transfer.import_official(file, new, consent)))
+
+    def _pairs(self, files: Sequence[str], new: NewVoice, consent: Consent | None) -> str:
+        with self._actions.told():
+            if consent is None:
                 raise ConsentMissing
-            confirmed = Consent(own_voice=consent == OWN_VOICE, note=note.strip())
-            new = NewVoice(name, model or "")
-            return list(self._services.voice_transfer.import_official(Path(file or ""), new, confirmed))
-
-        self._actions.check_name(name)
-        return self._added(add)
+            self._services.models.capabilities(new.model_key)  # not once for every pair
+            cache = self._services.settings.paths.page_cache_dir
+            with disk_errors_typed(cache), library_files.beside_each_other(files, cache) as folder:
+                found = self._services.voice_transfer.import_pairs(folder, new, consent)
+        return library_view.imported(self._words, found)
 
     def role(self, name: str, speaker: str | None, style: str, language: str | None) -> str:
         self._actions.check_name(name)

@@ -12,6 +12,7 @@ from tts_core.services import Services
 from tts_core.ui import library_additions, library_view, voice_editor
 from tts_core.ui.library_actions import ALL, DELETED, FAVOURITES, PAGE, LibraryActions
 from tts_core.ui.library_additions import Adding, Additions
+from tts_core.ui.library_files import Chosen
 from tts_core.ui.library_view import VoiceAction
 from tts_core.ui.player import WAVE
 from tts_core.ui.scripts import ACTIONS, QUESTION
@@ -222,28 +223,36 @@ def _wire_additions(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], adding: A
     added = tab.additions
     told = [tab.notice, *tab.listing]
 
-    def come(file: str | None, search: str, show: str, limit: int) -> list[Any]:
-        notice, is_official = adding.came(file)
-        shown = gr.skip() if is_official else None
-        return [shown, gr.update(visible=is_official), notice, *lists.fresh(search, show, limit)]
+    def come(files: list[str] | None, search: str, show: str, limit: int) -> list[Any]:
+        notice, kind = adding.came(files)
+        return [*adding.ask(kind), notice, *lists.fresh(search, show, limit)]
 
     def take(search: str, show: str, limit: int, *said: Any) -> list[Any]:
-        notice = adding.official(*said)
-        return [None, gr.update(visible=False), notice, *lists.fresh(search, show, limit)]
+        notice = adding.taken(*said)
+        return [*adding.ask(Chosen.NOTHING), notice, *lists.fresh(search, show, limit)]
 
     def add(search: str, show: str, limit: int, *said: Any) -> list[Any]:
         return ["", "", adding.role(*said), *lists.fresh(search, show, limit)]
 
-    official = [added.file, added.official_name, added.official_model, added.consent, added.consent_note]
+    for changed in (added.files.upload, added.files.delete):
+        came = changed(
+            come,
+            [added.files, *tab.view],
+            [*added.asking, *told],
+            api_visibility="private",
+            show_progress="hidden",
+        )
+        came.failure(
+            adding.refused, added.files, added.asking, api_visibility="private", show_progress="hidden", queue=False
+        )
     role = [added.role_name, added.speaker, added.style, added.role_language]
     for event, act, inputs, outputs in (
-        (added.file.upload, come, [added.file, *tab.view], [added.file, added.official]),
-        (added.official_import.click, take, [*tab.view, *official], [added.file, added.official]),
+        (added.take.click, take, [*tab.view, *added.said], added.asking),
         (added.add_role.click, add, [*tab.view, *role], [added.role_name, added.style]),
     ):
         event(act, inputs, [*outputs, *told], api_visibility="private", show_progress="hidden")
-    added.file.clear(
-        lambda: gr.update(visible=False), None, added.official, api_visibility="private", show_progress="hidden"
+    added.files.clear(
+        lambda: gr.update(visible=False), None, added.asked, api_visibility="private", show_progress="hidden"
     )
     page, item = places
     for looked in (page.load, item.select):

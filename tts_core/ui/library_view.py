@@ -17,6 +17,7 @@ from tts_core.jobs import Job, JobState
 from tts_core.ui import clone_view, fragments
 from tts_core.ui.words import Words
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voice_transfer import PairsImported
 
 _ASKED = count(1)
 """Asking the same again must look different, or the page sees no change."""
@@ -122,6 +123,17 @@ def notice(words: Words, text: str, undo: tuple[VoiceAction, str] | None = None)
     """What was just done, and the way back: an action and the voice's id."""
     back = _button(words, undo[0], undo[1], "", label=words("library.undo")) if undo else ""
     return f'<p class="studio-notice" role="status"><span>✓ {escape(text)}</span>{back}</p>'
+
+
+def imported(words: Words, found: PairsImported) -> str:
+    """How many came, and each that did not with its reason."""
+    came = notice(words, words("additions.pairs_added", {"count": len(found.voices)})) if found.voices else ""
+    rows = "".join(
+        f"<li><strong>{escape(name)}</strong>: {escape(words.error(error))}</li>" for name, error in found.refused
+    )
+    title = escape(words("additions.pairs_refused", {"count": len(found.refused)}))
+    refused = f'<div class="studio-alert" role="alert"><strong>! {title}</strong><ul>{rows}</ul></div>' if rows else ""
+    return came + refused
 
 
 def fault(words: Words, error: StudioError) -> str:

@@ -34,8 +34,8 @@ RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.tx
 _FOLDERS = ("", "prompts")
 _LISTED = b"PK\x01\x02"
 """Begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
-_SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
-_SUFFIXES = (*_SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
+_SUFFIXES = (*SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError),
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
@@ -126,7 +126,7 @@ def find_pairs(folder: Path) -> tuple[FoundPair, ...]:
     """Recordings directly in `folder` that have a text of the same name beside them, in the order of their names."""
     pairs = []
     for text in sorted(folder.glob("*.txt")):
-        recordings = [path for suffix in _SOUND_SUFFIXES if (path := text.with_suffix(suffix)).is_file()]
+        recordings = [path for suffix in SOUND_SUFFIXES if (path := text.with_suffix(suffix)).is_file()]
         if not recordings or text.stat().st_size > MAX_TRANSCRIPT_BYTES:
             continue
         transcript = text.read_bytes().decode("utf-8-sig", errors="replace").strip()

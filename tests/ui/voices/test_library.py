@@ -114,6 +114,42 @@ def test_a_voice_travels_as_a_zip(visitor: Visitor, client: Client, recording: P
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("broken.zip")
 
 
+def test_recordings_come_with_their_texts(visitor: Visitor, recording: Path, tmp_path: Path) -> None:
+    files = {"Hana.wav": recording.read_bytes(), "Hana.txt": b"hello world", "Iris.MP3": b"no sound", "Iris.txt": b"hi"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "voice.zip").write_bytes(b"no zip")
+    page = opened(visitor, "library")
+    page.click("#library-import button")
+
+    def choose_files(*names: str) -> None:
+        page.set_input_files("#library-import-file input[type=file]", [str(tmp_path / name) for name in names])
+
+    said = page.locator("[data-testid=toast-body]")
+    choose_files("Hana.wav", "voice.zip")
+    expect(said).to_contain_text("can't be imported together")
+    expect(page.locator("#library-import-file")).not_to_contain_text("Hana")
+    choose_files("Hana.wav", "Iris.txt", "Iris.MP3")
+    expect(said.filter(has_text="No text belongs to: Hana.wav.")).to_be_visible()
+    choose_files("Hana.txt")  # comes to the others
+    expect(page.locator("#library-import-info")).to_contain_text("name of its files")
+    expect(page.locator("#library-import-name")).to_be_hidden()
+    page.click("#library-import-run")
+    expect(said.filter(has_text="may use this voice")).to_be_visible()
+    page.click("#library-import-consent label >> nth=0")
+    page.click("#library-import-run")
+    told = page.locator("#library-notice")
+    expect(told).to_contain_text("Voices added to the library: 1.")
+    expect(told.locator("li")).to_have_count(1)
+    expect(told.locator("li")).to_contain_text("Iris: ")
+    expect(page.locator(card("Hana"))).to_be_visible()
+    expect(page.locator(card("Iris"))).to_have_count(0)
+    expect(page.locator("#library-import-run")).to_be_hidden()
+    edit(page, "Hana")
+    expect(page.locator("#library-transcript textarea")).to_have_value("hello world")
+    expect(page.locator("#library-facts")).to_contain_text("It is my own voice")
+
+
 def test_an_official_prompt_is_asked_whose_voice_it_is(visitor: Visitor, studio: RunningApp, tmp_path: Path) -> None:
     config = json.loads((studio.models_dir / "Qwen3-TTS-12Hz-0.6B-Base" / "config.json").read_text(encoding="utf-8"))
     size = config["speaker_encoder_config"]["enc_dim"]

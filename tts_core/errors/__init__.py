@@ -1,0 +1,110 @@
+"""The one exception tree. Every error has a stable code and says what happened and what to do next.
+
+    StudioError
+    ├── InvalidRequest          the caller can mend it (HTTP 422)
+    │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
+    │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
+    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
+    │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
+    │   ├── OutputExists · OutputUnwritable
+    │   ├── UnknownProvider         (400)
+    ├── NotFound                (404)
+    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob
+    ├── Conflict                not in the state it is in (409)
+    │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
+    │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing
+    ├── Busy                    try again later (429)
+    │   └── QueueFull · MemoryBudgetFull · TooManyStreams
+    ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
+    │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired
+    ├── InvalidSetting          an option or environment variable can't be used (start-up)
+    │   └── InvalidEndpoint     a hub's address
+    ├── CatalogueInvalid        a catalogue file can't be used (start-up)
+    ├── StartFailed             the app did not serve its page (bench)
+    ├── Cancelled               the caller asked to stop
+    ├── OutputFailed            a take can't be written (507)
+    ├── PreferencesUnwritable   a choice can't be kept (507)
+    └── EngineFailed            an engine can't start or broke (503)
+        ├── ModelNotLoadable · TranscriptionFailed
+        └── ModelFolderInvalid  a file of the model's folder can't be used
+            ├── ModelFileMissing · ModelConfigInvalid · WeightsUnreadable · WeightsMismatch
+
+Codes and parameters are data: frontends translate by `code` and fill in `params`. Nobody matches message text.
+"""
+
+from __future__ import annotations
+
+from tts_core.errors.access import (
+    BodyTooLarge as BodyTooLarge,
+    HostNotAllowed as HostNotAllowed,
+    MethodNotAllowed as MethodNotAllowed,
+    OriginNotAllowed as OriginNotAllowed,
+    UpgradeRequired as UpgradeRequired,
+)
+from tts_core.errors.base import (
+    Busy as Busy,
+    Conflict as Conflict,
+    InvalidRequest as InvalidRequest,
+    NotFound as NotFound,
+    Refused as Refused,
+    StudioError as StudioError,
+)
+from tts_core.errors.failures import (
+    Cancelled as Cancelled,
+    CatalogueInvalid as CatalogueInvalid,
+    EngineFailed as EngineFailed,
+    InvalidEndpoint as InvalidEndpoint,
+    InvalidSetting as InvalidSetting,
+    ModelConfigInvalid as ModelConfigInvalid,
+    ModelFileMissing as ModelFileMissing,
+    ModelFolderInvalid as ModelFolderInvalid,
+    ModelNotLoadable as ModelNotLoadable,
+    OutputFailed as OutputFailed,
+    PreferencesUnwritable as PreferencesUnwritable,
+    StartFailed as StartFailed,
+    TranscriptionFailed as TranscriptionFailed,
+    WeightsMismatch as WeightsMismatch,
+    WeightsUnreadable as WeightsUnreadable,
+)
+from tts_core.errors.requests import (
+    AmbiguousVoice as AmbiguousVoice,
+    AudioUnreadable as AudioUnreadable,
+    CloneNotSupported as CloneNotSupported,
+    CodesUnreadable as CodesUnreadable,
+    DeviceUnavailable as DeviceUnavailable,
+    EmptyText as EmptyText,
+    InstructNotSupported as InstructNotSupported,
+    InstructRequired as InstructRequired,
+    InvalidValue as InvalidValue,
+    OutputExists as OutputExists,
+    OutputUnwritable as OutputUnwritable,
+    PrecisionNotSupported as PrecisionNotSupported,
+    RecordingTooLong as RecordingTooLong,
+    ReferenceRequired as ReferenceRequired,
+    SpeedNotSupported as SpeedNotSupported,
+    TextTooLong as TextTooLong,
+    TranscriptMissing as TranscriptMissing,
+    UnknownLanguage as UnknownLanguage,
+    UnknownProvider as UnknownProvider,
+    UnknownSpokenLanguage as UnknownSpokenLanguage,
+    UnsupportedFormat as UnsupportedFormat,
+    VoicePromptInvalid as VoicePromptInvalid,
+)
+from tts_core.errors.states import (
+    ConsentMissing as ConsentMissing,
+    JobNotRetryable as JobNotRetryable,
+    MemoryBudgetFull as MemoryBudgetFull,
+    ModelBeingChanged as ModelBeingChanged,
+    ModelInMemory as ModelInMemory,
+    ModelInUse as ModelInUse,
+    ModelNotLoaded as ModelNotLoaded,
+    ModelNotReady as ModelNotReady,
+    QueueFull as QueueFull,
+    TooManyStreams as TooManyStreams,
+    TranscriberMissing as TranscriberMissing,
+    UnknownJob as UnknownJob,
+    UnknownModelKey as UnknownModelKey,
+    UnknownTake as UnknownTake,
+    UnknownVoice as UnknownVoice,
+    VoiceNotReady as VoiceNotReady,
+)

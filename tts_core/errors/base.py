@@ -1,0 +1,46 @@
+"""The root of the exception tree and its great branches, one for each kind of answer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StudioError(Exception):
+    """Base of all errors that reach a user. Raise a subclass: `raise TextTooLong(length=9, limit=5)`."""
+
+    code: ClassVar[str] = "internal_error"
+    template: ClassVar[str] = "Something went wrong inside TTS Studio. The log has the details."
+
+    def __init__(self, **params: object) -> None:
+        self.params = params
+        super().__init__(self.template.format(**params))
+
+    @property
+    def message(self) -> str:
+        """English sentence: what happened and what to do."""
+        return str(self)
+
+
+class InvalidRequest(StudioError):
+    code = "invalid_request"
+    template = "The request can't be understood: {reason}"
+
+
+class NotFound(StudioError):
+    code = "not_found"
+    template = "There is nothing at this address."
+
+
+class Conflict(StudioError):
+    code = "conflict"
+    template = "That does not fit the state things are in. Look again and retry."
+
+
+class Busy(StudioError):
+    code = "busy"
+    template = "The studio is busy. Try again in a moment."
+
+
+class Refused(StudioError):
+    code = "refused"
+    template = "This request is not allowed."

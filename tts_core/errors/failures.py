@@ -1,0 +1,90 @@
+"""Settings that can't be used, and what breaks while the studio works."""
+
+from __future__ import annotations
+
+from tts_core.errors.base import StudioError
+
+
+class InvalidSetting(StudioError):
+    code = "invalid_setting"
+    template = "{name}={value!r} can't be used: expected {expected}."
+
+
+class InvalidEndpoint(InvalidSetting):
+    code = "invalid_endpoint"
+    template = "{name}={value!r} can't be used: expected an https:// address without user name or query."
+
+
+class CatalogueInvalid(StudioError):
+    code = "catalogue_invalid"
+    template = "The model catalogue {source} can't be used: {reason}"
+
+
+class StartFailed(StudioError):
+    code = "start_failed"
+    template = "The app did not serve its page: {reason}"
+
+
+class Cancelled(StudioError):
+    code = "cancelled"
+    template = "Stopped."
+
+
+class EngineFailed(StudioError):
+    code = "engine_failed"
+    template = "The {engine} engine can't speak: {reason}"
+
+
+class ModelNotLoadable(EngineFailed):
+    code = "model_not_loadable"
+    template = (
+        "No engine here speaks with the model {key!r} yet. Leave model_key empty to speak with the best voice there is."
+    )
+
+
+class TranscriptionFailed(EngineFailed):
+    code = "transcription_failed"
+    template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."
+
+
+class ModelFolderInvalid(EngineFailed):
+    code = "model_folder_invalid"
+    template = "The model file {file} can't be used: {reason}. Download the model again."
+
+
+class ModelFileMissing(ModelFolderInvalid):
+    code = "model_file_missing"
+    template = "The model file {file} is missing. Download the model again or choose the folder that holds it."
+
+
+class ModelConfigInvalid(ModelFolderInvalid):
+    code = "model_config_invalid"
+    template = (
+        "The model's settings in {file} can't be used: {reason}. "
+        "Choose a folder with a Qwen3-TTS 12Hz model, or download the model again."
+    )
+
+
+class WeightsUnreadable(ModelFolderInvalid):
+    code = "weights_unreadable"
+    template = "The weights in {file} can't be read: {reason}. Download the model again."
+
+
+class WeightsMismatch(ModelFolderInvalid):
+    """`missing`, `unknown` and `misshapen` name tensors (shortened where they are many)."""
+
+    code = "weights_mismatch"
+    template = (
+        "The weights in {file} don't belong to this model (missing: {missing}; left over: {unknown}; "
+        "wrong shape: {misshapen}). The folder mixes files of different models: download the model again."
+    )
+
+
+class OutputFailed(StudioError):
+    code = "output_failed"
+    template = "The audio can't be written to {folder}: {reason}. Free some space or choose another data folder."
+
+
+class PreferencesUnwritable(StudioError):
+    code = "preferences_unwritable"
+    template = "The choice can't be saved in {file}: {reason}. Check the folder's permissions and free space."
