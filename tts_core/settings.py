@@ -35,6 +35,8 @@ class Limits:
     max_text_chars: int = 20_000
     max_body_bytes: int = 1_000_000
     """Of a JSON request."""
+    max_float_body_bytes: int = 32_000_000
+    """Of a JSON request that carries sound as numbers: a minute at 16 kHz, however the digits are written."""
     max_upload_bytes: int = 50_000_000
     """Of a multipart request, all files together."""
     max_waiting: int = 16

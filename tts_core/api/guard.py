@@ -22,6 +22,8 @@ from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
 """Looked at, too, but another site's page could take all places there."""
+FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker"})
+"""Take sound as a list of numbers."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio 6 compiles its event code in the browser
@@ -67,7 +69,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit_bytes = _body_limit(headers, self._limits)
+        limit_bytes = _body_limit(scope["path"], headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes)
         try:
             host = self._check_host(headers)
@@ -166,9 +168,10 @@ class _Exchange:
         await self._send(message)
 
 
-def _body_limit(headers: Headers, limits: Limits) -> int:
-    is_upload = headers.get("content-type", "").lower().startswith("multipart/")
-    return limits.max_upload_bytes if is_upload else limits.max_body_bytes
+def _body_limit(path: str, headers: Headers, limits: Limits) -> int:
+    if headers.get("content-type", "").lower().startswith("multipart/"):
+        return limits.max_upload_bytes
+    return limits.max_float_body_bytes if path in FLOAT_ROUTES else limits.max_body_bytes
 
 
 def _check_length(headers: Headers, limit_bytes: int) -> None:
