@@ -35,7 +35,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
-    frozenset({"api", "cli", "ui"}),
+    frozenset({"api", "ui"}),
+    frozenset({"cli"}),  # some of its commands serve
     frozenset({"app", "__main__"}),
 )
 """Parts (a module or package of tts_core) from the ground up; each may import only what lies below it."""
@@ -46,7 +47,7 @@ HOMES = {
     "fastapi": {"api", "app"},
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
-    "uvicorn": {"app"},
+    "uvicorn": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
     "torch": {"engine", "transcription"},
