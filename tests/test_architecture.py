@@ -17,12 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "certificate", "source_settings", "preferences", "paths", "options", "catalogue"}
-        | {"audio", "text", "languages", "logs", "desktop", "board"}
+        {"settings", "certificate", "proxy_settings", "source_settings", "preferences", "paths", "options", "catalogue"}
+        | {"audio", "encoding", "text", "languages", "logs", "desktop", "board"}
+        | {"share_settings"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
+        | {"access"}
     ),
     frozenset(
         {
@@ -60,17 +62,18 @@ HOMES = {
     "rapidfuzz": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
-    "filelock": {"downloads", "voice_library"},
+    "filelock": {"downloads", "voice_library", "access"},
     "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
     "modelscope_hub": {"downloads"},
     "librosa": {"audio"},
-    "av": {"recordings"},
+    "av": {"recordings", "encoding"},
     "soundfile": {"audio", "recordings"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
     "ctypes": {"espeak"},
     "platformdirs": {"paths"},
     "psutil": {"system"},
+    "argon2": {"access"},
     "packaging": {"cli"},
 }
 """Library to the parts that may import it; whatever isn't listed is the standard library's or numpy's."""
