@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tts_core.certificate import CERT_FLAG, CERT_VARIABLE, KEY_FLAG, KEY_VARIABLE, PASSWORD_FLAG, PASSWORD_VARIABLE
 
+from tts_core.proxy_settings import ROOT_FLAG, ROOT_VARIABLE, TRUSTED_FLAG, TRUSTED_VARIABLE
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -38,6 +39,8 @@ SERVER_OPTIONS = (
 
 
 def options_parser(*options: Option) -> argparse.ArgumentParser:
+    Option(ROOT_FLAG, ROOT_VARIABLE, "PATH", "the path below which a reverse proxy shows it, such as /tts"),
+    Option(TRUSTED_FLAG, TRUSTED_VARIABLE, "A,B", "proxies whose X-Forwarded headers count (default: this machine's)"),
     """A parent parser; as a parent of both, the options are understood before and after a command's name."""
     parser = argparse.ArgumentParser(add_help=False)
     for option in options:

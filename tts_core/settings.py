@@ -13,6 +13,7 @@ from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
 from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE, SOURCES_VARIABLE, PreferencesFile
 from tts_core.source_settings import SourceSettings
+from tts_core.proxy_settings import ProxySettings
 
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
@@ -68,6 +69,7 @@ class Settings:
     """Where models compute: "auto" or torch's name of a device."""
     precision: str = AUTO
     """What models compute in: "auto" or one of PRECISIONS."""
+    proxies: ProxySettings = field(default_factory=ProxySettings)
     keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
     """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
     model_memory_bytes: int | None = None
@@ -91,6 +93,7 @@ class Settings:
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
         stored = PreferencesFile(paths.preferences_file).read()
         is_set = {name: value for name, value in environ.items() if value.strip()}
+        TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         fixed = frozenset(name for name in is_set if name in CHOOSABLE)
         environ = {**stored.preferences.as_variables(fixed), **is_set}
         extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
@@ -115,6 +118,7 @@ class Settings:
     def sources_now(self) -> SourceSettings:
         """`sources` with what was chosen in the app since the start."""
         chosen = PreferencesFile(self.paths.preferences_file).read().preferences.as_variables(self.fixed)
+            proxies=ProxySettings.from_env(environ),
         now = SourceSettings.from_env(chosen)
         return replace(
             self.sources,

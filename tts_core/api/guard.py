@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.api.errors import failure_response
+from tts_core.api.proxy import as_asked, route_path
 from tts_core.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed, StudioError
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
 
@@ -63,22 +64,25 @@ class Guard:
         # An address can't be rebound to another machine, only a name can, and nobody can list all of a server's.
         self._any_address = settings.host in WILDCARD_HOSTS
         self._limits = settings.limits
+        self._proxies = settings.proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        limit_bytes = _body_limit(scope["path"], headers, self._limits)
+        asked = as_asked(scope, self._proxies)
+        headers = Headers(scope=asked)
+        limit_bytes = _body_limit(route_path(asked), headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes)
         try:
+            self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
             host = self._check_host(headers)
-            _check_origin(scope, headers, host)
+            _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
-            await failure_response(error, CLOSE)(scope, receive, exchange.send)
+            await failure_response(error, CLOSE)(asked, receive, exchange.send)
             return
-        await self._answer(scope, exchange)
+        await self._answer(asked, exchange)
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
@@ -183,7 +187,7 @@ def _check_length(headers: Headers, limit_bytes: int) -> None:
 def _check_origin(scope: Scope, headers: Headers, host: _Host) -> None:
     """Refuse what another site's page sends: always where a connection stays open, else where it could change
     something."""
-    if scope["type"] == "http" and scope["method"] in SAFE_METHODS and scope["path"] not in HELD_OPEN:
+    if scope["type"] == "http" and scope["method"] in SAFE_METHODS and route_path(scope) not in HELD_OPEN:
         return
     scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
     is_own_site = headers.get("sec-fetch-site", "none") in ("same-origin", "none")

@@ -52,6 +52,7 @@ def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicor
         app,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # the guard's
         timeout_graceful_shutdown=STOP_AFTER_S,
         ws="websockets-sansio",
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
