@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from tests.fakes import SAMPLE_RATE, tone
-from tts_core.encoding import STREAM_FORMATS, STREAM_RATE, StreamEncoder
+from tts_core.encoding.formats import STREAM_FORMATS, STREAM_RATE
+from tts_core.encoding.stream import StreamEncoder
 from tts_core.errors import InvalidValue, UnsupportedFormat
 from tts_core.events import Samples
 
