@@ -23,8 +23,13 @@ TESTS = requirements(Path(__file__).parent / "requirements.txt")
 
 def test_every_imported_library_is_required() -> None:
     imported = {module.split(".")[0] for source in SOURCES for module in imports(source)}
-    libraries = {library.replace("_", "-") for library in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}
-    assert libraries <= {requirement.name.replace("_", "-") for requirement in RUNTIME}
+    made_by = metadata.packages_distributions()
+    libraries = {_plain(made_by[name][0]) for name in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}
+    assert libraries <= {_plain(requirement.name) for requirement in RUNTIME}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "-").lower()
 
 
 def test_every_requirement_has_a_lower_bound() -> None:

@@ -12,6 +12,7 @@ ROOT_DIR = PACKAGE_DIR.parent
 ASSETS_DIR = ROOT_DIR / "assets"
 REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
 PACKAGED_CATALOGUE = PACKAGE_DIR / "data" / "qwen3_tts_models.json"
+OPENAI_NAMES = PACKAGE_DIR / "data" / "openai_names.json"
 
 
 def default_data_dir() -> Path:
@@ -49,6 +50,11 @@ class Paths:
     def preferences_file(self) -> Path:
         """What the user chooses in the app."""
         return self.data_dir / "preferences.json"
+
+    @property
+    def accounts_file(self) -> Path:
+        """Users and keys; readable for the owner only."""
+        return self.data_dir / "accounts.json"
 
     @property
     def move_file(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import sys
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ from tts_core.certificate import Certificate
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
 from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE, SOURCES_VARIABLE, PreferencesFile
-from tts_core.source_settings import SourceSettings
 from tts_core.proxy_settings import ProxySettings
+from tts_core.share_settings import ShareSettings
+from tts_core.source_settings import SourceSettings
 
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
 AUTO = "auto"
+AUTH_VARIABLE = "TTS_STUDIO_AUTH"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 DEFAULT_KEEP_ALIVE_S = 300.0
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
@@ -59,8 +62,14 @@ class Settings:
     """None takes the first free one from FIRST_PORT on."""
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
     """Host names, without port, that requests may name."""
+    auth: str = AUTO
+    """Whether people have to log in: "on", "off", or "auto": wherever others than this machine can reach the studio."""
+    admin_password: str = field(default="", repr=False)
+    """Of the user "admin", who then exists for this run."""
+    share: ShareSettings = field(default_factory=ShareSettings)
     certificate: Certificate | None = None
     """What https is served with; None is plain http."""
+    proxies: ProxySettings = field(default_factory=ProxySettings)
     catalogue_file: Path | None = None
     """Adds or overrides catalogue entries."""
     has_desktop: bool = False
@@ -69,7 +78,6 @@ class Settings:
     """Where models compute: "auto" or torch's name of a device."""
     precision: str = AUTO
     """What models compute in: "auto" or one of PRECISIONS."""
-    proxies: ProxySettings = field(default_factory=ProxySettings)
     keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
     """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
     model_memory_bytes: int | None = None
@@ -83,7 +91,9 @@ class Settings:
 
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
         TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
+        TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
         TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
+        TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
         where models come from: see SourceSettings. What the user chose in the app stands for variables that are not
@@ -93,7 +103,6 @@ class Settings:
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
         stored = PreferencesFile(paths.preferences_file).read()
         is_set = {name: value for name, value in environ.items() if value.strip()}
-        TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         fixed = frozenset(name for name in is_set if name in CHOOSABLE)
         environ = {**stored.preferences.as_variables(fixed), **is_set}
         extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
@@ -105,7 +114,11 @@ class Settings:
             host=host,
             port=_port(environ, "TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, extra_hosts),
+            auth=_auth(environ, AUTH_VARIABLE),
+            admin_password=environ.get("TTS_STUDIO_ADMIN_PASSWORD", ""),
+            share=ShareSettings.from_env(environ),
             certificate=Certificate.from_env(environ),
+            proxies=ProxySettings.from_env(environ),
             catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
             has_desktop=_has_desktop(environ),
             device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
@@ -115,10 +128,16 @@ class Settings:
             sources=SourceSettings.from_env(environ),
         )
 
+    @property
+    def needs_login(self) -> bool:
+        """At the studio's own address; whoever comes by a public link always does."""
+        if self.auth == AUTO:
+            return not is_loopback(self.host)
+        return self.auth == "on"
+
     def sources_now(self) -> SourceSettings:
         """`sources` with what was chosen in the app since the start."""
         chosen = PreferencesFile(self.paths.preferences_file).read().preferences.as_variables(self.fixed)
-            proxies=ProxySettings.from_env(environ),
         now = SourceSettings.from_env(chosen)
         return replace(
             self.sources,
@@ -133,9 +152,24 @@ def allowed_hosts(bind_host: str, extra: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.lower() for name in (*LOOPBACK_HOSTS, *named, *extra) if name))
 
 
+def is_loopback(host: str) -> bool:
+    """Only this machine reaches what listens there. A name that is not known is taken for another's."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def _has_desktop(environ: Mapping[str, str]) -> bool:
     always = sys.platform in ("win32", "darwin")
     return always or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _auth(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip().lower() or AUTO
+    if value not in (AUTO, "on", "off"):
+        raise InvalidSetting(name=name, value=value, expected="auto, on or off")
+    return value
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
