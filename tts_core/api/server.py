@@ -12,6 +12,9 @@ from tts_core.api import (
     events,
     jobs,
     models,
+    openai_models,
+    openai_speech,
+    openai_transcriptions,
     speech,
     store,
     system,
@@ -46,6 +49,8 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     add_docs(app)
     for part in (system, models, store, downloads, voice_files, voices, transcriptions, jobs, events, speech):
         app.include_router(part.router)
+    for part in (openai_models, openai_speech, openai_transcriptions):
+        app.include_router(part.router)
     _answer_the_rest(app)
     return app
 
@@ -55,6 +60,8 @@ def _answer_the_rest(app: FastAPI) -> None:
     known = tuple(app.routes)
 
     @app.api_route("/health", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/v1", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/v1/{rest:path}", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/api/{rest:path}", methods=list(METHODS), include_in_schema=False)
     def unknown(request: Request) -> Response:
         scopes = {method: {**request.scope, "method": method} for method in METHODS}
