@@ -33,6 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "downloader",
         }
         | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"speaker_embedding"}
         | {"voice_recordings", "speech_jobs"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
