@@ -19,6 +19,7 @@ from tts_core.api.errors import failure_response
 from tts_core.api.proxy import as_asked, route_path
 from tts_core.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed, StudioError
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
+from tts_core.sharing.link import PublicLink
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
@@ -58,8 +59,10 @@ logger = logging.getLogger(__name__)
 class Guard:
     """Middleware; `app` is everything else."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, link: PublicLink | None = None) -> None:
+        """`link`: whose host is served, too, while there is one."""
         self._app = app
+        self._link = link
         self._hosts = frozenset(settings.allowed_hosts)
         # An address can't be rebound to another machine, only a name can, and nobody can list all of a server's.
         self._any_address = settings.host in WILDCARD_HOSTS
@@ -80,6 +83,8 @@ class Guard:
             _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
+            if isinstance(error, BodyTooLarge):
+                await exchange.drain()
             await failure_response(error, CLOSE)(asked, receive, exchange.send)
             return
         await self._answer(asked, exchange)
@@ -112,7 +117,9 @@ class Guard:
         return _Host(match["name"], match["port"])
 
     def _is_allowed(self, name: str) -> bool:
-        return name in self._hosts or (self._any_address and _is_address(name))
+        if name in self._hosts or (self._any_address and _is_address(name)):
+            return True
+        return self._link is not None and name == self._link.host
 
 
 class _Host(NamedTuple):
