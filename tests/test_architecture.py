@@ -19,12 +19,12 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"settings", "certificate", "proxy_settings", "source_settings", "preferences", "paths", "options", "catalogue"}
         | {"audio", "encoding", "text", "languages", "logs", "desktop", "board"}
-        | {"share_settings"}
+        | {"share_settings", "yourtts_settings"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
-        | {"access"}
+        | {"access", "yourtts"}
     ),
     frozenset(
         {
@@ -53,7 +53,7 @@ HOMES = {
     "uvicorn": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine", "transcription"},
+    "torch": {"engine", "transcription", "yourtts"},
     "transformers": {"engine", "transcription"},
     "numba": {"engine"},
     "llvmlite": {"engine"},
@@ -63,12 +63,12 @@ HOMES = {
     "rapidfuzz": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
-    "filelock": {"downloads", "voice_library", "access"},
+    "filelock": {"downloads", "voice_library", "access", "yourtts"},
     "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
     "modelscope_hub": {"downloads"},
     "librosa": {"audio"},
     "av": {"recordings", "encoding"},
-    "soundfile": {"audio", "recordings"},
+    "soundfile": {"audio", "recordings", "yourtts"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
     "ctypes": {"espeak"},
@@ -76,6 +76,7 @@ HOMES = {
     "psutil": {"system"},
     "argon2": {"access"},
     "packaging": {"cli"},
+    "TTS": {"yourtts"},
 }
 """Library to the parts that may import it; whatever isn't listed is the standard library's or numpy's."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}

@@ -87,6 +87,16 @@ class Paths:
         return self.data_dir / "cache" / "heard"
 
     @property
+    def yourtts_dir(self) -> Path:
+        """YourTTS's own Python environment."""
+        return self.data_dir / "yourtts"
+
+    @property
+    def registered_speakers_dir(self) -> Path:
+        """Whom programs registered over /register_speaker."""
+        return self.data_dir / "registered_speakers"
+
+    @property
     def jobs_file(self) -> Path:
         return self.data_dir / "jobs.json"
 

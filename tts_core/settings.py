@@ -16,6 +16,7 @@ from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE
 from tts_core.proxy_settings import ProxySettings
 from tts_core.share_settings import ShareSettings
 from tts_core.source_settings import SourceSettings
+from tts_core.yourtts_settings import YourTtsSettings
 
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
@@ -83,6 +84,7 @@ class Settings:
     model_memory_bytes: int | None = None
     """What all models in memory may take together; None is a share of the device's memory."""
     sources: SourceSettings = field(default_factory=SourceSettings)
+    yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -96,8 +98,8 @@ class Settings:
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings. What the user chose in the app stands for variables that are not
-        set (see Preferences).
+        where models come from: see SourceSettings, YourTtsSettings. What the user chose in the app stands for variables
+        that are not set (see Preferences).
         """
         data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
@@ -126,6 +128,7 @@ class Settings:
             keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
             model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
             sources=SourceSettings.from_env(environ),
+            yourtts=YourTtsSettings.from_env(environ),
         )
 
     @property

@@ -7,7 +7,8 @@
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
     │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable · InvalidAccount
-    │   ├── UnknownProvider         (400)
+    │   ├── SpeakerVectorMisfit
+    │   ├── UnknownProvider · LanguageNotServed     (400)
     ├── NotFound                (404)
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob · UnknownUser · UnknownKey
     ├── Conflict                not in the state it is in (409)
@@ -28,12 +29,15 @@
     ├── InvalidSetting          an option or environment variable can't be used (start-up)
     │   └── InvalidEndpoint     a hub's address
     ├── CatalogueInvalid        a catalogue file can't be used (start-up)
+    ├── InstallFailed           YourTTS's environment can't be made
+    │   ├── PythonUnsuitable · PackagesUnreachable · PackagesFailed · InstallDiskLow · InstallRunning
+    │   └── ModelArchiveInvalid
     ├── StartFailed             the app did not serve its page (bench)
     ├── Cancelled               the caller asked to stop
     ├── OutputFailed            a take can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
-        ├── ModelNotLoadable · TranscriptionFailed · PiperMissing · PiperVoiceInvalid
+        ├── ModelNotLoadable · TranscriptionFailed · PiperMissing · PiperVoiceInvalid · SpeakerServiceUnavailable
         └── ModelFolderInvalid  a file of the model's folder can't be used
             ├── ModelFileMissing · ModelConfigInvalid · WeightsUnreadable · WeightsMismatch
 
@@ -144,4 +148,16 @@ from tts_core.errors.states import (
     UnknownTake as UnknownTake,
     UnknownVoice as UnknownVoice,
     VoiceNotReady as VoiceNotReady,
+)
+from tts_core.errors.yourtts import (
+    InstallDiskLow as InstallDiskLow,
+    InstallFailed as InstallFailed,
+    InstallRunning as InstallRunning,
+    LanguageNotServed as LanguageNotServed,
+    ModelArchiveInvalid as ModelArchiveInvalid,
+    PackagesFailed as PackagesFailed,
+    PackagesUnreachable as PackagesUnreachable,
+    PythonUnsuitable as PythonUnsuitable,
+    SpeakerServiceUnavailable as SpeakerServiceUnavailable,
+    SpeakerVectorMisfit as SpeakerVectorMisfit,
 )
