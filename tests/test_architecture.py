@@ -36,6 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"speaker_embedding"}
         | {"voice_recordings", "speech_jobs"}
         | {"library_engine", "voice_choice", "transcriber"}
+        | {"sharing"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "ui"}),
@@ -46,7 +47,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 CLOSED_LAYERS = (2, 4)
 """Their parts don't know each other; within the other layers any order without a circle will do."""
 HOMES = {
-    "gradio": {"ui", "app"},
+    "gradio": {"ui", "app", "sharing"},
     "fastapi": {"api", "app"},
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
@@ -61,7 +62,7 @@ HOMES = {
     "tokenizers": {"engine", "transcription"},
     "opencc": {"transcription"},
     "rapidfuzz": {"transcription"},
-    "requests": {"downloads"},
+    "requests": {"downloads", "sharing"},
     "urllib3": {"downloads"},
     "filelock": {"downloads", "voice_library", "access", "yourtts"},
     "huggingface_hub": {"downloads", "cli"},  # bench download measures against it

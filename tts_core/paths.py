@@ -57,6 +57,11 @@ class Paths:
         return self.data_dir / "accounts.json"
 
     @property
+    def share_certificate_file(self) -> Path:
+        """Of the share server that a public link leads through."""
+        return self.data_dir / "cache" / "share_server.pem"
+
+    @property
     def move_file(self) -> Path:
         """How far a move of the models folder is; there is none unless one is under way."""
         return self.data_dir / "models_move.json"

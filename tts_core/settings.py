@@ -133,10 +133,8 @@ class Settings:
 
     @property
     def needs_login(self) -> bool:
-        """At the studio's own address; whoever comes by a public link always does."""
-        if self.auth == AUTO:
-            return not is_loopback(self.host)
-        return self.auth == "on"
+        """Of everybody, at the studio's own address; whoever comes by a public link always has to log in."""
+        return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
 
     def sources_now(self) -> SourceSettings:
         """`sources` with what was chosen in the app since the start."""

@@ -21,6 +21,7 @@ from tts_core.cli import (
     similarity,
     speak,
     transcribe,
+    users,
     voices,
 )
 from tts_core.cli.status import Exit
@@ -31,7 +32,7 @@ from tts_core.services import build_services
 from tts_core.settings import Settings
 
 COMMANDS = (
-    *(speak, transcribe, voices, similarity, models, download, codec, doctor),
+    *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
     *(serve_embedding,),
     *(bench, checkpoint),
 )
