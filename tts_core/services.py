@@ -9,6 +9,9 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
+from tts_core.access.accounts import AccountsFile
+from tts_core.access.reception import Login, Reception
+from tts_core.access.visitor import Role
 from tts_core.board import Board
 from tts_core.catalogue import ModelKind, load_catalogue
 from tts_core.downloader.job import DownloadJob
@@ -31,6 +34,8 @@ from tts_core.outputs import Outputs
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
 from tts_core.settings import Settings
+from tts_core.sharing.link import PublicLink
+from tts_core.speaker_embedding import SpeakerEmbedder, load_speaker
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
 from tts_core.transcriber import Transcriber, load_transcriber
@@ -50,6 +55,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER_ENGINE = "folder"
 """Name of the engine for a folder outside the catalogue."""
+ADMIN = "admin"
+"""Whose password the environment may tell."""
 MODEL_MEMORY_SHARE = 0.8
 """Of the device's memory, for all models together, where no setting says otherwise."""
 
@@ -68,9 +75,12 @@ class Services:
     transcriber: Transcriber
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
+    embedder: SpeakerEmbedder
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
+    reception: Reception
+    link: PublicLink
 
     def start(self) -> None:
         """Make room among old takes, check the models and take up the downloads, all in the background."""
@@ -89,11 +99,13 @@ class Services:
 
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""
+        self.link.close()
         self.downloads.close()
         self.voices.close()
         self.models.close()
         self.synthesis.close()
         self.cache.close()
+        self.embedder.close()
 
 
 def build_services(settings: Settings) -> Services:
@@ -128,7 +140,9 @@ def build_services(settings: Settings) -> Services:
         *catalogue_engines(models, cache, ModelKind.BASE),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
+    reception = build_reception(settings)
     voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
+    embedder = build_embedder(settings, models)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
@@ -140,11 +154,23 @@ def build_services(settings: Settings) -> Services:
         voices=voices,
         transcriber=transcriber,
         voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
-        voice_check=VoiceCheck(models, cache),
+        voice_check=VoiceCheck(embedder),
+        embedder=embedder,
         outputs=outputs,
         live=LiveStreams(),
         system=system,
+        reception=reception,
+        link=PublicLink(settings.share, reception, paths.share_certificate_file),
     )
+
+
+def build_reception(settings: Settings) -> Reception:
+    """Who has to log in, and who can."""
+    whom = Login.ALL if settings.needs_login else Login.NOBODY if settings.auth == "off" else Login.OTHERS
+    reception = Reception(AccountsFile(settings.paths.accounts_file), whom)
+    if settings.admin_password:
+        reception.add(ADMIN, settings.admin_password, Role.ADMIN)
+    return reception
 
 
 def build_cache(
@@ -164,6 +190,14 @@ def build_cache(
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
     return ModelCache(load, policy)
+
+
+def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:
+    """Its encoders have a cache of their own: they are small, and the keys are those of whole models."""
+    policy = CachePolicy(keep_alive_s=settings.keep_alive_s)
+    return SpeakerEmbedder(
+        models, ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device), policy)
+    )
 
 
 def folder_synthesis(services: Services, folder: Path) -> Synthesis:
