@@ -35,6 +35,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
         | {"speaker_embedding"}
         | {"voice_recordings", "speech_jobs"}
+        | {"speaker_service", "yourtts_engine", "yourtts_download"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"sharing"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
