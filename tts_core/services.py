@@ -31,6 +31,7 @@ from tts_core.model_cache import CachePolicy, ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
+from tts_core.piper_engine import PiperEngine
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
 from tts_core.settings import Settings
@@ -139,6 +140,7 @@ def build_services(settings: Settings) -> Services:
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
+        build_piper(settings, models),
         LibraryEngine(voice_store, prompts, models, cache),
         YourTtsEngine(yourtts),
         # They can't be the voice of somebody who chose none: they must be told how to sound.
@@ -199,6 +201,13 @@ def build_cache(
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
     return ModelCache(load, policy)
+
+
+def build_piper(settings: Settings, models: ModelManager) -> PiperEngine:
+    """Speaks with what lies in the voices' folder and with what was downloaded, in this order."""
+    downloaded = [entry.key for entry in map(models.entry, models.keys()) if entry.kind is ModelKind.PIPER]
+    own = settings.piper_dir or settings.paths.default_piper_dir
+    return PiperEngine(lambda: (own, *map(models.folder, downloaded)), settings.keep_alive_s)
 
 
 def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:
