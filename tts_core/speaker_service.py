@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +55,7 @@ class SpeakerRequest:
     text: str
     speaker_id: str = ""
     reference: Clip | None = None
-    vector: Samples = NO_VECTOR
+    vector: Samples = field(default_factory=lambda: NO_VECTOR)
     speaker: str = ""
     language: str = AUTO_LANGUAGE
     speed: float = 1.0
