@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"share_settings", "yourtts_settings"}
     ),
     frozenset(
-        {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
+        {"model_files", "downloads", "espeak", "piper", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
         | {"access", "yourtts"}
     ),
@@ -33,8 +33,9 @@ LAYERS: tuple[frozenset[str], ...] = (
             "downloader",
         }
         | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
-        | {"speaker_embedding"}
+        | {"speaker_embedding", "piper_engine"}
         | {"voice_recordings", "speech_jobs"}
+        | {"speaker_service", "yourtts_engine", "yourtts_download"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"sharing"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
@@ -72,6 +73,8 @@ HOMES = {
     "soundfile": {"audio", "recordings", "yourtts"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
+    "piper": {"piper"},
+    "onnxruntime": {"piper"},
     "ctypes": {"espeak"},
     "platformdirs": {"paths"},
     "psutil": {"system"},

@@ -11,7 +11,9 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 ROOT_DIR = PACKAGE_DIR.parent
 ASSETS_DIR = ROOT_DIR / "assets"
 REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
+PIPER_REQUIREMENTS_FILE = ROOT_DIR / "requirements-piper.txt"
 PACKAGED_CATALOGUE = PACKAGE_DIR / "data" / "qwen3_tts_models.json"
+PACKAGED_PIPER_CATALOGUE = PACKAGE_DIR / "data" / "piper_voices.json"
 OPENAI_NAMES = PACKAGE_DIR / "data" / "openai_names.json"
 
 
@@ -45,6 +47,11 @@ class Paths:
     def default_models_dir(self) -> Path:
         """Where models lie unless somebody says otherwise."""
         return self.data_dir / "models" / "Qwen"
+
+    @property
+    def default_piper_dir(self) -> Path:
+        """Piper voices that somebody put there."""
+        return self.data_dir / "models" / "piper"
 
     @property
     def preferences_file(self) -> Path:

@@ -31,11 +31,13 @@ from tts_core.model_cache import CachePolicy, ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
+from tts_core.piper_engine import PiperEngine
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
 from tts_core.settings import Settings
 from tts_core.sharing.link import PublicLink
 from tts_core.speaker_embedding import SpeakerEmbedder, load_speaker
+from tts_core.speaker_service import SpeakerService
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
 from tts_core.transcriber import Transcriber, load_transcriber
@@ -46,6 +48,7 @@ from tts_core.voice_prompts import VoicePrompts
 from tts_core.voice_recordings import VoiceRecordings
 from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
+from tts_core.yourtts_engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
@@ -76,6 +79,8 @@ class Services:
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
     embedder: SpeakerEmbedder
+    yourtts: YourTts
+    speaker_service: SpeakerService
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -131,13 +136,17 @@ def build_services(settings: Settings) -> Services:
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     prompts = VoicePrompts(voice_folders, recordings, models, cache)
+    yourtts = build_yourtts(settings)
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
+        build_piper(settings, models),
         LibraryEngine(voice_store, prompts, models, cache),
+        YourTtsEngine(yourtts),
         # They can't be the voice of somebody who chose none: they must be told how to sound.
         *catalogue_engines(models, cache, ModelKind.VOICE_DESIGN),
         *catalogue_engines(models, cache, ModelKind.BASE),
+        YourTtsCloner(yourtts),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
     reception = build_reception(settings)
@@ -156,6 +165,8 @@ def build_services(settings: Settings) -> Services:
         voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
+        yourtts=yourtts,
+        speaker_service=SpeakerService(yourtts, synthesis, models, paths.heard_dir),
         outputs=outputs,
         live=LiveStreams(),
         system=system,
@@ -190,6 +201,13 @@ def build_cache(
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
     return ModelCache(load, policy)
+
+
+def build_piper(settings: Settings, models: ModelManager) -> PiperEngine:
+    """Speaks with what lies in the voices' folder and with what was downloaded, in this order."""
+    downloaded = [entry.key for entry in map(models.entry, models.keys()) if entry.kind is ModelKind.PIPER]
+    own = settings.piper_dir or settings.paths.default_piper_dir
+    return PiperEngine(lambda: (own, *map(models.folder, downloaded)), settings.keep_alive_s)
 
 
 def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:

@@ -27,6 +27,7 @@ from tts_core.errors import (
     HostNotAllowed,
     InvalidRequest,
     InvalidSetting,
+    LanguageNotServed,
     LoginRequired,
     MethodNotAllowed,
     NotFound,
@@ -50,6 +51,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
     {
         InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
         UnknownProvider: HTTPStatus.BAD_REQUEST,
+        LanguageNotServed: HTTPStatus.BAD_REQUEST,
         NotFound: HTTPStatus.NOT_FOUND,
         Conflict: HTTPStatus.CONFLICT,
         Busy: HTTPStatus.TOO_MANY_REQUESTS,

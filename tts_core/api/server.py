@@ -24,6 +24,7 @@ from tts_core.api import (
     transcriptions,
     voice_files,
     voices,
+    yourtts,
 )
 from tts_core.api.docs import add_docs
 from tts_core.api.entrance import Entrance
@@ -58,6 +59,7 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     manager, studio = (system, models, store, downloads), (voice_files, voices, transcriptions, jobs, events, speech)
     for part in (*manager, *studio, embedding):
         app.include_router(part.router)
+    app.include_router(yourtts.router)
     for part in (openai_models, openai_speech, openai_transcriptions):
         app.include_router(part.router)
     _answer_the_rest(app)
@@ -81,6 +83,8 @@ def _answer_the_rest(app: FastAPI) -> None:
     """Addresses and methods that REST does not know, which would else be taken for the page's."""
     known = tuple(app.routes)
 
+    @app.api_route("/synthesize", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/register_speaker", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/extract", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/similarity", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/similarity/files", methods=list(METHODS), include_in_schema=False)
