@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"speaker_service", "yourtts_engine", "yourtts_download"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"sharing"}
+        | {"supervision"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "ui"}),

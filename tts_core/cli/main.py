@@ -18,6 +18,7 @@ from tts_core.cli import (
     download,
     models,
     serve_embedding,
+    serve_all,
     similarity,
     speak,
     transcribe,
@@ -33,7 +34,8 @@ from tts_core.settings import Settings
 
 COMMANDS = (
     *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
-    *(serve_embedding,),
+    *(serve_all, serve_embedding),
+    *(install_yourtts, serve_yourtts),
     *(bench, checkpoint),
 )
 
