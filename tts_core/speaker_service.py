@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +44,6 @@ from tts_core.yourtts_engine import CLONE_VOICE, LANGUAGES, NAME, YourTts, langu
 EngineName = Literal["yourtts", "qwen3"]
 _ENGINE_SPEEDS = (0.5, 2.0)
 _LEFT_BEHIND_S = 3600.0
-NO_VECTOR: Samples = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class SpeakerRequest:
     text: str
     speaker_id: str = ""
     reference: Clip | None = None
-    vector: Samples = field(default_factory=lambda: NO_VECTOR)
+    vector: Samples | None = None
     speaker: str = ""
     language: str = AUTO_LANGUAGE
     speed: float = 1.0
@@ -98,7 +97,7 @@ class SpeakerService:
     def registered(self) -> int:
         return self._yourtts.speakers.count()
 
-    def register(self, speaker_id: str, clip: Clip, vector: Samples) -> int:
+    def register(self, speaker_id: str, clip: Clip, vector: Samples | None) -> int:
         """Remember somebody, restarts included; how many are known then. Raises OutputFailed."""
         return self._yourtts.speakers.put(Speaker(speaker_id, clip.samples, clip.sample_rate, vector))
 
@@ -134,7 +133,7 @@ class SpeakerService:
         if clip is not None:
             with self._kept(clip) as file:
                 yield replace(plain, voice=self._clone_voice(engine), reference=Recording(file)), True, True
-        elif len(request.vector):
+        elif request.vector is not None:
             self._check_vector(engine, len(request.vector))
             vector = tuple(request.vector.tolist())
             yield replace(plain, voice=self._clone_voice(engine), speaker_vector=vector), True, True

@@ -25,7 +25,7 @@ from tts_core.recordings.reading import MAX_REFERENCE_S, read_recording
 from tts_core.settings import Settings
 from tts_core.text import detect_language
 from tts_core.yourtts.environment import Environment
-from tts_core.yourtts.finder import ModelFinder
+from tts_core.yourtts.finder import ModelFinder, Search
 from tts_core.yourtts.model_folder import ModelFolder
 from tts_core.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess
 from tts_core.yourtts.speakers import Speaker, SpeakerStore
@@ -77,7 +77,11 @@ class YourTts:
 
     def model(self) -> ModelFolder | None:
         """The model that can speak now; None where it or its environment is missing."""
-        return self._finder.find().model if self.environment.is_installed else None
+        return self.search().model if self.environment.is_installed else None
+
+    def search(self) -> Search:
+        """Where the model was looked for, whether the environment is there or not."""
+        return self._finder.find()
 
     def known(self) -> _Known | None:
         """None while it can't speak."""
@@ -135,10 +139,11 @@ class YourTts:
 
     def _vector(self, speaker: Speaker, process: YourTtsProcess, facts: ServiceFacts) -> Samples:
         """As the model knows that speaker; what was sent counts where it is of this model, else their recording."""
-        if len(speaker.vector) == facts.vector_size:
-            return speaker.vector
-        if not len(speaker.samples):
-            raise SpeakerVectorMisfit(length=len(speaker.vector), engine=PEOPLE_CALL_IT, wanted=facts.vector_size)
+        sent = speaker.vector
+        if sent is not None and len(sent) == facts.vector_size:
+            return sent
+        if sent is not None and not len(speaker.samples):
+            raise SpeakerVectorMisfit(length=len(sent), engine=PEOPLE_CALL_IT, wanted=facts.vector_size)
         key = hashlib.sha256(speaker.samples.tobytes() + str(speaker.rate).encode()).hexdigest()
         with self._lock:
             found = self._vectors.get(key)
@@ -258,14 +263,13 @@ def _required(yourtts: YourTts) -> _Known:
 
 
 def _somebody(request: SynthesisRequest) -> Speaker:
-    vector = np.array(request.speaker_vector, np.float32)
     if request.reference is None:
-        if not len(vector):
+        if not request.speaker_vector:
             raise ReferenceRequired(voice=CLONE_VOICE)
-        return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, vector)
+        return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, np.array(request.speaker_vector, np.float32))
     clip = read_recording(request.reference.path, max_seconds=MAX_REFERENCE_S)
     samples = np.pad(clip.samples, (0, max(0, round(_LEAST_S * clip.sample_rate) - len(clip.samples))))
-    return Speaker("", samples, clip.sample_rate, vector)
+    return Speaker("", samples, clip.sample_rate)
 
 
 def _look_into(model: ModelFolder) -> _Known:

@@ -27,7 +27,7 @@ from tts_core.errors import (
 )
 from tts_core.events import Samples
 from tts_core.services import Services
-from tts_core.speaker_service import NO_VECTOR, EngineName, SpeakerRequest, Spoken
+from tts_core.speaker_service import EngineName, SpeakerRequest, Spoken
 
 router = APIRouter(tags=["yourtts"], responses=failures())
 health_router = APIRouter(tags=["system"])
@@ -139,10 +139,10 @@ def speaker_health(services: Services) -> SpeakerHealth:
     )
 
 
-def _vector(numbers: list[float] | None) -> Samples:
+def _vector(numbers: list[float] | None) -> Samples | None:
     """Raises InvalidRequest."""
     if not numbers:
-        return NO_VECTOR
+        return None
     vector = np.asarray(numbers, np.float64)
     if not np.isfinite(vector).all() or not np.abs(vector).max() < np.finfo(np.float32).max:
         raise InvalidRequest(reason="voice_embedding holds values that are no numbers.")
