@@ -17,8 +17,8 @@ from tts_core.cli import (
     doctor,
     download,
     models,
-    serve_embedding,
     serve_all,
+    serve_embedding,
     similarity,
     speak,
     transcribe,
@@ -35,7 +35,6 @@ from tts_core.settings import Settings
 COMMANDS = (
     *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
     *(serve_all, serve_embedding),
-    *(install_yourtts, serve_yourtts),
     *(bench, checkpoint),
 )
 
