@@ -22,7 +22,7 @@ class Child:
 
     def __init__(self, plan: ServicePlan, folder: Path, tell: TellLine) -> None:
         self._name = plan.name
-        self._process = _start(plan.command, folder, plan.environ)
+        self._process = _start(plan.command, folder, plan.variables)
         self._reader = Thread(target=self._read, args=(tell,), name=f"log-{plan.name}", daemon=True)
         self._reader.start()
 

@@ -14,7 +14,7 @@ class ServicePlan:
     command: tuple[str, ...]
     url: str
     """Where it will be reached on this machine, with a slash at the end."""
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def health_url(self) -> str:
