@@ -17,6 +17,7 @@ from hypothesis import given, settings, strategies as st
 from tests.engine.conftest import LoadTalker
 from tests.engine.takes import codes_of, greedy_request, sampled_request
 from tts_core.domain import Sampling, StopReason, TextMode
+from tts_core.engine.compiled_blocks import CompiledTalker
 from tts_core.engine.frame_step import FrameStep
 from tts_core.engine.generate import Batch, GenerationEvent, GenerationRequest, generate
 from tts_core.engine.graphs import Work
@@ -184,9 +185,22 @@ def test_nothing_in_a_frame_looks_at_a_value(model: TalkerModel) -> None:
     graphs = Replayed()
     step = FrameStep(model.talker, 2, graphs)
     said_in_turn(step, [(0, kinds(model)[3])])
-    assert {key[0] for key in graphs.works if isinstance(key, tuple)} == {"read", "predict", "advance"}
+    assert {key[0] for key in graphs.works if isinstance(key, tuple)} == {"read", "frame"}
     with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
         with pytest.raises(DataDependentOutputException):
             torch.ones(1).add(1).item()
         for work in graphs.works.values():
             work()
+
+
+@pytest.mark.slow
+def test_compiled_frames_are_the_eager_ones(model: TalkerModel) -> None:
+    compiled, batch = CompiledTalker(model.talker), Batch(FrameStep(model.talker, 1, Replayed()))
+    batch.join(kinds(model)[2], 0)
+    events: list[GenerationEvent] = []
+    with compiled.in_use():
+        while len(batch):
+            events += batch.frame()
+    codes, _ = codes_of(events, rows=1)
+    np.testing.assert_array_equal(codes[0], alone(model, 2))
+    assert model.talker.model.layers.fused is None

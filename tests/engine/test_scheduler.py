@@ -162,7 +162,7 @@ class Breaking(Replayed):
         self.breaks = False
 
     def run(self, key: Hashable, work: Work) -> None:
-        if self.breaks and isinstance(key, tuple) and key[0] == "advance":
+        if self.breaks and isinstance(key, tuple) and key[0] == "frame":
             self.breaks = False
             raise RuntimeError("out of memory")
         super().run(key, work)

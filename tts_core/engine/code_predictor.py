@@ -59,12 +59,12 @@ class CodePredictor(nn.Module):
             else Part(config.transformer.hidden_size, hidden_size, bias=True)
         )
 
-    def build_state(self, rows: int, device: torch.device, dtype: torch.dtype) -> PredictorState:
-        """Memory for predicting the frames of `rows` rows at once."""
+    def build_state(self, rows: int, device: torch.device, dtype: torch.dtype, *, even: bool = False) -> PredictorState:
+        """Memory for predicting the frames of `rows` rows at once. even: all passes look at as much, masked."""
         steps, transformer = len(self.lm_head), self.config.transformer
         cache = KvCache.allocate(transformer, rows=rows, capacity=steps + 1, device=device, dtype=dtype)
         table = RotaryTable.build(transformer.head_dim, transformer.rope_theta, steps + 1, device)
-        return PredictorState(cache, tuple(_span(step, rows, table, device) for step in range(steps)))
+        return PredictorState(cache, tuple(_span(step, rows, table, even) for step in range(steps)))
 
     def predict(
         self, hidden: Tensor, first: Tensor, state: PredictorState, drawer: ResidualDrawer
@@ -87,9 +87,10 @@ class CodePredictor(nn.Module):
         return torch.stack(codes, dim=1), total
 
 
-def _span(step: int, rows: int, table: RotaryTable, device: torch.device) -> Span:
-    first = 0 if step == 0 else step + 1
-    length = step + 2
-    positions = torch.arange(first, length, device=device).expand(rows, -1)
-    mask = torch.ones(2, 2, dtype=torch.bool, device=device).tril()[None, None] if step == 0 else None
+def _span(step: int, rows: int, table: RotaryTable, even: bool) -> Span:
+    first, last = (0 if step == 0 else step + 1), step + 1
+    length = len(table.cos) if even else last + 1
+    places = torch.arange(length, device=table.cos.device)
+    positions = places[first : last + 1].expand(rows, -1)
+    mask = (places <= positions[..., None])[:, None] if even or step == 0 else None
     return Span(positions, table.at(positions), length, mask)

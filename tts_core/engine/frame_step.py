@@ -6,20 +6,21 @@ and lengths come in steps and each is a graph; elsewhere they are exact. Both ru
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial, reduce
 
 import torch
 from torch import Tensor
 
 from tts_core.engine.code_predictor import PredictorState
+from tts_core.engine.compiled_blocks import CompiledTalker
 from tts_core.engine.graphs import Runner, Work
-from tts_core.engine.kv_cache import KvCache
-from tts_core.engine.layers import RotaryTable, Span
+from tts_core.engine.layers import Span
 from tts_core.engine.prompt import Prompt
-from tts_core.engine.rows import Rows
-from tts_core.engine.sampling import Drawer, Draws, DrawState, Reach
+from tts_core.engine.sampling import Drawer, Draws, Reach
+from tts_core.engine.take_memory import Memory, Reading, Staging, TakeRows
 from tts_core.engine.talker import Talker
 
 _ROOM = 256
@@ -31,109 +32,37 @@ _LENGTHS = tuple(256 * 2**step for step in range(8))
 _PROMPTS = (32, 64, 128, 256, 512)
 """Positions of a prompt that a graph reads; longer ones are read without."""
 _USUAL_K = 64
+_TRIALS = 10
+"""Frames that are timed to decide."""
 
-
-@dataclass(frozen=True, slots=True)
-class TakeRows(Rows):
-    """All that a take carries from frame to frame but its keys and values. B slots."""
-
-    text: Tensor
-    """(B, S, H): what is added to each frame's input, then the pad for all later ones."""
-    last_text: Tensor
-    """(B, 1) int64: the place of that pad."""
-    positions: Tensor
-    """(B, 1) int64, of the next input."""
-    frames: Tensor
-    """(B, 1) int64: frames before this one."""
-    hidden: Tensor
-    """(B, 1, H): of the position before."""
-    first: Tensor
-    """(B, 1) int64: the code 0 drawn from it."""
-    inputs: Tensor
-    """(B, 1, H): the frame as the talker reads it."""
-    codes: Tensor
-    """(B, 16) int64: the frame."""
-    draws: DrawState
-
-    @classmethod
-    def allocate(cls, talker: Talker, rows: int, text: int) -> TakeRows:
-        config, device = talker.config, talker.device
-
-        def hidden(count: int) -> Tensor:
-            return torch.zeros(rows, count, config.transformer.hidden_size, device=device, dtype=talker.dtype)
-
-        def whole(count: int) -> Tensor:
-            return torch.zeros(rows, count, dtype=torch.int64, device=device)
-
-        draws = DrawState.allocate(rows, config.vocab_size, device)
-        codes = whole(config.code_groups)
-        return cls(hidden(text), whole(1), whole(1), whole(1), hidden(1), whole(1), hidden(1), codes, draws)
-
-    def begin(self, prompt: Prompt, draws: Draws) -> None:
-        """Make its only row that of a take whose prompt is about to be read."""
-        count = prompt.trailing.shape[1]
-        self.text[:, :count] = prompt.trailing
-        self.text[:, count : count + 1] = prompt.pad
-        self.last_text.fill_(count)
-        self.positions.fill_(prompt.embeddings.shape[1])
-        self.frames.zero_()
-        self.draws.fill(draws)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Codes on their way to the host."""
-
-    codes: Tensor
-    arrived: torch.cuda.Event | None
-
-    def wait(self) -> Tensor:
-        """(rows, 16) int64 on the CPU."""
-        if self.arrived is not None:
-            self.arrived.synchronize()
-        return self.codes
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    rows: TakeRows
-    cache: KvCache
-    table: RotaryTable
-
-    @classmethod
-    def allocate(cls, talker: Talker, *, rows: int, capacity: int, text: int) -> _Memory:
-        transformer, device = talker.config.transformer, talker.device
-        return cls(
-            TakeRows.allocate(talker, rows, text),
-            KvCache.allocate(transformer, rows=rows, capacity=capacity, device=device, dtype=talker.dtype),
-            RotaryTable.build(transformer.head_dim, transformer.rope_theta, capacity, device),
-        )
-
-    def part(self, first: int, count: int) -> _Memory:
-        return _Memory(self.rows.part(first, count), self.cache.part(first, count), self.table)
-
-    def put(self, slot: int, source: _Memory, length: int) -> None:
-        self.rows.put(slot, source.rows)
-        self.cache.put(slot, source.cache, length)
+logger = logging.getLogger(__name__)
 
 
 class FrameStep:
-    """`join` slots, then `predict` and `advance` in turn for the first `count` of them."""
+    """`join` slots, then `predict` and `advance` in turn for the first `count` of them. With graphs: `frame`, both."""
 
-    def __init__(self, talker: Talker, slots: int, graphs: Runner | None = None) -> None:
-        """With graphs all memory is taken now and the host may run ahead; else as takes need it."""
+    def __init__(
+        self, talker: Talker, slots: int, graphs: Runner | None = None, compiled: CompiledTalker | None = None
+    ) -> None:
+        """With graphs all memory is taken now and the host may run ahead; else as takes need it.
+
+        compiled: what `warm_up` tries beside the talker as it is; the faster one is recorded.
+        """
         self.slots = slots
         self.max_positions = talker.config.transformer.max_positions
         self.eos = talker.config.codec_ids.eos
         self._talker = talker
         self._graphs = graphs
+        self._compiled = compiled
+        self._fused: set[Hashable] = set()
+        """Frames that are faster compiled."""
         self._drawer = Drawer(talker.config, talker.device)
         self._predictors: dict[int, PredictorState] = {}
         self._reaches = [Reach(1, cuts_p=False)] * slots
         self._lengths = [0] * slots
         """Positions that each slot's take has in the cache."""
-        self._memory: _Memory | None = None
-        self._staging: _Staging | None = None
+        self._memory: Memory | None = None
+        self._staging: Staging | None = None
         if graphs is not None:
             self._make_room(_GRAPH_POSITIONS, _GRAPH_TEXT)
 
@@ -180,31 +109,30 @@ class FrameStep:
         return codes
 
     @torch.inference_mode()
+    def frame(self, count: int) -> Reading:
+        """The frames of the codes 0 drawn last, and their next codes 0: one recorded work."""
+        width, reach, longest = self._width(count), self._graph_reach(self._reach(count)), max(self._lengths[:count])
+        memory = self._make_room(min(longest + 1, self.max_positions), 0)
+        key = width, min(_step_of(_LENGTHS, longest + 1), memory.cache.capacity), reach
+        self._run(("frame", key in self._fused, *key), self._frame(memory, *key))
+        self._count_on(count, memory.cache.capacity)
+        return Reading.begin(memory.rows.codes[:count])
+
+    @torch.inference_mode()
     def predict(self, count: int) -> Reading:
         """The frames of the codes 0 drawn last."""
-        memory, width, reach = self._memory_in_use(), self._width(count), self._reach(count)
-        rows = memory.rows.part(0, width)
-        self._run(("predict", width, reach), lambda: self._predict(rows, reach))
-        codes = memory.rows.codes[:count]
-        if not codes.is_cuda:
-            return Reading(codes.to("cpu", copy=True), None)
-        copy = torch.empty(codes.shape, dtype=codes.dtype, pin_memory=True).copy_(codes, non_blocking=True)
-        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        arrived.record()
-        return Reading(copy, arrived)
+        rows = self._memory_in_use().rows
+        self._predict(rows.part(0, count), self._reach(count))
+        return Reading.begin(rows.codes[:count])
 
     @torch.inference_mode()
     def advance(self, count: int) -> None:
         """Take the frames in and draw the next codes 0."""
         longest = max(self._lengths[:count])
         memory = self._make_room(min(longest + 1, self.max_positions), 0)
-        width, reach, length = self._width(count), self._reach(count), min(longest + 1, memory.cache.capacity)
-        masked = self._graphs is not None or len(set(self._lengths[:count])) > 1
-        if self._graphs is not None:
-            length = min(_step_of(_LENGTHS, length), memory.cache.capacity)
-        part = memory.part(0, width)
-        self._run(("advance", width, length, reach), lambda: self._advance(part, length, masked, reach))
-        self._lengths[:count] = [min(each + 1, memory.cache.capacity) for each in self._lengths[:count]]
+        length, is_uneven = min(longest + 1, memory.cache.capacity), len(set(self._lengths[:count])) > 1
+        self._advance(memory.part(0, count), length, is_uneven, self._reach(count))
+        self._count_on(count, memory.cache.capacity)
 
     @torch.inference_mode()
     def warm_up(self) -> Iterator[tuple[int, int]]:
@@ -213,23 +141,58 @@ class FrameStep:
             return
         reach, memory, staging = Reach(_USUAL_K, cuts_p=False), self._memory_in_use(), self._staging
         widths = sorted({self._width(count) for count in range(1, self.slots + 1)})
-        lengths = [length for length in _LENGTHS if length <= memory.cache.capacity]
-        works: list[tuple[Hashable, Work]] = []
+        frames = [(width, length, reach) for width in widths for length in _LENGTHS if length <= memory.cache.capacity]
+        works: list[Work] = []
         for length in _PROMPTS:
-            works.append((("read", length, reach), partial(self._read, *staging.inputs(length), reach)))
-        for width in widths:
-            part = memory.part(0, width)
-            works.append((("predict", width, reach), partial(self._predict, part.rows, reach)))
-            for length in lengths:
-                works.append((("advance", width, length, reach), partial(self._advance, part, length, True, reach)))
-        for number, (key, work) in enumerate(works, start=1):
+            read = partial(self._read, *staging.inputs(length), reach)
+            works.append(partial(self._record, ("read", length, reach), read))
+        works += [partial(self._record, ("frame", False, *key), self._frame(memory, *key)) for key in frames]
+        if self._compiled is not None:
+            works += [partial(self._try_compiled, memory, key) for key in frames]
+        for number, work in enumerate(works, start=1):
             if self._memory is not memory:  # a take in between needed more
                 return
-            for _ in range(2):  # the second time it is recorded
-                self._run(key, work)
+            work()
             yield number, len(works)
 
-    def _read_recorded(self, staging: _Staging, slot: int, prompt: Prompt, draws: Draws) -> None:
+    def _record(self, key: Hashable, work: Work) -> None:
+        for _ in range(2):  # the second time it is recorded
+            self._run(key, work)
+
+    def _try_compiled(self, memory: Memory, key: tuple[int, int, Reach]) -> None:
+        """Use compiled blocks for such frames if that is faster. Where the first is not, no other is tried."""
+        if self._compiled is None:
+            return
+        try:
+            with self._compiled.in_use():
+                self._record(("frame", True, *key), self._frame(memory, *key))
+        except Exception:
+            logger.exception("blocks can't be compiled here")
+            self._compiled = None
+            return
+        plain, fused = (
+            self._seconds(("frame", is_fused, *key), self._frame(memory, *key)) for is_fused in (False, True)
+        )
+        logger.info("a frame of %s takes %.2f ms, compiled %.2f ms", key, 1000 * plain, 1000 * fused)
+        if fused < plain:
+            self._fused.add(key)
+        elif not self._fused:
+            self._compiled = None
+
+    def _seconds(self, key: Hashable, work: Work) -> float:
+        """How long recorded work takes."""
+        self._wait()
+        started = time.perf_counter()
+        for _ in range(_TRIALS):
+            self._run(key, work)
+        self._wait()
+        return (time.perf_counter() - started) / _TRIALS
+
+    def _wait(self) -> None:
+        if self._talker.device.type == "cuda":
+            torch.cuda.current_stream().synchronize()
+
+    def _read_recorded(self, staging: Staging, slot: int, prompt: Prompt, draws: Draws) -> None:
         """Into memory that stays, and from there to the slot."""
         count, reach = prompt.embeddings.shape[1], self._graph_reach(self._reaches[slot])
         length = _step_of(_PROMPTS, count)
@@ -239,7 +202,7 @@ class FrameStep:
         self._run(("read", length, reach), lambda: self._read(*staging.inputs(length), reach))
         self._memory_in_use().put(slot, staging.memory, count)
 
-    def _read(self, own: _Memory, embeddings: Tensor, last: Tensor | None, reach: Reach) -> None:
+    def _read(self, own: Memory, embeddings: Tensor, last: Tensor | None, reach: Reach) -> None:
         """A prompt (1, T, H) into memory of one row. last (1): its last position, where more follows it."""
         count = embeddings.shape[1]
         positions = torch.arange(count, device=embeddings.device)[None]
@@ -248,10 +211,21 @@ class FrameStep:
         own.rows.hidden.copy_(hidden[:, -1:] if last is None else hidden.index_select(1, last))
         self._draw(own.rows, reach)
 
+    def _frame(self, memory: Memory, width: int, length: int, reach: Reach) -> Work:
+        part = memory.part(0, width)
+
+        def work() -> None:
+            self._predict(part.rows, reach)
+            self._advance(part, length, True, reach)
+
+        return work
+
     def _predict(self, rows: TakeRows, reach: Reach) -> None:
         talker, width = self._talker, len(rows.first)
         if width not in self._predictors:
-            self._predictors[width] = talker.code_predictor.build_state(width, talker.device, talker.dtype)
+            self._predictors[width] = talker.code_predictor.build_state(
+                width, talker.device, talker.dtype, even=self.runs_ahead
+            )
         first = talker.embed_codec(rows.first)
         drawer = self._drawer.residual(rows.draws, rows.frames, reach)
         codes, others = talker.code_predictor.predict(rows.hidden, first, self._predictors[width], drawer)
@@ -259,7 +233,7 @@ class FrameStep:
         rows.inputs.copy_(first + others + rows.text.gather(1, place))
         rows.codes.copy_(torch.cat((rows.first, codes), dim=1))
 
-    def _advance(self, part: _Memory, length: int, masked: bool, reach: Reach) -> None:
+    def _advance(self, part: Memory, length: int, masked: bool, reach: Reach) -> None:
         rows = part.rows
         positions = rows.positions.clamp(max=part.cache.capacity - 1)  # a slot that nobody uses counts on, too
         mask = None
@@ -281,23 +255,26 @@ class FrameStep:
         else:
             self._graphs.run(key, work)
 
+    def _count_on(self, count: int, capacity: int) -> None:
+        self._lengths[:count] = [min(length + 1, capacity) for length in self._lengths[:count]]
+
     def _width(self, count: int) -> int:
-        return count if self._graphs is None else min(self.slots, 1 << (count - 1).bit_length())
+        """Of the graph for so many."""
+        return min(self.slots, 1 << (count - 1).bit_length())
 
     def _reach(self, count: int) -> Reach:
-        reach = reduce(Reach.joined, self._reaches[:count])
-        return reach if self._graphs is None else self._graph_reach(reach)
+        return reduce(Reach.joined, self._reaches[:count])
 
     def _graph_reach(self, reach: Reach) -> Reach:
         widest = _USUAL_K if reach.widest_k <= _USUAL_K else self._talker.config.vocab_size
         return Reach(widest, reach.cuts_p)
 
-    def _memory_in_use(self) -> _Memory:
+    def _memory_in_use(self) -> Memory:
         if self._memory is None:
             raise RuntimeError("no slot was joined")
         return self._memory
 
-    def _make_room(self, positions: int, text: int) -> _Memory:
+    def _make_room(self, positions: int, text: int) -> Memory:
         """Memory for so many positions and text embeddings of each slot, at new addresses where it had to grow."""
         old = self._memory
         capacity, room = (0, 0) if old is None else (old.cache.capacity, old.rows.text.shape[1])
@@ -307,38 +284,15 @@ class FrameStep:
             capacity = min(max(positions + _ROOM, 2 * capacity), self.max_positions)
         if text > room:
             room = max(text, 2 * room)
-        new = self._memory = _Memory.allocate(self._talker, rows=self.slots, capacity=capacity, text=room)
+        new = self._memory = Memory.allocate(self._talker, rows=self.slots, capacity=capacity, text=room)
         if old is not None:
             for slot, length in enumerate(self._lengths):
                 new.put(slot, old.part(slot, 1), length)
         if self._graphs is not None:
             self._graphs.forget()
-            self._staging = _Staging.allocate(self._talker, room)
+            self._fused.clear()
+            self._staging = Staging.allocate(self._talker, longest=_PROMPTS[-1], text=room)
         return new
-
-
-@dataclass(frozen=True, slots=True)
-class _Staging:
-    """Where recorded work reads a prompt, whatever slot it is for."""
-
-    memory: _Memory
-    embeddings: Tensor
-    """(1, T, H): the prompt and what was there before."""
-    last: Tensor
-    """(1): its last position."""
-
-    @classmethod
-    def allocate(cls, talker: Talker, text: int) -> _Staging:
-        longest, hidden = _PROMPTS[-1], talker.config.transformer.hidden_size
-        return cls(
-            _Memory.allocate(talker, rows=1, capacity=longest, text=text),
-            torch.zeros(1, longest, hidden, device=talker.device, dtype=talker.dtype),
-            torch.zeros(1, dtype=torch.int64, device=talker.device),
-        )
-
-    def inputs(self, length: int) -> tuple[_Memory, Tensor, Tensor]:
-        """What `FrameStep._read` reads for prompts up to that length."""
-        return self.memory, self.embeddings[:, :length], self.last
 
 
 def _step_of(steps: Sequence[int], wanted: int) -> int:

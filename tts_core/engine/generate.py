@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from tts_core.domain import StopReason
-from tts_core.engine.frame_step import FrameStep, Reading
+from tts_core.engine.frame_step import FrameStep
 from tts_core.engine.guards import FrameLimit, LoopGuard
 from tts_core.engine.prompt import Prompt
 from tts_core.engine.sampling import Draws
+from tts_core.engine.take_memory import Reading
 from tts_core.engine.talker import Talker
 from tts_core.errors import EngineFailed
 from tts_core.protocols import CancelCheck
@@ -110,11 +111,16 @@ class Batch:
 
     def frame(self) -> Iterator[GenerationEvent]:
         """One more frame of every take. Where the device runs ahead, the events are those of the frame before."""
-        if self._takes and not self._step.runs_ahead:
-            yield from self._judge(self._takes, self._step.first_codes(len(self._takes)))
+        if self._step.runs_ahead:
+            yield from self._end_cancelled()
+            if self._takes:
+                self._readings.append((self._step.frame(len(self._takes)), tuple(self._takes)))
+            while len(self._readings) > bool(self._takes):
+                yield from self._collect()
+            return
+        yield from self._judge(self._takes, self._step.first_codes(len(self._takes)) if self._takes else ())
         if self._takes:
             self._readings.append((self._step.predict(len(self._takes)), tuple(self._takes)))
-        while len(self._readings) > (self._step.runs_ahead and bool(self._takes)):
             yield from self._collect()
         yield from self._end_cancelled()
         if self._takes:

@@ -12,7 +12,10 @@ from tts_core.engine.config import TransformerConfig
 
 @dataclass(frozen=True, slots=True)
 class KvCache:
-    """Both (layers, B, kv heads, capacity, head dim). Unwritten places hold zeros: masked, but they must be finite."""
+    """Both (layers, B, kv heads, capacity, head dim), of one layer without the first.
+
+    Unwritten places hold zeros: masked, but they must be finite.
+    """
 
     keys: Tensor
     values: Tensor
@@ -26,7 +29,7 @@ class KvCache:
 
     @property
     def capacity(self) -> int:
-        return self.keys.shape[3]
+        return self.keys.shape[-2]
 
     def grown(self, capacity: int) -> KvCache:
         """The same contents with more room."""
@@ -43,9 +46,13 @@ class KvCache:
         for mine, theirs in ((self.keys, source.keys), (self.values, source.values)):
             mine[:, row, :, :length] = theirs[:, 0, :, :length]
 
-    def write(self, layer: int, key: Tensor, value: Tensor, *, positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """Store (B, kv heads, T, D) at each row's `positions` (B, T); answers all of the layer up to `length`."""
-        keys, values = self.keys[layer], self.values[layer]
+    def of(self, layer: int) -> KvCache:
+        """One layer's."""
+        return KvCache(self.keys[layer], self.values[layer])
+
+    def write(self, key: Tensor, value: Tensor, *, positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """Of one layer: store (B, kv heads, T, D) at each row's `positions` (B, T); answers all up to `length`."""
+        keys, values = self.keys, self.values
         rows = torch.arange(key.shape[0], device=key.device)[:, None]
         keys[rows, :, positions] = key.transpose(1, 2)
         values[rows, :, positions] = value.transpose(1, 2)

@@ -108,14 +108,14 @@ class Attention(nn.Module):
         self.q_norm = RmsNorm(config.head_dim, config.norm_eps)
         self.k_norm = RmsNorm(config.head_dim, config.norm_eps)
 
-    def forward(self, x: Tensor, span: Span, cache: KvCache, layer: int) -> Tensor:
+    def forward(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
         rows, count, _ = x.shape
         heads = self.qkv(x).view(rows, count, -1, self.head_dim)
         query, key, value = heads.split((self.query_heads, self.kv_heads, self.kv_heads), dim=2)
         query = span.rotation.apply(self.q_norm(query).transpose(1, 2))
         key = span.rotation.apply(self.k_norm(key).transpose(1, 2))
         value = value.transpose(1, 2)
-        keys, values = cache.write(layer, key, value, positions=span.positions, length=span.length)
+        keys, values = cache.write(key, value, positions=span.positions, length=span.length)
         mixed = attend(query, keys, values, span.mask)
         return self.o_proj(mixed.transpose(1, 2).reshape(rows, count, -1))  # type: ignore[no-any-return]
 
@@ -158,8 +158,9 @@ class Block(nn.Module):
         self.input_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
         self.post_attention_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
 
-    def forward(self, x: Tensor, span: Span, cache: KvCache, layer: int) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), span, cache, layer)
+    def forward(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
+        """cache: of this layer."""
+        x = x + self.self_attn(self.input_layernorm(x), span, cache)
         return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
 
 
@@ -183,5 +184,5 @@ def run_blocks(blocks: Blocks, x: Tensor, span: Span, cache: KvCache) -> Tensor:
     if blocks.fused is not None:
         return blocks.fused.run(x, span, cache)
     for layer, block in enumerate(blocks):
-        x = block(x, span, cache, layer)
+        x = block(x, span, cache.of(layer))
     return x

@@ -20,6 +20,7 @@ import torch
 from tts_core.domain import Sampling
 from tts_core.engine.codec import Codec
 from tts_core.engine.codec_slots import CodecSlots
+from tts_core.engine.compiled_blocks import CompiledTalker, can_compile
 from tts_core.engine.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE, read_model_config
 from tts_core.engine.frame_step import FrameStep, affordable_slots
 from tts_core.engine.generate import GenerationRequest, never
@@ -187,7 +188,8 @@ class QwenModel:
         """On CUDA work is recorded, and one lock lets one thread record at a time."""
         device, recording = self.choice.placement.device, Lock()
         records = device.type == "cuda"
-        step = FrameStep(self.talker, self.slots, Graphs(recording) if records else None)
+        compiled = CompiledTalker(self.talker) if records and can_compile(device) else None
+        step = FrameStep(self.talker, self.slots, Graphs(recording) if records else None, compiled)
         voices = 2 * self.slots if records else 1  # a take whose codes are made leaves its slot before its sound is
         codec = CodecSlots(self.codec.decoder, device, voices, Graphs(recording) if records else None)
         self.memory_bytes += step.memory_bytes
