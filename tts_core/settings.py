@@ -17,7 +17,7 @@ from tts_core.source_settings import SourceSettings
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
 AUTO = "auto"
-PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
 DEFAULT_KEEP_ALIVE_S = 300.0
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")

@@ -222,10 +222,10 @@ class Transcriber:
 
 def load_transcriber(folder: Path, device: str, progress: LoadProgress) -> WhisperModel:
     """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed."""
-    from tts_core.engine.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
+    from tts_core.engine.placing import choose, use_threads  # noqa: PLC0415 - torch: seconds, much memory
     from tts_core.transcription.whisper import WhisperModel  # noqa: PLC0415
 
-    use_few_threads()
+    use_threads()
     return WhisperModel.load(folder, device=choose(device).device, progress=progress)
 
 

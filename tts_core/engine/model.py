@@ -22,6 +22,8 @@ from tts_core.engine.weights import Placement, Progress, build_on_meta, load_wei
 from tts_core.errors import EngineFailed
 
 _SPEAKER_ENCODER = "speaker_encoder"
+_SMALLEST = 4
+"""Bits of a weight."""
 
 
 class TalkerModel:
@@ -52,12 +54,13 @@ class TalkerModel:
         generation = read_generation_config(folder)
         tokenizer = TextTokenizer(folder)
         talker = build_on_meta(lambda: Talker(config.talker))
-        if placement.int8:
-            from tts_core.engine.int8 import expect_int8, fuse_int8  # noqa: PLC0415 - loads a compiler
+        if placement.weight_bits:
+            from tts_core.engine.int4 import expect_int4  # noqa: PLC0415 - loads a compiler
+            from tts_core.engine.int8 import expect_int8, fuse_int8  # noqa: PLC0415
             from tts_core.engine.workers import Workers  # noqa: PLC0415
 
             workers = Workers(torch.get_num_threads())
-            expect_int8(talker, workers)
+            (expect_int4 if placement.weight_bits == _SMALLEST else expect_int8)(talker, workers)
         root = nn.ModuleDict({"talker": talker})
         skip: Collection[str] = ()
         if speaker_encoder is not None:
@@ -65,7 +68,7 @@ class TalkerModel:
         elif config.speaker_encoder is not None:
             skip = (f"{_SPEAKER_ENCODER}.",)
         load_weights(root, folder / WEIGHTS_FILE, placement, skip=skip, progress=progress)
-        if placement.int8:
+        if placement.weight_bits:
             fuse_int8(talker, workers)
         return cls(config, generation, tokenizer, talker)
 

@@ -24,7 +24,7 @@ from tts_core.engine.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE, read_m
 from tts_core.engine.generate import Frame, GenerationRequest, generate, never
 from tts_core.engine.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
 from tts_core.engine.model import TalkerModel
-from tts_core.engine.placing import AUTO, Choice, choose, use_few_threads
+from tts_core.engine.placing import AUTO, Choice, choose, use_threads
 from tts_core.engine.prompt import InContextClone, Prompt, PromptRequest, XVectorClone
 from tts_core.engine.reference import analyse
 from tts_core.engine.sampling import Draws
@@ -77,13 +77,13 @@ class QwenModel:
         Raises DeviceUnavailable, PrecisionNotSupported, or a ModelFolderInvalid that names the file.
         """
         choice = choose(device, precision)
-        use_few_threads()
+        use_threads()
         config = read_model_config(folder)
         talker_file = folder / WEIGHTS_FILE
         codec_folder = folder / SPEECH_TOKENIZER_FOLDER
         steps = _Steps([talker_file, codec_folder / WEIGHTS_FILE], progress)
         codec = Codec.load(codec_folder, choice.placement.device, progress=steps.of(1))
-        if choice.placement.int8 and codec.decoder.gains_by_fusing:  # whose talker needs the compiler anyway
+        if choice.placement.weight_bits and codec.decoder.gains_by_fusing:  # whose talker needs the compiler anyway
             codec.decoder.fuse()
         speaker = None
         if config.speaker_encoder is not None:
