@@ -5,30 +5,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import socket
 import sys
 import webbrowser
 from threading import Timer
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from tts_core.certificate import Certificate
-from tts_core.errors import InvalidSetting, StudioError
+from tts_core.api.serving import bind, build_server, url_of
+from tts_core.errors import StudioError
 from tts_core.logs import setup_logging
 from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS, options_parser, with_options
 from tts_core.paths import ASSETS_DIR
 from tts_core.services import Services, build_services
-from tts_core.settings import FIRST_PORT, Settings, allowed_hosts
-
-if TYPE_CHECKING:
-    import uvicorn
-
-PORTS_TRIED = 100
-STOP_AFTER_S = 3
-MAX_SOCKET_MESSAGE_BYTES = 16_384
-"""Of what a client says over a WebSocket."""
+from tts_core.settings import Settings, allowed_hosts
 
 
 def build_app(services: Services) -> FastAPI:
@@ -67,29 +57,6 @@ def build_app(services: Services) -> FastAPI:
     return app
 
 
-def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:
-    """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
-
-    A certificate makes it https.
-    """
-    import uvicorn  # noqa: PLC0415 - only a server needs it
-
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=STOP_AFTER_S,
-        ws="websockets-sansio",
-        ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
-        ssl_certfile=certificate.cert_file if certificate else None,
-        ssl_keyfile=certificate.key_file if certificate else None,
-        ssl_keyfile_password=certificate.password if certificate else None,
-    )
-    server = uvicorn.Server(config)
-    app.state.streams.end_when(lambda: server.should_exit)
-    return server
-
-
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS)
     parser = argparse.ArgumentParser(description="TTS Studio: speech from your own machine.", parents=[shared])
@@ -107,23 +74,6 @@ def resolve_settings(options: argparse.Namespace) -> Settings:
     return dataclasses.replace(settings, allowed_hosts=hosts)
 
 
-def bind(settings: Settings) -> socket.socket:
-    """The listening socket; a named port must be free, else the first free one is taken."""
-    ports = [settings.port] if settings.port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    for port in ports:
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
-        try:
-            listener.bind((settings.host, port))
-            listener.listen()  # now, not when the page is built: until then another app could take the port as well
-        except OSError:
-            listener.close()
-        else:
-            return listener
-    raise InvalidSetting(name="--port", value=ports[0], expected="a free port on an address of this machine")
-
-
 def main(arguments: list[str]) -> int:
     # Threads of torch that wait for work would else keep the processor busy; read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -137,12 +87,9 @@ def main(arguments: list[str]) -> int:
         print(f"{error.message} [{error.code}]", file=sys.stderr)  # noqa: T201
         return 2
     app = build_app(services)
-    host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
-    scheme = "https" if settings.certificate else "http"
-    url = f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"
+    url = url_of(listener, settings.certificate)
     print(f"TTS Studio is on {url}   (Ctrl+C ends it)", flush=True)  # noqa: T201
-    if shown != host or host not in ("127.0.0.1", "::1"):
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
     if options.open:
         Timer(0.5, webbrowser.open, [url]).start()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.browser import find_browser, in_ci
+from tests.nginx import find_nginx
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (
@@ -62,8 +63,9 @@ def has_browser() -> bool:
 
 
 def install_for_browser_tests() -> None:
-    """On Debian, where we may: chromium if there is no browser, and a font for the page's Chinese."""
-    packages = [*([] if find_browser() else ["chromium"]), *([] if has_chinese_font() else ["fonts-noto-cjk"])]
+    """On Debian, where we may: chromium if there is no browser, a font for the page's Chinese, and nginx."""
+    there = {"chromium": find_browser(), "fonts-noto-cjk": has_chinese_font(), "nginx-light": find_nginx()}
+    packages = [package for package, found in there.items() if not found]
     become_root = root_prefix()
     if not packages or shutil.which("apt-get") is None or become_root is None:
         return

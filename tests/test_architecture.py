@@ -17,12 +17,24 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "certificate", "source_settings", "preferences", "paths", "options", "catalogue"}
-        | {"audio", "text", "languages", "logs", "desktop", "board"}
+        {
+            "settings",
+            "certificate",
+            "proxy_settings",
+            "source_settings",
+            "compute_settings",
+            "preferences",
+            "paths",
+            "options",
+            "catalogue",
+        }
+        | {"audio", "encoding", "text", "languages", "logs", "desktop", "board"}
+        | {"share_settings", "yourtts_settings"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
+        | {"access", "yourtts"}
     ),
     frozenset(
         {
@@ -31,11 +43,13 @@ LAYERS: tuple[frozenset[str], ...] = (
             "downloader",
         }
         | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
+        | {"speaker_embedding"}
         | {"voice_recordings", "speech_jobs"}
         | {"library_engine", "voice_choice", "transcriber"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
-    frozenset({"api", "cli", "ui"}),
+    frozenset({"api", "ui"}),
+    frozenset({"cli"}),  # some of its commands serve
     frozenset({"app", "__main__"}),
 )
 """Parts (a module or package of tts_core) from the ground up; each may import only what lies below it."""
@@ -46,10 +60,10 @@ HOMES = {
     "fastapi": {"api", "app"},
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
-    "uvicorn": {"app"},
+    "uvicorn": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine", "transcription"},
+    "torch": {"engine", "transcription", "yourtts"},
     "transformers": {"engine", "transcription"},
     "numba": {"engine"},
     "llvmlite": {"engine"},
@@ -59,18 +73,20 @@ HOMES = {
     "rapidfuzz": {"transcription"},
     "requests": {"downloads"},
     "urllib3": {"downloads"},
-    "filelock": {"downloads", "voice_library"},
+    "filelock": {"downloads", "voice_library", "access", "yourtts"},
     "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
     "modelscope_hub": {"downloads"},
     "librosa": {"audio"},
-    "av": {"recordings"},
-    "soundfile": {"audio", "recordings"},
+    "av": {"recordings", "encoding"},
+    "soundfile": {"audio", "recordings", "yourtts"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
     "ctypes": {"espeak"},
     "platformdirs": {"paths"},
-    "psutil": {"system"},
+    "psutil": {"system", "engine"},
+    "argon2": {"access"},
     "packaging": {"cli"},
+    "TTS": {"yourtts"},
 }
 """Library to the parts that may import it; whatever isn't listed is the standard library's or numpy's."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}

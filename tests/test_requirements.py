@@ -9,7 +9,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.test_architecture import HOMES, SOURCES, imports
-from tts_core.paths import REQUIREMENTS_FILE
+from tts_core.paths import PACKAGE_DIR, REQUIREMENTS_FILE
+from tts_core.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
+
+YOURTTS_SERVICE = PACKAGE_DIR / "yourtts" / "service"
+"""It runs in an environment of its own."""
 
 
 def requirements(file: Path) -> list[Requirement]:
@@ -22,9 +26,23 @@ TESTS = requirements(Path(__file__).parent / "requirements.txt")
 
 
 def test_every_imported_library_is_required() -> None:
-    imported = {module.split(".")[0] for source in SOURCES for module in imports(source)}
-    libraries = {library.replace("_", "-") for library in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}
-    assert libraries <= {requirement.name.replace("_", "-") for requirement in RUNTIME}
+    ours = [source for source in SOURCES if YOURTTS_SERVICE not in source.parents]
+    imported = {module.split(".")[0] for source in ours for module in imports(source)}
+    made_by = metadata.packages_distributions()
+    libraries = {_plain(made_by[name][0]) for name in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}
+    assert libraries <= {_plain(requirement.name) for requirement in RUNTIME}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "-").lower()
+
+
+def test_yourtts_has_what_its_service_imports() -> None:
+    service = [source for source in SOURCES if YOURTTS_SERVICE in source.parents]
+    imported = {module.split(".")[0] for source in service for module in imports(source)}
+    known = {"TTS": "coqui-tts"}
+    libraries = {known.get(name, name) for name in imported - sys.stdlib_module_names - {"tts_core"}}
+    assert libraries <= {requirement.name for requirement in requirements(YOURTTS_FILE)}
 
 
 def test_every_requirement_has_a_lower_bound() -> None:

@@ -82,6 +82,8 @@ class Job(Watched):
     """English."""
     created_at: float = 0.0
     """Seconds since 1970."""
+    is_watched: bool = False
+    """Its work was its caller's: nobody else can do it again."""
 
 
 class JobRun:
@@ -184,7 +186,7 @@ class Jobs:
             job = self.job(key)
             if job.state in (JobState.WAITING, JobState.RUNNING):
                 return job
-            if job.state is JobState.DONE or job.kind not in self._work:
+            if job.state is JobState.DONE or job.kind not in self._work or job.is_watched:
                 raise JobNotRetryable(job=key)
             return self._enqueue(replace(job, progress=0.0, phase="", code="", params={}, message="", result={}))
 
@@ -225,7 +227,7 @@ class Jobs:
 
         It is DONE where the block has given the run a result, or was not stopped.
         """
-        job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, created_at=time.time())
+        job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, created_at=time.time(), is_watched=True)
         stop = stop or Event()
         with self._changed:
             self._board.put(replace(job, state=JobState.RUNNING))

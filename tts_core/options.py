@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tts_core.certificate import CERT_FLAG, CERT_VARIABLE, KEY_FLAG, KEY_VARIABLE, PASSWORD_FLAG, PASSWORD_VARIABLE
+from tts_core.compute_settings import PRECISION_VARIABLE, THREADS_VARIABLE
+from tts_core.proxy_settings import ROOT_FLAG, ROOT_VARIABLE, TRUSTED_FLAG, TRUSTED_VARIABLE
+from tts_core.share_settings import CERTIFICATE_VARIABLE, HELPER_VARIABLE, SERVER_VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +28,27 @@ DISK_OPTIONS = (
 )
 MODEL_OPTIONS = (
     Option("--device", "TTS_STUDIO_DEVICE", "D", "auto, cpu, cuda, cuda:1, mps: where models compute"),
-    Option("--precision", "TTS_STUDIO_PRECISION", "P", "auto, float32, bfloat16, float16 or, on a CPU, int8"),
+    Option(
+        "--precision",
+        PRECISION_VARIABLE,
+        "P",
+        "auto, float32, bfloat16, float16; on a CPU also int8 (three times as fast) and int4 (fastest, but voices may "
+        "sound worse)",
+    ),
+    Option("--threads", THREADS_VARIABLE, "N", "that compute on a CPU (default: one a core, at most 8)"),
     Option("--keep-alive", "TTS_STUDIO_KEEP_ALIVE", "T", 'how long an idle model stays: "5m", 0 or -1 (for ever)'),
 )
 SERVER_OPTIONS = (
     Option("--host", "TTS_STUDIO_HOST", "H", "address to listen on (default 127.0.0.1: this machine only)"),
     Option("--port", "TTS_STUDIO_PORT", "N", "default: the first free one from 7860 on"),
+    Option("--share-server", SERVER_VARIABLE, "HOST:PORT", "--share through this share server instead of Gradio's"),
+    Option("--share-helper", HELPER_VARIABLE, "FILE", "--share with this helper program (frpc, as Gradio builds it)"),
+    Option("--share-certificate", CERTIFICATE_VARIABLE, "FILE", "checks the own share server's TLS (PEM)"),
     Option(CERT_FLAG, CERT_VARIABLE, "FILE", "serve https with this certificate (PEM)"),
     Option(KEY_FLAG, KEY_VARIABLE, "FILE", "the certificate's key (PEM); default: it is in the same file"),
     Option(PASSWORD_FLAG, PASSWORD_VARIABLE, "P", "of the key; the variable keeps it out of the list of processes"),
+    Option(ROOT_FLAG, ROOT_VARIABLE, "PATH", "the path below which a reverse proxy shows it, such as /tts"),
+    Option(TRUSTED_FLAG, TRUSTED_VARIABLE, "A,B", "proxies whose X-Forwarded headers count (default: this machine's)"),
 )
 
 

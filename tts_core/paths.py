@@ -12,6 +12,7 @@ ROOT_DIR = PACKAGE_DIR.parent
 ASSETS_DIR = ROOT_DIR / "assets"
 REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
 PACKAGED_CATALOGUE = PACKAGE_DIR / "data" / "qwen3_tts_models.json"
+OPENAI_NAMES = PACKAGE_DIR / "data" / "openai_names.json"
 
 
 def default_data_dir() -> Path:
@@ -51,6 +52,11 @@ class Paths:
         return self.data_dir / "preferences.json"
 
     @property
+    def accounts_file(self) -> Path:
+        """Users and keys; readable for the owner only."""
+        return self.data_dir / "accounts.json"
+
+    @property
     def move_file(self) -> Path:
         """How far a move of the models folder is; there is none unless one is under way."""
         return self.data_dir / "models_move.json"
@@ -79,6 +85,16 @@ class Paths:
     def heard_dir(self) -> Path:
         """Recordings that programs sent to be transcribed, until that is done."""
         return self.data_dir / "cache" / "heard"
+
+    @property
+    def yourtts_dir(self) -> Path:
+        """YourTTS's own Python environment."""
+        return self.data_dir / "yourtts"
+
+    @property
+    def registered_speakers_dir(self) -> Path:
+        """Whom programs registered over /register_speaker."""
+        return self.data_dir / "registered_speakers"
 
     @property
     def jobs_file(self) -> Path:

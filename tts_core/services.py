@@ -31,6 +31,7 @@ from tts_core.outputs import Outputs
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
 from tts_core.settings import Settings
+from tts_core.speaker_embedding import SpeakerEmbedder, load_speaker
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
 from tts_core.transcriber import Transcriber, load_transcriber
@@ -68,6 +69,7 @@ class Services:
     transcriber: Transcriber
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
+    embedder: SpeakerEmbedder
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
@@ -94,6 +96,7 @@ class Services:
         self.models.close()
         self.synthesis.close()
         self.cache.close()
+        self.embedder.close()
 
 
 def build_services(settings: Settings) -> Services:
@@ -129,6 +132,7 @@ def build_services(settings: Settings) -> Services:
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
     voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
+    embedder = build_embedder(settings, models)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
@@ -140,7 +144,8 @@ def build_services(settings: Settings) -> Services:
         voices=voices,
         transcriber=transcriber,
         voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
-        voice_check=VoiceCheck(models, cache),
+        voice_check=VoiceCheck(embedder),
+        embedder=embedder,
         outputs=outputs,
         live=LiveStreams(),
         system=system,
@@ -154,16 +159,25 @@ def build_cache(
 
     def load(key: str, progress: Progress) -> QwenModel | WhisperModel:
         if kind_of(key) is ModelKind.WHISPER:
-            return load_transcriber(folder_of(key), settings.device, progress)
-        return load_model(folder_of(key), chosen, progress)
+            return load_transcriber(folder_of(key), settings.device, settings.threads, progress)
+        return load_model(
+            folder_of(key), ModelChoice(settings.device, settings.precision_now(), settings.threads), progress
+        )
 
-    chosen = ModelChoice(settings.device, settings.precision)
     policy = CachePolicy(
         keep_alive_s=settings.keep_alive_s,
         budget_bytes=lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
     return ModelCache(load, policy)
+
+
+def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:
+    """Its encoders have a cache of their own: they are small, and the keys are those of whole models."""
+    policy = CachePolicy(keep_alive_s=settings.keep_alive_s)
+    return SpeakerEmbedder(
+        models, ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device), policy)
+    )
 
 
 def folder_synthesis(services: Services, folder: Path) -> Synthesis:

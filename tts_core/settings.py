@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import sys
 from collections.abc import Mapping
@@ -9,15 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tts_core.certificate import Certificate
+from tts_core.compute_settings import AUTO, PRECISION_VARIABLE, THREADS_VARIABLE, checked_precision, checked_threads
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
 from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE, SOURCES_VARIABLE, PreferencesFile
+from tts_core.proxy_settings import ProxySettings
+from tts_core.share_settings import ShareSettings
 from tts_core.source_settings import SourceSettings
+from tts_core.yourtts_settings import YourTtsSettings
 
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
-AUTO = "auto"
-PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
+AUTH_VARIABLE = "TTS_STUDIO_AUTH"
 DEFAULT_KEEP_ALIVE_S = 300.0
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -35,6 +39,8 @@ class Limits:
     max_text_chars: int = 20_000
     max_body_bytes: int = 1_000_000
     """Of a JSON request."""
+    max_float_body_bytes: int = 32_000_000
+    """Of a JSON request that carries sound as numbers: a minute at 16 kHz, however the digits are written."""
     max_upload_bytes: int = 50_000_000
     """Of a multipart request, all files together."""
     max_waiting: int = 16
@@ -56,8 +62,14 @@ class Settings:
     """None takes the first free one from FIRST_PORT on."""
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
     """Host names, without port, that requests may name."""
+    auth: str = AUTO
+    """Whether people have to log in: "on", "off", or "auto": wherever others than this machine can reach the studio."""
+    admin_password: str = field(default="", repr=False)
+    """Of the user "admin", who then exists for this run."""
+    share: ShareSettings = field(default_factory=ShareSettings)
     certificate: Certificate | None = None
     """What https is served with; None is plain http."""
+    proxies: ProxySettings = field(default_factory=ProxySettings)
     catalogue_file: Path | None = None
     """Adds or overrides catalogue entries."""
     has_desktop: bool = False
@@ -65,12 +77,17 @@ class Settings:
     device: str = AUTO
     """Where models compute: "auto" or torch's name of a device."""
     precision: str = AUTO
-    """What models compute in: "auto" or one of PRECISIONS."""
+    """What models compute in: "auto" or one of PRECISIONS; as it was at the start."""
+    threads: int | None = None
+    """That compute on a CPU; None: as many as help."""
+    wait_policy: str = ""
+    """OMP_WAIT_POLICY: whether torch's threads that wait keep a core busy (ACTIVE) or not; "" if it is not set."""
     keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
     """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
     model_memory_bytes: int | None = None
     """What all models in memory may take together; None is a share of the device's memory."""
     sources: SourceSettings = field(default_factory=SourceSettings)
+    yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -79,11 +96,13 @@ class Settings:
 
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
         TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
+        TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
         TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
-        TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
+        TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
+        TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings. What the user chose in the app stands for variables that are not
-        set (see Preferences).
+        where models come from: see SourceSettings, YourTtsSettings. What the user chose in the app stands for variables
+        that are not set (see Preferences).
         """
         data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
@@ -100,15 +119,35 @@ class Settings:
             host=host,
             port=_port(environ, "TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, extra_hosts),
+            auth=_auth(environ, AUTH_VARIABLE),
+            admin_password=environ.get("TTS_STUDIO_ADMIN_PASSWORD", ""),
+            share=ShareSettings.from_env(environ),
             certificate=Certificate.from_env(environ),
+            proxies=ProxySettings.from_env(environ),
             catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
             has_desktop=_has_desktop(environ),
             device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
-            precision=_precision(environ, "TTS_STUDIO_PRECISION"),
+            precision=checked_precision(PRECISION_VARIABLE, environ.get(PRECISION_VARIABLE, "")),
+            threads=checked_threads(THREADS_VARIABLE, environ.get(THREADS_VARIABLE, "")),
+            wait_policy=environ.get("OMP_WAIT_POLICY", ""),
             keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
             model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
             sources=SourceSettings.from_env(environ),
+            yourtts=YourTtsSettings.from_env(environ),
         )
+
+    @property
+    def needs_login(self) -> bool:
+        """At the studio's own address; whoever comes by a public link always does."""
+        if self.auth == AUTO:
+            return not is_loopback(self.host)
+        return self.auth == "on"
+
+    def precision_now(self) -> str:
+        """`precision` as it was chosen in the app since the start."""
+        if PRECISION_VARIABLE in self.fixed:
+            return self.precision
+        return PreferencesFile(self.paths.preferences_file).read().preferences.precision or AUTO
 
     def sources_now(self) -> SourceSettings:
         """`sources` with what was chosen in the app since the start."""
@@ -127,9 +166,24 @@ def allowed_hosts(bind_host: str, extra: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.lower() for name in (*LOOPBACK_HOSTS, *named, *extra) if name))
 
 
+def is_loopback(host: str) -> bool:
+    """Only this machine reaches what listens there. A name that is not known is taken for another's."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def _has_desktop(environ: Mapping[str, str]) -> bool:
     always = sys.platform in ("win32", "darwin")
     return always or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _auth(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip().lower() or AUTO
+    if value not in (AUTO, "on", "off"):
+        raise InvalidSetting(name=name, value=value, expected="auto, on or off")
+    return value
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
@@ -144,13 +198,6 @@ def _port(environ: Mapping[str, str], name: str) -> int | None:
     if not value.isdigit() or not 1 <= int(value) <= 65535:
         raise InvalidSetting(name=name, value=value, expected="a port number from 1 to 65535")
     return int(value)
-
-
-def _precision(environ: Mapping[str, str], name: str) -> str:
-    value = environ.get(name, "").strip().lower() or AUTO
-    if value not in (AUTO, *PRECISIONS):
-        raise InvalidSetting(name=name, value=value, expected=f"one of {', '.join((AUTO, *PRECISIONS))}")
-    return value
 
 
 def _keep_alive(environ: Mapping[str, str], name: str) -> float | None:

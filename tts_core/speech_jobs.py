@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from threading import Event
 from types import MappingProxyType
@@ -25,7 +25,7 @@ def speak_as_job(
     *,
     format: str = "wav",  # noqa: A002 - the requests' word
     cancelled: CancelCheck = never,
-) -> Iterator[SpeakEvent]:
+) -> Generator[SpeakEvent, None, None]:
     """What `Synthesis.speak` does, while a job of kind SYNTHESIS about the voice tells how far it is.
 
     A request that is refused makes no job. Raises what `Synthesis.speak` raises.
@@ -35,7 +35,7 @@ def speak_as_job(
     return _watched(events, jobs, synthesis.voice(request.voice).id, stop)
 
 
-def _watched(events: Iterator[SpeakEvent], jobs: Jobs, voice_id: str, stop: Event) -> Iterator[SpeakEvent]:
+def _watched(events: Iterator[SpeakEvent], jobs: Jobs, voice_id: str, stop: Event) -> Generator[SpeakEvent, None, None]:
     with jobs.watch(JobKind.SYNTHESIS, voice_id, stop) as run:
         said = ""
         for event in events:

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from websockets.exceptions import ConnectionClosed
 
-from app import bind, build_server
 from tests.api.watchers import hear, listening, socket_of
 from tts_core.api.server import create_api
+from tts_core.api.serving import bind, build_server
 from tts_core.services import Services
 
 END_TIMEOUT_S = 60

@@ -31,6 +31,15 @@ NOT_THE_PAGES = {
     "start_failed",
     "out_exists",
     "out_unwritable",
+    "login_required",
+    "wrong_key",
+    "accounts_missing",
+    "accounts_unusable",
+    "accounts_unwritable",
+    "unknown_user",
+    "unknown_key",
+    "user_exists",
+    "invalid_account",
 }
 """Met at start, on the command line, or by requests that are not the page's."""
 

@@ -12,7 +12,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
+from tts_core.api.openai_errors import is_openai, openai_response
 from tts_core.api.schemas import Failure
 from tts_core.downloads.faults import DiskFault, DownloadFault, OwnedByOther
 from tts_core.errors import (
@@ -78,11 +80,26 @@ def status_of(kind: type[StudioError]) -> int:
     return next((int(STATUS[base]) for base in kind.__mro__ if base in STATUS), 500)
 
 
-def failure_response(error: StudioError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+class FailureResponse(JSONResponse):
+    """The envelope of a failure; below /v1 the one that OpenAI's clients know."""
+
+    def __init__(self, error: StudioError, headers: Mapping[str, str]) -> None:
+        body = Failure(detail=error.code, message=error.message)
+        super().__init__(body.model_dump(), status_of(type(error)), headers=dict(headers))
+        self._error = error
+        self._extra_headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_openai(scope):
+            await openai_response(self._error, self.status_code, self._extra_headers)(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def failure_response(error: StudioError, headers: Mapping[str, str] | None = None) -> FailureResponse:
     """The envelope of a failure."""
-    body = Failure(detail=error.code, message=error.message)
     extra = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Busy) else {}
-    return JSONResponse(body.model_dump(), status_of(type(error)), headers={**(headers or {}), **extra})
+    return FailureResponse(error, {**(headers or {}), **extra})
 
 
 def failures(*kinds: type[StudioError]) -> dict[int | str, dict[str, Any]]:
@@ -108,7 +125,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return failure_response(InvalidRequest(reason=_explain(error)))
+        return failure_response(InvalidRequest(reason=_explain(error), field=_field(error)))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -118,6 +135,12 @@ def add_handlers(app: FastAPI) -> None:
 def _explain(error: RequestValidationError) -> str:
     """Every problem with its field's name. What was sent is left out: it may be the text."""
     return "; ".join(_explain_one(problem) for problem in error.errors()[:5])
+
+
+def _field(error: RequestValidationError) -> str | None:
+    """The first field that has a problem."""
+    _where, *path = error.errors()[0]["loc"]
+    return path[0] if path and isinstance(path[0], str) and _FIELD_NAME.fullmatch(path[0]) else None
 
 
 def _explain_one(problem: Mapping[str, Any]) -> str:

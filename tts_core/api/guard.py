@@ -16,12 +16,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.api.errors import failure_response
+from tts_core.api.proxy import as_asked, route_path
 from tts_core.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed, StudioError
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
+from tts_core.sharing.link import PublicLink
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
 """Looked at, too, but another site's page could take all places there."""
+FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker"})
+"""Take sound as a list of numbers."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio 6 compiles its event code in the browser
@@ -55,28 +59,35 @@ logger = logging.getLogger(__name__)
 class Guard:
     """Middleware; `app` is everything else."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, link: PublicLink | None = None) -> None:
+        """`link`: whose host is served, too, while there is one."""
         self._app = app
+        self._link = link
         self._hosts = frozenset(settings.allowed_hosts)
         # An address can't be rebound to another machine, only a name can, and nobody can list all of a server's.
         self._any_address = settings.host in WILDCARD_HOSTS
         self._limits = settings.limits
+        self._proxies = settings.proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        limit_bytes = _body_limit(headers, self._limits)
+        asked = as_asked(scope, self._proxies)
+        headers = Headers(scope=asked)
+        limit_bytes = _body_limit(route_path(asked), headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes)
         try:
+            self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
             host = self._check_host(headers)
-            _check_origin(scope, headers, host)
+            _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
-            await failure_response(error, CLOSE)(scope, receive, exchange.send)
+            if isinstance(error, BodyTooLarge):
+                await exchange.drain()
+            await failure_response(error, CLOSE)(asked, receive, exchange.send)
             return
-        await self._answer(scope, exchange)
+        await self._answer(asked, exchange)
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
@@ -106,7 +117,9 @@ class Guard:
         return _Host(match["name"], match["port"])
 
     def _is_allowed(self, name: str) -> bool:
-        return name in self._hosts or (self._any_address and _is_address(name))
+        if name in self._hosts or (self._any_address and _is_address(name)):
+            return True
+        return self._link is not None and name == self._link.host
 
 
 class _Host(NamedTuple):
@@ -166,9 +179,10 @@ class _Exchange:
         await self._send(message)
 
 
-def _body_limit(headers: Headers, limits: Limits) -> int:
-    is_upload = headers.get("content-type", "").lower().startswith("multipart/")
-    return limits.max_upload_bytes if is_upload else limits.max_body_bytes
+def _body_limit(path: str, headers: Headers, limits: Limits) -> int:
+    if headers.get("content-type", "").lower().startswith("multipart/"):
+        return limits.max_upload_bytes
+    return limits.max_float_body_bytes if path in FLOAT_ROUTES else limits.max_body_bytes
 
 
 def _check_length(headers: Headers, limit_bytes: int) -> None:
@@ -180,7 +194,7 @@ def _check_length(headers: Headers, limit_bytes: int) -> None:
 def _check_origin(scope: Scope, headers: Headers, host: _Host) -> None:
     """Refuse what another site's page sends: always where a connection stays open, else where it could change
     something."""
-    if scope["type"] == "http" and scope["method"] in SAFE_METHODS and scope["path"] not in HELD_OPEN:
+    if scope["type"] == "http" and scope["method"] in SAFE_METHODS and route_path(scope) not in HELD_OPEN:
         return
     scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
     is_own_site = headers.get("sec-fetch-site", "none") in ("same-origin", "none")

@@ -9,9 +9,13 @@ import tts_core
 from tts_core.api import (
     context,
     downloads,
+    embedding,
     events,
     jobs,
     models,
+    openai_models,
+    openai_speech,
+    openai_transcriptions,
     speech,
     store,
     system,
@@ -44,7 +48,10 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     app.add_middleware(Guard, settings=services.settings)
     add_handlers(app)
     add_docs(app)
-    for part in (system, models, store, downloads, voice_files, voices, transcriptions, jobs, events, speech):
+    manager, studio = (system, models, store, downloads), (voice_files, voices, transcriptions, jobs, events, speech)
+    for part in (*manager, *studio, embedding):
+        app.include_router(part.router)
+    for part in (openai_models, openai_speech, openai_transcriptions):
         app.include_router(part.router)
     _answer_the_rest(app)
     return app
@@ -54,7 +61,12 @@ def _answer_the_rest(app: FastAPI) -> None:
     """Addresses and methods that REST does not know, which would else be taken for the page's."""
     known = tuple(app.routes)
 
+    @app.api_route("/extract", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/similarity", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/similarity/files", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/health", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/v1", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/v1/{rest:path}", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/api/{rest:path}", methods=list(METHODS), include_in_schema=False)
     def unknown(request: Request) -> Response:
         scopes = {method: {**request.scope, "method": method} for method in METHODS}

@@ -127,6 +127,11 @@ def server_event(data: dict[str, Any], *, number: str | None = None, retry: int 
     return format_sse_event(data_str=text, event=data["type"], id=number, retry=retry)
 
 
+def data_event(data: dict[str, Any]) -> bytes:
+    """One server-sent event without a name."""
+    return format_sse_event(data_str=json.dumps(data, ensure_ascii=False))
+
+
 async def _pump(changes: AsyncGenerator[Change | None, None], told: asyncio.Queue[DownloadTask | Job]) -> None:
     async with aclosing(changes):
         async for change in changes:

@@ -26,7 +26,9 @@ def measure(folder: Path, settings: Settings, *, runs: int, frames: int) -> dict
 
     before = process_bytes(os.getpid())
     started = time.perf_counter()
-    model = QwenModel.load(folder, device=settings.device, precision=settings.precision, progress=_show)
+    model = QwenModel.load(
+        folder, device=settings.device, precision=settings.precision, threads=settings.threads, progress=_show
+    )
     load_s = time.perf_counter() - started
     memory = process_bytes(os.getpid())
     times = []

@@ -10,7 +10,19 @@ import sys
 from collections.abc import Sequence
 
 import tts_core
-from tts_core.cli import bench, checkpoint, codec, doctor, download, models, speak, transcribe, voices
+from tts_core.cli import (
+    bench,
+    checkpoint,
+    codec,
+    doctor,
+    download,
+    models,
+    serve_embedding,
+    similarity,
+    speak,
+    transcribe,
+    voices,
+)
 from tts_core.cli.status import Exit
 from tts_core.errors import Cancelled, StudioError
 from tts_core.logs import setup_logging
@@ -18,7 +30,11 @@ from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, options_parser, with_o
 from tts_core.services import build_services
 from tts_core.settings import Settings
 
-COMMANDS = (speak, transcribe, voices, models, download, codec, doctor, bench, checkpoint)
+COMMANDS = (
+    *(speak, transcribe, voices, similarity, models, download, codec, doctor),
+    *(serve_embedding,),
+    *(bench, checkpoint),
+)
 
 logger = logging.getLogger(__name__)
 

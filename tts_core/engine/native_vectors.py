@@ -268,6 +268,12 @@ def _relax(_typing: Any) -> Any:
     return types.void(), build
 
 
+def try_compiler() -> None:
+    """Compile a little and run it. Raises whatever a compiler that does not work raises."""
+    if compiled(lambda x: x + 1)(1) != 2:
+        raise ArithmeticError("compiled code counts wrongly")
+
+
 _offer_core = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 
 

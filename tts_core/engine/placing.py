@@ -59,7 +59,7 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
     return Choice(Placement(place, getattr(torch, chosen)), (*reasons, reason))
 
 
-def use_threads(asked: int | None = None) -> None:
+def use_few_threads(asked: int | None = None) -> None:
     """Let torch compute on the CPU with so many threads; None: as many as help."""
     torch.set_num_threads(asked or best_threads())
 

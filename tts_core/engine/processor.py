@@ -32,6 +32,17 @@ def whole_numbers() -> tuple[str, ...]:
     return ("int8", "int4") if DOT else ("int8",)
 
 
+def compiler_problem() -> str:
+    """Tries to compile for this processor. English: why that fails; "" where it works."""
+    try:
+        from tts_core.engine.native_vectors import try_compiler  # noqa: PLC0415 - may be missing
+
+        try_compiler()
+    except Exception as error:  # noqa: BLE001 - a broken compiler fails in any way; it is reported as the reason
+        return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return ""
+
+
 def has_fast_bfloat16() -> bool:
     """Products of bfloat16 are instructions here (AMX, AVX512-BF16); without, they take ten times as long."""
     import torch  # noqa: PLC0415 - seconds

@@ -24,7 +24,7 @@ from tts_core.engine.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE, read_m
 from tts_core.engine.generate import Frame, GenerationRequest, generate, never
 from tts_core.engine.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
 from tts_core.engine.model import TalkerModel
-from tts_core.engine.placing import AUTO, Choice, choose, use_threads
+from tts_core.engine.placing import AUTO, Choice, choose, use_few_threads
 from tts_core.engine.prompt import InContextClone, Prompt, PromptRequest, XVectorClone
 from tts_core.engine.reference import analyse
 from tts_core.engine.sampling import Draws
@@ -70,14 +70,21 @@ class QwenModel:
 
     @classmethod
     def load(
-        cls, folder: Path, *, device: str = AUTO, precision: str = AUTO, progress: Progress | None = None
+        cls,
+        folder: Path,
+        *,
+        device: str = AUTO,
+        precision: str = AUTO,
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> QwenModel:
-        """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto", "float32" or so.
+        """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto", "float32" or so;
+        `threads` compute on a CPU, None as many as help.
 
         Raises DeviceUnavailable, PrecisionNotSupported, or a ModelFolderInvalid that names the file.
         """
         choice = choose(device, precision)
-        use_threads()
+        use_few_threads(threads)
         config = read_model_config(folder)
         talker_file = folder / WEIGHTS_FILE
         codec_folder = folder / SPEECH_TOKENIZER_FOLDER

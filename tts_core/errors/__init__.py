@@ -6,26 +6,38 @@
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
     │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
-    │   ├── OutputExists · OutputUnwritable
-    │   ├── UnknownProvider         (400)
+    │   ├── OutputExists · OutputUnwritable · InvalidAccount
+    │   ├── SpeakerVectorMisfit
+    │   ├── UnknownProvider · LanguageNotServed     (400)
     ├── NotFound                (404)
-    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob
+    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob · UnknownUser · UnknownKey
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
-    │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing
+    │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing · EmbedderMissing · UserExists
     ├── Busy                    try again later (429)
-    │   └── QueueFull · MemoryBudgetFull · TooManyStreams
+    │   ├── QueueFull · MemoryBudgetFull · TooManyStreams
+    │   └── TooManyAttempts · TooManyRequests · TooManyAtOnce · GuestsWaiting
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
-    │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired
+    │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired · NotForGuests
+    │   └── LoginRequired       (401)
+    │       └── WrongPassword · WrongKey
+    ├── AccountsMissing         nobody could log in (start-up)
+    ├── AccountsUnusable · AccountsUnwritable    the file of users and keys
+    ├── ShareFailed             there is no public link
+    │   ├── HelperMissing · HelperDamaged · HelperUnsupported · HelperUnusable · ShareServerSilent
+    │   └── TunnelFailed · TunnelSilent · TunnelEnded
     ├── InvalidSetting          an option or environment variable can't be used (start-up)
     │   └── InvalidEndpoint     a hub's address
     ├── CatalogueInvalid        a catalogue file can't be used (start-up)
+    ├── InstallFailed           YourTTS's environment can't be made
+    │   ├── PythonUnsuitable · PackagesUnreachable · PackagesFailed · InstallDiskLow · InstallRunning
+    │   └── ModelArchiveInvalid
     ├── StartFailed             the app did not serve its page (bench)
     ├── Cancelled               the caller asked to stop
     ├── OutputFailed            a take can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
-        ├── ModelNotLoadable · TranscriptionFailed
+        ├── ModelNotLoadable · TranscriptionFailed · PiperMissing · PiperVoiceInvalid · SpeakerServiceUnavailable
         └── ModelFolderInvalid  a file of the model's folder can't be used
             ├── ModelFileMissing · ModelConfigInvalid · WeightsUnreadable · WeightsMismatch
 
@@ -35,11 +47,26 @@ Codes and parameters are data: frontends translate by `code` and fill in `params
 from __future__ import annotations
 
 from tts_core.errors.access import (
+    AccountsMissing as AccountsMissing,
+    AccountsUnusable as AccountsUnusable,
+    AccountsUnwritable as AccountsUnwritable,
     BodyTooLarge as BodyTooLarge,
+    GuestsWaiting as GuestsWaiting,
     HostNotAllowed as HostNotAllowed,
+    InvalidAccount as InvalidAccount,
+    LoginRequired as LoginRequired,
     MethodNotAllowed as MethodNotAllowed,
+    NotForGuests as NotForGuests,
     OriginNotAllowed as OriginNotAllowed,
+    TooManyAtOnce as TooManyAtOnce,
+    TooManyAttempts as TooManyAttempts,
+    TooManyRequests as TooManyRequests,
+    UnknownKey as UnknownKey,
+    UnknownUser as UnknownUser,
     UpgradeRequired as UpgradeRequired,
+    UserExists as UserExists,
+    WrongKey as WrongKey,
+    WrongPassword as WrongPassword,
 )
 from tts_core.errors.base import (
     Busy as Busy,
@@ -60,6 +87,8 @@ from tts_core.errors.failures import (
     ModelFolderInvalid as ModelFolderInvalid,
     ModelNotLoadable as ModelNotLoadable,
     OutputFailed as OutputFailed,
+    PiperMissing as PiperMissing,
+    PiperVoiceInvalid as PiperVoiceInvalid,
     PreferencesUnwritable as PreferencesUnwritable,
     StartFailed as StartFailed,
     TranscriptionFailed as TranscriptionFailed,
@@ -90,8 +119,20 @@ from tts_core.errors.requests import (
     UnsupportedFormat as UnsupportedFormat,
     VoicePromptInvalid as VoicePromptInvalid,
 )
+from tts_core.errors.sharing import (
+    HelperDamaged as HelperDamaged,
+    HelperMissing as HelperMissing,
+    HelperUnsupported as HelperUnsupported,
+    HelperUnusable as HelperUnusable,
+    ShareFailed as ShareFailed,
+    ShareServerSilent as ShareServerSilent,
+    TunnelEnded as TunnelEnded,
+    TunnelFailed as TunnelFailed,
+    TunnelSilent as TunnelSilent,
+)
 from tts_core.errors.states import (
     ConsentMissing as ConsentMissing,
+    EmbedderMissing as EmbedderMissing,
     JobNotRetryable as JobNotRetryable,
     MemoryBudgetFull as MemoryBudgetFull,
     ModelBeingChanged as ModelBeingChanged,
@@ -107,4 +148,16 @@ from tts_core.errors.states import (
     UnknownTake as UnknownTake,
     UnknownVoice as UnknownVoice,
     VoiceNotReady as VoiceNotReady,
+)
+from tts_core.errors.yourtts import (
+    InstallDiskLow as InstallDiskLow,
+    InstallFailed as InstallFailed,
+    InstallRunning as InstallRunning,
+    LanguageNotServed as LanguageNotServed,
+    ModelArchiveInvalid as ModelArchiveInvalid,
+    PackagesFailed as PackagesFailed,
+    PackagesUnreachable as PackagesUnreachable,
+    PythonUnsuitable as PythonUnsuitable,
+    SpeakerServiceUnavailable as SpeakerServiceUnavailable,
+    SpeakerVectorMisfit as SpeakerVectorMisfit,
 )

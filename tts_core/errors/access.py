@@ -1,8 +1,8 @@
-"""What is not allowed from there."""
+"""What is not allowed from there, or not for this visitor."""
 
 from __future__ import annotations
 
-from tts_core.errors.base import Refused
+from tts_core.errors.base import Busy, Conflict, InvalidRequest, NotFound, Refused, StudioError
 
 
 class HostNotAllowed(Refused):
@@ -30,3 +30,88 @@ class BodyTooLarge(Refused):
 class UpgradeRequired(Refused):
     code = "upgrade_required"
     template = "This address speaks WebSocket. Connect with a WebSocket client."
+
+
+class LoginRequired(Refused):
+    code = "login_required"
+    template = "Log in first, or send a key: `Authorization: Bearer KEY`."
+
+
+class WrongPassword(LoginRequired):
+    code = "wrong_password"
+    template = "This name and this password don't belong together."
+
+
+class WrongKey(LoginRequired):
+    code = "wrong_key"
+    template = "This key is not known here. Ask whoever runs the studio for one."
+
+
+class NotForGuests(Refused):
+    code = "not_for_guests"
+    template = "Guests may not do this. Ask whoever runs the studio."
+
+
+class TooManyAttempts(Busy):
+    """`retry_after_s`: whole seconds."""
+
+    code = "too_many_attempts"
+    template = "Too many wrong passwords or keys came from there. Try again in {retry_after_s} seconds."
+
+
+class TooManyRequests(Busy):
+    """`retry_after_s`: whole seconds."""
+
+    code = "too_many_requests"
+    template = "{limit} requests a minute are answered. Try again in {retry_after_s} seconds."
+
+
+class TooManyAtOnce(Busy):
+    code = "too_many_at_once"
+    template = "{limit} of your requests are at work or waiting already. Try again when one has ended."
+
+
+class GuestsWaiting(Busy):
+    code = "guests_waiting"
+    template = "{limit} requests of guests are at work or waiting already. Try again in a moment."
+
+
+class AccountsMissing(StudioError):
+    """`command`: what makes the first account."""
+
+    code = "accounts_missing"
+    template = (
+        "Whoever reaches {host} could use this studio, and nobody has an account yet. Make one, then start again:\n"
+        "    {command}\n"
+        "Or, in a network where everybody may do everything: start it with --no-auth."
+    )
+
+
+class AccountsUnusable(StudioError):
+    code = "accounts_unusable"
+    template = "The accounts in {file} can't be used: {reason}. Mend the file, or remove it and add the users again."
+
+
+class AccountsUnwritable(StudioError):
+    code = "accounts_unwritable"
+    template = "The accounts can't be saved in {file}: {reason}. Check the folder's permissions and free space."
+
+
+class UnknownUser(NotFound):
+    code = "unknown_user"
+    template = "There is no user {name!r}. `users list` names all."
+
+
+class UnknownKey(NotFound):
+    code = "unknown_key"
+    template = "There is no key {key!r}. `keys list` names all."
+
+
+class UserExists(Conflict):
+    code = "user_exists"
+    template = "There is a user {name!r} already. `users password` changes the password."
+
+
+class InvalidAccount(InvalidRequest):
+    code = "invalid_account"
+    template = "{what} can't be used: expected {expected}."

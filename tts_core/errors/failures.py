@@ -47,6 +47,16 @@ class TranscriptionFailed(EngineFailed):
     template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."
 
 
+class PiperMissing(EngineFailed):
+    code = "piper_missing"
+    template = "Piper voices need the package piper-tts, which is not installed here. Install it: {command}"
+
+
+class PiperVoiceInvalid(EngineFailed):
+    code = "piper_voice_invalid"
+    template = "The Piper voice {file} can't be used: {reason}. Download it again, or take it out of the folder."
+
+
 class ModelFolderInvalid(EngineFailed):
     code = "model_folder_invalid"
     template = "The model file {file} can't be used: {reason}. Download the model again."

@@ -70,6 +70,11 @@ class TranscriberMissing(Conflict):
     template = "No model here can write down what is said. Download {name} ({megabytes} MB) in the Models tab first."
 
 
+class EmbedderMissing(Conflict):
+    code = "embedder_missing"
+    template = "No model here can tell speakers apart. Download {name} ({megabytes} MB) in the Models tab first."
+
+
 class QueueFull(Busy):
     code = "queue_full"
     template = "{waiting} requests are already waiting. Try again in a moment."

@@ -141,6 +141,11 @@ def examine(samples: Samples, sample_rate: int) -> ClipReport:
     )
 
 
+def voiced_pitches(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
+    """Hertz of every other voiced frame of speech, one per 2 * HOP_S; shape (voiced,). `samples` is mono."""
+    return _pitches(samples, sample_rate, speech_frames(frame_levels(samples, sample_rate)))
+
+
 def frame_levels(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
     """RMS of each FRAME_S, one every HOP_S, dB; shape (frames,)."""
     size, hop = round(FRAME_S * sample_rate), round(HOP_S * sample_rate)

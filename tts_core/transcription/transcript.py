@@ -45,8 +45,14 @@ def as_srt(transcript: Transcript) -> str:
     return "\n".join(blocks)
 
 
-def _clock(seconds: float) -> str:
+def as_vtt(transcript: Transcript) -> str:
+    """WebVTT subtitles."""
+    blocks = [f"{_clock(one.start_s, '.')} --> {_clock(one.end_s, '.')}\n{one.text}\n" for one in transcript.segments]
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _clock(seconds: float, mark: str = ",") -> str:
     """3661.5 -> "01:01:01,500"."""
     minutes, thousandths = divmod(round(seconds * 1000), 60_000)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{thousandths // 1000:02d},{thousandths % 1000:03d}"
+    return f"{hours:02d}:{minutes:02d}:{thousandths // 1000:02d}{mark}{thousandths % 1000:03d}"

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from tts_core.compute_settings import THREADS_VARIABLE
 from tts_core.domain import StopReason, Take
 from tts_core.engine.device import Acceleration
 from tts_core.model_cache import CachedModel
 from tts_core.model_manager import BackgroundCheck
+from tts_core.settings import Settings
 from tts_core.system import Folder, Memory
 from tts_core.ui.words import Words
 
@@ -116,12 +118,18 @@ def background_line(words: Words, check: BackgroundCheck, names: dict[str, str])
     return busy(words("models.background", {"model": names[check.key], "percent": percent}))
 
 
-def device_section(words: Words, acceleration: Acceleration | None) -> str:
+def device_section(words: Words, acceleration: Acceleration | None, settings: Settings) -> str:
     if acceleration is None:
         return _section(words("system.device"), busy(words("system.device_checking")))
     reasons = "".join(f"<p>{escape(words.fact('reason', reason))}</p>" for reason in acceleration.reasons)
     name = acceleration.gpu.name if acceleration.gpu else acceleration.preferred_device.upper()
-    return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}")
+    if settings.threads is None:
+        threads = words("system.threads_auto", {"threads": acceleration.processor.threads})
+    else:
+        threads = words("system.threads_chosen", {"threads": settings.threads, "name": THREADS_VARIABLE})
+    facts = {"threads": threads, "wait_policy": settings.wait_policy or words("system.wait_unset")}
+    rows = _definitions((words(f"system.{name}"), value) for name, value in facts.items())
+    return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}{rows}")
 
 
 def loaded_models(words: Words, models: Sequence[CachedModel], names: Mapping[str, str]) -> str:

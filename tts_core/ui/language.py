@@ -62,7 +62,10 @@ class LanguageRedirect:
 def _redirect(scope: Scope) -> tuple[bytes, bytes] | None:
     """(Location relative to `/`, Set-Cookie) when this request should go to another page."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    root = scope.get("root_path", "")
+    path = scope["path"].removeprefix(root)
+    if root and not path:  # below a proxy's path, too
+        return root.encode() + b"/" + (b"?" + scope["query_string"] if scope["query_string"] else b""), b""
     if path == "/zh":  # Gradio's page needs the slash: its addresses are relative
         query = scope["query_string"]
         return b"./zh/" + (b"?" + query if query else b""), b""
@@ -70,7 +73,7 @@ def _redirect(scope: Scope) -> tuple[bytes, bytes] | None:
         return None
     chosen = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [""])[0]
     if chosen in LANGUAGES:
-        cookie = f"{COOKIE}={chosen}; Path=/; Max-Age={YEAR_S}; SameSite=Lax"
+        cookie = f"{COOKIE}={chosen}; Path={root}/; Max-Age={YEAR_S}; SameSite=Lax"
         return (b"./zh/" if chosen == "zh" else b"./"), cookie.encode()
     language = preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
     return (b"./zh/", b"") if language == "zh" else None

@@ -1,0 +1,196 @@
+"""The file of users and keys. It holds no password and no key, only what proves them: argon2 and sha256 hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from tts_core.access.passwords import MIN_CHARS, hashed
+from tts_core.access.visitor import Role
+from tts_core.errors import (
+    AccountsUnusable,
+    AccountsUnwritable,
+    InvalidAccount,
+    UnknownKey,
+    UnknownUser,
+    UserExists,
+)
+
+KEY_PREFIX = "tts-"
+_MAX_BYTES = 10_000_000
+_NAME = re.compile(r"\w[\w .@-]{0,63}")
+_NAMES = "1 to 64 letters, digits, spaces or . @ - _"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    role: Role
+    password: str
+    """As argon2 writes a hash, with salt and cost."""
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    id: str
+    """To name it by; the first digits of its hash."""
+    name: str
+    role: Role
+    sha256: str
+    """Of the key itself. A key is long and random: a slow hash would protect it no better."""
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    users: tuple[User, ...] = ()
+    keys: tuple[Key, ...] = ()
+
+    def user(self, name: str) -> User | None:
+        """Names differ by more than case."""
+        return next((user for user in self.users if user.name.casefold() == name.strip().casefold()), None)
+
+    def key(self, secret: str) -> Key | None:
+        """Compares with all of them, in the same time wherever they differ."""
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        return next((key for key in self.keys if hmac.compare_digest(key.sha256, digest)), None)
+
+
+class AccountsFile:
+    """Replaced whole, readable for its owner only. Several processes may change it, one at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = FileLock(file.with_name(f".{file.name}.lock"))
+        self._known: tuple[object, Accounts] = (None, Accounts())
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    def read(self) -> Accounts:
+        """As they are now, whoever changed them. Raises AccountsUnusable."""
+        try:
+            stat = self._file.stat()
+            version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if self._known[0] != version:
+                self._known = version, _parsed(self._file.read_bytes()[:_MAX_BYTES])
+        except FileNotFoundError:
+            self._known = None, Accounts()
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not what the studio wrote"
+            raise AccountsUnusable(file=str(self._file), reason=reason) from error
+        return self._known[1]
+
+    def add_user(self, name: str, password: str, role: Role) -> User:
+        """Raises InvalidAccount, UserExists."""
+        user = User(_checked(name), role, hashed(checked_password(password)), _now())
+
+        def add(now: Accounts) -> Accounts:
+            if now.user(user.name) is not None:
+                raise UserExists(name=user.name)
+            return replace(now, users=(*now.users, user))
+
+        self._change(add)
+        return user
+
+    def set_password(self, name: str, password: str) -> None:
+        """Ends what was begun with the old one. Raises InvalidAccount, UnknownUser."""
+        proof = hashed(checked_password(password))
+        self._change(lambda now: _with_user(now, name, lambda user: replace(user, password=proof)))
+
+    def remove_user(self, name: str) -> None:
+        """Raises UnknownUser."""
+        self._change(lambda now: _with_user(now, name, lambda _user: None))
+
+    def add_key(self, name: str, role: Role) -> tuple[Key, str]:
+        """The key's entry, and the key itself, which can't be had again. Raises InvalidAccount."""
+        secret = KEY_PREFIX + secrets.token_urlsafe(32)
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        key = Key(digest[:8], _checked(name), role, digest, _now())
+        self._change(lambda now: replace(now, keys=(*now.keys, key)))
+        return key, secret
+
+    def remove_key(self, key_id: str) -> None:
+        """Raises UnknownKey."""
+
+        def remove(now: Accounts) -> Accounts:
+            left = tuple(key for key in now.keys if key.id != key_id)
+            if len(left) == len(now.keys):
+                raise UnknownKey(key=key_id)
+            return replace(now, keys=left)
+
+        self._change(remove)
+
+    def _change(self, change: Callable[[Accounts], Accounts]) -> None:
+        part = self._file.with_name(f".{self._file.name}.{uuid.uuid4().hex}.part")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock:
+                text = json.dumps(_as_json(change(self.read())), ensure_ascii=False, indent=2)
+                # Readable for nobody else from its first byte on.
+                private = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(private, "w", encoding="utf-8") as stream:
+                    stream.write(text)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                part.replace(self._file)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise AccountsUnwritable(file=str(self._file), reason=error.strerror or type(error).__name__) from error
+
+
+def checked_password(password: str) -> str:
+    """Raises InvalidAccount for one that could be guessed by trying all."""
+    if not MIN_CHARS <= len(password) <= 1000:
+        raise InvalidAccount(what="The password", expected=f"at least {MIN_CHARS} characters")
+    return password
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name.strip()):
+        raise InvalidAccount(what="The name", expected=_NAMES)
+    return name.strip()
+
+
+def _with_user(now: Accounts, name: str, change: Callable[[User], User | None]) -> Accounts:
+    found = now.user(name)
+    if found is None:
+        raise UnknownUser(name=name)
+    changed = [change(user) if user is found else user for user in now.users]
+    return replace(now, users=tuple(user for user in changed if user is not None))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _as_json(accounts: Accounts) -> dict[str, Any]:
+    return {"users": [asdict(user) for user in accounts.users], "keys": [asdict(key) for key in accounts.keys]}
+
+
+def _parsed(data: bytes) -> Accounts:
+    """Raises ValueError, TypeError or KeyError: half a list of accounts would be worse than none."""
+    told: Mapping[str, list[dict[str, Any]]] = json.loads(data.decode("utf-8-sig"))
+    users = tuple(User(**{**user, "role": Role(user["role"])}) for user in told.get("users", []))
+    keys = tuple(Key(**{**key, "role": Role(key["role"])}) for key in told.get("keys", []))
+    texts = [text for user in users for text in asdict(user).values()]
+    texts += [text for key in keys for text in asdict(key).values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("not a text")
+    return Accounts(users, keys)

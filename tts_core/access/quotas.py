@@ -1,0 +1,106 @@
+"""How much each visitor may ask for, so that one leaves room for others. The owner at this machine isn't counted."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tts_core.access.visitor import Role, Visitor
+from tts_core.errors import GuestsWaiting, TooManyAtOnce, TooManyRequests
+
+MINUTE_S = 60.0
+MAX_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    requests: int
+    """A minute, of all kinds but a page's files."""
+    works: int
+    """A minute: what makes an engine work."""
+    at_once: int
+    """Of these at work or waiting."""
+
+
+QUOTAS: Mapping[Role, Quota] = MappingProxyType(
+    {Role.GUEST: Quota(requests=300, works=20, at_once=3), Role.ADMIN: Quota(requests=3000, works=600, at_once=32)}
+)
+GUESTS_AT_ONCE = 8
+"""Of all guests together; half of the places that there are stay free for admins."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Fills evenly; a minute's worth may be taken at once."""
+
+    left: float
+    at: float
+
+
+class Quotas:
+    """Thread-safe."""
+
+    def __init__(
+        self,
+        quotas: Mapping[Role, Quota] = QUOTAS,
+        guests_at_once: int = GUESTS_AT_ONCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._quotas = quotas
+        self._guests_at_once = guests_at_once
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
+        self._working: Counter[str] = Counter()
+        self._guests_working = 0
+
+    def ask(self, visitor: Visitor) -> None:
+        """Count a request. Raises TooManyRequests."""
+        if visitor.counted_as:
+            with self._lock:
+                self._take(visitor, "requests", self._quotas[visitor.role].requests)
+
+    @contextmanager
+    def work(self, visitor: Visitor) -> Iterator[None]:
+        """While an engine works for the visitor, or will. Raises TooManyAtOnce, GuestsWaiting, TooManyRequests."""
+        if not visitor.counted_as:
+            yield
+            return
+        with self._lock:
+            self._check_room(visitor)
+            self._take(visitor, "works", self._quotas[visitor.role].works)
+            self._working[visitor.counted_as] += 1
+            self._guests_working += visitor.is_guest
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working[visitor.counted_as] -= 1
+                self._working += Counter()  # what is at zero leaves
+                self._guests_working -= visitor.is_guest
+
+    def _check_room(self, visitor: Visitor) -> None:
+        limit = self._quotas[visitor.role].at_once
+        if self._working[visitor.counted_as] >= limit:
+            raise TooManyAtOnce(limit=limit)
+        if visitor.is_guest and self._guests_working >= self._guests_at_once:
+            raise GuestsWaiting(limit=self._guests_at_once)
+
+    def _take(self, visitor: Visitor, what: str, limit: int) -> None:
+        now = self._clock()
+        bucket = self._buckets.setdefault((visitor.counted_as, what), _Bucket(limit, now))
+        self._buckets.move_to_end((visitor.counted_as, what))
+        while len(self._buckets) > MAX_KEPT:
+            self._buckets.popitem(last=False)
+        bucket.left = min(limit, bucket.left + (now - bucket.at) * limit / MINUTE_S)
+        bucket.at = now
+        if bucket.left < 1:
+            wait_s = (1 - bucket.left) * MINUTE_S / limit
+            raise TooManyRequests(limit=limit, retry_after_s=math.ceil(wait_s))
+        bucket.left -= 1

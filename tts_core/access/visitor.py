@@ -1,0 +1,30 @@
+"""Somebody who asks for something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(str, Enum):
+    ADMIN = "admin"
+    """May do everything."""
+    GUEST = "guest"
+    """Speaks with the voices and models there are, and changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    name: str
+    """Of the account; "" where nobody has to log in."""
+    role: Role
+    counted_as: str
+    """Whose requests are counted together; "" is not counted."""
+
+    @property
+    def is_guest(self) -> bool:
+        return self.role is Role.GUEST
+
+
+OWNER = Visitor("", Role.ADMIN, "")
+"""Whoever sits at this machine, where nobody has to log in."""

@@ -1,0 +1,65 @@
+"""Listening and serving, for the studio and for each service that stands alone: the socket, uvicorn, the address."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from tts_core.certificate import Certificate
+from tts_core.errors import InvalidSetting
+from tts_core.settings import FIRST_PORT, Settings
+
+PORTS_TRIED = 100
+STOP_AFTER_S = 3
+MAX_SOCKET_MESSAGE_BYTES = 16_384
+"""Of what a client says over a WebSocket."""
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket; a named port must be free, else the first free one is taken. Raises InvalidSetting."""
+    ports = [settings.port] if settings.port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    for port in ports:
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
+        try:
+            listener.bind((settings.host, port))
+            listener.listen()  # now, not when the page is built: until then another app could take the port as well
+        except OSError:
+            listener.close()
+        else:
+            return listener
+    raise InvalidSetting(name="--port", value=ports[0], expected="a free port on an address of this machine")
+
+
+def url_of(listener: socket.socket, certificate: Certificate | None = None) -> str:
+    """Where people on this machine reach it, with a slash at the end."""
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
+    scheme = "https" if certificate else "http"
+    return f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"
+
+
+def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:
+    """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
+
+    A certificate makes it https.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # the guard's
+        timeout_graceful_shutdown=STOP_AFTER_S,
+        ws="websockets-sansio",
+        ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
+        ssl_certfile=certificate.cert_file if certificate else None,
+        ssl_keyfile=certificate.key_file if certificate else None,
+        ssl_keyfile_password=certificate.password if certificate else None,
+    )
+    server = uvicorn.Server(config)
+    app.state.streams.end_when(lambda: server.should_exit)
+    return server

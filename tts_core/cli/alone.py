@@ -1,0 +1,52 @@
+"""What the commands have in common that serve one service alone."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tts_core.cli.status import Exit
+from tts_core.compute_settings import AUTO
+from tts_core.options import SERVER_OPTIONS, options_parser
+from tts_core.services import Services
+from tts_core.settings import allowed_hosts
+
+if TYPE_CHECKING:
+    from tts_core.api.alone import AloneService
+
+MAX_PORT = 65_535
+
+
+def add_alone_parser(
+    commands: Any, shared: argparse.ArgumentParser, name: str, *, about: str, port: int
+) -> argparse.ArgumentParser:
+    """A command with the options of every server; the port is its own, so that several run side by side."""
+    server = options_parser(*(option for option in SERVER_OPTIONS if option.flag != "--port"))
+    parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared, server], help=about)
+    parser.add_argument("--port", type=_port, default=port, metavar="N", help=f"default {port}")
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    parser.add_argument(
+        "--gpu",
+        dest="TTS_STUDIO_DEVICE",
+        action="store_const",
+        const=AUTO,
+        default=argparse.SUPPRESS,
+        help="compute on the graphics card where there is one that can",
+    )
+    return parser
+
+
+def run_alone(args: argparse.Namespace, services: Services, service: AloneService) -> Exit:
+    from tts_core.api.alone import serve_alone  # noqa: PLC0415 - the web framework: no other command waits for it
+
+    settings = services.settings
+    hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host])
+    serve_alone(services, replace(settings, port=args.port, allowed_hosts=hosts), service)
+    return Exit.DONE
+
+
+def _port(value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a port number from 1 to {MAX_PORT}, not {value!r}")
+    return int(value)

@@ -1,0 +1,1 @@
+"""YourTTS through coqui-tts, which lives in an environment and a process of its own."""

@@ -1,0 +1,118 @@
+"""A YourTTS model as Coqui publishes it: which files make one, and its config with paths that are true here.
+
+The process that loads it imports this too: nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+CONFIG = "config.json"
+CHECKPOINTS = ("model_file.pth", "model_file.pth.tar", "model.pth", "checkpoint.pth", "best_model.pth")
+"""Names that releases and programs have given the weights; the first that exists counts."""
+_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "d_vector_file": ("speakers.json", "speakers.pth"),
+        "language_ids_file": ("language_ids.json",),
+        "speaker_encoder_model_path": ("model_se.pth", "model_se.pth.tar", "SE_checkpoint.pth.tar"),
+        "speaker_encoder_config_path": ("config_se.json",),
+    }
+)
+"""Field of the config to the names that its file may have. A model can't do without any of them."""
+_UNUSED = ("speakers_file", "speaker_file")
+MAX_JSON_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    folder: Path
+    checkpoint: Path
+    files: Mapping[str, Path]
+    """Field of the config to the file that stands for it here."""
+
+    @property
+    def weights_bytes(self) -> int:
+        return self.checkpoint.stat().st_size
+
+    def languages(self) -> tuple[str, ...]:
+        """Codes as the model has them. Raises OSError, ValueError."""
+        return tuple(read_object(self.files["language_ids_file"]))
+
+    def speakers(self) -> tuple[str, ...]:
+        """Names as the model has them, some with blanks around them; () where only the model can read them.
+
+        Raises OSError, ValueError.
+        """
+        file = self.files["d_vector_file"]
+        if file.suffix != ".json":
+            return ()
+        clips = read_object(file).values()
+        return tuple(sorted({str(clip["name"]) for clip in clips if isinstance(clip, dict) and "name" in clip}))
+
+    def config(self) -> dict[str, Any]:
+        """The published config with this folder's files in the places of whatever machine wrote it.
+
+        Raises OSError, ValueError.
+        """
+        config = read_object(self.folder / CONFIG)
+        for part in (config, config.get("model_args")):
+            if isinstance(part, dict):
+                _put_right(part, self.files)
+        audio = config.get("audio")
+        if isinstance(audio, dict):
+            audio["stats_path"] = None
+        return config
+
+
+def missing_from(folder: Path) -> list[str]:
+    """Names of what a model needs and the folder lacks; [] if it is whole. Never raises."""
+    wanted = {CONFIG: (CONFIG,), CHECKPOINTS[0]: CHECKPOINTS, **{names[0]: names for names in _NAMES.values()}}
+    return [name for name, names in wanted.items() if _first(folder, names) is None]
+
+
+def open_folder(folder: Path) -> ModelFolder:
+    """Raises FileNotFoundError naming what is missing."""
+    found = {field: _first(folder, names) for field, names in _NAMES.items()}
+    checkpoint = _first(folder, CHECKPOINTS)
+    files = {field: file for field, file in found.items() if file is not None}
+    if checkpoint is None or len(files) < len(found):
+        raise FileNotFoundError(", ".join(missing_from(folder)))
+    return ModelFolder(folder, checkpoint, files)
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Raises OSError, and ValueError for what is no JSON object or far too large."""
+    if file.stat().st_size > MAX_JSON_BYTES:
+        raise ValueError(f"{file.name} is too large")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{file.name} is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file.name} is not a JSON object")  # noqa: TRY004 - what callers expect of a bad file
+    return found
+
+
+def _put_right(part: dict[str, Any], files: Mapping[str, Path]) -> None:
+    for field, file in files.items():
+        if field in part:
+            part[field] = [str(file)] if isinstance(part[field], list) else str(file)
+    for field in _UNUSED:
+        if part.get(field):
+            part[field] = None
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The first that is a file with something in it."""
+    for name in names:
+        try:
+            if (folder / name).is_file() and (folder / name).stat().st_size > 0:
+                return folder / name
+        except OSError:
+            continue
+    return None
