@@ -165,10 +165,10 @@ def _parse(fields: Mapping[str, object]) -> tuple[Preferences, tuple[str, ...]]:
         folder = None
     models_dir = None if folder is None else Path(str(folder))
     precision = fields.get("precision", "")
-    if precision not in ("", *PRECISIONS):
+    if not isinstance(precision, str) or precision not in ("", *PRECISIONS):
         problems.append(f"precision must be one of {', '.join(PRECISIONS)}.")
         precision = ""
-    return Preferences(tuple(map(str, order)), str(mirror), resume, models_dir, str(precision)), tuple(problems)
+    return Preferences(tuple(map(str, order)), str(mirror), resume, models_dir, precision), tuple(problems)
 
 
 def _is_absolute(folder: str) -> bool:

@@ -47,7 +47,8 @@ def has_fast_bfloat16() -> bool:
     """Products of bfloat16 are instructions here (AMX, AVX512-BF16); without, they take ten times as long."""
     import torch  # noqa: PLC0415 - seconds
 
-    return any(ask() for name in _BFLOAT16_QUESTIONS if (ask := getattr(torch.cpu, name, None)) is not None)
+    questions = [getattr(torch.cpu, name, None) for name in _BFLOAT16_QUESTIONS] if hasattr(torch, "cpu") else []
+    return any(ask() for ask in questions if ask is not None)
 
 
 _BFLOAT16_QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
