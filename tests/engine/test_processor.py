@@ -70,9 +70,7 @@ def test_without_a_compiler_the_reason_is_told(tmp_path: Path) -> None:
         "print(compiler_problem()); print(whole_numbers())"
     )
     environ = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
-    answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ
-    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
     assert answer.stdout.splitlines() == ["ImportError: no compiler for this processor", "()"]
 
 

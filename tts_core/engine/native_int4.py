@@ -139,22 +139,43 @@ def _number(at: ir.IRBuilder, base: Any, place: Any, kind: Any) -> Any:
 dot_1, dot_2, dot_many = _dot(1), _dot(2), _dot(MANY)
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _round_group(_typing: Any, _x: Any, _small: Any, _factor: Any, _offset: Any) -> Any:
+    """GROUP floats to 8 bits, their factor and what ZERO adds to each sum: four addresses."""
+
+    def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
+        x, small, factor, offset = arguments
+        single = ir.FloatType()
+        floats, words = ir.VectorType(single, GROUP), ir.VectorType(_WORD, GROUP)
+        numbers = at.load(at.inttoptr(x, floats.as_pointer()), align=4)
+        sizes = at.call(declared(at, f"llvm.fabs.v{GROUP}f32", floats, floats), [numbers])
+        most = at.call(
+            declared(at, f"llvm.vector.reduce.fmax.v{GROUP}f32", single, floats), [sizes], fastmath=("fast",)
+        )
+        least = single(1e-30)
+        most = at.select(at.fcmp_ordered(">", most, least), most, least)
+        scaled = at.fmul(numbers, spread(at, at.fdiv(single(127.0), most), GROUP))
+        nearest = at.call(declared(at, f"llvm.rint.v{GROUP}f32", floats, floats), [scaled])
+        whole = at.fptosi(nearest, words)
+        at.store(at.trunc(whole, ir.VectorType(ir.IntType(8), GROUP)), _vector_at(at, small), align=1)
+        total = at.call(declared(at, f"llvm.vector.reduce.add.v{GROUP}i32", _WORD, words), [whole])
+        at.store(at.fdiv(most, single(127.0)), at.inttoptr(factor, single.as_pointer()))
+        at.store(at.mul(total, _WORD(-ZERO)), at.inttoptr(offset, _WORD.as_pointer()))
+
+    return types.void(*[types.intp] * 4), build
+
+
+def _vector_at(at: ir.IRBuilder, address: Any) -> Any:
+    return at.inttoptr(address, ir.VectorType(ir.IntType(8), GROUP).as_pointer())
+
+
 @compiled
 def _round(x: Array, small: Array, factors: Array, offsets: Array) -> None:
     """One position (inputs) to 8 bits: its numbers, a factor a group and what ZERO adds to each sum."""
+    start, into = x.ctypes.data, small.ctypes.data
     for group in range(len(factors)):
-        some, into = x[group * GROUP : (group + 1) * GROUP], small[group * GROUP : (group + 1) * GROUP]
-        most = np.float32(1e-30)
-        for place in range(GROUP):
-            most = max(most, abs(some[place]))
-        factor = np.float32(127.0) / most
-        total = np.int32(0)
-        for place in range(GROUP):
-            value = np.int32(np.floor(some[place] * factor + np.float32(0.5)))
-            into[place] = np.int8(value)
-            total += value
-        factors[group] = most / np.float32(127.0)
-        offsets[group] = np.int32(-ZERO) * total
+        place = group * GROUP
+        _round_group(start + 4 * place, into + place, factors.ctypes.data + 4 * group, offsets.ctypes.data + 4 * group)
 
 
 @compiled

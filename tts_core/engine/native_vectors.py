@@ -201,12 +201,12 @@ def _tile(rows: int) -> Any:
     return tile
 
 
-def spread(at: ir.IRBuilder, number: Any) -> Any:
-    """A vector of LANES times one number."""
-    kind, index = ir.VectorType(number.type, LANES), ir.IntType(32)
+def spread(at: ir.IRBuilder, number: Any, lanes: int = LANES) -> Any:
+    """A vector of one number."""
+    kind, index = ir.VectorType(number.type, lanes), ir.IntType(32)
     nothing = ir.Constant(kind, ir.Undefined)
     one = at.insert_element(nothing, number, index(0))
-    return at.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, LANES), [0] * LANES))
+    return at.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, lanes), [0] * lanes))
 
 
 tile_1, tile_4, tile_many = _tile(1), _tile(4), _tile(TALL)
