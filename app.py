@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import socket
 import sys
 import webbrowser
 from threading import Timer
@@ -13,12 +14,14 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from tts_core.api.serving import bind, build_server, url_of
-from tts_core.errors import StudioError
+from tts_core.certificate import CERT_FLAG
+from tts_core.errors import AccountsMissing, InvalidSetting, StudioError
 from tts_core.logs import setup_logging
 from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS, options_parser, with_options
-from tts_core.paths import ASSETS_DIR
+from tts_core.paths import ASSETS_DIR, default_data_dir
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings, allowed_hosts
+from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
+from tts_core.sharing.link import GUEST, Link
 
 
 def build_app(services: Services) -> FastAPI:
@@ -28,15 +31,19 @@ def build_app(services: Services) -> FastAPI:
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
     import gradio as gr  # noqa: PLC0415 - after the environment
 
+    from tts_core.api.entrance import GuestPages  # noqa: PLC0415
+    from tts_core.api.login import add_login  # noqa: PLC0415
     from tts_core.api.server import create_api  # noqa: PLC0415
     from tts_core.ui.gradio_guard import guard_gradio  # noqa: PLC0415
     from tts_core.ui.language import LanguageRedirect  # noqa: PLC0415
+    from tts_core.ui.login_page import login_page  # noqa: PLC0415
     from tts_core.ui.page import PAGE_PATHS, build_page  # noqa: PLC0415
     from tts_core.ui.page_head import PageHead  # noqa: PLC0415
     from tts_core.ui.theme import build_theme  # noqa: PLC0415
 
     guard_gradio()
     app = create_api(services)
+    add_login(app, services.reception, login_page)
     for language, path in sorted(PAGE_PATHS.items(), key=lambda item: -len(item[1])):  # "/" would hide the others
         gr.mount_gradio_app(
             app,
@@ -53,7 +60,11 @@ def build_app(services: Services) -> FastAPI:
             css_paths=[ASSETS_DIR / "theme.css"],
         )
     # Innermost, so that the guard looks first.
-    app.user_middleware += [Middleware(LanguageRedirect), Middleware(PageHead, pages=PAGE_PATHS)]
+    app.user_middleware += [
+        Middleware(LanguageRedirect),
+        Middleware(PageHead, pages=PAGE_PATHS),
+        Middleware(GuestPages),
+    ]
     return app
 
 
@@ -61,17 +72,44 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS)
     parser = argparse.ArgumentParser(description="TTS Studio: speech from your own machine.", parents=[shared])
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    login = parser.add_mutually_exclusive_group()
+    login.add_argument(
+        "--auth", dest=AUTH_VARIABLE, action="store_const", const="on", default=argparse.SUPPRESS, help="people log in"
+    )
+    login.add_argument(
+        "--no-auth",
+        dest=AUTH_VARIABLE,
+        action="store_const",
+        const="off",
+        default=argparse.SUPPRESS,
+        help="nobody has to log in, wherever it listens: whoever reaches it may do everything",
+    )
+    parser.add_argument("--share", action="store_true", help="a public link, for people who log in")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     return parser.parse_args(arguments)
 
 
 def resolve_settings(options: argparse.Namespace) -> Settings:
     """Options win over environment variables. Raises InvalidSetting, also for a certificate that can't be used."""
-    settings = Settings.from_env(with_options(os.environ, options))
+    settings = Settings.from_env({**with_options(os.environ, options), **_chosen_login(options)})
     if settings.certificate is not None:
         settings.certificate.check()
+        if options.share:
+            raise InvalidSetting(name=CERT_FLAG, value="", expected="none: with --share the link itself is https")
     hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *options.allow_host])
     return dataclasses.replace(settings, allowed_hosts=hosts)
+
+
+def _chosen_login(options: argparse.Namespace) -> dict[str, str]:
+    return {AUTH_VARIABLE: getattr(options, AUTH_VARIABLE)} if AUTH_VARIABLE in options else {}
+
+
+def check_somebody_can_come(services: Services) -> None:
+    """Raises AccountsMissing where everybody has to log in and nobody can, AccountsUnusable."""
+    settings = services.settings
+    if settings.needs_login and not services.reception.has_accounts():
+        folder = "" if settings.paths.data_dir == default_data_dir() else f' --data-dir "{settings.paths.data_dir}"'
+        raise AccountsMissing(host=settings.host, command=f"python -m tts_core users add NAME --role admin{folder}")
 
 
 def main(arguments: list[str]) -> int:
@@ -82,23 +120,36 @@ def main(arguments: list[str]) -> int:
         settings = resolve_settings(options)
         setup_logging(settings.paths.log_file)
         services = build_services(settings)
-        listener = bind(settings)
+        check_somebody_can_come(services)
+        listeners = [bind(settings)]
+        if options.share:
+            listeners.append(socket.create_server(("127.0.0.1", 0)))  # only the link's helper comes in there
+            services.link.open(listeners[1].getsockname()[1], tell_link)
     except StudioError as error:
         print(f"{error.message} [{error.code}]", file=sys.stderr)  # noqa: T201
         return 2
     app = build_app(services)
-    url = url_of(listener, settings.certificate)
+    url = url_of(listeners[0], settings.certificate)
     print(f"TTS Studio is on {url}   (Ctrl+C ends it)", flush=True)  # noqa: T201
-    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if not is_loopback(settings.host) and not settings.needs_login:
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
     if options.open:
         Timer(0.5, webbrowser.open, [url]).start()
     services.start()
     try:
-        build_server(app, settings.certificate).run(sockets=[listener])
+        build_server(app, settings.certificate).run(sockets=listeners)
     finally:
         services.close()
     return 0
+
+
+def tell_link(link: Link) -> None:
+    """Say on the console what became of the public link."""
+    if link.error is not None:
+        print(f"{link.error.message} [{link.error.code}]", file=sys.stderr, flush=True)  # noqa: T201
+        return
+    who = f"user {GUEST}, password {link.password}" if link.password else "with a name and password of `users list`"
+    print(f"Public link: {link.url}   ({who})", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

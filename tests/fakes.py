@@ -39,6 +39,8 @@ class FakeEngine:
     supports_instruct: bool = False
     go: Event = field(default_factory=Event)
     fail_at: int | None = None
+    slots: int = 1
+    """Requests it speaks at once."""
     loading: tuple[Loading, ...] = ()
     """Told before the first chunk."""
     seen: list[SynthesisRequest] = field(default_factory=list)
@@ -55,6 +57,9 @@ class FakeEngine:
         return Capabilities(
             LANGUAGES, speakers=self.speakers, supports_instruct=self.supports_instruct, supports_speed=True
         )
+
+    def at_once(self, voice: str) -> int:
+        return self.slots
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         if request.language not in {language.code for language in LANGUAGES}:

@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"share_settings", "yourtts_settings"}
     ),
     frozenset(
-        {"model_files", "downloads", "espeak", "outputs", "live", "engine"}
+        {"model_files", "downloads", "espeak", "piper", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
         | {"access", "yourtts"}
     ),
@@ -43,9 +43,12 @@ LAYERS: tuple[frozenset[str], ...] = (
             "downloader",
         }
         | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
-        | {"speaker_embedding"}
+        | {"speaker_embedding", "piper_engine"}
         | {"voice_recordings", "speech_jobs"}
+        | {"speaker_service", "yourtts_engine", "yourtts_download"}
         | {"library_engine", "voice_choice", "transcriber"}
+        | {"sharing"}
+        | {"supervision"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
     ),
     frozenset({"api", "ui"}),
@@ -56,7 +59,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 CLOSED_LAYERS = (2, 4)
 """Their parts don't know each other; within the other layers any order without a circle will do."""
 HOMES = {
-    "gradio": {"ui", "app"},
+    "gradio": {"ui", "app", "sharing"},
     "fastapi": {"api", "app"},
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
@@ -71,7 +74,7 @@ HOMES = {
     "tokenizers": {"engine", "transcription"},
     "opencc": {"transcription"},
     "rapidfuzz": {"transcription"},
-    "requests": {"downloads"},
+    "requests": {"downloads", "sharing"},
     "urllib3": {"downloads"},
     "filelock": {"downloads", "voice_library", "access", "yourtts"},
     "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
@@ -81,6 +84,8 @@ HOMES = {
     "soundfile": {"audio", "recordings", "yourtts"},
     "soxr": {"audio"},
     "espeakng_loader": {"espeak"},
+    "piper": {"piper"},
+    "onnxruntime": {"piper"},
     "ctypes": {"espeak"},
     "platformdirs": {"paths"},
     "psutil": {"system", "engine"},

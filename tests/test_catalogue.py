@@ -37,7 +37,8 @@ def refusal(tmp_path: Path, entries: object) -> str:
 
 def test_the_packaged_catalogue_holds_the_published_models() -> None:
     catalogue = load_catalogue()
-    assert {entry.key: (entry.kind.value, entry.size, len(entry.files)) for entry in catalogue.entries()} == {
+    others = [entry for entry in catalogue.entries() if entry.kind is not ModelKind.PIPER]
+    assert {entry.key: (entry.kind.value, entry.size, len(entry.files)) for entry in others} == {
         "tokenizer_12hz": ("tokenizer", "", 4),
         "base_0_6b": ("base", "0.6B", 11),
         "custom_0_6b": ("custom_voice", "0.6B", 11),
@@ -49,18 +50,42 @@ def test_the_packaged_catalogue_holds_the_published_models() -> None:
         "whisper_small": ("whisper", "small", 5),
         "whisper_large_v3_turbo": ("whisper", "large-v3-turbo", 5),
     }
-    whisper = [entry for entry in catalogue.entries() if entry.kind is ModelKind.WHISPER]
-    assert sum(entry.total_bytes for entry in catalogue.entries() if entry not in whisper) == 19_281_269_289
+    whisper = [entry for entry in others if entry.kind is ModelKind.WHISPER]
+    assert sum(entry.total_bytes for entry in others if entry not in whisper) == 19_281_269_289
     assert sum(entry.total_bytes for entry in whisper) == 3_037_014_980
 
 
 def test_every_packaged_file_has_a_checksum_and_every_entry_both_sources() -> None:
     for entry in load_catalogue().entries():
         assert all(file.sha256 for file in entry.files)
+        if entry.kind is ModelKind.PIPER:
+            continue
         owners = ("openai", "openai-mirror") if entry.kind is ModelKind.WHISPER else ("Qwen", "Qwen")
         assert (entry.hf, entry.modelscope) == tuple(f"{owner}/{entry.local}" for owner in owners)
         assert len(entry.hf_revision) == 40
         assert set(entry.inference_files) <= {file.path for file in entry.files}
+
+
+def test_the_piper_voices_lie_where_their_repository_has_them() -> None:
+    voices = [entry for entry in load_catalogue().entries() if entry.kind is ModelKind.PIPER]
+    assert len(voices) == 10
+    for entry in voices:
+        name = entry.local.removeprefix("Piper-")
+        language, voice, quality = name.split("-")
+        path = f"{language[:2]}/{language}/{voice}/{quality}/{name}.onnx"
+        assert [file.path for file in entry.files] == [path, f"{path}.json"] == list(entry.inference_files)
+        assert (entry.hf, entry.modelscope, len(entry.hf_revision)) == ("rhasspy/piper-voices", "", 40)
+        assert entry.key == f"piper_{name}".lower().replace("-", "_")
+        assert entry.size == ""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a.onnx",), ("a.onnx.json",), ("a.onnx", "b.onnx.json"), ("a.onnx", "a.onnx.json", "b.onnx", "b.onnx.json")],
+)
+def test_a_piper_voice_is_one_model_with_its_description(tmp_path: Path, names: tuple[str, ...]) -> None:
+    piper = {**ENTRY, "kind": "piper", "files": {name: {"size": 1} for name in names}}
+    assert "must list one NAME.onnx" in refusal(tmp_path, {"mine": piper})
 
 
 def test_the_speech_tokenizer_is_the_same_file_in_all_six_models() -> None:
@@ -104,7 +129,7 @@ def test_an_extra_catalogue_adds_entries_and_overrides_whole_ones(tmp_path: Path
     override = {**ENTRY, "local": "Qwen3-TTS-12Hz-0.6B-CustomVoice"}
     file = write_catalogue(tmp_path / "mine.json", {"my_voice_1_7b": ENTRY, CUSTOM_KEY: override})
     catalogue = load_catalogue(file)
-    assert len(catalogue.keys()) == 11
+    assert len(catalogue.keys()) == len(load_catalogue().keys()) + 1
     assert catalogue.entry(CUSTOM_KEY).total_bytes == sum(map(len, PUBLISHED[CUSTOM_KEY].values()))
     assert catalogue.entry(CUSTOM_KEY).hf == "Qwen/My-Voice-0.6B"
     assert catalogue.entry("my_voice_1_7b").display_name == "My-Voice-0.6B"

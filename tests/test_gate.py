@@ -93,6 +93,30 @@ def test_leaving_twice_is_harmless() -> None:
     assert list(second.wait(never)) == []
 
 
+def test_as_many_speak_as_all_of_them_allow() -> None:
+    gate = Gate(4)
+    allowed = [3, 3, 1, 3]
+    turns = [gate.join(lambda place=place: allowed[place]) for place in range(4)]  # type: ignore[misc]
+    waits = [turn.wait(never) for turn in turns]
+    assert list(waits[0]) == list(waits[1]) == []
+    assert (next(waits[2]), next(waits[3]), gate.waiting) == (Queued(1), Queued(2), 2)
+    turns[0].leave()
+    turns[1].leave()
+    assert list(waits[2]) == []
+    assert (next(waits[3]), gate.waiting) == (Queued(1), 1)
+    allowed[2] = 3
+    assert list(waits[3]) == []
+    assert gate.waiting == 0
+
+
+def test_those_that_may_speak_take_no_place_of_those_that_wait() -> None:
+    gate = Gate(1)
+    for _ in range(3):
+        gate.join(lambda: 2)
+    with pytest.raises(QueueFull):
+        gate.join(lambda: 2)
+
+
 def _take_turn(turn: Turn, name: str, seen: Event, order: list[str]) -> None:
     for _ in turn.wait(never):
         seen.set()

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.test_architecture import HOMES, SOURCES, imports
-from tts_core.paths import PACKAGE_DIR, REQUIREMENTS_FILE
+from tts_core.paths import PACKAGE_DIR, PIPER_REQUIREMENTS_FILE, REQUIREMENTS_FILE
 from tts_core.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
 
 YOURTTS_SERVICE = PACKAGE_DIR / "yourtts" / "service"
@@ -21,7 +21,7 @@ def requirements(file: Path) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith("-r")]
 
 
-RUNTIME = requirements(REQUIREMENTS_FILE)
+RUNTIME = [*requirements(REQUIREMENTS_FILE), *requirements(PIPER_REQUIREMENTS_FILE)]
 TESTS = requirements(Path(__file__).parent / "requirements.txt")
 
 

@@ -242,3 +242,12 @@ def test_closing_frees_every_engine(tmp_path: Path) -> None:
 
 def _close(events: Iterator[SpeakEvent]) -> None:
     events.close()  # type: ignore[attr-defined]
+
+
+def test_an_engine_that_speaks_several_at_once_is_let(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, FakeEngine(slots=2))
+    speaking = [studio.synthesis.speak(SynthesisRequest("abc", seed=seed)) for seed in (1, 2, 3)]
+    assert [type(next(events)) for events in speaking] == [Started, Started, Queued]
+    assert collect(speaking[1]).seed == 2
+    assert isinstance(next(speaking[2]), Started)
+    assert [collect(events).seed for events in (speaking[2], speaking[0])] == [3, 1]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, TypeGuard
 
 from tts_core.errors import CatalogueInvalid, UnknownModelKey
-from tts_core.paths import PACKAGED_CATALOGUE
+from tts_core.paths import PACKAGED_CATALOGUE, PACKAGED_PIPER_CATALOGUE
 
 ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", "large-v3-turbo", ""]
 """Parameters of the talker, or Whisper's own names; "" where it makes no sense or is not known."""
@@ -29,6 +29,7 @@ ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_SUFFIX = ".safetensors"
+PIPER_SUFFIXES = (".onnx", ".onnx.json")
 SPEECH_TOKENIZER_DIR = "speech_tokenizer"
 
 _TOKENIZER_FILES = (CONFIG_FILE, WEIGHTS_FILE)
@@ -65,7 +66,7 @@ _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.
 
 
 class ModelKind(str, Enum):
-    """What a model is for. The values are those of `tts_model_type` in its config.json, plus two that don't speak."""
+    """What a model is for. The values are those of `tts_model_type` in its config.json, plus three of other sorts."""
 
     TOKENIZER = "tokenizer"
     BASE = "base"
@@ -73,10 +74,16 @@ class ModelKind(str, Enum):
     VOICE_DESIGN = "voice_design"
     WHISPER = "whisper"
     """Writes down what is said."""
+    PIPER = "piper"
+    """One voice of another family: NAME.onnx and NAME.onnx.json, wherever in its folder."""
 
     @property
     def speaks(self) -> bool:
-        return self not in (ModelKind.TOKENIZER, ModelKind.WHISPER)
+        """As a Qwen3-TTS model does."""
+        return self not in (ModelKind.TOKENIZER, ModelKind.WHISPER, ModelKind.PIPER)
+
+
+_OTHER_SIZES: Mapping[ModelKind, tuple[ModelSize, ...]] = {ModelKind.WHISPER: _WHISPER_SIZES, ModelKind.PIPER: ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,8 @@ class ModelEntry:
     @property
     def inference_files(self) -> tuple[str, ...]:
         """The files that no model of this kind can run without; the catalogue lists all of them."""
+        if self.kind is ModelKind.PIPER:
+            return tuple(file.path for file in self.files if file.path.endswith(PIPER_SUFFIXES))
         return inference_files(self.kind)
 
 
@@ -137,6 +146,9 @@ class Catalogue:
 
 
 def inference_files(kind: ModelKind) -> tuple[str, ...]:
+    """Those whose names are known beforehand; a Piper voice's begin with its own."""
+    if kind is ModelKind.PIPER:
+        return ()
     if kind is ModelKind.WHISPER:
         return _WHISPER_FILES
     return _TOKENIZER_FILES if kind is ModelKind.TOKENIZER else _SPEAKING_FILES
@@ -144,7 +156,7 @@ def inference_files(kind: ModelKind) -> tuple[str, ...]:
 
 def load_catalogue(extra: Path | None = None) -> Catalogue:
     """The packaged models, with those of `extra` added or put in their place. Raises CatalogueInvalid."""
-    by_key = _read(PACKAGED_CATALOGUE)
+    by_key = _read(PACKAGED_CATALOGUE) | _read(PACKAGED_PIPER_CATALOGUE)
     if extra is not None:
         by_key |= _read(extra)
         _refuse_shared_folders(by_key.values(), str(extra))
@@ -230,14 +242,14 @@ class _EntryReader:
         return value
 
     def _size(self, value: object, kind: ModelKind, names: Iterable[str]) -> ModelSize:
-        sizes = {str(size): size for size in (_WHISPER_SIZES if kind is ModelKind.WHISPER else _TALKER_SIZES)}
+        sizes = {str(size): size for size in _OTHER_SIZES.get(kind, _TALKER_SIZES)}
         if value is None:
             found = (_SIZE_IN_NAME.search(name) for name in names)
             return next((sizes.get(match[1].replace("_", ".") + "B", "") for match in found if match), "")
         if value == "":
             return ""
         if not isinstance(value, str) or value not in sizes:
-            self._refuse("size", f"must be one of {', '.join(sizes)}, not {value!r}")
+            self._refuse("size", f"must be one of {', '.join(sizes) or 'none'}, not {value!r}")
         return sizes[value]
 
     def _files(self, value: object, kind: ModelKind) -> tuple[ModelFile, ...]:
@@ -249,7 +261,14 @@ class _EntryReader:
         self._refuse_collisions(value)
         if absent := [path for path in inference_files(kind) if path not in value]:
             self._refuse("files", f"must list {absent[0]}: a {kind.value} model can't run without it")
+        if kind is ModelKind.PIPER:
+            self._refuse_half_voices(value)
         return tuple(self._file(path, data) for path, data in value.items())
+
+    def _refuse_half_voices(self, paths: Iterable[str]) -> None:
+        model, config = ([path for path in paths if path.endswith(suffix)] for suffix in PIPER_SUFFIXES)
+        if len(model) != 1 or config != [f"{model[0]}.json"]:
+            self._refuse("files", "must list one NAME.onnx and NAME.onnx.json beside it: that is a Piper voice")
 
     def _refuse_collisions(self, paths: Iterable[str]) -> None:
         """Two names that some file system takes for one, or a file that stands where another needs a folder."""

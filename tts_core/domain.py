@@ -101,6 +101,8 @@ class SynthesisRequest:
     """Longest audio to make, seconds; None bounds it from the text."""
     reference: Recording | None = None
     """Whom to sound like; only voices whose capabilities say `can_clone` need and take one."""
+    speaker_vector: tuple[float, ...] = ()
+    """Whom to sound like, as the voice's model knows people, in place of a `reference`."""
     decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:

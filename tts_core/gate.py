@@ -1,9 +1,10 @@
-"""The queue in front of the engines: one request speaks at a time, first come, first served."""
+"""The queue in front of the engines: as many requests speak at a time as they allow, first come, first served."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Condition
 
 from tts_core.errors import Cancelled, QueueFull
@@ -14,8 +15,13 @@ CANCEL_POLL_S = 0.05
 """How soon a waiting request notices that it was cancelled."""
 
 
+def one() -> int:
+    """What most engines allow at once."""
+    return 1
+
+
 class Gate:
-    """Lets one `Turn` at a time through.
+    """Lets a `Turn` through while all before it and itself allow so many at once.
 
         turn = gate.join()
         try:
@@ -30,23 +36,28 @@ class Gate:
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._changed = Condition()
-        self._turns: deque[Turn] = deque()  # the first one has the engine
+        self._turns: deque[Turn] = deque()  # the first ones have the engines
 
     @property
     def waiting(self) -> int:
-        """Requests that wait now, the one that is speaking not counted."""
-        return max(0, len(self._turns) - 1)
+        """Requests that wait now, those that may speak not counted."""
+        turns = tuple(self._turns)
+        return len(turns) - _speaking(turns)
 
     def check_room(self) -> None:
         """Raise QueueFull if one more request would be too many, without taking a place."""
-        if len(self._turns) > self._max_waiting:
-            raise QueueFull(waiting=self.waiting)
+        waiting = self.waiting
+        if self._turns and waiting >= self._max_waiting:
+            raise QueueFull(waiting=waiting)
 
-    def join(self) -> Turn:
-        """Take the last place in the queue; raises QueueFull. Whoever joins must leave."""
+    def join(self, at_once: Callable[[], int] = one) -> Turn:
+        """Take the last place in the queue; raises QueueFull. Whoever joins must leave.
+
+        at_once: how many its engine allows now; cheap, may change while a model loads.
+        """
         with self._changed:
             self.check_room()
-            turn = Turn(self._turns, self._changed)
+            turn = Turn(self._turns, self._changed, at_once)
             self._turns.append(turn)
             return turn
 
@@ -54,7 +65,8 @@ class Gate:
 class Turn:
     """One request's place in the queue."""
 
-    def __init__(self, turns: deque[Turn], changed: Condition) -> None:
+    def __init__(self, turns: deque[Turn], changed: Condition, at_once: Callable[[], int]) -> None:
+        self.at_once = at_once
         self._turns = turns
         self._changed = changed
 
@@ -76,12 +88,26 @@ class Turn:
                 self._changed.notify_all()
 
     def _next_position(self, told: int, cancelled: CancelCheck) -> int:
-        """Block until the position differs from `told`; 0 is the engine."""
+        """Block until the position differs from `told`; 0 may speak."""
         with self._changed:
-            while (position := self._turns.index(self)) == told and position:
+            while (position := self._position()) == told and position:
                 self._changed.wait(CANCEL_POLL_S)
                 if cancelled():
                     raise Cancelled
         if cancelled():
             raise Cancelled
         return position
+
+    def _position(self) -> int:
+        turns = tuple(self._turns)
+        return max(0, turns.index(self) - _speaking(turns) + 1)
+
+
+def _speaking(turns: Sequence[Turn]) -> int:
+    """How many of them, the first ones, may speak."""
+    allowed: float = math.inf
+    for place, turn in enumerate(turns):
+        allowed = min(allowed, turn.at_once())
+        if place >= allowed:
+            return place
+    return len(turns)

@@ -13,7 +13,7 @@ from tts_core.languages import find_language
 from tts_core.model_cache import ModelCache
 from tts_core.model_manager import ModelManager
 from tts_core.protocols import CancelCheck
-from tts_core.qwen import SAMPLE_RATE, preset, speech_request, stream_leased
+from tts_core.qwen import SAMPLE_RATE, preset, slots_of, speech_request, stream_leased
 from tts_core.text import find_name
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voice_library.store import VoiceStore
@@ -58,6 +58,10 @@ class LibraryEngine:
         can = self._models.capabilities(saved.model_key)
         obeys = can.supports_instruct and saved.kind is VoiceKind.CUSTOM_ROLE
         return dataclasses.replace(can, supports_instruct=obeys, can_clone=False, can_design=False)
+
+    def at_once(self, voice: str) -> int:
+        saved = self._store.find(voice.removeprefix(f"{NAME}/"))
+        return 1 if saved is None else slots_of(self._cache, saved.model_key)
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         saved = self._saved(request.voice or "")

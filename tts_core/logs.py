@@ -23,6 +23,8 @@ NOISY_LOGGERS = ("httpx", "httpx2", "uvicorn.access", "huggingface_hub", "models
 """They log a line per request or per step; their warnings stay."""
 ADDRESS_LOGGERS = ("urllib3",)
 """Their warnings quote whole addresses, signatures included; only their errors stay."""
+TEXT_LOGGERS = ("piper",)
+"""Their warnings quote what is spoken; only their errors stay."""
 SPEAKING_ERRORS = (StudioError, OSError, ImportError, MemoryError, RuntimeError)
 """Errors whose message tells of machines, files and devices rather than of what was asked."""
 _HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
@@ -60,7 +62,7 @@ def setup_logging(log_file: Path, *, console: bool = True) -> None:
     root.setLevel(logging.INFO)
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ADDRESS_LOGGERS:
+    for name in (*ADDRESS_LOGGERS, *TEXT_LOGGERS):
         logging.getLogger(name).setLevel(logging.ERROR)
     file_name, console_name = _HANDLER_NAMES
     if console:

@@ -223,6 +223,11 @@ class ModelCache(Generic[Model]):
             with self._lock:
                 self._kept_out.difference_update(keys)
 
+    def loaded(self, key: str) -> Model | None:
+        """The model if it is in memory now, only to look at: it may go at any time."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.model
+
     def statuses(self) -> tuple[CachedModel, ...]:
         """What is in memory or on its way, the one used last first. Never waits for a load."""
         with self._lock:

@@ -26,6 +26,7 @@ from tts_core.model_files.folders import FoundModel, find_models
 from tts_core.model_files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.model_files.hints import look_around
 from tts_core.model_files.inspection import Inspection, inspect
+from tts_core.piper.voice_files import language_code
 from tts_core.protocols import CancelCheck
 
 __all__ = [
@@ -210,6 +211,10 @@ class ModelManager:
     def capabilities(self, key: str) -> Capabilities:
         """By the folder's config.json if it fits, else by what is published. Raises UnknownModelKey."""
         entry = self.entry(key)
+        if entry.kind is ModelKind.PIPER:
+            codes = {language_code(Path(path).stem.removesuffix(".onnx")) for path in entry.inference_files}
+            spoken = (Language(code, code) for code in (AUTO_LANGUAGE, *sorted(filter(None, codes))))
+            return Capabilities(tuple(spoken), supports_speed=True)
         if not entry.kind.speaks:
             return Capabilities(languages=())
         config = read_config(self.folder(key) / "config.json")
@@ -230,9 +235,13 @@ class ModelManager:
     def manual_download(self, key: str) -> ManualDownload:
         """Raises UnknownModelKey."""
         entry, folder = self.entry(key), self.folder(key)
-        target = quote_for_shell(str(folder), windows=os.name == "nt")
+        is_windows = os.name == "nt"
+        target = quote_for_shell(str(folder), windows=is_windows)
+        # All voices share one repository, of many gigabytes.
+        files = entry.inference_files if entry.kind is ModelKind.PIPER else ()
+        wanted = " ".join((entry.hf, *(quote_for_shell(file, windows=is_windows) for file in files)))
         return ManualDownload(
-            hf_command=f"hf download {entry.hf} --local-dir {target}" if entry.hf else "",
+            hf_command=f"hf download {wanted} --local-dir {target}" if entry.hf else "",
             modelscope_command=(
                 f"modelscope download --model {entry.modelscope} --local_dir {target}" if entry.modelscope else ""
             ),

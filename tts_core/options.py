@@ -10,6 +10,7 @@ from tts_core.certificate import CERT_FLAG, CERT_VARIABLE, KEY_FLAG, KEY_VARIABL
 from tts_core.compute_settings import PRECISION_VARIABLE, THREADS_VARIABLE
 from tts_core.proxy_settings import ROOT_FLAG, ROOT_VARIABLE, TRUSTED_FLAG, TRUSTED_VARIABLE
 from tts_core.share_settings import CERTIFICATE_VARIABLE, HELPER_VARIABLE, SERVER_VARIABLE
+from tts_core.yourtts_settings import MODEL_DIR_VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ SERVER_OPTIONS = (
     Option(ROOT_FLAG, ROOT_VARIABLE, "PATH", "the path below which a reverse proxy shows it, such as /tts"),
     Option(TRUSTED_FLAG, TRUSTED_VARIABLE, "A,B", "proxies whose X-Forwarded headers count (default: this machine's)"),
 )
+YOURTTS_OPTIONS = (
+    Option("--model-dir", MODEL_DIR_VARIABLE, "DIR", "the folder of YourTTS's model, where it lies somewhere else"),
+)
 
 
 def options_parser(*options: Option) -> argparse.ArgumentParser:
@@ -64,5 +68,5 @@ def options_parser(*options: Option) -> argparse.ArgumentParser:
 
 def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:
     """`environ` as it would be had the given options been set there."""
-    variables = {option.variable for option in (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS)}
+    variables = {option.variable for option in (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *YOURTTS_OPTIONS)}
     return {**environ, **{name: value for name, value in vars(args).items() if name in variables}}

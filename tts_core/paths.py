@@ -11,7 +11,9 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 ROOT_DIR = PACKAGE_DIR.parent
 ASSETS_DIR = ROOT_DIR / "assets"
 REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
+PIPER_REQUIREMENTS_FILE = ROOT_DIR / "requirements-piper.txt"
 PACKAGED_CATALOGUE = PACKAGE_DIR / "data" / "qwen3_tts_models.json"
+PACKAGED_PIPER_CATALOGUE = PACKAGE_DIR / "data" / "piper_voices.json"
 OPENAI_NAMES = PACKAGE_DIR / "data" / "openai_names.json"
 
 
@@ -47,6 +49,11 @@ class Paths:
         return self.data_dir / "models" / "Qwen"
 
     @property
+    def default_piper_dir(self) -> Path:
+        """Piper voices that somebody put there."""
+        return self.data_dir / "models" / "piper"
+
+    @property
     def preferences_file(self) -> Path:
         """What the user chooses in the app."""
         return self.data_dir / "preferences.json"
@@ -55,6 +62,11 @@ class Paths:
     def accounts_file(self) -> Path:
         """Users and keys; readable for the owner only."""
         return self.data_dir / "accounts.json"
+
+    @property
+    def share_certificate_file(self) -> Path:
+        """Of the share server that a public link leads through."""
+        return self.data_dir / "cache" / "share_server.pem"
 
     @property
     def move_file(self) -> Path:

@@ -29,6 +29,9 @@ class Engine(Protocol):
     def capabilities(self, voice: str | None = None) -> Capabilities:
         """What that voice can be asked to do, None for whichever. Raises UnknownVoice."""
 
+    def at_once(self, voice: str) -> int:
+        """Requests for that voice which it may speak at the same time now, at least 1; cheap."""
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         """Speak `request.text` with `request.voice` (one of `voices()`).
 

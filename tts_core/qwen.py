@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tts_core.catalogue import WEIGHTS_SUFFIX, ModelKind
 from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engine.config import read_model_config
@@ -82,6 +84,9 @@ class QwenEngine:
         model = self._find()
         return Capabilities(languages=()) if model is None else model.capabilities
 
+    def at_once(self, voice: str) -> int:
+        return slots_of(self._cache, self.name)
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         model = self._find()
         if model is None:
@@ -89,7 +94,7 @@ class QwenEngine:
         language = find_language(request.language, model.capabilities.languages)
         if language is None:
             raise UnknownLanguage(language=request.language)
-        if model.kind is ModelKind.BASE and request.reference is None:
+        if model.kind is ModelKind.BASE and request.reference is None and not request.speaker_vector:
             raise ReferenceRequired(voice=self._voice_id(_OWN_VOICES[model.kind]))
         speaker = self._speaker(request.voice, model)
 
@@ -112,6 +117,12 @@ class QwenEngine:
             if voice_id in (None, self._voice_id(speaker)):
                 return speaker
         raise UnknownVoice(voice=voice_id or "")
+
+
+def slots_of(cache: ModelCache[QwenModel], key: str) -> int:
+    """Takes that the model of that key makes at once; one while it is not in memory."""
+    model = cache.loaded(key)
+    return 1 if model is None else model.slots
 
 
 def stream_leased(
@@ -224,4 +235,15 @@ def _voice_prompt(request: SynthesisRequest, speaker: str, model: QwenModel) -> 
         if recording.append_silence and recording.transcript is not None:
             samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
         return model.prepare_voice(samples, clip.sample_rate, recording.transcript)
+    if request.speaker_vector:
+        return _known_by_vector(request.speaker_vector, model)
     return preset(speaker) if speaker else DesignedVoice()
+
+
+def _known_by_vector(vector: tuple[float, ...], model: QwenModel) -> VoicePrompt:
+    """Raises VoicePromptInvalid for one of another model."""
+    from tts_core.engine.voice_prompt import prompt_of, require_fit  # noqa: PLC0415 - see load_model
+
+    prompt = prompt_of(np.array(vector, np.float32), None, "")
+    require_fit(prompt, model.config.talker, "speaker_vector")
+    return prompt

@@ -9,6 +9,9 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
+from tts_core.access.accounts import AccountsFile
+from tts_core.access.reception import Login, Reception
+from tts_core.access.visitor import Role
 from tts_core.board import Board
 from tts_core.catalogue import ModelKind, load_catalogue
 from tts_core.downloader.job import DownloadJob
@@ -28,10 +31,13 @@ from tts_core.model_cache import CachePolicy, ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
+from tts_core.piper_engine import PiperEngine
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
 from tts_core.settings import Settings
+from tts_core.sharing.link import PublicLink
 from tts_core.speaker_embedding import SpeakerEmbedder, load_speaker
+from tts_core.speaker_service import SpeakerService
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
 from tts_core.transcriber import Transcriber, load_transcriber
@@ -42,6 +48,7 @@ from tts_core.voice_prompts import VoicePrompts
 from tts_core.voice_recordings import VoiceRecordings
 from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
+from tts_core.yourtts_engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
@@ -51,6 +58,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER_ENGINE = "folder"
 """Name of the engine for a folder outside the catalogue."""
+ADMIN = "admin"
+"""Whose password the environment may tell."""
 MODEL_MEMORY_SHARE = 0.8
 """Of the device's memory, for all models together, where no setting says otherwise."""
 
@@ -70,9 +79,13 @@ class Services:
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
     embedder: SpeakerEmbedder
+    yourtts: YourTts
+    speaker_service: SpeakerService
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
+    reception: Reception
+    link: PublicLink
 
     def start(self) -> None:
         """Make room among old takes, check the models and take up the downloads, all in the background."""
@@ -91,6 +104,7 @@ class Services:
 
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""
+        self.link.close()
         self.downloads.close()
         self.voices.close()
         self.models.close()
@@ -122,15 +136,20 @@ def build_services(settings: Settings) -> Services:
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     prompts = VoicePrompts(voice_folders, recordings, models, cache)
+    yourtts = build_yourtts(settings)
     engines: tuple[Engine, ...] = (
         *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
         EspeakEngine(),
+        build_piper(settings, models),
         LibraryEngine(voice_store, prompts, models, cache),
+        YourTtsEngine(yourtts),
         # They can't be the voice of somebody who chose none: they must be told how to sound.
         *catalogue_engines(models, cache, ModelKind.VOICE_DESIGN),
         *catalogue_engines(models, cache, ModelKind.BASE),
+        YourTtsCloner(yourtts),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
+    reception = build_reception(settings)
     voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
     embedder = build_embedder(settings, models)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
@@ -146,10 +165,23 @@ def build_services(settings: Settings) -> Services:
         voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
+        yourtts=yourtts,
+        speaker_service=SpeakerService(yourtts, synthesis, models, paths.heard_dir),
         outputs=outputs,
         live=LiveStreams(),
         system=system,
+        reception=reception,
+        link=PublicLink(settings.share, reception, paths.share_certificate_file),
     )
+
+
+def build_reception(settings: Settings) -> Reception:
+    """Who has to log in, and who can."""
+    whom = Login.ALL if settings.needs_login else Login.NOBODY if settings.auth == "off" else Login.OTHERS
+    reception = Reception(AccountsFile(settings.paths.accounts_file), whom)
+    if settings.admin_password:
+        reception.add(ADMIN, settings.admin_password, Role.ADMIN)
+    return reception
 
 
 def build_cache(
@@ -170,6 +202,13 @@ def build_cache(
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
     return ModelCache(load, policy)
+
+
+def build_piper(settings: Settings, models: ModelManager) -> PiperEngine:
+    """Speaks with what lies in the voices' folder and with what was downloaded, in this order."""
+    downloaded = [entry.key for entry in map(models.entry, models.keys()) if entry.kind is ModelKind.PIPER]
+    own = settings.piper_dir or settings.paths.default_piper_dir
+    return PiperEngine(lambda: (own, *map(models.folder, downloaded)), settings.keep_alive_s)
 
 
 def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:

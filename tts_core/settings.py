@@ -72,6 +72,8 @@ class Settings:
     proxies: ProxySettings = field(default_factory=ProxySettings)
     catalogue_file: Path | None = None
     """Adds or overrides catalogue entries."""
+    piper_dir: Path | None = None
+    """Where Piper voices lie besides the downloaded ones; None is the data folder's own place."""
     has_desktop: bool = False
     """There is a desktop that can show a folder to whoever sits at this machine."""
     device: str = AUTO
@@ -96,6 +98,7 @@ class Settings:
 
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
         TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
+        TTS_STUDIO_PIPER_DIR,
         TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
         TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
@@ -125,6 +128,7 @@ class Settings:
             certificate=Certificate.from_env(environ),
             proxies=ProxySettings.from_env(environ),
             catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
+            piper_dir=_path(environ, "TTS_STUDIO_PIPER_DIR"),
             has_desktop=_has_desktop(environ),
             device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
             precision=checked_precision(PRECISION_VARIABLE, environ.get(PRECISION_VARIABLE, "")),
@@ -138,10 +142,8 @@ class Settings:
 
     @property
     def needs_login(self) -> bool:
-        """At the studio's own address; whoever comes by a public link always does."""
-        if self.auth == AUTO:
-            return not is_loopback(self.host)
-        return self.auth == "on"
+        """Of everybody, at the studio's own address; whoever comes by a public link always has to log in."""
+        return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
 
     def precision_now(self) -> str:
         """`precision` as it was chosen in the app since the start."""

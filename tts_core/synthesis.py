@@ -135,7 +135,7 @@ class Synthesis:
         return language
 
     def _run(self, job: _Job, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
-        turn = self._gate.join()
+        turn = self._gate.join(lambda: job.engine.at_once(job.voice.id))
         try:
             yield from turn.wait(cancelled)
             take = yield from self._record(job, cancelled)
@@ -193,9 +193,10 @@ def _check_abilities(request: SynthesisRequest, voice: Voice, capabilities: Capa
         raise InstructRequired(voice=voice.id)
     if request.speed != 1.0 and not capabilities.supports_speed:
         raise SpeedNotSupported(voice=voice.id)
-    if request.reference is not None and not capabilities.can_clone:
+    is_somebody = request.reference is not None or bool(request.speaker_vector)
+    if is_somebody and not capabilities.can_clone:
         raise CloneNotSupported(voice=voice.id)
-    if request.reference is None and capabilities.can_clone:
+    if capabilities.can_clone and not is_somebody:
         raise ReferenceRequired(voice=voice.id)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tts_core.source_settings import checked_endpoint
 
@@ -16,6 +18,8 @@ MODEL_URL = (
     "tts_models--multilingual--multi-dataset--your_tts.zip"
 )
 """The release that coqui-tts itself names. No hash of it is published."""
+
+_OF_SYSTEM = MappingProxyType({"darwin": ("Library/Application Support/tts",), "win32": ("AppData/Local/tts",)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class YourTtsSettings:
 
 
 def _caches(environ: Mapping[str, str]) -> tuple[Place, ...]:
-    """As Coqui TTS looks for its folder, and where it would have looked on another system or under another setting."""
+    """Where Coqui TTS keeps its models, and where it would under other settings."""
     places = [
         Place(folder, name)
         for name in ("TTS_HOME", "XDG_DATA_HOME", "LOCALAPPDATA")
@@ -58,7 +62,7 @@ def _caches(environ: Mapping[str, str]) -> tuple[Place, ...]:
         for folder in ((home / "tts", home) if name == "TTS_HOME" else (home / "tts",))
     ]
     home = Path.home()
-    for below in (".local/share/tts", "Library/Application Support/tts", "AppData/Local/tts"):
+    for below in (".local/share/tts", *_OF_SYSTEM.get(sys.platform, ())):
         places.append(Place(home / below, "Coqui TTS's own folder"))
     return tuple({place.folder: place for place in reversed(places)}.values())[::-1]
 

@@ -45,6 +45,37 @@ def test_downloads_are_measured_beside_the_bare_link(run: Run, tmp_path: Path) -
     assert list(disk.iterdir()) == []
 
 
+def test_many_at_once_are_measured(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    assert run("make-checkpoint", str(folder)).status == 0
+    answer = run(
+        "bench",
+        "serve",
+        "--model-dir",
+        str(folder),
+        "--device",
+        "cpu",
+        "--clients",
+        "3",
+        "--frames",
+        "6",
+        "--runs",
+        "2",
+    )
+    report = json.loads(answer.out.splitlines()[-1])
+    assert (answer.status, report["bench"], report["clients"], report["slots"]) == (0, "serve", 3, 1)
+    assert 0 < report["first_audio_p50_s"] <= report["first_audio_p95_s"]
+    assert report["audio_s_per_s"] * report["frame_ms"] == pytest.approx(3 * 80, rel=0.01)
+
+
+def test_the_gates_of_a_graphics_processor_hold_on_a_cpu(run: Run) -> None:
+    answer = run("gpu-check", "--on", "cpu", "--geometry", "tiny", "--frames", "4", "--runs", "1")
+    lines = answer.out.splitlines()
+    assert (answer.status, [line for line in lines if "FAILED" in line]) == (0, []), answer
+    assert len([line for line in lines if line.startswith("tiny: ok: ")]) == 6
+    assert json.loads(lines[-1])["geometry"] == "tiny"
+
+
 def test_no_runs_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         run("bench", "speak", "--runs", "0")

@@ -25,7 +25,7 @@ from tts_core.engine.native_vectors import LANES
 from tts_core.engine.placing import check_whole_numbers
 from tts_core.engine.prompt import PresetSpeaker, PromptRequest
 from tts_core.engine.random_checkpoint import write_random_checkpoint
-from tts_core.engine.sampling import Drawer, Draws
+from tts_core.engine.sampling import Drawer, Draws, DrawState, Reach
 from tts_core.engine.speech_model import QwenModel, SpeechRequest
 from tts_core.engine.weights import weight_bytes
 from tts_core.engine.workers import Workers
@@ -127,12 +127,15 @@ def test_a_frame_in_one_call_draws_what_the_passes_draw(
     predictor, config, rows = talker.code_predictor, talker.config, 3
     torch.manual_seed(0)
     hidden, first = torch.randn(2, rows, 1, config.transformer.hidden_size)
+    draws = [Draws(sampling or Sampling(), seed, greedy=sampling is None) for seed in range(rows)]
+    settings = DrawState.allocate(rows, config.vocab_size, hidden.device)
+    for row, each in enumerate(draws):
+        settings.part(row, 1).fill(each)
+    frames = torch.full((rows, 1), 7)
+    drawer = Drawer(config, hidden.device).residual(settings, frames, Reach.of(draws[0]))
     found = []
     for fused in (predictor.fused, None):
         predictor.fused = fused
-        draws = [Draws(sampling or Sampling(), seed, greedy=sampling is None) for seed in range(rows)]
-        drawer = Drawer(config, draws, hidden.device)
-        drawer.draw_first(torch.zeros(rows, config.vocab_size), frame=0)  # makes the frame's noise
         state = predictor.build_state(rows, hidden.device, hidden.dtype)
         with torch.inference_mode():
             found.append(predictor.predict(hidden, first, state, drawer))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import reduce
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from tests.engine.conftest import LoadTalker
 from tts_core.domain import Sampling
 from tts_core.engine.config import TalkerConfig
-from tts_core.engine.sampling import MIN_FRAMES, Drawer, Draws, Filter
+from tts_core.engine.sampling import MIN_FRAMES, Drawer, Draws, DrawState, Filter, Reach
 
 CPU = torch.device("cpu")
 Setting = tuple[float, int, float]
@@ -35,6 +36,13 @@ def plainly_filtered(logits: list[float], setting: Setting) -> list[float]:
     return [float(scaled[code]) if code in nucleus else -torch.inf for code in range(len(logits))]
 
 
+def filtered(logits: torch.Tensor, rows: list[Setting]) -> torch.Tensor:
+    state = Filter.allocate(len(rows), CPU)
+    for number, setting in enumerate(rows):
+        state.part(number, 1).fill(setting)
+    return state.apply(logits, Reach(max(k for _, k, _ in rows), any(p < 1.0 for *_, p in rows)))
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     rows=st.lists(
@@ -46,18 +54,33 @@ def plainly_filtered(logits: list[float], setting: Setting) -> list[float]:
 )
 def test_every_row_is_filtered_by_its_own_setting(rows: list[Setting], seed: int) -> None:
     logits = 4 * torch.randn(len(rows), 40, generator=torch.Generator().manual_seed(seed))
-    found = Filter.build(rows, CPU).apply(logits)
+    found = filtered(logits, rows)
     expected = torch.tensor([plainly_filtered(row.tolist(), s) for row, s in zip(logits, rows, strict=True)])
     torch.testing.assert_close(found, expected)
 
 
 def test_equal_logits_at_the_edge_of_top_k_are_all_kept() -> None:
-    found = Filter.build([(1.0, 2, 1.0)], CPU).apply(torch.tensor([[1.0, 3.0, 1.0, 0.0]]))
+    found = filtered(torch.tensor([[1.0, 3.0, 1.0, 0.0]]), [(1.0, 2, 1.0)])
     assert found.isfinite().tolist() == [[True, True, True, False]]
 
 
-def drawer(config: TalkerConfig, *rows: Draws) -> Drawer:
-    return Drawer(config, rows, CPU)
+class RowsOfDraws:
+    """Draws for some rows, as the frame loop does."""
+
+    def __init__(self, config: TalkerConfig, *rows: Draws) -> None:
+        self.drawer, self.state = Drawer(config, CPU), DrawState.allocate(len(rows), config.vocab_size, CPU)
+        for number, draws in enumerate(rows):
+            self.state.part(number, 1).fill(draws)
+        self.reach = reduce(Reach.joined, map(Reach.of, rows))
+
+    def first(self, logits: torch.Tensor, *, frame: int) -> torch.Tensor:
+        return self.drawer.draw_first(logits, self.state, self.frames(frame), self.reach)[:, 0]
+
+    def residual(self, step: int, logits: torch.Tensor, *, frame: int) -> torch.Tensor:
+        return self.drawer.residual(self.state, self.frames(frame), self.reach).draw_residual(step, logits)
+
+    def frames(self, frame: int) -> torch.Tensor:
+        return torch.full((len(self.state.keys), 1), frame)
 
 
 def greedy(**values: float) -> Draws:
@@ -67,24 +90,24 @@ def greedy(**values: float) -> Draws:
 def test_codes_that_were_drawn_are_penalised_and_others_are_not(config: TalkerConfig) -> None:
     logits = torch.zeros(1, config.vocab_size)
     logits[0, [7, 8]] = torch.tensor([2.0, 1.95])
-    draw = drawer(config, greedy())
-    assert [draw.draw_first(logits.clone(), frame=frame).item() for frame in range(3)] == [7, 8, 7]
-    without = drawer(config, greedy(repetition_penalty=1.0))
-    assert [without.draw_first(logits.clone(), frame=frame).item() for frame in range(3)] == [7, 7, 7]
+    draw = RowsOfDraws(config, greedy())
+    assert [draw.first(logits.clone(), frame=frame).item() for frame in range(3)] == [7, 8, 7]
+    without = RowsOfDraws(config, greedy(repetition_penalty=1.0))
+    assert [without.first(logits.clone(), frame=frame).item() for frame in range(3)] == [7, 7, 7]
 
 
 def test_negative_logits_are_penalised_downwards(config: TalkerConfig) -> None:
     logits = torch.full((1, config.vocab_size), -9.0)
     logits[0, [7, 8]] = torch.tensor([-2.0, -2.05])
-    draw = drawer(config, greedy())
-    assert [draw.draw_first(logits.clone(), frame=frame).item() for frame in range(2)] == [7, 8]
+    draw = RowsOfDraws(config, greedy())
+    assert [draw.first(logits.clone(), frame=frame).item() for frame in range(2)] == [7, 8]
 
 
 def test_the_end_can_not_come_before_two_frames(config: TalkerConfig) -> None:
     logits = torch.zeros(1, config.vocab_size)
     logits[0, config.codec_ids.eos] = 50.0
-    draw = drawer(config, greedy())
-    codes = [draw.draw_first(logits.clone(), frame=frame).item() for frame in range(MIN_FRAMES + 1)]
+    draw = RowsOfDraws(config, greedy())
+    codes = [draw.first(logits.clone(), frame=frame).item() for frame in range(MIN_FRAMES + 1)]
     assert (codes[MIN_FRAMES], config.codec_ids.eos in codes[:MIN_FRAMES]) == (config.codec_ids.eos, False)
 
 
@@ -92,29 +115,29 @@ def test_ids_that_are_no_sound_are_never_drawn(config: TalkerConfig) -> None:
     logits = torch.zeros(1, config.vocab_size)
     logits[0, config.vocab_size - 1024 :] = 50.0
     logits[0, config.codec_ids.eos] = -50.0
-    draw = drawer(config, Draws(Sampling(top_k=4096, temperature=5.0), seed=1))
-    codes = {draw.draw_first(logits.clone(), frame=frame).item() for frame in range(200)}
+    draw = RowsOfDraws(config, Draws(Sampling(top_k=4096, temperature=5.0), seed=1))
+    codes = {draw.first(logits.clone(), frame=frame).item() for frame in range(200)}
     assert max(codes) < config.vocab_size - 1024
 
 
 def test_codes_are_drawn_as_often_as_their_chance_says(config: TalkerConfig) -> None:
     logits = torch.full((1, 2048), -30.0)
     logits[0, :3] = torch.tensor([0.5, 0.3, 0.2]).log()
-    draw = drawer(config, Draws(Sampling(predictor_temperature=1.0), seed=5))
+    draw = RowsOfDraws(config, Draws(Sampling(predictor_temperature=1.0), seed=5))
     counts: Counter[int] = Counter()
     for frame in range(400):
-        draw.draw_first(torch.zeros(1, config.vocab_size), frame=frame)
-        counts.update(int(draw.draw_residual(step, logits)) for step in range(15))
+        draw.first(torch.zeros(1, config.vocab_size), frame=frame)
+        counts.update(int(draw.residual(step, logits, frame=frame)) for step in range(15))
     shares = [counts[code] / counts.total() for code in range(3)]
     assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.03)
 
 
 def test_a_rows_draws_depend_on_its_seed_alone(config: TalkerConfig) -> None:
     logits = torch.randn(1, config.vocab_size, generator=torch.Generator().manual_seed(0))
-    alone = drawer(config, Draws(Sampling(), seed=11))
-    among = drawer(config, Draws(Sampling(top_k=5), seed=3), Draws(Sampling(), seed=11), greedy())
+    alone = RowsOfDraws(config, Draws(Sampling(), seed=11))
+    among = RowsOfDraws(config, Draws(Sampling(top_k=5), seed=3), Draws(Sampling(), seed=11), greedy())
     for frame in range(20):
-        first = alone.draw_first(logits, frame=frame)
-        assert among.draw_first(logits.repeat(3, 1), frame=frame)[1] == first
-        residual = alone.draw_residual(frame % 15, logits[:, :2048])
-        assert among.draw_residual(frame % 15, logits[:, :2048].repeat(3, 1))[1] == residual
+        first = alone.first(logits, frame=frame)
+        assert among.first(logits.repeat(3, 1), frame=frame)[1] == first
+        residual = alone.residual(frame % 15, logits[:, :2048], frame=frame)
+        assert among.residual(frame % 15, logits[:, :2048].repeat(3, 1), frame=frame)[1] == residual

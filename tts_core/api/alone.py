@@ -11,13 +11,16 @@ from fastapi import APIRouter, FastAPI
 import tts_core
 from tts_core.api import context
 from tts_core.api.docs import add_docs
+from tts_core.api.entrance import Entrance
 from tts_core.api.errors import add_handlers
 from tts_core.api.guard import Guard
+from tts_core.api.neighbours import Neighbours
 from tts_core.api.serving import bind, build_server, url_of
 from tts_core.api.streams import Streams
+from tts_core.api.veil import Veil
 from tts_core.api.work import Workers
 from tts_core.services import Services
-from tts_core.settings import Settings
+from tts_core.settings import Settings, is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ def create_alone(services: Services, settings: Settings, service: AloneService) 
     """The service's routes, their documentation at /docs, and the guard, which goes by `settings`."""
     app = FastAPI(title=service.title, version=tts_core.__version__, docs_url=None, redoc_url=None)
     context.bind(app, services, Workers(), Streams())
+    if settings.needs_login and services.reception.has_accounts():
+        app.add_middleware(Entrance, reception=services.reception, veil=Veil({}), link=services.link)
+    elif settings.needs_login:
+        app.add_middleware(Neighbours)
     app.add_middleware(Guard, settings=settings)
     add_handlers(app)
     add_docs(app)
@@ -47,6 +54,8 @@ def serve_alone(services: Services, settings: Settings, service: AloneService) -
     listener = bind(settings)
     app = create_alone(services, settings, service)
     print(f"{service.title} is on {url_of(listener, settings.certificate)}   (Ctrl+C ends it)", flush=True)  # noqa: T201
-    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if settings.needs_login and not services.reception.has_accounts():
+        print("Nobody has to log in, so it answers this machine and its private network only.", file=sys.stderr)  # noqa: T201
+    elif not settings.needs_login and not is_loopback(settings.host):
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
     build_server(app, settings.certificate).run(sockets=[listener])

@@ -27,6 +27,8 @@ from tts_core.errors import (
     HostNotAllowed,
     InvalidRequest,
     InvalidSetting,
+    LanguageNotServed,
+    LoginRequired,
     MethodNotAllowed,
     NotFound,
     OriginNotAllowed,
@@ -43,17 +45,20 @@ from tts_core.voice_library.faults import LibraryUnwritable
 CLIENT_CLOSED_REQUEST = 499
 """The common name for an answer that nobody waits for any more; HTTP itself has none."""
 RETRY_AFTER_S = 2
+CHALLENGE = 'Bearer realm="TTS Studio"'
 
 STATUS: Mapping[type[StudioError], int] = MappingProxyType(
     {
         InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
         UnknownProvider: HTTPStatus.BAD_REQUEST,
+        LanguageNotServed: HTTPStatus.BAD_REQUEST,
         NotFound: HTTPStatus.NOT_FOUND,
         Conflict: HTTPStatus.CONFLICT,
         Busy: HTTPStatus.TOO_MANY_REQUESTS,
         Refused: HTTPStatus.FORBIDDEN,
         HostNotAllowed: HTTPStatus.BAD_REQUEST,
         OriginNotAllowed: HTTPStatus.FORBIDDEN,
+        LoginRequired: HTTPStatus.UNAUTHORIZED,
         MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
         BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         UpgradeRequired: HTTPStatus.UPGRADE_REQUIRED,
@@ -98,8 +103,13 @@ class FailureResponse(JSONResponse):
 
 def failure_response(error: StudioError, headers: Mapping[str, str] | None = None) -> FailureResponse:
     """The envelope of a failure."""
-    extra = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Busy) else {}
-    return FailureResponse(error, {**(headers or {}), **extra})
+    return FailureResponse(error, {**(headers or {}), **_told_by_headers(error)})
+
+
+def _told_by_headers(error: StudioError) -> dict[str, str]:
+    if isinstance(error, Busy):
+        return {"Retry-After": str(error.params.get("retry_after_s", RETRY_AFTER_S))}
+    return {"WWW-Authenticate": CHALLENGE} if isinstance(error, LoginRequired) else {}
 
 
 def failures(*kinds: type[StudioError]) -> dict[int | str, dict[str, Any]]:

@@ -340,6 +340,9 @@ class Health(BaseModel):
     model_loaded: Annotated[bool, Field(description="A model is in memory; the built-in voice needs none.")]
     device: str
     cached_speakers: int
+    engine: Annotated[
+        Literal["yourtts", "qwen3"] | None, Field(description="Who serves /synthesize now; null: nobody can.")
+    ]
 
 
 def _findings(status: ModelStatus) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request, Response
 from starlette.routing import Match
 
@@ -22,14 +24,19 @@ from tts_core.api import (
     transcriptions,
     voice_files,
     voices,
+    yourtts,
 )
 from tts_core.api.docs import add_docs
+from tts_core.api.entrance import Entrance
 from tts_core.api.errors import add_handlers, failure_response
 from tts_core.api.guard import Guard
 from tts_core.api.streams import Streams
+from tts_core.api.veil import Veil
 from tts_core.api.work import Workers
 from tts_core.errors import MethodNotAllowed, NotFound
+from tts_core.paths import ROOT_DIR
 from tts_core.services import Services
+from tts_core.settings import Settings
 
 DESCRIPTION = """Speech made on your own machine.
 
@@ -45,22 +52,39 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
         title="TTS Studio", version=tts_core.__version__, description=DESCRIPTION, docs_url=None, redoc_url=None
     )
     context.bind(app, services, Workers(), streams or Streams())
-    app.add_middleware(Guard, settings=services.settings)
+    app.add_middleware(Entrance, reception=services.reception, veil=_veil(services.settings), link=services.link)
+    app.add_middleware(Guard, settings=services.settings, link=services.link)
     add_handlers(app)
     add_docs(app)
     manager, studio = (system, models, store, downloads), (voice_files, voices, transcriptions, jobs, events, speech)
     for part in (*manager, *studio, embedding):
         app.include_router(part.router)
+    app.include_router(yourtts.router)
     for part in (openai_models, openai_speech, openai_transcriptions):
         app.include_router(part.router)
     _answer_the_rest(app)
     return app
 
 
+def _veil(settings: Settings) -> Veil:
+    paths = settings.paths
+    return Veil(
+        {
+            "/studio-outputs": paths.outputs_dir,
+            "/studio-data": paths.data_dir,
+            "/studio-models": paths.models_dir,
+            "/studio-app": ROOT_DIR,
+            "/studio-home": Path.home(),
+        }
+    )
+
+
 def _answer_the_rest(app: FastAPI) -> None:
     """Addresses and methods that REST does not know, which would else be taken for the page's."""
     known = tuple(app.routes)
 
+    @app.api_route("/synthesize", methods=list(METHODS), include_in_schema=False)
+    @app.api_route("/register_speaker", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/extract", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/similarity", methods=list(METHODS), include_in_schema=False)
     @app.api_route("/similarity/files", methods=list(METHODS), include_in_schema=False)

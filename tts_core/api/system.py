@@ -18,7 +18,13 @@ def health(services: UseServices) -> Health:
     """Whether the server answers. Never waits for anything."""
     found = services.system.acceleration_if_known()
     device = "cpu" if found is None else found.preferred_device
-    return Health(version=tts_core.__version__, model_loaded=_is_loaded(services), device=device, cached_speakers=0)
+    return Health(
+        version=tts_core.__version__,
+        model_loaded=_is_loaded(services),
+        device=device,
+        cached_speakers=services.speaker_service.registered(),
+        engine=services.speaker_service.engine(),
+    )
 
 
 @router.get("/api/tts/qwen3/acceleration-status")
@@ -35,4 +41,5 @@ async def acceleration_status(
 
 
 def _is_loaded(services: Services) -> bool:
-    return any(model.is_loaded for model in services.cache.statuses())
+    yourtts = services.yourtts.loaded()
+    return yourtts is not None or any(model.is_loaded for model in services.cache.statuses())

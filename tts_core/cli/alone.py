@@ -10,7 +10,7 @@ from tts_core.cli.status import Exit
 from tts_core.compute_settings import AUTO
 from tts_core.options import SERVER_OPTIONS, options_parser
 from tts_core.services import Services
-from tts_core.settings import allowed_hosts
+from tts_core.settings import AUTH_VARIABLE, allowed_hosts
 
 if TYPE_CHECKING:
     from tts_core.api.alone import AloneService
@@ -27,6 +27,14 @@ def add_alone_parser(
     parser.add_argument("--port", type=_port, default=port, metavar="N", help=f"default {port}")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
     parser.add_argument(
+        "--no-auth",
+        dest=AUTH_VARIABLE,
+        action="store_const",
+        const="off",
+        default=argparse.SUPPRESS,
+        help="answer everybody, wherever it listens; else it asks for a key, or answers the private network only",
+    )
+    parser.add_argument(
         "--gpu",
         dest="TTS_STUDIO_DEVICE",
         action="store_const",
@@ -42,7 +50,8 @@ def run_alone(args: argparse.Namespace, services: Services, service: AloneServic
 
     settings = services.settings
     hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host])
-    serve_alone(services, replace(settings, port=args.port, allowed_hosts=hosts), service)
+    auth = vars(args).get(AUTH_VARIABLE, settings.auth)
+    serve_alone(services, replace(settings, port=args.port, allowed_hosts=hosts, auth=auth), service)
     return Exit.DONE
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tts_core
-from tts_core.cli import bench_download, bench_qwen, bench_startup, progress
+from tts_core.cli import bench_download, bench_qwen, bench_serve, bench_startup, progress
 from tts_core.cli.status import Exit
 from tts_core.domain import SynthesisRequest, Take
 from tts_core.services import Services
@@ -36,8 +36,14 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
     qwen = subjects.add_parser("qwen", parents=[shared], help="load time, memory and speed of a Qwen3-TTS model")
     qwen.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="the model's folder")
-    qwen.add_argument("--frames", type=_positive, default=50, metavar="N", help="of each take (default 50: 4 s)")
+    qwen.add_argument("--frames", type=positive, default=50, metavar="N", help="of each take (default 50: 4 s)")
     qwen.set_defaults(run=run_qwen)
+
+    serve = subjects.add_parser("serve", parents=[shared], help="many at once: first sound, speed of all together")
+    serve.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="the model's folder")
+    serve.add_argument("--clients", type=positive, default=8, metavar="N", help="that ask at once (default 8)")
+    serve.add_argument("--frames", type=positive, default=125, metavar="N", help="of each take (default 125: 10 s)")
+    serve.set_defaults(run=run_serve)
 
     download = subjects.add_parser("download", parents=[shared], help="speed of a download, beside the bare link")
     download.add_argument("--size", type=_bytes, default=10**9, metavar="BYTES", help="of the model (default 1GB)")
@@ -47,15 +53,15 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     download.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to measure (default: temporary)")
     download.set_defaults(run=run_download)
 
-    for subject in (startup, speak, qwen, download):
-        subject.add_argument("--runs", type=_positive, default=5, metavar="N", help="repetitions (default 5)")
+    for subject in (startup, speak, qwen, serve, download):
+        subject.add_argument("--runs", type=positive, default=5, metavar="N", help="repetitions (default 5)")
 
 
 def run_startup(args: argparse.Namespace, _services: Services) -> Exit:
     report = bench_startup.measure(args.runs)
     for line in bench_startup.words(report):
         print(line)
-    _print_json({"bench": "startup", **report})
+    print_json({"bench": "startup", **report})
     return Exit.DONE
 
 
@@ -63,7 +69,17 @@ def run_qwen(args: argparse.Namespace, services: Services) -> Exit:
     report = bench_qwen.measure(args.model_dir, services.settings, runs=args.runs, frames=args.frames)
     for line in bench_qwen.words(report):
         print(line)
-    _print_json({"bench": "qwen", **report})
+    print_json({"bench": "qwen", **report})
+    return Exit.DONE
+
+
+def run_serve(args: argparse.Namespace, services: Services) -> Exit:
+    report = bench_serve.measure(
+        args.model_dir, services.settings, clients=args.clients, frames=args.frames, runs=args.runs
+    )
+    for line in bench_serve.words(report):
+        print(line)
+    print_json({"bench": "serve", **report})
     return Exit.DONE
 
 
@@ -71,7 +87,7 @@ def run_download(args: argparse.Namespace, services: Services) -> Exit:
     report = bench_download.measure(services.settings, args.size, args.limit * 1e6, args.runs, args.folder)
     for line in bench_download.words(report):
         print(line)
-    _print_json({"bench": "download", **report})
+    print_json({"bench": "download", **report})
     return Exit.DONE
 
 
@@ -90,7 +106,7 @@ def run_speak(args: argparse.Namespace, services: Services) -> Exit:
             f"{numbers['first_audio_s'] * 1000:.0f} ms (first run {numbers['cold_first_audio_s'] * 1000:.0f} ms), "
             f"{numbers['rtf']:.0f} times real time"
         )
-    _print_json(report)
+    print_json(report)
     return Exit.DONE
 
 
@@ -110,12 +126,12 @@ def _summary(takes: list[Take]) -> dict[str, float]:
     }
 
 
-def _print_json(report: dict[str, Any]) -> None:
+def print_json(report: dict[str, Any]) -> None:
     machine = {"version": tts_core.__version__, "python": platform.python_version(), "system": platform.platform()}
     print(json.dumps({**report, **machine}))
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")

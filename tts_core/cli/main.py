@@ -17,10 +17,12 @@ from tts_core.cli import (
     doctor,
     download,
     models,
+    serve_all,
     serve_embedding,
     similarity,
     speak,
     transcribe,
+    users,
     voices,
 )
 from tts_core.cli.status import Exit
@@ -31,8 +33,8 @@ from tts_core.services import build_services
 from tts_core.settings import Settings
 
 COMMANDS = (
-    *(speak, transcribe, voices, similarity, models, download, codec, doctor),
-    *(serve_embedding,),
+    *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
+    *(serve_all, serve_embedding),
     *(bench, checkpoint),
 )
 

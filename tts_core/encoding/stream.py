@@ -13,6 +13,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from tts_core.audio import to_int16
 from tts_core.encoding.formats import STREAM_RATE, StreamFormat, stream_format
 from tts_core.errors import InvalidValue
@@ -89,6 +91,14 @@ def _packer(kind: StreamFormat, name: str) -> _Packer:
     from tts_core.encoding.ffmpeg import Compressor  # noqa: PLC0415 - see there
 
     return Compressor(kind)
+
+
+def stretched(samples: Samples, source_rate: int, tempo: float) -> tuple[Samples, int]:
+    """A whole sound at another tempo and the same pitch, and its rate. `tempo` as for StreamEncoder."""
+    stretcher = _stretcher(source_rate, tempo)
+    if stretcher is None:
+        return samples, source_rate
+    return np.concatenate([*stretcher.stretch(samples), *stretcher.rest(), samples[:0]]), STREAM_RATE
 
 
 def _stretcher(source_rate: int, tempo: float) -> Stretcher | None:

@@ -12,7 +12,7 @@ from tts_core.engine.config import TalkerConfig
 from tts_core.engine.kv_cache import KvCache
 from tts_core.engine.layers import Blocks, Embedding, Head, RmsNorm, RotaryTable, Span, run_blocks
 from tts_core.engine.linear import Part
-from tts_core.engine.sampling import Drawer
+from tts_core.engine.sampling import ResidualDrawer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class PredictorState:
 class PredictsFrames(Protocol):
     """Another way to predict a frame at once."""
 
-    def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: Drawer) -> tuple[Tensor, Tensor]:
+    def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: ResidualDrawer) -> tuple[Tensor, Tensor]:
         """See `CodePredictor.predict`."""
 
 
@@ -66,7 +66,9 @@ class CodePredictor(nn.Module):
         table = RotaryTable.build(transformer.head_dim, transformer.rope_theta, steps + 1, device)
         return PredictorState(cache, tuple(_span(step, rows, table, device) for step in range(steps)))
 
-    def predict(self, hidden: Tensor, first: Tensor, state: PredictorState, drawer: Drawer) -> tuple[Tensor, Tensor]:
+    def predict(
+        self, hidden: Tensor, first: Tensor, state: PredictorState, drawer: ResidualDrawer
+    ) -> tuple[Tensor, Tensor]:
         """Codes 1 to 15 (B, 15), and the sum of their embeddings (B, 1, H).
 
         hidden: the talker's (B, 1, H); first: the embedding of code 0 (B, 1, H).

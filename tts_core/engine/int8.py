@@ -18,7 +18,7 @@ from tts_core.engine.kv_cache import KvCache
 from tts_core.engine.layers import Block, Blocks, RotaryTable, Span
 from tts_core.engine.linear import Part, Product
 from tts_core.engine.native_vectors import LANES, Array
-from tts_core.engine.sampling import Drawer
+from tts_core.engine.sampling import ResidualDrawer
 from tts_core.engine.workers import Workers
 
 _STEPS = 127
@@ -148,13 +148,13 @@ class Int8Predictor:
         self._reads = self._blocks.reads * draws + sum(head.weights.nbytes for head in self._heads)
         self._compile(transformer)
 
-    def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: Drawer) -> tuple[Tensor, Tensor]:
+    def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: ResidualDrawer) -> tuple[Tensor, Tensor]:
         """As `CodePredictor.predict`."""
-        filters, noise = drawer.residual_draws()
+        settings, noise = drawer.settings, drawer.noise
         drawing = frames.Drawing(
-            filters.temperature[:, 0].numpy(),
-            filters.top_k[:, 0].numpy(),
-            filters.top_p[:, 0].numpy(),
+            settings.temperature[:, 0].numpy(),
+            settings.top_k[:, 0].numpy(),
+            settings.top_p[:, 0].numpy(),
             np.ascontiguousarray(noise.numpy()),
         )
         frame = self._compute(torch.cat((hidden, first), dim=1), drawing, cache)

@@ -34,13 +34,14 @@ class KvCache:
         keys, values = (torch.cat((old, old.new_zeros(more)), dim=3) for old in (self.keys, self.values))
         return KvCache(keys, values)
 
-    def row(self, index: int) -> KvCache:
-        """One row's part, for writing through it."""
-        return KvCache(self.keys[:, index : index + 1], self.values[:, index : index + 1])
+    def part(self, first: int, count: int) -> KvCache:
+        """Some rows, for reading and writing through it."""
+        return KvCache(self.keys.narrow(1, first, count), self.values.narrow(1, first, count))
 
-    def rows(self, indices: list[int]) -> KvCache:
-        """A copy of some rows."""
-        return KvCache(self.keys[:, indices], self.values[:, indices])
+    def put(self, row: int, source: KvCache, length: int) -> None:
+        """Copy the first positions of the only row of `source` to `row`."""
+        for mine, theirs in ((self.keys, source.keys), (self.values, source.values)):
+            mine[:, row, :, :length] = theirs[:, 0, :, :length]
 
     def write(self, layer: int, key: Tensor, value: Tensor, *, positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Store (B, kv heads, T, D) at each row's `positions` (B, T); answers all of the layer up to `length`."""

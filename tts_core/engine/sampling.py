@@ -1,25 +1,25 @@
 """Logits to codes. Published order: repetition penalty, minimum length, suppressed ids, temperature, top-k, top-p.
 
-Each row draws from its own generator, all of a frame's noise at once: what a row says depends on its seed alone, and
-drawing itself is an argmax over tensors that stay in place.
+Everything is an operation on tensors that stay in place, without a look at what they hold; each row has its own
+settings and its own noise, so what a row says depends on its seed alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from tts_core.domain import Sampling
 from tts_core.engine.config import TalkerConfig
+from tts_core.engine.noise import gumbel, key_of
+from tts_core.engine.rows import Rows
 
 MIN_FRAMES = 2
 """The end can't come earlier, as published."""
 _CODEC_IDS = 1024
 """The last ids of the talker's vocabulary are no sound; only the end is ever drawn."""
-_LEAST_NOISE = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,111 +31,145 @@ class Draws:
     greedy: bool = False
     """Take the likeliest code of both models; penalty, minimum length and suppression stay."""
 
+    def first(self) -> tuple[float, int, float]:
+        """Temperature, top-k and top-p of the talker's codes."""
+        mine = self.sampling
+        return (1.0, 1, 1.0) if self.greedy else (mine.temperature, mine.top_k, mine.top_p)
+
+    def residual(self) -> tuple[float, int, float]:
+        """The same of the code predictor's."""
+        mine = self.sampling
+        if self.greedy:
+            return 1.0, 1, 1.0
+        return mine.predictor_temperature, mine.predictor_top_k, mine.predictor_top_p
+
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Temperature, top-k and top-p of each row, as tensors (B, 1)."""
+class Reach:
+    """What the settings of rows beside each other need at most: it decides which operations their frames have."""
 
-    temperature: Tensor
-    top_k: Tensor
-    top_p: Tensor
     widest_k: int
     cuts_p: bool
     """Some row's top-p is below 1."""
 
     @classmethod
-    def build(cls, values: Sequence[tuple[float, int, float]], device: torch.device) -> Filter:
-        """values: (temperature, top-k, top-p) per row."""
-        temperature, top_k, top_p = (
-            torch.tensor(column, device=device)[:, None] for column in zip(*values, strict=True)
-        )
-        return cls(
-            temperature=temperature.float(),
-            top_k=top_k,
-            top_p=top_p.float(),
-            widest_k=max(k for _, k, _ in values),
-            cuts_p=any(p < 1.0 for *_, p in values),
-        )
+    def of(cls, draws: Draws) -> Reach:
+        settings = draws.first(), draws.residual()
+        return cls(max(top_k for _, top_k, _ in settings), any(top_p < 1.0 for *_, top_p in settings))
 
-    def rows(self, indices: list[int]) -> Filter:
-        """Of some rows only."""
-        mine = {name: getattr(self, name)[indices] for name in ("temperature", "top_k", "top_p")}
-        return replace(self, **mine)
+    def joined(self, other: Reach) -> Reach:
+        """Of both."""
+        return Reach(max(self.widest_k, other.widest_k), self.cuts_p or other.cuts_p)
 
-    def apply(self, logits: Tensor) -> Tensor:
+
+@dataclass(frozen=True, slots=True)
+class Filter(Rows):
+    """Temperature, top-k and top-p of each row, (B, 1)."""
+
+    temperature: Tensor
+    top_k: Tensor
+    top_p: Tensor
+
+    @classmethod
+    def allocate(cls, rows: int, device: torch.device) -> Filter:
+        """Rows that take the likeliest code."""
+        one = torch.ones(rows, 1, device=device)
+        return cls(one, torch.ones(rows, 1, dtype=torch.int64, device=device), one.clone())
+
+    def fill(self, setting: tuple[float, int, float]) -> None:
+        for mine, value in zip((self.temperature, self.top_k, self.top_p), setting, strict=True):
+            mine.fill_(value)
+
+    def apply(self, logits: Tensor, reach: Reach) -> Tensor:
         """(B, V) float32 in and out; what may not be drawn becomes minus infinity."""
         logits = logits / self.temperature
-        size = logits.shape[-1]
-        largest = logits.topk(min(self.widest_k, size), dim=-1).values
-        least = largest.gather(1, self.top_k.clamp(max=size) - 1)
-        logits = logits.masked_fill(logits < least, -torch.inf)
-        return self._cut_p(logits) if self.cuts_p else logits
+        largest = logits.topk(min(reach.widest_k, logits.shape[-1]), dim=-1).values
+        least = largest.gather(1, self.top_k.clamp(max=largest.shape[-1]) - 1)
+        if reach.cuts_p:
+            least = self._least_of_p(largest.masked_fill(largest < least, -torch.inf))
+        return logits.masked_fill(logits < least, -torch.inf)
 
-    def _cut_p(self, logits: Tensor) -> Tensor:
-        """Drop the least likely codes that together hold at most 1 - top-p, never the likeliest one."""
-        ordered, order = logits.sort(dim=-1)
-        unlikely = (ordered.softmax(dim=-1).cumsum(dim=-1) <= 1.0 - self.top_p) & (self.top_p < 1.0)
-        unlikely[:, -1] = False
-        return logits.masked_fill(torch.zeros_like(unlikely).scatter(1, order, unlikely), -torch.inf)
+    def _least_of_p(self, ordered: Tensor) -> Tensor:
+        """The least logit (B, 1) of those, likeliest first, before which the others hold less than top-p."""
+        chances = ordered.softmax(dim=-1)
+        before = chances.cumsum(dim=-1) - chances
+        allowed = ordered.isfinite() & ((before < self.top_p) | (self.top_p >= 1.0))
+        allowed[:, 0] = True
+        return ordered.gather(1, allowed.sum(dim=-1, keepdim=True) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawState(Rows):
+    """What drawing needs of each row."""
+
+    keys: Tensor
+    """(B, 1) int64: where its noise is counted from."""
+    loudness: Tensor
+    """(B, 1): of the noise; 0 for a greedy row."""
+    penalty: Tensor
+    """(B, 1)"""
+    seen: Tensor
+    """(B, V): the first codes that it has drawn."""
+    first: Filter
+    residual: Filter
+
+    @classmethod
+    def allocate(cls, rows: int, vocab_size: int, device: torch.device) -> DrawState:
+        return cls(
+            keys=torch.zeros(rows, 1, dtype=torch.int64, device=device),
+            loudness=torch.zeros(rows, 1, device=device),
+            penalty=torch.ones(rows, 1, device=device),
+            seen=torch.zeros(rows, vocab_size, dtype=torch.bool, device=device),
+            first=Filter.allocate(rows, device),
+            residual=Filter.allocate(rows, device),
+        )
+
+    def fill(self, draws: Draws) -> None:
+        """Make its only row that of a take which begins."""
+        self.keys.fill_(key_of(draws.seed))
+        self.loudness.fill_(0.0 if draws.greedy else 1.0)
+        self.penalty.fill_(draws.sampling.repetition_penalty)
+        self.seen.zero_()
+        self.first.fill(draws.first())
+        self.residual.fill(draws.residual())
 
 
 class Drawer:
-    """Draws the codes of some rows, frame by frame."""
+    """Draws codes; what changes from frame to frame is an argument."""
 
-    def __init__(self, config: TalkerConfig, rows: Sequence[Draws], device: torch.device) -> None:
-        self._rows = tuple(rows)
+    def __init__(self, config: TalkerConfig, device: torch.device) -> None:
         self._vocab_size, self._code_size = config.vocab_size, config.code_predictor.vocab_size
-        plain = (1.0, 1, 1.0)
-        self._first = Filter.build(
-            [plain if d.greedy else (d.sampling.temperature, d.sampling.top_k, d.sampling.top_p) for d in rows], device
-        )
-        self._residual = Filter.build([plain if d.greedy else _of_predictor(d.sampling) for d in rows], device)
-        self._penalty = torch.tensor([d.sampling.repetition_penalty for d in rows], device=device)[:, None]
-        self._seen = torch.zeros(len(rows), self._vocab_size, dtype=torch.bool, device=device)
+        self._residuals = config.code_groups - 1
         self._eos = config.codec_ids.eos
-        self._suppressed = torch.zeros(self._vocab_size, dtype=torch.bool, device=device)
-        self._suppressed[self._vocab_size - _CODEC_IDS :] = True
-        self._suppressed[self._eos] = False
-        self._generators = [torch.Generator(device).manual_seed(draws.seed) for draws in rows]
-        width = self._vocab_size + (config.code_groups - 1) * self._code_size
-        self._noise = torch.zeros(len(rows), width, device=device)
+        ids = torch.arange(self._vocab_size, device=device)
+        self._is_end = ids == self._eos
+        self._suppressed = (ids >= self._vocab_size - _CODEC_IDS) & ~self._is_end
 
-    def keep(self, rows: list[int]) -> None:
-        """Go on with these rows only; each draws what it would have drawn."""
-        self._rows = tuple(self._rows[row] for row in rows)
-        self._generators = [self._generators[row] for row in rows]
-        self._first, self._residual = self._first.rows(rows), self._residual.rows(rows)
-        self._penalty, self._seen, self._noise = self._penalty[rows], self._seen[rows], self._noise[rows]
-
-    def draw_first(self, logits: Tensor, *, frame: int) -> Tensor:
-        """The talker's logits (B, V) to each row's first code (B), which may be the end."""
-        self._renew_noise()
-        penalised = torch.where(logits > 0, logits / self._penalty, logits * self._penalty)
-        logits = torch.where(self._seen, penalised, logits).masked_fill(self._suppressed, -torch.inf)
-        if frame < MIN_FRAMES:
-            logits[:, self._eos] = -torch.inf
-        code = (self._first.apply(logits) + self._noise[:, : self._vocab_size]).argmax(dim=-1)
-        self._seen.scatter_(1, code[:, None], True)
+    def draw_first(self, logits: Tensor, state: DrawState, frames: Tensor, reach: Reach) -> Tensor:
+        """The talker's logits (B, V) to each row's first code (B, 1), which may be the end. frames (B, 1) int64."""
+        penalised = torch.where(logits > 0, logits / state.penalty, logits * state.penalty)
+        banned = self._suppressed | (self._is_end & (frames < MIN_FRAMES))
+        logits = torch.where(state.seen, penalised, logits).masked_fill(banned, -torch.inf)
+        noise = gumbel(state.keys, frames, 0, self._vocab_size) * state.loudness
+        code = (state.first.apply(logits, reach) + noise).argmax(dim=-1, keepdim=True)
+        state.seen.scatter_(1, code, True)
         return code
+
+    def residual(self, state: DrawState, frames: Tensor, reach: Reach) -> ResidualDrawer:
+        """For the other codes of a frame."""
+        noise = gumbel(state.keys, frames, self._vocab_size, self._residuals * self._code_size) * state.loudness
+        return ResidualDrawer(state.residual, reach, noise.view(-1, self._residuals, self._code_size))
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualDrawer:
+    """Draws the codes 1 to 15 of one frame."""
+
+    settings: Filter
+    reach: Reach
+    noise: Tensor
+    """(B, 15, codes)"""
 
     def draw_residual(self, step: int, logits: Tensor) -> Tensor:
         """The code predictor's logits (B, codes) at step 0 to 14 to each row's code (B)."""
-        start = self._vocab_size + step * self._code_size
-        noise = self._noise[:, start : start + self._code_size]
-        return (self._residual.apply(logits) + noise).argmax(dim=-1)
-
-    def residual_draws(self) -> tuple[Filter, Tensor]:
-        """What `draw_residual` works with, for who draws by itself: the filter, and the noise (B, 15, codes)."""
-        noise = self._noise[:, self._vocab_size :]
-        return self._residual, noise.view(len(noise), -1, self._code_size)
-
-    def _renew_noise(self) -> None:
-        """Gumbel noise for a frame's 16 draws: the argmax of logits plus noise is a draw from their softmax."""
-        for row, draws in enumerate(self._rows):
-            if not draws.greedy:
-                noise = self._noise[row].exponential_(generator=self._generators[row])
-                noise.clamp_(min=_LEAST_NOISE).log_().neg_()
-
-
-def _of_predictor(sampling: Sampling) -> tuple[float, int, float]:
-    return sampling.predictor_temperature, sampling.predictor_top_k, sampling.predictor_top_p
+        return (self.settings.apply(logits, self.reach) + self.noise[:, step]).argmax(dim=-1)

@@ -17,23 +17,28 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tts_core.domain import Sampling, StopReason
-from tts_core.engine.chunks import ChunkDecoder
+from tts_core.domain import Sampling
 from tts_core.engine.codec import Codec
+from tts_core.engine.codec_slots import CodecSlots
 from tts_core.engine.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE, read_model_config
-from tts_core.engine.generate import Frame, GenerationRequest, generate, never
+from tts_core.engine.frame_step import FrameStep, affordable_slots
+from tts_core.engine.generate import GenerationRequest, never
+from tts_core.engine.graphs import Graphs
 from tts_core.engine.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
 from tts_core.engine.model import TalkerModel
 from tts_core.engine.placing import AUTO, Choice, choose, use_few_threads
 from tts_core.engine.prompt import InContextClone, Prompt, PromptRequest, XVectorClone
 from tts_core.engine.reference import analyse
 from tts_core.engine.sampling import Draws
+from tts_core.engine.scheduler import Scheduler
+from tts_core.engine.sound_lane import SoundLane
 from tts_core.engine.speaker import SpeakerEncoder
+from tts_core.engine.speech import Speech
 from tts_core.engine.talker import Talker
 from tts_core.engine.voice_prompt import ClonePrompt
 from tts_core.engine.weights import Progress, weight_bytes
 from tts_core.errors import CloneNotSupported, EngineFailed
-from tts_core.events import EngineEvent, Finished
+from tts_core.events import EngineEvent
 from tts_core.protocols import CancelCheck
 
 
@@ -53,8 +58,13 @@ class SpeechRequest:
     """Frames of every chunk; None starts with one and grows."""
 
 
+_MAX_SLOTS = 32
+_MAX_WAITING = 64
+"""Takes that may wait for a slot."""
+
+
 class QwenModel:
-    """Make it with `load`. Several takes may run at once, each step from any thread."""
+    """Make it with `load`. Takes may be asked for and heard in any threads; `slots` of them are made at once."""
 
     def __init__(
         self, folder: Path, choice: Choice, talker: TalkerModel, codec: Codec, speaker: SpeakerEncoder | None
@@ -67,6 +77,8 @@ class QwenModel:
         self._codec: Codec | None = codec
         self._speaker = speaker
         self._preparing = Lock()
+        self.slots = affordable_slots(talker.talker, _MAX_SLOTS)
+        self._scheduler: Scheduler | None = self._schedule()
 
     @classmethod
     def load(
@@ -96,13 +108,21 @@ class QwenModel:
         if config.speaker_encoder is not None:
             speaker = SpeakerEncoder.load(talker_file, config.speaker_encoder, choice.placement.device)
         talker = TalkerModel.load(folder, choice.placement, progress=steps.of(0))
-        return cls(folder, choice, talker, codec, speaker)
+        model = cls(folder, choice, talker, codec, speaker)
+        model.scheduler.warm_up()
+        return model
 
     @property
     def codec(self) -> Codec:
         if self._codec is None:
             raise EngineFailed(engine="Qwen3-TTS", reason="its model is closed")
         return self._codec
+
+    @property
+    def scheduler(self) -> Scheduler:
+        if self._scheduler is None:
+            raise EngineFailed(engine="Qwen3-TTS", reason="its model is closed")
+        return self._scheduler
 
     @property
     def device(self) -> str:
@@ -125,11 +145,15 @@ class QwenModel:
     def stream(self, request: SpeechRequest, *, cancelled: CancelCheck = never) -> Iterator[EngineEvent]:
         """Sound as it is made, then one Finished. Raises UnknownLanguage or UnknownVoice at the call."""
         prompt = self.build_prompt(request.prompt)
+        if prompt.embeddings.is_cuda:
+            torch.cuda.current_stream().synchronize()  # the scheduler reads it on a stream of its own
         limit = self._limit(request, prompt.text_ids)
         draws = Draws(request.sampling, request.seed, request.greedy)
+        voice = request.prompt.voice
+        reference = voice.codes if isinstance(voice, InContextClone) else None
         generation = GenerationRequest(prompt, draws, limit, cancelled)
-        chunks = ChunkDecoder(self.codec.decoder, self.codec.device, request.chunk_frames)
-        return self._run(request, generation, chunks)
+        speech = Speech(generation, reference=reference, chunk_frames=request.chunk_frames)
+        return self.scheduler.speak(speech)
 
     def prepare_voice(
         self, samples: npt.NDArray[np.floating], sample_rate: int, transcript: str | None = None
@@ -151,7 +175,9 @@ class QwenModel:
     def close(self) -> None:
         """Free the weights. Takes in progress keep them until they end."""
         self._talker.close()
-        self._codec = self._speaker = None
+        if self._scheduler is not None:
+            self._scheduler.close()
+        self._codec = self._speaker = self._scheduler = None
         if self.choice.placement.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -164,19 +190,17 @@ class QwenModel:
             limit = FrameLimit(tokens) if tokens < limit.tokens else limit
         return limit
 
-    def _run(
-        self, request: SpeechRequest, generation: GenerationRequest, chunks: ChunkDecoder
-    ) -> Iterator[EngineEvent]:
-        if isinstance(request.prompt.voice, InContextClone):
-            chunks.prime(request.prompt.voice.codes)
-        reason = StopReason.COMPLETE
-        for event in generate(self.talker, generation):
-            if isinstance(event, Frame):
-                yield from chunks.add(event.codes)
-            else:
-                reason = event.reason
-        yield from chunks.flush()
-        yield Finished(reason, None if request.greedy else request.seed)
+    def _schedule(self) -> Scheduler:
+        """On CUDA work is recorded, and one lock lets one thread record at a time."""
+        device, recording = self.choice.placement.device, Lock()
+        records = device.type == "cuda"
+        step = FrameStep(self.talker, self.slots, Graphs(recording) if records else None)
+        voices = 2 * self.slots if records else 1  # a take whose codes are made leaves its slot before its sound is
+        codec = CodecSlots(self.codec.decoder, device, voices, Graphs(recording) if records else None)
+        self.memory_bytes += step.memory_bytes
+        if records:
+            torch.cuda.synchronize(device)  # the threads work on streams of their own
+        return Scheduler(step, SoundLane(codec, voices, pads=records), device, max_waiting=_MAX_WAITING)
 
 
 class _Steps:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from tts_core.domain import Sampling
-from tts_core.engine.chunks import ChunkDecoder
+from tts_core.engine.chunks import chunk_sizes
+from tts_core.engine.codec_slots import CodecSlots
 from tts_core.engine.frame_step import FrameStep
+from tts_core.engine.guards import FRAMES_PER_SECOND
 from tts_core.engine.prompt import DesignedVoice, PresetSpeaker, PromptRequest, VoicePrompt, XVectorClone
 from tts_core.engine.sampling import Draws
 from tts_core.engine.speech_model import QwenModel
@@ -35,26 +37,26 @@ def time_take(model: QwenModel, text: str, frames: int) -> FrameTimes:
     """Make one take of so many frames, whatever the model draws."""
     spent = {"talker": 0.0, "code_predictor": 0.0, "codec": 0.0}
     started = time.perf_counter()
-    prompt = model.build_prompt(PromptRequest(text, _any_voice(model)))
-    capacity = prompt.embeddings.shape[1] + frames + 1
-    step = FrameStep(model.talker, [prompt], [Draws(Sampling(), SAMPLE_SEED)], capacity)
-    chunks = ChunkDecoder(model.codec.decoder, model.codec.device, None)
-    step.begin()
-    first_audio_s = 0.0
+    prompt = model.build_prompt(PromptRequest(text, any_voice(model)))
+    step, codec = FrameStep(model.talker, 1), CodecSlots(model.codec.decoder, model.codec.device, 1)
+    step.join(0, prompt, Draws(Sampling(), SAMPLE_SEED))
+    codec.begin(0, None)
+    sizes, chunk, first_audio_s = chunk_sizes(None), [], 0.0
+    wanted = next(sizes)
     for frame in range(frames):
         at = time.perf_counter()
-        codes = step.predict()[0].clamp(max=model.codec.config.decoder.codebook_size - 1)
+        chunk.append(step.predict(1).wait().clamp(max=model.codec.config.decoder.codebook_size - 1))
         predicted = time.perf_counter()
-        for _ in chunks.add(codes):
+        if len(chunk) == wanted or frame + 1 == frames:
+            codec.decode([0], torch.stack(chunk, dim=1))
+            chunk, wanted = [], next(sizes)
             first_audio_s = first_audio_s or time.perf_counter() - started
         decoded = time.perf_counter()
         if frame + 1 < frames:
-            step.advance()
+            step.advance(1)
         spent["code_predictor"] += predicted - at
         spent["codec"] += decoded - predicted
         spent["talker"] += time.perf_counter() - decoded
-    for _ in chunks.flush():
-        spent["codec"] += time.perf_counter() - decoded
     total_s = time.perf_counter() - started
     return FrameTimes(
         talker_s=spent["talker"] / max(1, frames - 1),
@@ -62,11 +64,12 @@ def time_take(model: QwenModel, text: str, frames: int) -> FrameTimes:
         codec_s=spent["codec"] / frames,
         total_s=total_s / frames,
         first_audio_s=first_audio_s,
-        rtf=frames * 0.08 / total_s,
+        rtf=frames / FRAMES_PER_SECOND / total_s,
     )
 
 
-def _any_voice(model: QwenModel) -> VoicePrompt:
+def any_voice(model: QwenModel) -> VoicePrompt:
+    """One that a model of its kind can speak with."""
     speakers = model.config.talker.speaker_ids
     if speakers:
         return PresetSpeaker(next(iter(speakers)))

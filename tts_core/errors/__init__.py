@@ -22,6 +22,7 @@
     │   └── LoginRequired       (401)
     │       └── WrongPassword · WrongKey
     ├── AccountsMissing         nobody could log in (start-up)
+    ├── ServicePortTaken · NothingSupervised    several services at once (command line)
     ├── AccountsUnusable · AccountsUnwritable    the file of users and keys
     ├── ShareFailed             there is no public link
     │   ├── HelperMissing · HelperDamaged · HelperUnsupported · HelperUnusable · ShareServerSilent
@@ -151,6 +152,11 @@ from tts_core.errors.states import (
 )
 from tts_core.errors.yourtts import (
     InstallDiskLow as InstallDiskLow,
+from tts_core.errors.supervision import (
+    NothingSupervised as NothingSupervised,
+    ServicePortTaken as ServicePortTaken,
+    UnknownService as UnknownService,
+)
     InstallFailed as InstallFailed,
     InstallRunning as InstallRunning,
     LanguageNotServed as LanguageNotServed,

@@ -32,6 +32,14 @@ class UpgradeRequired(Refused):
     template = "This address speaks WebSocket. Connect with a WebSocket client."
 
 
+class NeighboursOnly(Refused):
+    code = "neighbours_only"
+    template = (
+        "This service answers this machine and its private network only, because nobody has to log in to it. Make "
+        "users or keys (python -m tts_core users --help), or start it with --no-auth to answer everybody."
+    )
+
+
 class LoginRequired(Refused):
     code = "login_required"
     template = "Log in first, or send a key: `Authorization: Bearer KEY`."

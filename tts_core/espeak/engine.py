@@ -64,6 +64,9 @@ class EspeakEngine:
             supports_speed=True,
         )
 
+    def at_once(self, voice: str) -> int:
+        return 1
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         variant = self._variant(request.voice)
         language = find_language(request.language, self.capabilities().languages)

@@ -41,7 +41,7 @@ def choices(services: Services) -> list[tuple[str, str]]:
     return [
         (status.entry.display_name, status.key)
         for status in services.models.statuses()
-        if status.valid and status.entry.kind is not ModelKind.TOKENIZER
+        if status.valid and status.entry.kind not in (ModelKind.TOKENIZER, ModelKind.PIPER)
     ]
 
 

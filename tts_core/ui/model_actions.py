@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from tts_core.catalogue import ModelKind
 from tts_core.desktop import can_open_folders
 from tts_core.downloads.task import Provider
 from tts_core.errors import StudioError
@@ -33,6 +34,7 @@ class Overview:
 
     summary: str
     rows: str
+    piper_rows: str
     background: str
     views: Mapping[str, ModelView]
 
@@ -42,10 +44,10 @@ class Overview:
         return any(view.look.is_active for view in self.views.values())
 
     def updates(self, interval_s: float) -> list[Any]:
-        """For the summary, the list, the background line and the timer that ticks every `interval_s`."""
+        """For the summary, both lists, the background line and the timer that ticks every `interval_s`."""
         wanted = BUSY_REFRESH_S if self.is_busy else IDLE_REFRESH_S
         timer = gr.skip() if wanted == interval_s else gr.Timer(value=wanted)
-        return [self.summary, self.rows, self.background, timer]
+        return [self.summary, self.rows, self.piper_rows, self.background, timer]
 
 
 class ModelActions:
@@ -67,11 +69,14 @@ class ModelActions:
 
     def overview(self) -> Overview:
         words, views = self._words, self.views()
-        ready = sum(view.status.valid for view in views)
-        summary = words("models.summary", {"ready": ready, "total": len(views)})
+        piper = [view for view in views if view.entry.kind is ModelKind.PIPER]
+        main = [view for view in views if view.entry.kind is not ModelKind.PIPER]
+        ready = sum(view.status.valid for view in main)
+        summary = words("models.summary", {"ready": ready, "total": len(main)})
         return Overview(
             summary=fragments.path_line(summary, words("models.folder"), self._services.settings.paths.models_dir),
-            rows=model_list(words, views, self._facts),
+            rows=model_list(words, main, self._facts),
+            piper_rows=model_list(words, piper, self._facts),
             background=fragments.background_line(words, self._services.models.background, self._names),
             views={view.status.key: view for view in views},
         )

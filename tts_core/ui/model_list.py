@@ -34,6 +34,7 @@ USED_IN = {
     ModelKind.CUSTOM_VOICE: "tab-speak",
     ModelKind.VOICE_DESIGN: "tab-design",
     ModelKind.BASE: "tab-clone",
+    ModelKind.PIPER: "tab-speak",
 }
 """Where a ready model of this kind is at work."""
 NOTES_SHOWN = 2

@@ -76,6 +76,7 @@ _KIND_ORDER = (
     ModelKind.VOICE_DESIGN,
     ModelKind.WHISPER,
     ModelKind.TOKENIZER,
+    ModelKind.PIPER,
 )
 
 

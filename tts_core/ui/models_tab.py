@@ -34,6 +34,8 @@ class ModelsTab:
     source: gr.Dropdown
     sources: SourcesPanel
     rows: gr.HTML
+    piper_rows: gr.HTML
+    """Of another family, out of the way."""
     question: gr.HTML
     background: gr.HTML
     checks: ModelChecks
@@ -44,7 +46,7 @@ class ModelsTab:
 
     @property
     def overview_outputs(self) -> list[Any]:
-        return [self.summary, self.rows, self.background, self.timer]
+        return [self.summary, self.rows, self.piper_rows, self.background, self.timer]
 
 
 def render(services: Services, words: Words) -> ModelsTab:
@@ -67,13 +69,20 @@ def render(services: Services, words: Words) -> ModelsTab:
         )
         sources = sources_panel.render(services, words)
         rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="models-list")
+        with gr.Accordion(words("models.piper"), open=False, elem_id="models-piper-fold"):
+            gr.HTML(f'<p class="studio-hint">{words("models.piper_intro")}</p>', js_on_load=None)
+            piper_rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="models-piper")
         background = gr.HTML(js_on_load=None, elem_id="models-background")
         question = gr.HTML(js_on_load=QUESTION_SCRIPT, elem_id="models-question")
     with gr.Column(elem_classes="studio-card"):
         checks = model_checks.render(services, words, choices, can_open=can_open)
     store = store_panel.render(words, choices)
     timer, signature = gr.Timer(IDLE_REFRESH_S), gr.State("")
-    return ModelsTab(moved, summary, source, sources, rows, question, background, checks, store, timer, signature)
+    return ModelsTab(
+        *(moved, summary, source, sources),
+        *(rows, piper_rows, question, background),
+        *(checks, store, timer, signature),
+    )
 
 
 def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> None:
@@ -112,7 +121,7 @@ def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> N
         show_progress="hidden",
         queue=False,
     )
-    for clicked in (tab.rows.click, tab.question.click):
+    for clicked in (tab.rows.click, tab.piper_rows.click, tab.question.click):
         clicked(
             act,
             [tab.source, tab.timer, checks.key],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tts_core.domain import AUTO_LANGUAGE, Capabilities, Voice
 from tts_core.library_engine import NAME as LIBRARY
+from tts_core.piper_engine import NAME as PIPER
 from tts_core.services import Services
 from tts_core.ui.words import Words
 
@@ -23,8 +24,9 @@ def design_voices(services: Services) -> list[Voice]:
 
 
 def best_voice(voices: list[Voice]) -> Voice:
-    """Of somebody who chose none: a model's speaker, else a saved voice, else the built-in one."""
-    rank = {LIBRARY: 1, BUILTIN: 2}
+    """Of somebody who chose none: a model's speaker, else a saved voice, else the built-in one, which speaks every
+    language."""
+    rank = {LIBRARY: 1, BUILTIN: 2, PIPER: 3}
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
 

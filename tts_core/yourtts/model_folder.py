@@ -24,6 +24,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Field of the config to the names that its file may have. A model can't do without any of them."""
+FILES = frozenset({CONFIG, *CHECKPOINTS, *(name for names in _NAMES.values() for name in names)})
+"""Names of all files that may be part of a model."""
 _UNUSED = ("speakers_file", "speaker_file")
 MAX_JSON_BYTES = 64 << 20
 

@@ -36,8 +36,8 @@ class Speaker:
     samples: Samples
     """Their recording, mono."""
     rate: int
-    vector: Samples
-    """What the program knows of them as a vector; empty where it sent none."""
+    vector: Samples | None = None
+    """What the program knows of them as a vector, if it does."""
 
     @property
     def key(self) -> str:
@@ -71,7 +71,7 @@ class SpeakerStore:
                     id=np.array(speaker.id),
                     samples=to_int16(speaker.samples),
                     rate=np.array(speaker.rate),
-                    vector=speaker.vector.astype(np.float32),
+                    vector=np.zeros(0, np.float32) if speaker.vector is None else speaker.vector.astype(np.float32),
                 )
             part.replace(target)
         except OSError as error:
@@ -90,7 +90,8 @@ class SpeakerStore:
         try:
             with np.load(file, allow_pickle=False) as data:
                 samples = data["samples"].astype(np.float32) / np.float32(FULL_SCALE)
-                speaker = Speaker(str(data["id"]), samples, int(data["rate"]), data["vector"].astype(np.float32))
+                vector = data["vector"].astype(np.float32)
+                speaker = Speaker(str(data["id"]), samples, int(data["rate"]), vector if len(vector) else None)
             os.utime(file)
         except FileNotFoundError:
             return None

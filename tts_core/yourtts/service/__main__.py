@@ -20,7 +20,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from tts_core.yourtts.framing import BrokenMessage, Floats, read_message, write_message
+from tts_core.yourtts.framing import NOTHING, BrokenMessage, Floats, read_message, write_message
 from tts_core.yourtts.service.model import LoadedModel, load_model
 
 Inbox = queue.Queue[tuple[dict[str, Any], Floats]]
@@ -43,32 +43,28 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the process's edge: the other side is told, and may ask for something else
             # Not the error's own words, which may quote the text, unless nothing has been said yet.
             reason = f"{type(error).__name__}: {error}" if message["do"] == "load" else type(error).__name__
-            self._tell(request, "failed", reason=reason[:1000])
+            self._tell(request, "failed", {"reason": reason[:1000]})
         finally:
             self._unwanted.discard(request)
 
     def _do(self, request: int, message: Mapping[str, Any], floats: Floats) -> None:
         if message["do"] == "load":
             self._model = load_model(message["model"], gpu=bool(message["gpu"]))
-            self._tell(request, "loaded", **self._model.facts())
+            self._tell(request, "loaded", self._model.facts())
             return
         if self._model is None:
             raise RuntimeError("no model is loaded")
         if message["do"] == "vector":
-            self._tell(request, "vector", self._model.vector(floats, int(message["rate"])))
+            self._tell(request, "vector", {}, self._model.vector(floats, int(message["rate"])))
             return
         for samples in self._model.speak(message, floats):
-            self._tell(request, "audio", samples)
+            self._tell(request, "audio", {}, samples)
             if request in self._unwanted:
                 break
         self._tell(request, "done")
 
-    def _tell(self, request: int, event: str, floats: Floats | None = None, **facts: Any) -> None:
-        message = {"id": request, "event": event, **facts}
-        if floats is None:
-            write_message(self._out, message)
-        else:
-            write_message(self._out, message, floats)
+    def _tell(self, request: int, event: str, facts: Mapping[str, Any] | None = None, floats: Floats = NOTHING) -> None:
+        write_message(self._out, {"id": request, "event": event, **(facts or {})}, floats)
 
 
 def main() -> int:

@@ -1,0 +1,141 @@
+"""The layer behind the guard: who is asking, whether they may, and how much. Around REST, the pages and all streams, so
+that there is one rule for all of them. Pure ASGI, so that nothing is buffered.
+
+The routes find the visitor in `scope["state"]["visitor"]`.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tts_core.access.reception import Reception
+from tts_core.access.visitor import Role, Visitor
+from tts_core.api import rights
+from tts_core.api.errors import failure_response
+from tts_core.api.proxy import route_path
+from tts_core.api.rights import Right
+from tts_core.api.veil import Veil
+from tts_core.errors import LoginRequired, NotForGuests, StudioError
+from tts_core.sharing.link import PublicLink
+
+COOKIE = "tts_studio_session"
+VISITOR = "visitor"
+_ON_GUEST_PAGE = "on_guest_page"
+GUEST_PREFIX = "/guest"
+"""Where the pages for guests are mounted; guests see them at the usual addresses."""
+
+
+class Entrance:
+    """Middleware; `app` is everything else."""
+
+    def __init__(self, app: ASGIApp, reception: Reception, veil: Veil, link: PublicLink) -> None:
+        self._app = app
+        self._reception = reception
+        self._link = link
+        self._veil = veil
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        with ExitStack() as held:
+            try:
+                visitor = self._let_in(scope, held)
+            except StudioError as error:
+                await _refusal(error, scope)(scope, receive, send)
+                return
+            if visitor is not None and visitor.is_guest:
+                scope, receive, send = self._veil.over(scope, receive, send)
+            await self._app(scope, receive, send)
+
+    def _let_in(self, scope: Scope, held: ExitStack) -> Visitor | None:
+        """Who it is; None for somebody unknown where all may come. Raises StudioError. What `held` gets lasts as long
+        as the answer."""
+        path, method = route_path(scope), scope.get("method", "WEBSOCKET")
+        by_link = self._link.leads((scope.get("server") or (None, None))[1])
+        if by_link and self._link.now.url.startswith("https:"):
+            scope["scheme"] = "https" if scope["type"] == "http" else "wss"  # as it began, far away
+        visitor = self._visitor(scope, by_link=by_link)
+        if visitor is None and path not in rights.OPEN:
+            raise LoginRequired
+        if visitor is None:
+            return None
+        path = path.removeprefix(GUEST_PREFIX) if path.startswith(f"{GUEST_PREFIX}/") else path
+        right = rights.of_guest(method, path)
+        if visitor.is_guest and right is None and path not in rights.OPEN:
+            raise NotForGuests
+        if right is not Right.FILE:
+            self._reception.quotas.ask(visitor)
+        if right is Right.WORK:
+            held.enter_context(self._reception.quotas.work(visitor))
+        state = scope.setdefault("state", {})
+        state[VISITOR] = visitor
+        state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.FILE)
+        return visitor
+
+    def _visitor(self, scope: Scope, *, by_link: bool) -> Visitor | None:
+        """None for somebody unknown, where one has to be known. Raises WrongKey, TooManyAttempts."""
+        address = (scope.get("client") or ("",))[0]
+        if not by_link and not self._reception.needs_login(address):
+            return self._reception.without_login(address)
+        headers = Headers(scope=scope)
+        kind, _, key = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and key.strip():
+            found: Visitor | None = self._reception.by_key(key.strip(), address)
+        else:
+            token = session_token(headers)
+            found = self._reception.by_session(token) if token else None
+        # What a share server of somebody else's carries, it could also say itself: no more than a guest's rights.
+        return replace(found, role=Role.GUEST) if found and by_link else found
+
+
+def session_token(headers: Headers) -> str:
+    """Of the cookie; "" where there is none."""
+    cookies: SimpleCookie = SimpleCookie()
+    for header in headers.getlist("cookie"):
+        for part in header.split(";"):  # one that can't be read, of another program on this host, hides no other
+            try:
+                cookies.load(part)
+            except CookieError:
+                continue
+    return cookies[COOKIE].value if COOKIE in cookies else ""
+
+
+def _refusal(error: StudioError, scope: Scope) -> Response:
+    is_page = isinstance(error, LoginRequired) and _wants_page(scope)
+    return _to_login(scope) if is_page else failure_response(error)
+
+
+def _wants_page(scope: Scope) -> bool:
+    accepted = Headers(scope=scope).get("accept", "")
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and "text/html" in accepted
+
+
+def _to_login(scope: Scope) -> RedirectResponse:
+    """Relative, so that it also holds below a proxy's path."""
+    path = route_path(scope)
+    up = "../" * (path.count("/") - 1) or "./"
+    answer = RedirectResponse(f"{up}login?to={path.strip('/')}", 303)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+class GuestPages:
+    """Innermost middleware: what guests ask of the pages goes to the pages for guests."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("state", {}).get(_ON_GUEST_PAGE) and not (path := route_path(scope)).startswith(
+            f"{GUEST_PREFIX}/"
+        ):
+            inside = scope.get("root_path", "") + GUEST_PREFIX + path
+            scope = {**scope, "path": inside, "raw_path": inside.encode()}
+        await self._app(scope, receive, send)

@@ -1,0 +1,70 @@
+"""`gpu-check`: whether a graphics processor computes what it should and how fast, with weights of its own making."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tts_core.cli import bench_serve, progress
+from tts_core.cli.bench import positive, print_json
+from tts_core.cli.status import Exit
+from tts_core.engine.config import GEOMETRIES
+from tts_core.services import Services
+
+_GATE_FRAMES = 24
+_AT_ONCE = (1, 2, 4, 8, 16, 32)
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        "gpu-check", parents=[shared], help="correctness and speed of a graphics processor, with random weights"
+    )
+    parser.add_argument("--geometry", choices=GEOMETRIES, nargs="+", default=["0.6b", "1.7b"], help="default: both")
+    parser.add_argument("--frames", type=positive, default=125, metavar="N", help="of each timed take (default 125)")
+    parser.add_argument("--runs", type=positive, default=3, metavar="N", help="timed rounds (default 3)")
+    parser.add_argument("--on", default="cuda", metavar="DEVICE", help="torch's name of it (default: cuda)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, _services: Services) -> Exit:
+    """Fails when a gate does; the table is printed all the same."""
+    from tts_core.engine.random_checkpoint import write_random_checkpoint  # noqa: PLC0415 - torch: seconds
+
+    passed = True
+    for geometry in args.geometry:
+        with tempfile.TemporaryDirectory(prefix="gpu-check-") as root:
+            folder = Path(root) / geometry
+            progress.show(f"Writing random weights of {geometry} geometry")
+            write_random_checkpoint(folder, geometry, "custom_voice")
+            progress.clear()
+            passed = _gates(geometry, folder, args.on) and passed
+            _table(geometry, folder, args)
+    return Exit.DONE if passed else Exit.ERROR
+
+
+def _gates(geometry: str, folder: Path, device: str) -> bool:
+    from tts_core.engine.gates import check  # noqa: PLC0415 - torch
+
+    passed = True
+    for gate in check(folder, device, _GATE_FRAMES):
+        print(f"{geometry}: {'ok' if gate.passed else 'FAILED'}: {gate.name} ({gate.detail})", flush=True)
+        passed = passed and gate.passed
+    return passed
+
+
+def _table(geometry: str, folder: Path, args: argparse.Namespace) -> None:
+    """In the precision that the device computes in by itself."""
+    from tts_core.engine.gates import device_facts  # noqa: PLC0415 - torch
+    from tts_core.engine.speech_model import QwenModel  # noqa: PLC0415
+
+    model = QwenModel.load(folder, device=args.on)
+    bench_serve.wait_until_warm(model)
+    facts = {"bench": "gpu-check", "geometry": geometry, "precision": model.choice.precision}
+    for clients in (count for count in _AT_ONCE if count <= model.slots):
+        report = bench_serve.serve(model, clients, args.frames, args.runs)
+        for line in bench_serve.words(report):
+            print(f"{geometry}: {line}", flush=True)
+        print_json({**facts, **device_facts(model.choice.device), **report})
+    model.close()

@@ -1,0 +1,125 @@
+"""`install-yourtts`: YourTTS's own Python environment and its model. Run again, it goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from typing import Any
+
+from tts_core.cli import progress
+from tts_core.cli.status import Exit
+from tts_core.errors import StudioError
+from tts_core.services import Services
+from tts_core.synthesis import never
+from tts_core.yourtts.environment import Environment
+from tts_core.yourtts.install import STEPS, InstallEvent, Wheels, best_wheels, install
+from tts_core.yourtts_download import LICENCE, fetch_model
+
+MODEL_STEP = "model"
+_STEPS = len(STEPS) + 1
+_TELL_EVERY_S = 0.5
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    about = "install YourTTS in a Python environment of its own, and its model; run again to go on"
+    parser = commands.add_parser("install-yourtts", parents=[shared], help=about)
+    wheels = parser.add_mutually_exclusive_group()
+    wheels.add_argument("--gpu", dest="wheels", action="store_const", const=Wheels.GPU, help="torch with CUDA")
+    wheels.add_argument("--cpu", dest="wheels", action="store_const", const=Wheels.CPU, help="torch without CUDA")
+    parser.add_argument(
+        "--python", metavar="FILE", default=sys.executable, help="make it with this Python, 3.10 to 3.13"
+    )
+    parser.add_argument("--no-model", action="store_true", help="the environment alone; the model is looked for later")
+    parser.add_argument("--json", action="store_true", help="print one JSON event a line; the last one is the result")
+    parser.set_defaults(run=run, tell_failure=tell_failure, without_reader=Exit.STOPPED)
+
+
+def run(args: argparse.Namespace, services: Services) -> Exit:
+    tell = _Teller(as_json=args.json)
+    environment = services.yourtts.environment
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if environment.is_installed:
+            tell.say(f"YourTTS's environment is complete: {environment.folder}")
+        else:
+            _make(args, environment, tell)
+        if not args.no_model:
+            _find_or_fetch(services, tell)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        progress.clear()
+    model = services.yourtts.model()
+    tell.result(environment, "" if model is None else str(model.folder))
+    return Exit.DONE
+
+
+def tell_failure(args: argparse.Namespace, error: StudioError) -> None:
+    if args.json:
+        print(json.dumps({"status": "error", "code": error.code, "message": error.message}), flush=True)
+
+
+def _make(args: argparse.Namespace, environment: Environment, tell: _Teller) -> None:
+    wheels, why = (args.wheels, "as asked for") if args.wheels else best_wheels()
+    tell.say(f"torch for the {wheels.value.upper()}: {why}.")
+    for event in install(environment, python=args.python, wheels=wheels):
+        tell.event(event)
+
+
+def _find_or_fetch(services: Services, tell: _Teller) -> None:
+    """A model that is anywhere on this machine is used there: nothing is fetched twice."""
+    search = services.yourtts.search()
+    tell.event(InstallEvent(MODEL_STEP, _STEPS, _STEPS, str(search)))
+    if search.model is not None:
+        return
+    tell.say(f"The model's licence is {LICENCE}.")
+    fetch_model(services.settings, cancelled=never, progress=tell.fetched)
+
+
+class _Teller:
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._last = ("", "")
+        self._told_at = 0.0
+
+    def say(self, message: str) -> None:
+        if not self._as_json:
+            progress.clear()
+            print(message, flush=True)
+
+    def event(self, event: InstallEvent) -> None:
+        """The same step and message again only now and then: its bytes go on all the time."""
+        now = time.monotonic()
+        is_new = (event.step, event.message) != self._last
+        if not is_new and now - self._told_at < _TELL_EVERY_S:
+            return
+        self._told_at = now
+        step_began = event.step != self._last[0]
+        self._last = (event.step, event.message)
+        if self._as_json:
+            print(json.dumps({"status": "running", **_facts(event)}, ensure_ascii=False), flush=True)
+        elif step_began:
+            self.say(f"[{event.number}/{_STEPS}] {event.message}")
+        elif event.total_bytes:
+            progress.show_bar(event.done_bytes, event.total_bytes, f"{event.message}, {event.total_bytes / 1e6:.0f} MB")
+        else:
+            progress.show(event.message)
+
+    def fetched(self, done: int, total: int) -> None:
+        self.event(InstallEvent(MODEL_STEP, _STEPS, _STEPS, "Downloading the model", done, total))
+
+    def result(self, environment: Environment, model: str) -> None:
+        if self._as_json:
+            done = {"status": "ready", "environment": str(environment.folder), "model": model}
+            print(json.dumps(done, ensure_ascii=False), flush=True)
+        elif model:
+            print("YourTTS is ready: its voices are in the Speak and Clone tabs, and /synthesize is served by it.")
+        else:
+            print("The environment is ready; YourTTS speaks once its model is found (install-yourtts fetches it).")
+
+
+def _facts(event: InstallEvent) -> dict[str, object]:
+    bytes_told = {"done_bytes": event.done_bytes, "total_bytes": event.total_bytes} if event.total_bytes else {}
+    return {"step": event.step, "number": event.number, "of": _STEPS, "message": event.message, **bytes_told}
