@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from tests.engine.conftest import CPU_FLOAT32, WriteCheckpoint
 from tests.engine.fidelity import compare
 from tts_core.domain import Sampling
+from tts_core.engine import placing
 from tts_core.engine.int4 import Int4Product
 from tts_core.engine.int8 import Int8Blocks, Int8Product, expect_int8
 from tts_core.engine.kv_cache import KvCache
@@ -230,3 +231,20 @@ def test_the_text_table_stays_as_small_as_the_file_has_it(tmp_path: Path, checkp
         assert talker.embed_text(torch.tensor([[1, 2]])).dtype == talker.dtype
     original = QwenModel.load(checkpoint("custom_voice", "a"), device="cpu", precision="bfloat16").talker
     assert original.model.text_embedding.weight.dtype == torch.bfloat16
+
+
+def test_the_codec_is_bfloat16_beside_whole_numbers_where_the_processor_multiplies_it(
+    checkpoint: WriteCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it is only slow. The gate: a signal 12 dB above its noise, since the formula amplifies any rounding."""
+    folder = checkpoint("custom_voice", "a")
+    plain = QwenModel.load(folder, device="cpu", precision="int8")
+    monkeypatch.setattr(placing, "has_fast_bfloat16", lambda: True)
+    short = QwenModel.load(folder, device="cpu", precision="int8")
+    kinds = [next(model.codec.decoder.parameters()).dtype for model in (plain, short)]
+    assert kinds[1] == torch.bfloat16
+    codes = np.random.default_rng(0).integers(0, short.codec.config.decoder.codebook_size, (20, 16))
+    wanted, found = plain.codec.decode(codes), short.codec.decode(codes)
+    if kinds[0] == torch.float32:
+        assert np.linalg.norm(found - wanted) < 0.25 * np.linalg.norm(wanted)
+    assert placing.codec_dtype(CPU_FLOAT32) == torch.float32

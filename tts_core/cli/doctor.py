@@ -200,7 +200,7 @@ def _check_precision(services: Services) -> Answer:
         return Outcome.WARN, f"{chosen}; int8 and int4 can't be used: {processor.compiler_problem}"
     if chosen in (AUTO, "float32"):
         return Outcome.OK, "float32: exact. --precision int8, or one click in the System tab, is three times as fast."
-    return Outcome.OK, chosen
+    return Outcome.OK, f"{chosen}, sound in {'bfloat16' if processor.fast_bfloat16 else 'float32'}"
 
 
 CHECKS: tuple[Callable[[Services], Answer], ...] = (

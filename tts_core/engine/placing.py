@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from tts_core.engine.device import Reason, probe
-from tts_core.engine.processor import best_threads, whole_numbers
+from tts_core.engine.processor import best_threads, has_fast_bfloat16, whole_numbers
 from tts_core.engine.weights import Placement
 from tts_core.errors import DeviceUnavailable, PrecisionNotSupported
 
@@ -62,6 +62,12 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
 def use_few_threads(asked: int | None = None) -> None:
     """Let torch compute on the CPU with so many threads; None: as many as help."""
     torch.set_num_threads(asked or best_threads())
+
+
+def codec_dtype(placement: Placement) -> torch.dtype:
+    """What the codec's decoder computes in: bfloat16 beside whole numbers on a CPU that multiplies it, else float32."""
+    shortens = placement.device.type == "cpu" and placement.weight_bits and has_fast_bfloat16()
+    return torch.bfloat16 if shortens else torch.float32
 
 
 def _asked(device: str) -> torch.device:

@@ -26,7 +26,7 @@ from tts_core.engine.generate import GenerationRequest, never
 from tts_core.engine.graphs import Graphs
 from tts_core.engine.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
 from tts_core.engine.model import TalkerModel
-from tts_core.engine.placing import AUTO, Choice, choose, use_few_threads
+from tts_core.engine.placing import AUTO, Choice, choose, codec_dtype, use_few_threads
 from tts_core.engine.prompt import InContextClone, Prompt, PromptRequest, XVectorClone
 from tts_core.engine.reference import analyse
 from tts_core.engine.sampling import Draws
@@ -101,8 +101,10 @@ class QwenModel:
         talker_file = folder / WEIGHTS_FILE
         codec_folder = folder / SPEECH_TOKENIZER_FOLDER
         steps = _Steps([talker_file, codec_folder / WEIGHTS_FILE], progress)
-        codec = Codec.load(codec_folder, choice.placement.device, progress=steps.of(1))
-        if choice.placement.weight_bits and codec.decoder.gains_by_fusing:  # whose talker needs the compiler anyway
+        dtype = codec_dtype(choice.placement)
+        codec = Codec.load(codec_folder, choice.placement.device, dtype=dtype, progress=steps.of(1))
+        fuses = choice.placement.weight_bits and dtype == torch.float32  # whose talker needs the compiler anyway
+        if fuses and codec.decoder.gains_by_fusing:
             codec.decoder.fuse()
         speaker = None
         if config.speaker_encoder is not None:

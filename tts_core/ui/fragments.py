@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from tts_core.compute_settings import THREADS_VARIABLE
+from tts_core.compute_settings import THREADS_VARIABLE, WHOLE_NUMBERS
 from tts_core.domain import StopReason, Take
 from tts_core.engine.device import Acceleration
 from tts_core.model_cache import CachedModel
@@ -128,6 +128,8 @@ def device_section(words: Words, acceleration: Acceleration | None, settings: Se
     else:
         threads = words("system.threads_chosen", {"threads": settings.threads, "name": THREADS_VARIABLE})
     facts = {"threads": threads, "wait_policy": settings.wait_policy or words("system.wait_unset")}
+    if settings.precision_now() in WHOLE_NUMBERS and not acceleration.supported:
+        facts["codec"] = "bfloat16" if acceleration.processor.fast_bfloat16 else "float32"
     rows = _definitions((words(f"system.{name}"), value) for name, value in facts.items())
     return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}{rows}")
 
