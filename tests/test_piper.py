@@ -15,18 +15,28 @@ import pytest
 import soundfile
 
 from tests.api.conftest import client_of
+from tests.hubs.content import write_bytes
+from tests.hubs.fixtures import hubs, small_model
+from tests.hubs.hubs import Hubs
+from tests.hubs.models import PublishedModel, write_catalogue
 from tests.piper.tiny_voice import HOP, write_voice
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.catalogue import ModelKind
 from tts_core.cli.main import main
 from tts_core.domain import StopReason, SynthesisRequest
+from tts_core.downloads import sources
+from tts_core.downloads.task import TaskState
 from tts_core.errors import EngineFailed, PiperVoiceInvalid, UnknownLanguage, UnknownVoice
 from tts_core.events import AudioChunk, Finished, Loading
 from tts_core.logs import setup_logging
+from tts_core.model_files.findings import Verification
 from tts_core.piper_engine import SAMPLE_RATE, PiperEngine
 from tts_core.services import Services, build_services
 from tts_core.settings import Settings
 from tts_core.synthesis import collect, never
+
+__all__ = ["hubs", "small_model"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "piper/en_us-tiny-medium"
@@ -266,6 +276,39 @@ def test_a_folder_of_ones_own_and_downloaded_voices(tmp_path: Path) -> None:
     assert "en/en_US/mine/medium/en_US-mine-medium.onnx " in services.models.manual_download("piper_mine").hf_command
     names = [voice.name for voice in services.synthesis.voices() if voice.engine == "piper"]
     assert names == ["Mine", "Own"]
+    services.close()
+
+
+def test_a_voice_of_the_catalogue_is_downloaded_and_speaks(
+    tmp_path: Path, hubs: Hubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "is_mainland", lambda: False)
+    monkeypatch.setattr(sources, "PROBE_S", 120.0)
+    model = write_voice(tmp_path / "made", "en_US-mine-medium")
+    repository = "en/en_US/mine/medium"
+    files = {
+        f"{repository}/{path.name}": write_bytes(tmp_path / "published" / path.name, path.read_bytes())
+        for path in (model, model.with_name(model.name + ".json"))
+    }
+    voice = PublishedModel("piper_mine", ModelKind.PIPER, "Piper-mine", files, "a" * 40)
+    hubs.publish(voice)
+    services = build_services(
+        Settings.from_env(
+            {
+                **hubs.environ(),
+                "TTS_STUDIO_DATA_DIR": str(tmp_path / "data"),
+                "TTS_STUDIO_CATALOG": str(write_catalogue(tmp_path / "catalogue.json", [voice])),
+            }
+        )
+    )
+    assert "piper/en_us-mine-medium" not in {voice.id for voice in services.synthesis.voices()}
+    services.downloads.start("piper_mine", "auto")
+    *_, last = services.downloads.follow("piper_mine")
+    assert last.state is TaskState.READY
+    status = services.models.status("piper_mine")
+    assert (status.valid, status.verification) == (True, Verification.VERIFIED)
+    take = collect(services.synthesis.speak(SynthesisRequest("Hello.", voice="Mine")))
+    assert take.voice.id == "piper/en_us-mine-medium"
     services.close()
 
 

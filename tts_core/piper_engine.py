@@ -62,6 +62,9 @@ class PiperEngine:
         speakers = tuple(name for file in files for name in file.speakers)
         return Capabilities((AUTO, *languages.values()), speakers=speakers, supports_speed=True)
 
+    def at_once(self, voice: str) -> int:
+        return 1
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         file, speaker = self._find(request.voice)
         if find_language(request.language, (AUTO, file.language)) is None:

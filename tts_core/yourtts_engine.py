@@ -183,6 +183,9 @@ class YourTtsEngine:
             return Capabilities(languages=())
         return Capabilities((AUTO, *known.languages), speakers=known.speakers, supports_speed=True)
 
+    def at_once(self, voice: str) -> int:
+        return 1
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         known = _required(self._yourtts)
         language = language_of(request.language, request.text, known.languages)
@@ -216,6 +219,9 @@ class YourTtsCloner:
         if known is None:
             return Capabilities(languages=())
         return Capabilities((AUTO, *known.languages), supports_speed=True, can_clone=True)
+
+    def at_once(self, voice: str) -> int:
+        return 1
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         known = _required(self._yourtts)

@@ -8,7 +8,7 @@ import pytest
 
 from tts_core.errors import UnknownSpokenLanguage
 from tts_core.transcription.languages import LANGUAGES, spoken_language
-from tts_core.transcription.transcript import Segment, Transcript, as_srt
+from tts_core.transcription.transcript import Segment, Transcript, as_srt, as_vtt
 
 FOUND = Transcript("Hello. 你好。", "en", (Segment(0.0, 1.25, "Hello."), Segment(3599.999, 3661.5, "你好。")))
 
@@ -20,6 +20,8 @@ def test_a_transcript_comes_back_from_json() -> None:
 def test_subtitles_have_numbers_and_clocks() -> None:
     assert as_srt(FOUND) == ("1\n00:00:00,000 --> 00:00:01,250\nHello.\n\n2\n00:59:59,999 --> 01:01:01,500\n你好。\n")
     assert as_srt(Transcript("", "en", ())) == ""
+    assert as_vtt(FOUND) == "WEBVTT\n\n00:00:00.000 --> 00:00:01.250\nHello.\n\n00:59:59.999 --> 01:01:01.500\n你好。\n"
+    assert as_vtt(Transcript("", "en", ())) == "WEBVTT\n"
 
 
 @pytest.mark.parametrize(

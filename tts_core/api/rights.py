@@ -54,7 +54,7 @@ _RULES = (
     _rule(Right.WORK, _SEND, f"{_TTS}/(synthesize|transcriptions|voices/check)"),
     _rule(Right.REST, _LOOK, "/v1/models", f"/v1/models/{_PART}", "/v1/audio/voices"),
     _rule(Right.WORK, _SEND, "/v1/audio/(speech|transcriptions|translations)"),
-    _rule(Right.WORK, _SEND, "/synthesize", "/extract"),
+    _rule(Right.WORK, _SEND, "/synthesize", "/extract", "/similarity", "/similarity/files"),
 )
 
 

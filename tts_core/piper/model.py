@@ -102,4 +102,4 @@ def _checked(file: VoiceFile, sound: np.ndarray[Any, Any]) -> Samples:
 
 
 def _unusable(file: VoiceFile, reason: str) -> PiperVoiceInvalid:
-    return PiperVoiceInvalid(file=str(file.model), reason=reason)
+    return PiperVoiceInvalid(file=file.model.name, reason=reason)

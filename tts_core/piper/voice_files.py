@@ -138,7 +138,7 @@ def _config_of(model: Path) -> Path:
 
 
 def _invalid(file: Path, reason: str) -> PiperVoiceInvalid:
-    return PiperVoiceInvalid(file=str(file), reason=reason)
+    return PiperVoiceInvalid(file=file.name, reason=reason)
 
 
 def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
