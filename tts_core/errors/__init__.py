@@ -150,13 +150,13 @@ from tts_core.errors.states import (
     UnknownVoice as UnknownVoice,
     VoiceNotReady as VoiceNotReady,
 )
-from tts_core.errors.yourtts import (
-    InstallDiskLow as InstallDiskLow,
 from tts_core.errors.supervision import (
     NothingSupervised as NothingSupervised,
     ServicePortTaken as ServicePortTaken,
     UnknownService as UnknownService,
 )
+from tts_core.errors.yourtts import (
+    InstallDiskLow as InstallDiskLow,
     InstallFailed as InstallFailed,
     InstallRunning as InstallRunning,
     LanguageNotServed as LanguageNotServed,
