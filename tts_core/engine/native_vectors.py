@@ -33,6 +33,13 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), self._sources)
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except (ImportError, AttributeError):  # kept by another version, with records that are no more
+            self.flush()
+            return None
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """In the processor's own words: runs beside Python, and sums may be computed in any order. For use by others."""
