@@ -130,6 +130,23 @@ def test_hearts_beat(stage: Stage) -> None:
     assert beats == [{"type": "heartbeat", "count": 1}, {"type": "heartbeat", "count": 2}]
 
 
+def test_hearts_beat_every_half_minute_unless_a_test_is_in_a_hurry() -> None:
+    assert Streams().heartbeat_s == 30
+
+
+def test_who_is_cut_off_is_told_when_to_come_back(stage: Stage) -> None:
+    """A browser's EventSource does so by itself, with `Last-Event-ID`."""
+    with client_of(stage.url) as client, client.stream("GET", EVENTS) as response:
+        first = []
+        for line in response.iter_lines():
+            if not line:
+                break
+            first.append(line.partition(": ")[::2])
+    fields = dict(first)
+    assert (fields["event"], fields["retry"]) == ("initial_state", "2000")
+    assert fields["id"].isdecimal()
+
+
 def test_a_flood_of_changes_is_told_eight_times_a_second_and_its_end_at_once(stage: Stage) -> None:
     with listening(stage.url) as reader:
         reader.until("initial_state")

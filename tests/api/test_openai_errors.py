@@ -15,6 +15,9 @@ from tests.api.raw_http import RawServer
 from tests.conftest import wait_until
 from tests.fakes import FakeEngine
 from tests.serving import Serve
+from tts_core.access.accounts import AccountsFile
+from tts_core.access.reception import Login, Reception
+from tts_core.access.visitor import Role
 from tts_core.api.server import create_api
 from tts_core.gate import Gate
 from tts_core.services import Services
@@ -144,6 +147,21 @@ def test_a_full_queue_asks_the_client_to_come_again(services: Services, serve: S
     assert (answer.status_code, error_of(answer)["type"]) == (429, "rate_limit_error")
     assert int(answer.headers["retry-after"]) > 0
     assert "x-should-retry" not in answer.headers
+
+
+def test_the_clients_key_is_the_one_that_is_asked_for(services: Services, serve: Serve) -> None:
+    accounts = AccountsFile(services.settings.paths.accounts_file)
+    _, secret = accounts.add_key("chat", Role.GUEST)
+    url = serve(create_api(dataclasses.replace(services, reception=Reception(accounts, Login.ALL))))
+    with openai_client(url) as client:
+        with pytest.raises(openai.AuthenticationError) as refused:
+            client.models.list()
+        assert refused.value.type == "authentication_error"
+        welcome = client.with_options(api_key=secret)
+        assert "tts-1" in {model.id for model in welcome.models.list()}
+        assert welcome.audio.speech.create(model="tts-1", voice="alloy", input="Hello.").content
+        for path in ("/v1/audio/voices", "/v1/audio/models"):
+            assert welcome.get(path.removeprefix("/v1"), cast_to=object)
 
 
 def test_a_voice_that_cannot_be_what_is_asked_says_why(services: Services, serve: Serve) -> None:

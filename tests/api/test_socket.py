@@ -19,6 +19,7 @@ from tests.conftest import wait_until
 from tests.serving import serving
 from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.api.server import create_api
+from tts_core.api.serving import build_server
 from tts_core.api.streams import Streams
 from tts_core.downloads.task import Phase, TaskState
 from tts_core.services import Services
@@ -190,12 +191,8 @@ def test_who_does_not_read_holds_nobody_up_and_is_given_up(stage: Stage) -> None
     host, _, port = stage.url.removeprefix("http://").partition(":")
     raw = socket.create_connection((host, int(port)), timeout=120)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    handshake = (
-        f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
     with raw:
-        raw.sendall(handshake.encode())
+        raw.sendall(handshake(f"{host}:{port}"))
         wait_until(lambda: stage.downloads.readers == 1)
         flooding = threading.Thread(target=flood)
         flooding.start()
@@ -207,6 +204,35 @@ def test_who_does_not_read_holds_nobody_up_and_is_given_up(stage: Stage) -> None
         finally:
             done.set()
             flooding.join()
+
+
+def test_who_vanishes_without_a_word_is_given_up(services: Services) -> None:
+    """Nothing is told it that could fail to arrive: only the server's own pings, which it never answers, show it."""
+    downloads = stage_downloads(services)
+    app = create_api(downloads.services)
+    server = build_server(app)
+    assert 0 < (server.config.ws_ping_interval or 0) <= 30
+    server.config.ws_ping_interval = server.config.ws_ping_timeout = 0.2
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    serving.start()
+    try:
+        host, port = listener.getsockname()
+        with socket.create_connection((host, port), timeout=120) as vanished:
+            vanished.sendall(handshake(f"{host}:{port}"))
+            wait_until(lambda: downloads.readers == 1)
+            wait_until(lambda: downloads.readers == 0)
+    finally:
+        server.should_exit = True
+        serving.join(120)
+        listener.close()
+
+
+def handshake(host: str) -> bytes:
+    return (
+        f"GET /ws HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
 
 
 def test_whoever_comes_without_a_websocket_is_told_what_to_do(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Scope
 
+from tts_core.api.proxy import route_path
 from tts_core.errors import (
     AmbiguousVoice,
     AudioUnreadable,
@@ -80,7 +81,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 
 def is_openai(scope: Scope) -> bool:
     """The request is for an address below /v1."""
-    path: str = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+    path = route_path(scope)
     return path == PREFIX or path.startswith(f"{PREFIX}/")
 
 
