@@ -34,7 +34,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"model_files", "downloads", "espeak", "piper", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
-        | {"access", "yourtts"}
+        | {"access", "yourtts", "peers"}
     ),
     frozenset(
         {
@@ -66,7 +66,9 @@ HOMES = {
     "uvicorn": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine", "transcription", "yourtts"},
+    "torch": {"engine", "transcription", "yourtts", "peers"},  # the peers' own torch
+    "qwen_tts": {"peers"},
+    "faster_qwen3_tts": {"peers"},
     "transformers": {"engine", "transcription"},
     "numba": {"engine"},
     "llvmlite": {"engine"},
@@ -123,6 +125,12 @@ def test_no_parts_import_each_other_in_a_circle() -> None:
         ours = {part_of(module) for module in imports(source) if module.startswith("tts_core.")}
         graph.setdefault(part_of_file(source), set()).update(ours - {part_of_file(source)})
     TopologicalSorter(graph).prepare()
+
+
+def test_peers_run_where_nothing_of_ours_is() -> None:
+    of_peers = [source for source in SOURCES if part_of_file(source) == "peers"]
+    assert of_peers
+    assert {module for source in of_peers for module in imports(source) if module.startswith("tts_core")} == set()
 
 
 def test_every_library_has_one_home() -> None:
