@@ -172,7 +172,7 @@ def _wire_models(
         keys = [key for _, key in models]
         key = chosen if chosen in keys else keys[0] if keys else None
         auto = [(words("speak.language_auto"), AUTO_LANGUAGE)]
-        languages = language_choices(words, services.models.capabilities(key)) if key else auto
+        languages = language_choices(words, handler.capabilities(key)) if key else auto
         codes = [code for _, code in languages]
         works = gr.update(interactive=bool(models))
         return [
