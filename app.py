@@ -13,6 +13,7 @@ from threading import Timer
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from tts_core.access.visitor import Role
 from tts_core.api.serving import bind, build_server, url_of
 from tts_core.certificate import CERT_FLAG
 from tts_core.errors import AccountsMissing, InvalidSetting, StudioError
@@ -21,7 +22,7 @@ from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS, option
 from tts_core.paths import ASSETS_DIR, default_data_dir
 from tts_core.services import Services, build_services
 from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
-from tts_core.sharing.link import GUEST, Link
+from tts_core.sharing.link import GUEST, Link, LinkState
 
 
 def build_app(services: Services) -> FastAPI:
@@ -31,7 +32,7 @@ def build_app(services: Services) -> FastAPI:
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
     import gradio as gr  # noqa: PLC0415 - after the environment
 
-    from tts_core.api.entrance import GuestPages  # noqa: PLC0415
+    from tts_core.api.entrance import GUEST_PREFIX, GuestPages  # noqa: PLC0415
     from tts_core.api.login import add_login  # noqa: PLC0415
     from tts_core.api.server import create_api  # noqa: PLC0415
     from tts_core.ui.gradio_guard import guard_gradio  # noqa: PLC0415
@@ -44,10 +45,13 @@ def build_app(services: Services) -> FastAPI:
     guard_gradio()
     app = create_api(services)
     add_login(app, services.reception, login_page)
-    for language, path in sorted(PAGE_PATHS.items(), key=lambda item: -len(item[1])):  # "/" would hide the others
+    pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
+    if may_have_guests(services):
+        pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
+    for path, language, audience in sorted(pages, key=lambda page: -len(page[0])):  # "/" would hide the others
         gr.mount_gradio_app(
             app,
-            build_page(services, language),
+            build_page(services, language, audience),
             path=path,
             allowed_paths=[str(services.settings.paths.outputs_dir)],
             max_file_size=services.settings.limits.max_upload_bytes,
@@ -66,6 +70,15 @@ def build_app(services: Services) -> FastAPI:
         Middleware(GuestPages),
     ]
     return app
+
+
+def may_have_guests(services: Services) -> bool:
+    """Else the pages for them need not be built."""
+    return services.settings.auth != "off" and (
+        services.settings.needs_login
+        or services.link.now.state is not LinkState.OFF
+        or services.reception.has_accounts()
+    )
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

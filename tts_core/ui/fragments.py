@@ -16,8 +16,13 @@ from tts_core.system import Folder, Memory
 from tts_core.ui.words import Words
 
 
-def header(words: Words, other_page: str) -> str:
-    """`other_page` is the address that switches to the other language."""
+def header(words: Words, other_page: str, logout: str = "") -> str:
+    """`other_page` is the address that switches to the other language; `logout`: the one that logs out, or ""."""
+    leave = (
+        f'<form method="post" action="{logout}"><button class="studio-chip">{words("login.logout")}</button></form>'
+        if logout
+        else ""
+    )
     switch = words("app.switch_language")
     return f"""
 <header class="studio-header">
@@ -29,6 +34,7 @@ def header(words: Words, other_page: str) -> str:
   <nav>
     <a class="studio-chip" href="{other_page}" aria-label="{words("app.switch_language_label")}">{switch}</a>
     <button type="button" class="studio-chip" data-studio="theme" aria-label="{words("app.switch_theme")}">◐</button>
+    {leave}
   </nav>
 </header>"""
 
