@@ -30,7 +30,10 @@ def build_app(services: Services) -> FastAPI:
     # Gradio reads its environment when imported; nothing leaves the machine, and its copies live in our data folder.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
-    import gradio as gr  # noqa: PLC0415 - after the environment
+    from tts_core.ui.without import without  # noqa: PLC0415
+
+    with without("mcp"):  # Gradio would load it for a server that we don't use: a second of every start
+        import gradio as gr  # noqa: PLC0415 - after the environment
 
     from tts_core.api.entrance import GUEST_PREFIX, GuestPages  # noqa: PLC0415
     from tts_core.api.login import add_login  # noqa: PLC0415

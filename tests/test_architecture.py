@@ -64,6 +64,7 @@ HOMES = {
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
     "uvicorn": {"api"},
+    "mcp": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
     "torch": {"engine", "transcription", "yourtts", "peers"},  # the peers' own torch
