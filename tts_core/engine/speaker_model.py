@@ -1,4 +1,4 @@
-"""The speaker encoder of a Base model, loaded by itself: a fortieth of the model's weights, and ready in a moment."""
+"""The speaker encoder of a Base model, loaded by itself: a hundredth of its weights, and ready in a moment."""
 
 from __future__ import annotations
 
