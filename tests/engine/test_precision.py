@@ -201,15 +201,22 @@ def unpacked(matrix: Matrix, outputs: int) -> torch.Tensor:
     return torch.from_numpy(weights.reshape(blocks * LANES, -1) * matrix.scales[:, None])[:outputs]
 
 
+@pytest.fixture(scope="module")
+def published_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of the 0.6B geometry."""
+    folder = tmp_path_factory.mktemp("published") / "0.6b"
+    write_random_checkpoint(folder, "0.6b", "custom_voice")
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "least_agreement", "most_divergence"), [("int4", 0.45, 1e-1), ("int8", 0.8, 4e-3)]
 )
 def test_the_published_geometry_stays_close_to_float32(
-    precision: str, least_agreement: float, most_divergence: float, tmp_path: Path
+    precision: str, least_agreement: float, most_divergence: float, published_size: Path
 ) -> None:
-    write_random_checkpoint(tmp_path / "0.6b", "0.6b", "custom_voice")
-    exact, other = (QwenModel.load(tmp_path / "0.6b", device="cpu", precision=name) for name in ("float32", precision))
+    exact, other = (QwenModel.load(published_size, device="cpu", precision=name) for name in ("float32", precision))
     found = compare(exact, other, REQUEST, 24)
     assert np.mean(found.agreement) >= least_agreement
     assert max(found.divergence) <= most_divergence
