@@ -84,6 +84,7 @@ def test_takes_are_measured_and_their_parts_add_up(run: Run, folder: Path) -> No
     settings = report["settings"]
     assert (answer.status, report["bench"], settings["frames"], report["frames"]) == (0, "synth", FRAMES, FRAMES)
     assert (settings["kind"], settings["device"], settings["precision"]) == ("custom_voice", "cpu", "float32")
+    assert settings["prompt_positions"] > 10
     parts = report["frame_ms"]
     total = parts.pop("total")
     assert sum(parts.values()) == pytest.approx(total, abs=0.01)

@@ -18,6 +18,15 @@ VARIABLE = "TTS_STUDIO_TEST_YOURTTS"
 MAKE = Path(__file__).parent / "make_checkpoint.py"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _calm_children() -> Iterator[None]:
+    """For tiny models: more threads gain nothing there, and lose much on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        yield
+
+
 def environment() -> Environment:
     named = os.environ.get(VARIABLE, "")
     return Environment(Path(named) if named else Settings.from_env({}).paths.yourtts_dir / "environment")

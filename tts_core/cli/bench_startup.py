@@ -26,7 +26,7 @@ from tts_core.system import process_bytes
 BUDGET_S = 2.0
 """Of the page, on top of `import gradio`."""
 BUDGET_BYTES = 300_000_000
-START_TIMEOUT_S = 120
+START_TIMEOUT_S = 300
 SETTLED_SAMPLES = 8
 """Memory is settled when this many samples in a row grew by less than one percent."""
 SAMPLE_INTERVAL_S = 0.25

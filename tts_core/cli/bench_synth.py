@@ -55,6 +55,7 @@ def measure(folder: Path, settings: Settings, *, runs: int, frames: int, peer: P
             "device": model.device,
             "precision": model.choice.precision,
             "threads": task.threads,
+            "prompt_positions": _prompt_positions(model),
             "frames": frames,
             "runs": runs,
         },
@@ -77,7 +78,9 @@ def words(report: dict[str, Any]) -> Iterator[str]:
     settings, parts, memory = report["settings"], report["frame_ms"], report["memory"]
     names = ("prefill", "talker", "code_predictor", "codec", "host")
     split = ", ".join(f"{name.replace('_', ' ')} {parts[name]:.1f}" for name in names)
-    yield f"{settings['model']} on {settings['device']} in {settings['precision']}, {settings['threads']} threads"
+    work = f"{settings['frames']} frames after a prompt of {settings['prompt_positions']}"
+    computes = f"on {settings['device']} in {settings['precision']}, {settings['threads']} threads"
+    yield f"{settings['model']} {computes}; {work}"
     yield _heard_words("TTS Studio", report)
     yield f"  a frame (80 ms of sound), part by part: {parts['total']:.1f} ms: {split}"
     yield f"  weights {memory['weights_bytes'] / 1e6:.0f} MB, {_memory_words(memory)}"
@@ -124,6 +127,14 @@ def _take(model: QwenModel, number: int, frames: int) -> Heard:
         if heard.frames == frames:
             break
     return heard
+
+
+def _prompt_positions(model: QwenModel) -> int:
+    """Random weights come with a vocabulary of few words, so their prompts are longer than those of published ones."""
+    from tts_core.engine.prompt import PromptRequest  # noqa: PLC0415 - torch
+    from tts_core.engine.timing import any_voice  # noqa: PLC0415
+
+    return int(model.build_prompt(PromptRequest(TEXT, any_voice(model))).embeddings.shape[1])
 
 
 def _heard(takes: Sequence[Heard]) -> dict[str, Any]:
