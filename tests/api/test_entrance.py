@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from tests.api.conftest import API, client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.quotas import Quota
+from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.reception import FREE_AT_ADDRESS
 from tts_core.access.throttle import Throttle
 from tts_core.access.visitor import Role
@@ -62,6 +62,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
     services, accounts = build(tmp_path_factory.mktemp("closed"), TTS_STUDIO_ADMIN_PASSWORD="from the environment")
     keys = {role: accounts.add_key("a program", role)[1] for role in Role}
     accounts.add_user("Anna", PASSWORD, Role.ADMIN)
+    services.reception.quotas = Quotas({role: Quota(10**6, 10**6, 32) for role in Role})
     services.reception._throttle = Throttle(lambda: 0.0)  # no machine is so slow that a wait is over
     app = create_api(services)
     add_login(app, services.reception, login_page)
@@ -271,9 +272,8 @@ def test_any_other_address_asks_everybody_unless_told_not_to(open_studio: Servin
 
 def test_a_visitors_requests_are_limited_and_the_owners_are_not(open_studio: Serving) -> None:
     def few(services: Services) -> Services:
-        quotas = services.reception.quotas
-        quotas._quotas = {role: Quota(requests=3, works=3, at_once=1) for role in Role}
-        return replace(services)
+        services.reception.quotas = Quotas({role: Quota(requests=3, works=3, at_once=1) for role in Role})
+        return services
 
     client = open_studio(few, TTS_STUDIO_AUTH="off")
     for _ in range(3):
