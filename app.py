@@ -22,11 +22,11 @@ from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS, option
 from tts_core.paths import ASSETS_DIR, default_data_dir
 from tts_core.services import Services, build_services
 from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
-from tts_core.sharing.link import GUEST, Link, LinkState
+from tts_core.sharing.link import GUEST, Link
 
 
-def build_app(services: Services) -> FastAPI:
-    """REST, docs and both pages as one ASGI app."""
+def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
+    """REST, docs and both pages as one ASGI app; where guests may come, also the pages for them."""
     # Gradio reads its environment when imported; nothing leaves the machine, and its copies live in our data folder.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
@@ -49,7 +49,7 @@ def build_app(services: Services) -> FastAPI:
     app = create_api(services)
     add_login(app, services.reception, login_page)
     pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
-    if may_have_guests(services):
+    if is_shared or may_have_guests(services):
         pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
     for path, language, audience in sorted(pages, key=lambda page: -len(page[0])):  # "/" would hide the others
         gr.mount_gradio_app(
@@ -77,11 +77,8 @@ def build_app(services: Services) -> FastAPI:
 
 def may_have_guests(services: Services) -> bool:
     """Else the pages for them need not be built."""
-    return services.settings.auth != "off" and (
-        services.settings.needs_login
-        or services.link.now.state is not LinkState.OFF
-        or services.reception.has_accounts()
-    )
+    settings = services.settings
+    return settings.auth != "off" and (settings.needs_login or services.reception.has_accounts())
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -140,11 +137,10 @@ def main(arguments: list[str]) -> int:
         listeners = [bind(settings)]
         if options.share:
             listeners.append(socket.create_server(("127.0.0.1", 0)))  # only the link's helper comes in there
-            services.link.open(listeners[1].getsockname()[1], tell_link)
     except StudioError as error:
         print(f"{error.message} [{error.code}]", file=sys.stderr)  # noqa: T201
         return 2
-    app = build_app(services)
+    app = build_app(services, is_shared=options.share)
     url = url_of(listeners[0], settings.certificate)
     print(f"TTS Studio is on {url}   (Ctrl+C ends it)", flush=True)  # noqa: T201
     if not is_loopback(settings.host) and not settings.needs_login:
@@ -152,6 +148,8 @@ def main(arguments: list[str]) -> int:
     if options.open:
         Timer(0.5, webbrowser.open, [url]).start()
     services.start()
+    if options.share:
+        services.link.open(listeners[1].getsockname()[1], tell_link)
     try:
         build_server(app, settings.certificate).run(sockets=listeners)
     finally:

@@ -40,7 +40,8 @@ def header(words: Words, other_page: str, logout: str = "") -> str:
 
 
 def footer(words: Words, docs_url: str) -> str:
-    return f'<footer class="studio-footer">{words("app.footer", {"api": docs_url})}</footer>'
+    key = "guest.footer" if words.is_for_guests else "app.footer"
+    return f'<footer class="studio-footer">{words(key, {"api": docs_url})}</footer>'
 
 
 def note(html: str, link_text: str, tab_id: str) -> str:
