@@ -215,7 +215,8 @@ def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:
     """Its encoders have a cache of their own: they are small, and the keys are those of whole models."""
     policy = CachePolicy(keep_alive_s=settings.keep_alive_s)
     return SpeakerEmbedder(
-        models, ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device), policy)
+        models,
+        ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device, settings.threads), policy),
     )
 
 

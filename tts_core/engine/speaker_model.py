@@ -25,13 +25,13 @@ class SpeakerModel:
         self._encoder: SpeakerEncoder | None = encoder
 
     @classmethod
-    def load(cls, folder: Path, *, device: str = AUTO) -> SpeakerModel:
+    def load(cls, folder: Path, *, device: str = AUTO, threads: int | None = None) -> SpeakerModel:
         """Read it from a Base model's folder. `device` is "auto" or torch's name of one.
 
         Raises DeviceUnavailable, CloneNotSupported for another kind of model, ModelFolderInvalid naming the file.
         """
         choice = choose(device)
-        use_few_threads()
+        use_few_threads(threads)
         config = read_model_config(folder)
         if config.speaker_encoder is None:
             raise CloneNotSupported(voice=config.kind)
