@@ -51,6 +51,8 @@ def app(installed: Environment, model: Path, tmp_path_factory: pytest.TempPathFa
         "TTS_STUDIO_DEVICE": "cpu",
     }
     services = build_services(Settings.from_env(variables))
+    # Loaded here, where nobody's patience ends.
+    collect(services.synthesis.speak(SynthesisRequest("Ready.", voice="yourtts/male-en-2", language="en")))
     yield App(services, variables, cached)
     services.close()
 
