@@ -13,6 +13,7 @@ from threading import Timer
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from tts_core.access.visitor import Role
 from tts_core.api.serving import bind, build_server, url_of
 from tts_core.certificate import CERT_FLAG
 from tts_core.errors import AccountsMissing, InvalidSetting, StudioError
@@ -24,14 +25,17 @@ from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopbac
 from tts_core.sharing.link import GUEST, Link
 
 
-def build_app(services: Services) -> FastAPI:
-    """REST, docs and both pages as one ASGI app."""
+def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
+    """REST, docs and both pages as one ASGI app; where guests may come, also the pages for them."""
     # Gradio reads its environment when imported; nothing leaves the machine, and its copies live in our data folder.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
-    import gradio as gr  # noqa: PLC0415 - after the environment
+    from tts_core.ui.without import without  # noqa: PLC0415
 
-    from tts_core.api.entrance import GuestPages  # noqa: PLC0415
+    with without("mcp"):  # Gradio would load it for a server that we don't use: a second of every start
+        import gradio as gr  # noqa: PLC0415 - after the environment
+
+    from tts_core.api.entrance import GUEST_PREFIX, GuestPages  # noqa: PLC0415
     from tts_core.api.login import add_login  # noqa: PLC0415
     from tts_core.api.server import create_api  # noqa: PLC0415
     from tts_core.ui.gradio_guard import guard_gradio  # noqa: PLC0415
@@ -44,10 +48,13 @@ def build_app(services: Services) -> FastAPI:
     guard_gradio()
     app = create_api(services)
     add_login(app, services.reception, login_page)
-    for language, path in sorted(PAGE_PATHS.items(), key=lambda item: -len(item[1])):  # "/" would hide the others
+    pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
+    if is_shared or may_have_guests(services):
+        pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
+    for path, language, audience in sorted(pages, key=lambda page: -len(page[0])):  # "/" would hide the others
         gr.mount_gradio_app(
             app,
-            build_page(services, language),
+            build_page(services, language, audience),
             path=path,
             allowed_paths=[str(services.settings.paths.outputs_dir)],
             max_file_size=services.settings.limits.max_upload_bytes,
@@ -66,6 +73,12 @@ def build_app(services: Services) -> FastAPI:
         Middleware(GuestPages),
     ]
     return app
+
+
+def may_have_guests(services: Services) -> bool:
+    """Else the pages for them need not be built."""
+    settings = services.settings
+    return settings.auth != "off" and (settings.needs_login or services.reception.has_accounts())
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -124,11 +137,10 @@ def main(arguments: list[str]) -> int:
         listeners = [bind(settings)]
         if options.share:
             listeners.append(socket.create_server(("127.0.0.1", 0)))  # only the link's helper comes in there
-            services.link.open(listeners[1].getsockname()[1], tell_link)
     except StudioError as error:
         print(f"{error.message} [{error.code}]", file=sys.stderr)  # noqa: T201
         return 2
-    app = build_app(services)
+    app = build_app(services, is_shared=options.share)
     url = url_of(listeners[0], settings.certificate)
     print(f"TTS Studio is on {url}   (Ctrl+C ends it)", flush=True)  # noqa: T201
     if not is_loopback(settings.host) and not settings.needs_login:
@@ -136,6 +148,8 @@ def main(arguments: list[str]) -> int:
     if options.open:
         Timer(0.5, webbrowser.open, [url]).start()
     services.start()
+    if options.share:
+        services.link.open(listeners[1].getsockname()[1], tell_link)
     try:
         build_server(app, settings.certificate).run(sockets=listeners)
     finally:

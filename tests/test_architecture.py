@@ -17,14 +17,24 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
-        {"settings", "certificate", "proxy_settings", "source_settings", "preferences", "paths", "options", "catalogue"}
+        {
+            "settings",
+            "certificate",
+            "proxy_settings",
+            "source_settings",
+            "compute_settings",
+            "preferences",
+            "paths",
+            "options",
+            "catalogue",
+        }
         | {"audio", "encoding", "text", "languages", "logs", "desktop", "board"}
         | {"share_settings", "yourtts_settings"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "piper", "outputs", "live", "engine"}
         | {"recordings", "voice_library", "transcription"}
-        | {"access", "yourtts"}
+        | {"access", "yourtts", "peers"}
     ),
     frozenset(
         {
@@ -54,9 +64,12 @@ HOMES = {
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
     "uvicorn": {"api"},
+    "mcp": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine", "transcription", "yourtts"},
+    "torch": {"engine", "transcription", "yourtts", "peers"},  # the peers' own torch
+    "qwen_tts": {"peers"},
+    "faster_qwen3_tts": {"peers"},
     "transformers": {"engine", "transcription"},
     "numba": {"engine"},
     "llvmlite": {"engine"},
@@ -78,7 +91,7 @@ HOMES = {
     "onnxruntime": {"piper"},
     "ctypes": {"espeak"},
     "platformdirs": {"paths"},
-    "psutil": {"system"},
+    "psutil": {"system", "engine"},
     "argon2": {"access"},
     "packaging": {"cli"},
     "TTS": {"yourtts"},
@@ -113,6 +126,12 @@ def test_no_parts_import_each_other_in_a_circle() -> None:
         ours = {part_of(module) for module in imports(source) if module.startswith("tts_core.")}
         graph.setdefault(part_of_file(source), set()).update(ours - {part_of_file(source)})
     TopologicalSorter(graph).prepare()
+
+
+def test_peers_run_where_nothing_of_ours_is() -> None:
+    of_peers = [source for source in SOURCES if part_of_file(source) == "peers"]
+    assert of_peers
+    assert {module for source in of_peers for module in imports(source) if module.startswith("tts_core")} == set()
 
 
 def test_every_library_has_one_home() -> None:

@@ -267,3 +267,28 @@ def test_an_abandoned_load_leaves_nothing_behind_when_nothing_is_kept() -> None:
     loader.go.set()
     assert closed.wait(60)
     assert cache.statuses() == ()
+
+
+def test_what_is_let_go_leaves_its_users_and_is_loaded_anew() -> None:
+    loader = FakeLoader()
+    cache = ModelCache(loader, CachePolicy(keep_alive_s=None))
+    cache.load("idle")
+    with cache.lease("used") as used:
+        loader.go.clear()
+        loader.begun.clear()
+        with cache.begin("loading") as loading:
+            assert loader.begun.wait(60)
+            cache.let_go()
+            assert loader.made[0].is_closed
+            assert cache.statuses() == ()
+            loader.go.set()
+            loaded = loading.model()
+            assert not loaded.is_closed
+        assert loaded.is_closed
+        with cache.lease("used") as anew:
+            assert anew is not used
+        with pytest.raises(ModelInUse), cache.keep_out(["used"]):
+            pass
+        assert not used.is_closed
+    assert used.is_closed
+    assert not anew.is_closed

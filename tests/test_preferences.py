@@ -27,7 +27,7 @@ def settings_of(file: Path, **variables: str) -> Settings:
 
 
 def choose_all(file: Path) -> Preferences:
-    chosen = Preferences(("modelscope", "hf"), "https://mirror.example", True, file.parent / "elsewhere")
+    chosen = Preferences(("modelscope", "hf"), "https://mirror.example", True, file.parent / "elsewhere", "int8")
     PreferencesFile(file).change(lambda _: chosen)
     return chosen
 
@@ -40,6 +40,7 @@ def test_choices_are_there_after_a_restart(file: Path) -> None:
     assert settings.sources.order == ("modelscope", "hf")
     assert settings.sources.mirror_endpoint == "https://mirror.example"
     assert settings.sources.resume_at_start
+    assert (settings.precision, settings.precision_now()) == ("int8", "int8")
     assert settings.fixed == set()
 
 
@@ -51,9 +52,11 @@ def test_the_environment_wins_and_blank_variables_count_as_unset(file: Path) -> 
         TTS_STUDIO_SOURCES="mirror",
         HF_MIRROR_ENDPOINT="https://other.example",
         TTS_STUDIO_RESUME_DOWNLOADS="false",
+        TTS_STUDIO_PRECISION="auto",
     )
     assert settings.paths.models_dir == file.parent / "named"
-    assert settings.fixed == {"QWEN_TTS_MODELS_DIR", *_SOURCE_VARIABLES}
+    assert settings.fixed == {"QWEN_TTS_MODELS_DIR", "TTS_STUDIO_PRECISION", *_SOURCE_VARIABLES}
+    assert (settings.precision, settings.precision_now()) == ("auto", "auto")
     assert (settings.sources.order, settings.sources.mirror_endpoint) == (("mirror",), "https://other.example")
     assert not settings.sources.resume_at_start
     assert settings_of(file, QWEN_TTS_MODELS_DIR="  ").paths.models_dir == chosen.models_dir
@@ -65,7 +68,9 @@ def test_what_is_chosen_while_the_app_runs_counts_at_once(file: Path) -> None:
         settings_of(file, TTS_STUDIO_SOURCES="hf", HF_MIRROR_ENDPOINT="https://a.example"),
     )
     assert running.sources_now() == running.sources
+    assert running.precision_now() == "auto"
     choose_all(file)
+    assert running.precision_now() == "int8"
     now = running.sources_now()
     assert (now.order, now.mirror_endpoint) == (("modelscope", "hf"), "https://mirror.example")
     assert fixed.sources_now() == fixed.sources
@@ -114,6 +119,8 @@ def test_a_broken_file_is_reported_and_kept_aside(file: Path, content: bytes) ->
         {"resume_downloads": "yes"},
         {"models_dir": "relative/folder"},
         {"models_dir": 7},
+        {"precision": "int2"},
+        {"precision": ["int8"]},
     ],
 )
 def test_a_wrong_field_is_reported_left_out_and_kept(file: Path, wrong: dict[str, object]) -> None:

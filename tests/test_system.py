@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tts_core.settings import Settings
-from tts_core.system import SystemInfo, process_bytes
+from tts_core.system import SystemInfo, peak_bytes, process_bytes, processor
 
 
 @pytest.fixture
@@ -49,6 +49,26 @@ def test_memory_grows_with_what_a_process_holds() -> None:
         grown = process_bytes(child.pid) - before
         print(file=child.stdin, flush=True)
     assert 0.9 * 50_000_000 < grown < 1.5 * 50_000_000
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the system does not say it of other processes")
+def test_the_peak_outlives_what_was_held() -> None:
+    program = "held = bytearray(b'1') * 200_000_000; del held; print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin
+        assert child.stdout
+        child.stdout.readline()
+        held, most = process_bytes(child.pid), peak_bytes(child.pid)
+        print(file=child.stdin, flush=True)
+    assert held < 200_000_000 < most < 300_000_000
+
+
+def test_the_processor_has_a_name_and_threads() -> None:
+    found = processor()
+    assert found.name
+    assert found.threads >= found.cores >= 1
 
 
 def test_versions_are_those_installed(system: SystemInfo) -> None:

@@ -21,8 +21,8 @@ KEPT_FILES = 3
 LINE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 NOISY_LOGGERS = ("httpx", "httpx2", "uvicorn.access", "huggingface_hub", "modelscope", "numba", "matplotlib", "PIL")
 """They log a line per request or per step; their warnings stay."""
-ADDRESS_LOGGERS = ("urllib3",)
-"""Their warnings quote whole addresses, signatures included; only their errors stay."""
+ADDRESS_LOGGERS = ("urllib3", "mcp")
+"""Their warnings quote whole addresses, signatures included, or what was asked; only their errors stay."""
 TEXT_LOGGERS = ("piper",)
 """Their warnings quote what is spoken; only their errors stay."""
 SPEAKING_ERRORS = (StudioError, OSError, ImportError, MemoryError, RuntimeError)

@@ -146,6 +146,8 @@ class ModelCache(Generic[Model]):
         self._schedule = schedule
         self._clock = clock
         self._entries: dict[str, _Entry[Model]] = {}
+        self._leaving: list[_Entry[Model]] = []
+        """No longer on the table, but still used."""
         self._kept_out: set[str] = set()
         self._lock = threading.Lock()
         self._loading = threading.Lock()
@@ -191,6 +193,17 @@ class ModelCache(Generic[Model]):
             self._forget(entry)
         self._free(entry, "on request")
 
+    def let_go(self) -> None:
+        """Free what is idle; what is used or loads goes once it is given back. Requests from now on load anew."""
+        with self._lock:
+            entries = list(self._entries.values())
+            for entry in entries:
+                self._forget(entry)
+            idle = [entry for entry in entries if not entry.users and entry.loaded.is_set()]
+            self._leaving += [entry for entry in entries if entry not in idle]
+        for entry in idle:
+            self._free(entry, "it would be loaded otherwise now")
+
     @contextmanager
     def keep_out(self, keys: Collection[str]) -> Iterator[None]:
         """Nobody can load these models meanwhile, so that their files can be changed.
@@ -199,7 +212,7 @@ class ModelCache(Generic[Model]):
         """
         with self._lock:
             for key in keys:
-                if entry := self._entries.get(key):
+                if entry := self._entries.get(key) or next((one for one in self._leaving if one.key == key), None):
                     raise ModelInUse(key=key, users=entry.users) if entry.users else ModelInMemory(key=key)
                 if key in self._kept_out:
                     raise ModelBeingChanged(key=key)
@@ -249,11 +262,14 @@ class ModelCache(Generic[Model]):
     def _leave(self, entry: _Entry[Model]) -> None:
         with self._lock:
             entry.users -= 1
-            if entry.users or not entry.loaded.is_set() or self._entries.get(entry.key) is not entry:
+            if entry.users or not entry.loaded.is_set():
                 return
-            if self._policy.keep_alive_s is None:
+            leaves = entry in self._leaving
+            if not leaves and (self._entries.get(entry.key) is not entry or self._policy.keep_alive_s is None):
                 return
-            if self._policy.keep_alive_s > 0:
+            if leaves:
+                self._leaving.remove(entry)
+            elif self._policy.keep_alive_s:
                 entry.expires_at = self._clock() + self._policy.keep_alive_s
                 entry.undo = self._schedule(self._policy.keep_alive_s, lambda: self._expire(entry))
                 return
@@ -292,7 +308,8 @@ class ModelCache(Generic[Model]):
         needed = self._policy.size_of(wanted.key)
         while budget is not None:
             with self._lock:
-                others = [entry for entry in self._entries.values() if entry.model is not None]
+                known = (*self._entries.values(), *self._leaving)
+                others = [entry for entry in known if entry.model is not None]
                 held = sum(entry.model.memory_bytes for entry in others if entry.model is not None)
                 if not others or held + needed <= budget:
                     return

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tts_core.certificate import CERT_FLAG, CERT_VARIABLE, KEY_FLAG, KEY_VARIABLE, PASSWORD_FLAG, PASSWORD_VARIABLE
+from tts_core.compute_settings import PRECISION_VARIABLE, THREADS_VARIABLE
 from tts_core.proxy_settings import ROOT_FLAG, ROOT_VARIABLE, TRUSTED_FLAG, TRUSTED_VARIABLE
 from tts_core.share_settings import CERTIFICATE_VARIABLE, HELPER_VARIABLE, SERVER_VARIABLE
 from tts_core.yourtts_settings import MODEL_DIR_VARIABLE
@@ -28,7 +29,14 @@ DISK_OPTIONS = (
 )
 MODEL_OPTIONS = (
     Option("--device", "TTS_STUDIO_DEVICE", "D", "auto, cpu, cuda, cuda:1, mps: where models compute"),
-    Option("--precision", "TTS_STUDIO_PRECISION", "P", "auto, float32, bfloat16, float16 or, on a CPU, int8"),
+    Option(
+        "--precision",
+        PRECISION_VARIABLE,
+        "P",
+        "auto, float32, bfloat16, float16; on a CPU also int8 (three times as fast) and int4 (fastest, but voices may "
+        "sound worse)",
+    ),
+    Option("--threads", THREADS_VARIABLE, "N", "that compute on a CPU (default: one a core, at most 8)"),
     Option("--keep-alive", "TTS_STUDIO_KEEP_ALIVE", "T", 'how long an idle model stays: "5m", 0 or -1 (for ever)'),
 )
 SERVER_OPTIONS = (

@@ -44,6 +44,11 @@ class Paths:
         return self.data_dir / "cache" / "model_hashes.json"
 
     @property
+    def bench_dir(self) -> Path:
+        """Models with random weights that benchmarks have made for themselves."""
+        return self.data_dir / "cache" / "bench"
+
+    @property
     def default_models_dir(self) -> Path:
         """Where models lie unless somebody says otherwise."""
         return self.data_dir / "models" / "Qwen"

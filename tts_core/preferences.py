@@ -1,7 +1,7 @@
-"""What the user chooses in the app, kept in one small JSON file: order of sources, mirror, resuming, models folder.
+"""What the user chooses in the app, kept in one small JSON file: sources, mirror, resuming, models folder, precision.
 
     {"source_order": ["modelscope", "hf"], "mirror_endpoint": "https://hf-mirror.com",
-     "resume_downloads": true, "models_dir": "/mnt/big/Qwen"}
+     "resume_downloads": true, "models_dir": "/mnt/big/Qwen", "precision": "int8"}
 
 Each stands for an environment variable and gives way to it. A file that can't be used is reported, and set aside
 before anything is saved; fields that this version does not know stay as they are.
@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tts_core.compute_settings import PRECISION_VARIABLE, PRECISIONS
 from tts_core.errors import InvalidSetting, PreferencesUnwritable
 from tts_core.source_settings import SOURCE_IDS, checked_endpoint
 
@@ -25,7 +26,10 @@ SOURCES_VARIABLE = "TTS_STUDIO_SOURCES"
 MIRROR_VARIABLE = "HF_MIRROR_ENDPOINT"
 RESUME_VARIABLE = "TTS_STUDIO_RESUME_DOWNLOADS"
 MODELS_DIR_VARIABLE = "QWEN_TTS_MODELS_DIR"
-CHOOSABLE = (SOURCES_VARIABLE, MIRROR_VARIABLE, RESUME_VARIABLE, MODELS_DIR_VARIABLE, "USE_HF_MIRROR")
+CHOOSABLE = (
+    *(SOURCES_VARIABLE, MIRROR_VARIABLE, RESUME_VARIABLE, MODELS_DIR_VARIABLE, PRECISION_VARIABLE),
+    "USE_HF_MIRROR",
+)
 """Variables that decide what else could be chosen in the app; USE_HF_MIRROR names an order of sources, too."""
 _MAX_BYTES = 1_000_000
 
@@ -40,6 +44,8 @@ class Preferences:
     resume_downloads: bool | None = None
     models_dir: Path | None = None
     """Absolute."""
+    precision: str = ""
+    """One of PRECISIONS."""
 
     def as_variables(self, fixed: Collection[str] = ()) -> dict[str, str]:
         """The environment variables that these choices stand for, but for those that the `fixed` ones decide."""
@@ -49,6 +55,7 @@ class Preferences:
             MIRROR_VARIABLE: self.mirror_endpoint,
             RESUME_VARIABLE: resume,
             MODELS_DIR_VARIABLE: "" if self.models_dir is None else str(self.models_dir),
+            PRECISION_VARIABLE: self.precision,
         }
         return {name: value for name, value in variables.items() if value and name not in fixed}
 
@@ -157,7 +164,11 @@ def _parse(fields: Mapping[str, object]) -> tuple[Preferences, tuple[str, ...]]:
         problems.append("models_dir must be the absolute path of a folder.")
         folder = None
     models_dir = None if folder is None else Path(str(folder))
-    return Preferences(tuple(map(str, order)), str(mirror), resume, models_dir), tuple(problems)
+    precision = fields.get("precision", "")
+    if not isinstance(precision, str) or precision not in ("", *PRECISIONS):
+        problems.append(f"precision must be one of {', '.join(PRECISIONS)}.")
+        precision = ""
+    return Preferences(tuple(map(str, order)), str(mirror), resume, models_dir, precision), tuple(problems)
 
 
 def _is_absolute(folder: str) -> bool:
@@ -171,6 +182,7 @@ def _as_fields(preferences: Preferences) -> dict[str, object]:
         "mirror_endpoint": preferences.mirror_endpoint,
         "resume_downloads": preferences.resume_downloads,
         "models_dir": None if preferences.models_dir is None else str(preferences.models_dir),
+        "precision": preferences.precision,
     }
     return {name: value for name, value in fields.items() if value not in (None, "", [])}
 

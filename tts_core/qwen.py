@@ -58,6 +58,7 @@ class ModelChoice:
 
     device: str = AUTO
     precision: str = AUTO
+    threads: int | None = None
 
 
 class QwenEngine:
@@ -168,7 +169,9 @@ def load_model(folder: Path, choice: ModelChoice, progress: Progress) -> QwenMod
     """Read a model's folder; seconds. Raises what `QwenModel.load` raises."""
     from tts_core.engine.speech_model import QwenModel  # noqa: PLC0415 - torch: seconds and hundreds of megabytes
 
-    return QwenModel.load(folder, device=choice.device, precision=choice.precision, progress=progress)
+    return QwenModel.load(
+        folder, device=choice.device, precision=choice.precision, threads=choice.threads, progress=progress
+    )
 
 
 def weights_bytes(folder: Path) -> int:

@@ -191,10 +191,11 @@ def build_cache(
 
     def load(key: str, progress: Progress) -> QwenModel | WhisperModel:
         if kind_of(key) is ModelKind.WHISPER:
-            return load_transcriber(folder_of(key), settings.device, progress)
-        return load_model(folder_of(key), chosen, progress)
+            return load_transcriber(folder_of(key), settings.device, settings.threads, progress)
+        return load_model(
+            folder_of(key), ModelChoice(settings.device, settings.precision_now(), settings.threads), progress
+        )
 
-    chosen = ModelChoice(settings.device, settings.precision)
     policy = CachePolicy(
         keep_alive_s=settings.keep_alive_s,
         budget_bytes=lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
@@ -214,7 +215,8 @@ def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:
     """Its encoders have a cache of their own: they are small, and the keys are those of whole models."""
     policy = CachePolicy(keep_alive_s=settings.keep_alive_s)
     return SpeakerEmbedder(
-        models, ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device), policy)
+        models,
+        ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device, settings.threads), policy),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tts_core.certificate import Certificate
+from tts_core.compute_settings import AUTO, PRECISION_VARIABLE, THREADS_VARIABLE, checked_precision, checked_threads
 from tts_core.errors import InvalidSetting
 from tts_core.paths import Paths, default_data_dir
 from tts_core.preferences import CHOOSABLE, MIRROR_VARIABLE, MODELS_DIR_VARIABLE, SOURCES_VARIABLE, PreferencesFile
@@ -20,9 +21,7 @@ from tts_core.yourtts_settings import YourTtsSettings
 
 DEFAULT_HOST = "127.0.0.1"
 FIRST_PORT = 7860
-AUTO = "auto"
 AUTH_VARIABLE = "TTS_STUDIO_AUTH"
-PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 DEFAULT_KEEP_ALIVE_S = 300.0
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -80,7 +79,11 @@ class Settings:
     device: str = AUTO
     """Where models compute: "auto" or torch's name of a device."""
     precision: str = AUTO
-    """What models compute in: "auto" or one of PRECISIONS."""
+    """What models compute in: "auto" or one of PRECISIONS; as it was at the start."""
+    threads: int | None = None
+    """That compute on a CPU; None: as many as help."""
+    wait_policy: str = ""
+    """OMP_WAIT_POLICY: whether torch's threads that wait keep a core busy (ACTIVE) or not; "" if it is not set."""
     keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
     """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
     model_memory_bytes: int | None = None
@@ -99,7 +102,7 @@ class Settings:
         TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
         TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
-        TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION,
+        TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
         where models come from: see SourceSettings, YourTtsSettings. What the user chose in the app stands for variables
         that are not set (see Preferences).
@@ -128,7 +131,9 @@ class Settings:
             piper_dir=_path(environ, "TTS_STUDIO_PIPER_DIR"),
             has_desktop=_has_desktop(environ),
             device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
-            precision=_precision(environ, "TTS_STUDIO_PRECISION"),
+            precision=checked_precision(PRECISION_VARIABLE, environ.get(PRECISION_VARIABLE, "")),
+            threads=checked_threads(THREADS_VARIABLE, environ.get(THREADS_VARIABLE, "")),
+            wait_policy=environ.get("OMP_WAIT_POLICY", ""),
             keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
             model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
             sources=SourceSettings.from_env(environ),
@@ -139,6 +144,12 @@ class Settings:
     def needs_login(self) -> bool:
         """Of everybody, at the studio's own address; whoever comes by a public link always has to log in."""
         return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
+
+    def precision_now(self) -> str:
+        """`precision` as it was chosen in the app since the start."""
+        if PRECISION_VARIABLE in self.fixed:
+            return self.precision
+        return PreferencesFile(self.paths.preferences_file).read().preferences.precision or AUTO
 
     def sources_now(self) -> SourceSettings:
         """`sources` with what was chosen in the app since the start."""
@@ -189,13 +200,6 @@ def _port(environ: Mapping[str, str], name: str) -> int | None:
     if not value.isdigit() or not 1 <= int(value) <= 65535:
         raise InvalidSetting(name=name, value=value, expected="a port number from 1 to 65535")
     return int(value)
-
-
-def _precision(environ: Mapping[str, str], name: str) -> str:
-    value = environ.get(name, "").strip().lower() or AUTO
-    if value not in (AUTO, *PRECISIONS):
-        raise InvalidSetting(name=name, value=value, expected=f"one of {', '.join((AUTO, *PRECISIONS))}")
-    return value
 
 
 def _keep_alive(environ: Mapping[str, str], name: str) -> float | None:

@@ -131,11 +131,11 @@ class SpeakerEmbedder:
         return [entry for entry in entries if entry.kind is ModelKind.BASE]
 
 
-def load_speaker(folder: Path, device: str) -> SpeakerModel:
+def load_speaker(folder: Path, device: str, threads: int | None = None) -> SpeakerModel:
     """Read a Base model's speaker encoder. Raises what `SpeakerModel.load` raises."""
     from tts_core.engine.speaker_model import SpeakerModel  # noqa: PLC0415 - torch: seconds, much memory
 
-    return SpeakerModel.load(folder, device=device)
+    return SpeakerModel.load(folder, device=device, threads=threads)
 
 
 def _too_short(clip: Clip) -> str | None:

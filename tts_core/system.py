@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,12 @@ from tts_core.settings import Settings
 
 PROBE_TIMEOUT_S = 120
 """torch loads in 4 s from a warm disk and in a minute from a cold one."""
-PACKAGES = ("gradio", "torch", "transformers", "huggingface_hub", "modelscope", "numpy", "librosa", "espeakng-loader")
+PACKAGES = (
+    *("gradio", "torch", "transformers", "huggingface_hub", "modelscope"),
+    *("numpy", "numba", "librosa", "espeakng-loader"),
+)
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+_MODEL_NAME = re.compile(r"^model name\s*: (.+)$", re.MULTILINE)
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +56,15 @@ class Folder:
     exists: bool
     writable: bool
     """Files can be made in it, or it can be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    name: str
+    cores: int
+    """That are made of silicon."""
+    threads: int
+    """That the system runs at once, of all processes."""
 
 
 class SystemInfo:
@@ -137,6 +152,32 @@ def probe_acceleration(*, timeout_s: float, python: str = sys.executable) -> Acc
 def process_bytes(pid: int) -> int:
     """RAM that a process holds (resident set size), bytes."""
     return int(psutil.Process(pid).memory_info().rss)
+
+
+def peak_bytes(pid: int) -> int:
+    """The most RAM that a process has held since it started, bytes; what it holds now where the system can't say."""
+    try:
+        told = _PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
+    except OSError:  # no Linux
+        return int(getattr(psutil.Process(pid).memory_info(), "peak_wset", process_bytes(pid)))
+    return 1024 * int(told[1]) if told else process_bytes(pid)
+
+
+def processor() -> Processor:
+    """The machine's, by the name that people know it by."""
+    threads = psutil.cpu_count() or 1
+    return Processor(_processor_name(), psutil.cpu_count(logical=False) or threads, threads)
+
+
+def _processor_name() -> str:
+    try:
+        told = _MODEL_NAME.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:  # no Linux
+        told = None
+    if told is None and sys.platform == "darwin":
+        asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    return told[1] if told else platform.processor() or platform.machine()
 
 
 def _nearest_existing(path: Path) -> Path:

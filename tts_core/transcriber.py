@@ -220,12 +220,15 @@ class Transcriber:
         return [entry for entry in entries if entry.kind is ModelKind.WHISPER]
 
 
-def load_transcriber(folder: Path, device: str, progress: LoadProgress) -> WhisperModel:
-    """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed."""
+def load_transcriber(folder: Path, device: str, threads: int | None, progress: LoadProgress) -> WhisperModel:
+    """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed.
+
+    threads: that compute on a CPU; None: as many as help.
+    """
     from tts_core.engine.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
     from tts_core.transcription.whisper import WhisperModel  # noqa: PLC0415
 
-    use_few_threads()
+    use_few_threads(threads)
     return WhisperModel.load(folder, device=choose(device).device, progress=progress)
 
 

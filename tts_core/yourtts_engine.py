@@ -10,13 +10,20 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 
 from tts_core.audio import resample
 from tts_core.domain import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
-from tts_core.errors import EngineFailed, ReferenceRequired, SpeakerVectorMisfit, UnknownLanguage, UnknownVoice
+from tts_core.errors import (
+    EngineFailed,
+    ReferenceRequired,
+    SpeakerVectorMisfit,
+    StudioError,
+    UnknownLanguage,
+    UnknownVoice,
+)
 from tts_core.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.languages import find_language
 from tts_core.model_cache import CachedModel, CachePolicy, ModelCache, Progress
@@ -127,6 +134,17 @@ class YourTts:
                     yield Finished(StopReason.MAX_LENGTH, request.seed)
                     return
         yield Finished(StopReason.CANCELLED if cancelled() else StopReason.COMPLETE, request.seed)
+
+    def warm_up(self, until: Event) -> None:
+        """Load it, let it say a word that nobody hears, and hold it: a first sentence takes long. Never raises."""
+        wanted = {"text": "Ready.", "language": LANGUAGES[0].code, "speaker": "", "speed": 1.0, "seed": None}
+        try:
+            with self._cache.lease(NAME) as process:
+                for _ in process.speak(wanted, np.zeros(0, np.float32), until.is_set):
+                    pass
+                until.wait()
+        except StudioError as error:
+            logger.warning("%s", error.message)
 
     @property
     def sample_rate(self) -> int:

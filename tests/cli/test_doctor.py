@@ -41,3 +41,18 @@ def test_a_taken_port_is_told(data_dir: Path) -> None:
         environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_PORT": str(taken.getsockname()[1])}
         assert finding("port", environ).outcome is Outcome.WARN
     assert finding("port", environ).outcome is Outcome.OK
+
+
+def test_precision_and_threads_are_told(data_dir: Path) -> None:
+    environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_DEVICE": "cpu", "OMP_WAIT_POLICY": "PASSIVE"}
+    services = build_services(Settings.from_env(environ))
+    found = {finding.check: finding for finding in diagnose(services)}
+    best = services.system.acceleration().processor.threads
+    assert f"{best} compute" in found["threads"].message
+    assert found["threads"].outcome is Outcome.OK
+    if not services.system.acceleration().supported:
+        assert "int8" in found["precision"].message
+    many = {**environ, "TTS_STUDIO_THREADS": str(best + 1), "TTS_STUDIO_PRECISION": "int4", "OMP_WAIT_POLICY": "ACTIVE"}
+    assert str(best + 1) in finding("threads", many).message
+    assert finding("threads", many).outcome is Outcome.WARN
+    assert finding("precision", many).outcome is not Outcome.OK

@@ -48,11 +48,13 @@ class RunningApp:
 
 
 @contextmanager
-def running_app(data_dir: Path, variables: Mapping[str, str] | None = None) -> Iterator[RunningApp]:
+def running_app(
+    data_dir: Path, variables: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[RunningApp]:
     """`python app.py` on that data folder; `variables` are added to its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("TTS_STUDIO_", "QWEN_"))}
     environ |= variables or {}
-    command = [sys.executable, "app.py", "--data-dir", str(data_dir)]
+    command = [sys.executable, "app.py", "--data-dir", str(data_dir), *arguments]
     with (data_dir / "stderr").open("w") as errors:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None

@@ -108,3 +108,26 @@ def test_a_recording_goes_through_the_codec_and_back(visitor: Visitor, tmp_path:
 def test_no_address_is_fetched_for_a_caller(app_with_models: RunningApp) -> None:
     recording = {"path": "http://example.com/a.wav", "meta": {"_type": "gradio.FileData"}}
     assert "Addresses are not fetched" in call(app_with_models, "convert", [recording, "custom_0_6b"])
+
+
+def test_a_precision_is_chosen_by_one_click_and_counts_for_the_next_take(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#tab-system-button")
+    page.wait_for_selector("#system-device dl")
+    if "CPU" not in page.inner_text("#system-device strong"):
+        pytest.skip("this machine's models run on a graphics processor")
+    page.wait_for_selector("#system-load:not([disabled])")
+    page.click("#system-load")
+    page.wait_for_selector("#system-loaded dd:has-text('leaves in')")
+    assert "float32" in page.inner_text("#system-precision-advice")
+    page.click("#system-precision-fast")
+    page.wait_for_selector("#system-precision-message [role=status]")
+    page.wait_for_selector("#system-loaded:not(:has(dt:has-text('CustomVoice')))")
+    assert page.is_checked("#system-precision input[value=int8]")
+    assert "int8" in (visitor.app.data_dir / "preferences.json").read_text(encoding="utf-8")
+    if page.locator("#system-precision input[value=int4]").count():
+        page.check("#system-precision input[value=int4]")
+        page.wait_for_selector("#system-precision-advice [role=alert]")
+    page.check("#system-precision input[value=auto]")
+    page.wait_for_selector("#system-precision-fast:visible")
+    assert "precision" not in (visitor.app.data_dir / "preferences.json").read_text(encoding="utf-8")

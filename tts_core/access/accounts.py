@@ -91,7 +91,7 @@ class AccountsFile:
                 self._known = version, _parsed(self._file.read_bytes()[:_MAX_BYTES])
         except FileNotFoundError:
             self._known = None, Accounts()
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not what the studio wrote"
             raise AccountsUnusable(file=str(self._file), reason=reason) from error
         return self._known[1]
@@ -185,7 +185,7 @@ def _as_json(accounts: Accounts) -> dict[str, Any]:
 
 
 def _parsed(data: bytes) -> Accounts:
-    """Raises ValueError, TypeError or KeyError: half a list of accounts would be worse than none."""
+    """Raises whatever a wrong shape leads to: half a list of accounts would be worse than none."""
     told: Mapping[str, list[dict[str, Any]]] = json.loads(data.decode("utf-8-sig"))
     users = tuple(User(**{**user, "role": Role(user["role"])}) for user in told.get("users", []))
     keys = tuple(Key(**{**key, "role": Role(key["role"])}) for key in told.get("keys", []))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import time
+from collections.abc import Callable
 from enum import Enum
 
 from tts_core.access.accounts import Accounts, AccountsFile, User
@@ -33,14 +35,14 @@ class Login(Enum):
 class Reception:
     """Thread-safe. What happens in the file of accounts counts at once."""
 
-    def __init__(self, file: AccountsFile, whom: Login, quotas: Quotas | None = None) -> None:
+    def __init__(self, file: AccountsFile, whom: Login, clock: Callable[[], float] = time.monotonic) -> None:
         """`whom`: who has to log in at the studio's own address."""
         self._whom = whom
-        self.quotas = quotas or Quotas()
+        self.quotas = Quotas(clock=clock)
         self._file = file
         self._own: tuple[User, ...] = ()
-        self._throttle = Throttle()
-        self._sessions = Sessions()
+        self._throttle = Throttle(clock)
+        self._sessions = Sessions(clock)
 
     def add(self, name: str, password: str, role: Role) -> None:
         """An account for this run, which is written nowhere. It stands before one of that name in the file."""

@@ -73,4 +73,4 @@ class Throttle:
 
 def _wait_s(beyond: int) -> float:
     """After that many failures beyond the free ones."""
-    return 0.0 if beyond < 0 else min(2.0**beyond, LONGEST_WAIT_S)
+    return 0.0 if beyond <= 0 else min(2.0 ** (beyond - 1), LONGEST_WAIT_S)

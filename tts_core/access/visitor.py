@@ -13,6 +13,10 @@ class Role(str, Enum):
     """Speaks with the voices and models there are, and changes nothing."""
 
 
+IN_STATE = "visitor"
+"""Under this name the visitor lies in the state of a request (`scope["state"]`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     name: str

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tts_core.access.reception import Reception
-from tts_core.access.visitor import Role, Visitor
+from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api import rights
 from tts_core.api.errors import failure_response
 from tts_core.api.proxy import route_path
@@ -25,7 +25,6 @@ from tts_core.errors import LoginRequired, NotForGuests, StudioError
 from tts_core.sharing.link import PublicLink
 
 COOKIE = "tts_studio_session"
-VISITOR = "visitor"
 _ON_GUEST_PAGE = "on_guest_page"
 GUEST_PREFIX = "/guest"
 """Where the pages for guests are mounted; guests see them at the usual addresses."""
@@ -75,7 +74,7 @@ class Entrance:
         if right is Right.WORK:
             held.enter_context(self._reception.quotas.work(visitor))
         state = scope.setdefault("state", {})
-        state[VISITOR] = visitor
+        state[IN_STATE] = visitor
         state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.FILE)
         return visitor
 

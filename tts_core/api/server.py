@@ -30,6 +30,7 @@ from tts_core.api.docs import add_docs
 from tts_core.api.entrance import Entrance
 from tts_core.api.errors import add_handlers, failure_response
 from tts_core.api.guard import Guard
+from tts_core.api.mcp_endpoint import add_mcp
 from tts_core.api.streams import Streams
 from tts_core.api.veil import Veil
 from tts_core.api.work import Workers
@@ -62,6 +63,7 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     app.include_router(yourtts.router)
     for part in (openai_models, openai_speech, openai_transcriptions):
         app.include_router(part.router)
+    add_mcp(app, services, app.state.workers)
     _answer_the_rest(app)
     return app
 

@@ -40,7 +40,7 @@ class Veil:
         """A file's address holds its folder."""
         before, mark, file = path.partition("/file=")
         for name, folder in self._meant_in_path:
-            if mark and (file == name or file.startswith(f"{name}/")):
+            if mark and (file == name or file.startswith((f"{name}/", f"{name}\\"))):
                 meant = before + mark + folder + file.removeprefix(name)
                 return {"path": meant, "raw_path": quote(meant).encode()}
         return {}

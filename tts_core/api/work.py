@@ -42,6 +42,14 @@ class Workers:
         finally:
             watch.cancel()
 
+    async def run_until(self, work: Callable[[CancelCheck], Result]) -> Result:
+        """The same for work whose task is cancelled when nobody waits for it any more."""
+        gone = Event()
+        try:
+            return await run_sync(partial(work, gone.is_set), limiter=self._working, abandon_on_cancel=True)
+        finally:
+            gone.set()
+
     async def decode(self, work: Callable[[], Result]) -> Result:
         """The result of `work`, which reads files from outside; only a few do so at once."""
         return await run_sync(work, limiter=self._decoding)

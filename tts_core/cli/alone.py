@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tts_core.cli.status import Exit
+from tts_core.compute_settings import AUTO
 from tts_core.options import SERVER_OPTIONS, options_parser
 from tts_core.services import Services
-from tts_core.settings import AUTH_VARIABLE, AUTO, allowed_hosts
+from tts_core.settings import AUTH_VARIABLE, allowed_hosts
 
 if TYPE_CHECKING:
     from tts_core.api.alone import AloneService

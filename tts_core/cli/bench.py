@@ -1,17 +1,25 @@
-"""`bench`: measurements anybody can repeat. Words first, then one JSON line with every number."""
+"""`bench`: measurements anybody can repeat. Words on stderr, then one JSON line with every number on stdout."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import re
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
-import tts_core
-from tts_core.cli import bench_download, bench_qwen, bench_serve, bench_startup, progress
+from tts_core.cli import (
+    bench_download,
+    bench_load,
+    bench_model,
+    bench_peer,
+    bench_serve,
+    bench_startup,
+    bench_synth,
+    progress,
+)
+from tts_core.cli.bench_report import tell
 from tts_core.cli.status import Exit
 from tts_core.domain import SynthesisRequest, Take
 from tts_core.services import Services
@@ -24,26 +32,43 @@ SENTENCES = (
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser("bench", parents=[shared], help="measure start-up, speech or downloads")
+    parser = commands.add_parser("bench", parents=[shared], help="measure speech, loading, start-up or downloads")
     subjects = parser.add_subparsers(metavar="SUBJECT", required=True)
 
-    startup = subjects.add_parser("startup", parents=[shared], help="time to the page and memory, beside import gradio")
-    startup.set_defaults(run=run_startup)
+    synth = subjects.add_parser("synth", parents=[shared], help="a model: speed, a frame's parts, first sound, memory")
+    synth.add_argument("--frames", type=positive, default=60, metavar="N", help="of each take (default 60: 4.8 s)")
+    synth.add_argument("--peer", choices=bench_peer.PEERS, help="another engine, on the same weights in the same run")
+    synth.add_argument(
+        "--peer-python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="FILE",
+        help="python of the environment that it is installed in (default: this one)",
+    )
+    synth.add_argument(
+        "--peer-precision",
+        choices=("float32", "bfloat16", "float16"),
+        help="of the peer (default: float32 on a CPU, else bfloat16)",
+    )
+    synth.set_defaults(run=run_synth)
+
+    serve = subjects.add_parser("serve", parents=[shared], help="many at once: first sound, speed of all together")
+    serve.add_argument("--clients", type=positive, default=8, metavar="N", help="that ask at once (default 8)")
+    serve.add_argument("--frames", type=positive, default=125, metavar="N", help="of each take (default 125: 10 s)")
+    serve.set_defaults(run=run_serve)
+
+    load = subjects.add_parser("load", parents=[shared], help="a model: time to load, from the disk and again; memory")
+    load.set_defaults(run=run_load)
+
+    for subject in (synth, serve, load):
+        bench_model.add_options(subject)
 
     speak = subjects.add_parser("speak", parents=[shared], help="time to first audio and speed of a voice")
     speak.add_argument("--voice", metavar="ID", help="default: the best that is ready")
     speak.set_defaults(run=run_speak)
 
-    qwen = subjects.add_parser("qwen", parents=[shared], help="load time, memory and speed of a Qwen3-TTS model")
-    qwen.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="the model's folder")
-    qwen.add_argument("--frames", type=positive, default=50, metavar="N", help="of each take (default 50: 4 s)")
-    qwen.set_defaults(run=run_qwen)
-
-    serve = subjects.add_parser("serve", parents=[shared], help="many at once: first sound, speed of all together")
-    serve.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="the model's folder")
-    serve.add_argument("--clients", type=positive, default=8, metavar="N", help="that ask at once (default 8)")
-    serve.add_argument("--frames", type=positive, default=125, metavar="N", help="of each take (default 125: 10 s)")
-    serve.set_defaults(run=run_serve)
+    startup = subjects.add_parser("startup", parents=[shared], help="time to the page and memory, beside import gradio")
+    startup.set_defaults(run=run_startup)
 
     download = subjects.add_parser("download", parents=[shared], help="speed of a download, beside the bare link")
     download.add_argument("--size", type=_bytes, default=10**9, metavar="BYTES", help="of the model (default 1GB)")
@@ -53,60 +78,63 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     download.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to measure (default: temporary)")
     download.set_defaults(run=run_download)
 
-    for subject in (startup, speak, qwen, serve, download):
+    for subject in (synth, serve, load, speak, startup, download):
         subject.add_argument("--runs", type=positive, default=5, metavar="N", help="repetitions (default 5)")
 
 
-def run_startup(args: argparse.Namespace, _services: Services) -> Exit:
-    report = bench_startup.measure(args.runs)
-    for line in bench_startup.words(report):
-        print(line)
-    print_json({"bench": "startup", **report})
-    return Exit.DONE
-
-
-def run_qwen(args: argparse.Namespace, services: Services) -> Exit:
-    report = bench_qwen.measure(args.model_dir, services.settings, runs=args.runs, frames=args.frames)
-    for line in bench_qwen.words(report):
-        print(line)
-    print_json({"bench": "qwen", **report})
+def run_synth(args: argparse.Namespace, services: Services) -> Exit:
+    peer = None
+    if args.peer is not None:
+        peer = bench_peer.PeerChoice(args.peer, args.peer_python, args.peer_precision)
+    folder = bench_model.model_folder(args, services.settings.paths)
+    report = bench_synth.measure(folder, services.settings, runs=args.runs, frames=args.frames, peer=peer)
+    tell("synth", report, bench_synth.words(report), services)
     return Exit.DONE
 
 
 def run_serve(args: argparse.Namespace, services: Services) -> Exit:
-    report = bench_serve.measure(
-        args.model_dir, services.settings, clients=args.clients, frames=args.frames, runs=args.runs
-    )
-    for line in bench_serve.words(report):
-        print(line)
-    print_json({"bench": "serve", **report})
+    folder = bench_model.model_folder(args, services.settings.paths)
+    report = bench_serve.measure(folder, services.settings, clients=args.clients, frames=args.frames, runs=args.runs)
+    tell("serve", report, bench_serve.words(report), services)
+    return Exit.DONE
+
+
+def run_load(args: argparse.Namespace, services: Services) -> Exit:
+    folder = bench_model.model_folder(args, services.settings.paths)
+    report = bench_load.measure(folder, services.settings, runs=args.runs)
+    tell("load", report, bench_load.words(report), services)
+    return Exit.DONE
+
+
+def run_startup(args: argparse.Namespace, services: Services) -> Exit:
+    report = bench_startup.measure(args.runs)
+    tell("startup", report, bench_startup.words(report), services)
     return Exit.DONE
 
 
 def run_download(args: argparse.Namespace, services: Services) -> Exit:
     report = bench_download.measure(services.settings, args.size, args.limit * 1e6, args.runs, args.folder)
-    for line in bench_download.words(report):
-        print(line)
-    print_json({"bench": "download", **report})
+    tell("download", report, bench_download.words(report), services)
     return Exit.DONE
 
 
 def run_speak(args: argparse.Namespace, services: Services) -> Exit:
-    report: dict[str, Any] = {"bench": "speak", "runs": args.runs}
+    report: dict[str, Any] = {"settings": {"runs": args.runs}}
+    words = []
     for language, text in SENTENCES:
         takes = []
         for number in range(args.runs):
             progress.show(f"{language}, run {number + 1} of {args.runs}")
             takes.append(_speak(services, SynthesisRequest(text=text, voice=args.voice, language=language)))
         progress.clear()
-        report["voice"] = takes[0].voice.id
+        report["settings"]["voice"] = takes[0].voice.id
         report[language] = numbers = _summary(takes)
-        print(
+        words.append(
             f"{takes[0].voice.id} {language}: {numbers['duration_s']:.2f} s of speech, first audio after "
             f"{numbers['first_audio_s'] * 1000:.0f} ms (first run {numbers['cold_first_audio_s'] * 1000:.0f} ms), "
             f"{numbers['rtf']:.0f} times real time"
         )
-    print_json(report)
+    tell("speak", report, words, services)
     return Exit.DONE
 
 
@@ -124,11 +152,6 @@ def _summary(takes: list[Take]) -> dict[str, float]:
         "first_audio_s": round(statistics.median(take.first_audio_s for take in takes), 4),
         "rtf": round(statistics.median(take.rtf for take in takes), 2),
     }
-
-
-def print_json(report: dict[str, Any]) -> None:
-    machine = {"version": tts_core.__version__, "python": platform.python_version(), "system": platform.platform()}
-    print(json.dumps({**report, **machine}))
 
 
 def positive(text: str) -> int:

@@ -26,6 +26,7 @@ import numpy as np
 from tts_core.catalogue import CONFIG_FILE, WEIGHTS_FILE
 from tts_core.cli import progress
 from tts_core.cli.bench_hub import REPOSITORY, REVISION, sha256_of
+from tts_core.cli.bench_report import spread
 from tts_core.downloads.task import TaskState
 from tts_core.errors import StartFailed
 from tts_core.paths import ROOT_DIR, Paths
@@ -70,10 +71,8 @@ def measure(settings: Settings, size: int, limit_bytes_per_s: float, runs: int, 
         for name in ("ours", "huggingface_hub")
     }
     return {
-        "runs": runs,
-        "bytes": total,
-        "limit_bytes_per_s": limit_bytes_per_s,
-        **{f"{name}_bytes_per_s": _spread(values) for name, values in speeds.items()},
+        "settings": {"runs": runs, "bytes": total, "limit_bytes_per_s": limit_bytes_per_s},
+        **{f"{name}_bytes_per_s": spread(values, 0) for name, values in speeds.items()},
         **{f"{name}_of_link": round(ratio, 3) for name, ratio in ratios.items()},
         "within_goal": ratios["ours"] >= GOAL,
     }
@@ -81,13 +80,13 @@ def measure(settings: Settings, size: int, limit_bytes_per_s: float, runs: int, 
 
 def words(report: dict[str, Any]) -> Iterator[str]:
     """The report in lines for people."""
-    limit = report["limit_bytes_per_s"]
-    yield f"{report['bytes'] / 1e6:.0f} MB over a link of {f'{limit / 1e6:.0f} MB/s' if limit else 'loopback speed'}"
+    settings, limit = report["settings"], report["settings"]["limit_bytes_per_s"]
+    yield f"{settings['bytes'] / 1e6:.0f} MB over a link of {f'{limit / 1e6:.0f} MB/s' if limit else 'loopback speed'}"
     for title, key in (("bare link", "link"), ("TTS Studio", "ours"), ("huggingface_hub", "huggingface_hub")):
-        spread, ratio = report[f"{key}_bytes_per_s"], report.get(f"{key}_of_link")
+        speeds, ratio = report[f"{key}_bytes_per_s"], report.get(f"{key}_of_link")
         share = f"  {100 * ratio:.1f} % of the link" if ratio else ""
-        low, high = spread["min"] / 1e6, spread["max"] / 1e6
-        yield f"{title:<16} {spread['median'] / 1e6:7.1f} MB/s  ({low:.1f} to {high:.1f}){share}"
+        low, high = speeds["min"] / 1e6, speeds["max"] / 1e6
+        yield f"{title:<16} {speeds['median'] / 1e6:7.1f} MB/s  ({low:.1f} to {high:.1f}){share}"
     verdict = "within" if report["within_goal"] else "not within"
     yield f"{verdict} {100 * (1 - GOAL):.0f} % of the bare link"
 
@@ -169,7 +168,3 @@ def _write_catalogue(published: Path, file: Path) -> None:
     }
     entry = {"kind": "tokenizer", "hf": REPOSITORY, "hf_revision": REVISION, "local": "bench", "files": files}
     file.write_text(json.dumps({KEY: entry}), encoding="utf-8")
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": round(statistics.median(values)), "min": round(min(values)), "max": round(max(values))}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 from tts_core.cli import progress
-from tts_core.events import AudioChunk
+from tts_core.cli.bench_hearing import Heard, hear
 from tts_core.settings import Settings
+from tts_core.system import peak_bytes
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel, SpeechRequest
@@ -20,29 +22,43 @@ if TYPE_CHECKING:
 TEXT = "The quick brown fox jumps over the lazy dog. It does so every morning, and nobody knows why."
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    first_audio_s: float
-    audio_s: float
-    underruns: int
-    """Chunks that came after a listener who began with the first one had heard all before."""
-
-
 def measure(folder: Path, settings: Settings, *, clients: int, frames: int, runs: int) -> dict[str, Any]:
     """Load the model, then let `clients` ask at the same moment, `runs` times. Raises what loading raises."""
-    from tts_core.engine.speech_model import QwenModel  # noqa: PLC0415 - torch: only this subject needs it
+    from tts_core.engine import timing  # noqa: PLC0415 - torch: only this subject needs it
+    from tts_core.engine.speech_model import QwenModel  # noqa: PLC0415
 
-    model = QwenModel.load(folder, device=settings.device, precision=settings.precision)
+    model = QwenModel.load(folder, device=settings.device, precision=settings.precision, threads=settings.threads)
     started = time.perf_counter()
     wait_until_warm(model)
     warm_s = time.perf_counter() - started
-    report = {"model": str(folder), "device": model.choice.device, "precision": model.choice.precision}
-    return {**report, "slots": model.slots, "warm_up_s": round(warm_s, 1), **serve(model, clients, frames, runs)}
+    report = {
+        "settings": {
+            "model": folder.name,
+            "kind": model.config.kind,
+            "size": model.config.size,
+            "device": model.device,
+            "precision": model.choice.precision,
+            "threads": timing.threads(),
+            "slots": model.slots,
+            "clients": clients,
+            "frames": frames,
+            "runs": runs,
+        },
+        "warm_up_s": round(warm_s, 1),
+        **serve(model, clients, frames, runs),
+        "memory": {
+            "weights_bytes": model.memory_bytes,
+            "peak_bytes": peak_bytes(os.getpid()),
+            "gpu_peak_bytes": timing.gpu_peak_bytes(),
+        },
+    }
+    model.close()
+    return report
 
 
 def serve(model: QwenModel, clients: int, frames: int, runs: int) -> dict[str, Any]:
     """The same with a loaded model, after one round to warm up."""
-    heard: list[_Heard] = []
+    heard: list[Heard] = []
     wall_s = 0.0
     for number in range(runs + 1):
         progress.show(f"Round {number} of {runs}, {clients} at once")
@@ -51,13 +67,11 @@ def serve(model: QwenModel, clients: int, frames: int, runs: int) -> dict[str, A
             heard += round_heard
             wall_s += round_s
     progress.clear()
-    firsts = sorted(one.first_audio_s for one in heard)
     return {
         "clients": clients,
-        "frames": frames,
-        "runs": runs,
-        "first_audio_p50_s": round(statistics.median(firsts), 4),
-        "first_audio_p95_s": round(firsts[min(len(firsts) - 1, int(0.95 * len(firsts)))], 4),
+        "first_byte_s": _percentiles([one.first_byte_s for one in heard]),
+        "first_audible_s": _percentiles([one.first_audible_s for one in heard]),
+        "rtf_of_one": _percentiles([one.rtf for one in heard]),
         "audio_s_per_s": round(sum(one.audio_s for one in heard) / wall_s, 3),
         "frame_ms": round(1000 * wall_s / (runs * frames), 3),
         "underruns": sum(one.underruns for one in heard),
@@ -66,10 +80,11 @@ def serve(model: QwenModel, clients: int, frames: int, runs: int) -> dict[str, A
 
 def words(report: dict[str, Any]) -> Iterator[str]:
     """The report in lines for people."""
+    first = report["first_byte_s"]
     yield (
         f"{report['clients']} at once: {report['audio_s_per_s']:.1f} s of sound a second, {report['frame_ms']:.2f} ms "
-        f"a frame; first sound after {1000 * report['first_audio_p50_s']:.0f} ms (median), "
-        f"{1000 * report['first_audio_p95_s']:.0f} ms (95 %); {report['underruns']} chunks came too late"
+        f"a frame; first sound after {1000 * first['p50']:.0f} ms (median), {1000 * first['p95']:.0f} ms (95 %); "
+        f"{report['underruns']} chunks came too late"
     )
 
 
@@ -79,23 +94,28 @@ def wait_until_warm(model: QwenModel) -> None:
     progress.clear()
 
 
-def _round(model: QwenModel, clients: int, frames: int) -> tuple[list[_Heard], float]:
+def _round(model: QwenModel, clients: int, frames: int) -> tuple[list[Heard], float]:
     requests = _requests(model, clients, frames)
     together = Barrier(clients + 1)
-    heard: list[_Heard] = []
 
-    def client(request: SpeechRequest) -> None:
+    def client(request: SpeechRequest) -> Heard:
         together.wait()
-        heard.append(_hear(model, request))
+        return hear(model.stream(request), model.sample_rate)
 
-    threads = [Thread(target=client, args=(request,), daemon=True) for request in requests]
-    for thread in threads:
-        thread.start()
-    together.wait()
-    started = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return heard, time.perf_counter() - started
+    with ThreadPoolExecutor(clients) as threads:
+        heard = [threads.submit(client, request) for request in requests]
+        together.wait()
+        started = time.perf_counter()
+    return [one.result() for one in heard], time.perf_counter() - started
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    """What half and 95 % of them don't exceed."""
+    ordered = sorted(values)
+    return {
+        "p50": round(statistics.median(ordered), 4),
+        "p95": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 4),
+    }
 
 
 def _requests(model: QwenModel, clients: int, frames: int) -> list[SpeechRequest]:
@@ -105,15 +125,3 @@ def _requests(model: QwenModel, clients: int, frames: int) -> list[SpeechRequest
 
     prompt = PromptRequest(TEXT, any_voice(model))
     return [SpeechRequest(prompt, seed=seed, max_frames=frames + 1) for seed in range(clients)]
-
-
-def _hear(model: QwenModel, request: SpeechRequest) -> _Heard:
-    asked = time.perf_counter()
-    first, audio_s, underruns = 0.0, 0.0, 0
-    for event in model.stream(request):
-        if isinstance(event, AudioChunk):
-            now = time.perf_counter()
-            first = first or now
-            underruns += now > first + audio_s and audio_s > 0
-            audio_s += len(event.samples) / model.sample_rate
-    return _Heard(first - asked, audio_s, underruns)

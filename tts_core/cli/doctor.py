@@ -16,6 +16,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from tts_core.cli.status import Exit
+from tts_core.compute_settings import AUTO, THREADS_VARIABLE, WHOLE_NUMBERS
 from tts_core.domain import SynthesisRequest
 from tts_core.errors import StudioError
 from tts_core.espeak.engine import NAME as BUILT_IN
@@ -173,6 +174,35 @@ def _check_device(services: Services) -> Answer:
     return (Outcome.OK if expected else Outcome.WARN), f"{device.preferred_device}. {message}"
 
 
+def _check_threads(services: Services) -> Answer:
+    settings, best = services.settings, services.system.acceleration().processor.threads
+    threads = f"{settings.threads} compute, as {THREADS_VARIABLE} says" if settings.threads else f"{best} compute"
+    waiting = f"{threads}; OMP_WAIT_POLICY is {settings.wait_policy or 'not set'}"
+    if settings.threads and settings.threads > best:
+        return Outcome.WARN, f"{waiting}. More than {best} wait for each other here."
+    if settings.wait_policy.upper() != "PASSIVE":
+        return Outcome.WARN, f"{waiting}. Threads that wait keep cores busy: set it to PASSIVE, or unset it."
+    return Outcome.OK, waiting
+
+
+def _check_precision(services: Services) -> Answer:
+    found, chosen = services.system.acceleration(), services.settings.precision_now()
+    if services.settings.device not in (AUTO, "cpu") or found.supported or found.torch_version is None:
+        return Outcome.OK, f"{chosen}, on a graphics processor" if found.supported else chosen
+    processor = found.processor
+    if chosen in WHOLE_NUMBERS and chosen not in processor.whole_numbers:
+        able = ", ".join(("float32", *processor.whole_numbers))
+        reason = processor.compiler_problem or "this processor is too old for it"
+        return Outcome.FAIL, f"{chosen} can't be used ({reason}), and nothing else is taken in its place. Use {able}."
+    if chosen == "int4":
+        return Outcome.WARN, "int4: the fastest, but voices may sound worse than with int8."
+    if processor.compiler_problem:
+        return Outcome.WARN, f"{chosen}; int8 and int4 can't be used: {processor.compiler_problem}"
+    if chosen in (AUTO, "float32"):
+        return Outcome.OK, "float32: exact. --precision int8, or one click in the System tab, is three times as fast."
+    return Outcome.OK, f"{chosen}, sound in {'bfloat16' if processor.fast_bfloat16 else 'float32'}"
+
+
 CHECKS: tuple[Callable[[Services], Answer], ...] = (
     _check_python,
     _check_packages,
@@ -184,4 +214,6 @@ CHECKS: tuple[Callable[[Services], Answer], ...] = (
     _check_memory,
     _check_port,
     _check_device,
+    _check_threads,
+    _check_precision,
 )

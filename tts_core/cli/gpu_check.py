@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.cli import bench_serve, progress
-from tts_core.cli.bench import positive, print_json
+from tts_core.cli.bench import positive
+from tts_core.cli.bench_report import tell
 from tts_core.cli.status import Exit
 from tts_core.engine.config import GEOMETRIES
 from tts_core.services import Services
@@ -28,7 +29,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace, _services: Services) -> Exit:
+def run(args: argparse.Namespace, services: Services) -> Exit:
     """Fails when a gate does; the table is printed all the same."""
     from tts_core.engine.random_checkpoint import write_random_checkpoint  # noqa: PLC0415 - torch: seconds
 
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace, _services: Services) -> Exit:
             write_random_checkpoint(folder, geometry, "custom_voice")
             progress.clear()
             passed = _gates(geometry, folder, args.on) and passed
-            _table(geometry, folder, args)
+            _table(geometry, folder, args, services)
     return Exit.DONE if passed else Exit.ERROR
 
 
@@ -54,17 +55,16 @@ def _gates(geometry: str, folder: Path, device: str) -> bool:
     return passed
 
 
-def _table(geometry: str, folder: Path, args: argparse.Namespace) -> None:
+def _table(geometry: str, folder: Path, args: argparse.Namespace, services: Services) -> None:
     """In the precision that the device computes in by itself."""
     from tts_core.engine.gates import device_facts  # noqa: PLC0415 - torch
     from tts_core.engine.speech_model import QwenModel  # noqa: PLC0415
 
     model = QwenModel.load(folder, device=args.on)
     bench_serve.wait_until_warm(model)
-    facts = {"bench": "gpu-check", "geometry": geometry, "precision": model.choice.precision}
+    settings = {"geometry": geometry, "precision": model.choice.precision, "frames": args.frames, "runs": args.runs}
     for clients in (count for count in _AT_ONCE if count <= model.slots):
         report = bench_serve.serve(model, clients, args.frames, args.runs)
-        for line in bench_serve.words(report):
-            print(f"{geometry}: {line}", flush=True)
-        print_json({**facts, **device_facts(model.choice.device), **report})
+        words = (f"{geometry}: {line}" for line in bench_serve.words(report))
+        tell("gpu-check", {"settings": settings, **device_facts(model.choice.device), **report}, words, services)
     model.close()

@@ -16,6 +16,7 @@ from tts_core.cli import (
     codec,
     doctor,
     download,
+    gpu_check,
     models,
     serve_all,
     serve_embedding,
@@ -35,7 +36,7 @@ from tts_core.settings import Settings
 COMMANDS = (
     *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
     *(serve_all, serve_embedding),
-    *(bench, checkpoint),
+    *(bench, checkpoint, gpu_check),
 )
 
 logger = logging.getLogger(__name__)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from threading import Event, Thread
 from typing import Any
 
 from tts_core.cli.alone import add_alone_parser, run_alone
 from tts_core.cli.status import Exit
 from tts_core.options import YOURTTS_OPTIONS
 from tts_core.services import Services
+from tts_core.settings import DEFAULT_KEEP_ALIVE_S
 
 PORT = 5004
 
@@ -29,7 +31,14 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     from tts_core.api.alone import AloneService  # noqa: PLC0415
 
     _tell_who_serves(services)
-    return run_alone(args, services, AloneService("YourTTS", (yourtts.router, yourtts.health_router)))
+    is_over = Event()
+    if services.speaker_service.engine() == "yourtts" and services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S:
+        # Its clients wait ten seconds, and it is all there is: it stays unless --keep-alive says otherwise.
+        Thread(target=services.yourtts.warm_up, args=(is_over,), name="warm-up", daemon=True).start()
+    try:
+        return run_alone(args, services, AloneService("YourTTS", (yourtts.router, yourtts.health_router)))
+    finally:
+        is_over.set()
 
 
 def _tell_who_serves(services: Services) -> None:

@@ -26,7 +26,10 @@ from tts_core.events import Codes, Samples
 
 
 class Codec:
-    """Computes in float32 whatever the talker does: it is small, and its sound is what people hear."""
+    """Computes in float32 whatever the talker does: it is small, and its sound is what people hear.
+
+    Its decoder may be told otherwise, see `placing.codec_dtype`.
+    """
 
     def __init__(
         self, folder: Path, config: SpeechTokenizerConfig, decoder: CodecDecoder, device: torch.device
@@ -39,10 +42,19 @@ class Codec:
         self._lock = Lock()
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, *, progress: Progress | None = None) -> Codec:
-        """`folder` is a model's `speech_tokenizer`. Raises a ModelFolderInvalid that names the file."""
+    def load(
+        cls,
+        folder: Path,
+        device: torch.device,
+        *,
+        dtype: torch.dtype = torch.float32,
+        progress: Progress | None = None,
+    ) -> Codec:
+        """`folder` is a model's `speech_tokenizer`, `dtype` the decoder's. Raises a ModelFolderInvalid that names the
+        file.
+        """
         config = read_speech_tokenizer_config(folder)
-        decoder = CodecDecoder.load(folder / WEIGHTS_FILE, config, Placement(device, torch.float32), progress=progress)
+        decoder = CodecDecoder.load(folder / WEIGHTS_FILE, config, Placement(device, dtype), progress=progress)
         return cls(folder, config, decoder, device)
 
     @property

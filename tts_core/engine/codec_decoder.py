@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,9 @@ from tts_core.engine.codec_transformer import CodecTransformer
 from tts_core.engine.config import CONFIG_FILE, CodecDecoderConfig, SpeechTokenizerConfig
 from tts_core.engine.weights import KeepsFloat32, Placement, Progress, build_on_meta, load_weights
 from tts_core.errors import ModelConfigInvalid
+
+if TYPE_CHECKING:
+    from tts_core.engine.workers import Workers
 
 PREFIX = "decoder."
 """What the decoder's names begin with in the speech tokenizer's file."""
@@ -167,17 +171,18 @@ class CodecDecoder(nn.Module):
             if isinstance(module, (SnakeBeta, CausalTransposedConv1d, ResidualCodebooks, CodecTransformer)):
                 module.prepare()
 
-    def fuse(self) -> None:
+    def fuse(self, workers: Workers | None = None) -> None:
         """Compute the costly part in compiled loops where these can be had. Seconds the first time on a machine.
 
-        For fp32 on a CPU; torch's own layers give their weights away.
+        For fp32 on a CPU; torch's own layers give their weights away. workers: the talker's, who know how many threads
+        help at the moment; None takes own ones.
         """
         try:
             from tts_core.engine.fused_sound import FusedSound  # noqa: PLC0415 - loads a compiler
             from tts_core.engine.workers import Workers  # noqa: PLC0415
         except ImportError:
             return
-        self.fused = FusedSound(self.decoder, Workers(torch.get_num_threads()))
+        self.fused = FusedSound(self.decoder, workers or Workers(torch.get_num_threads()))
         self.decode(torch.zeros(1, self.codebooks, 1, dtype=torch.int64), self.init_state(1))
 
     def init_state(self, batch: int) -> CodecState:

@@ -28,7 +28,7 @@ _FEW = 2
 """Positions up to which a job waits for memory, not for arithmetic."""
 
 
-_EMPTY = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32))
+_EMPTY = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32), 8)
 
 
 class Int8Product(Product):
@@ -58,8 +58,11 @@ class Int8Product(Product):
         if len(self._rows) == self.parts:
             _, all_rows, all_scales = zip(*sorted(self._rows, key=lambda entry: entry[0]), strict=True)
             self._rows = []
-            self.matrix = _pack(torch.cat(all_rows), torch.cat(all_scales))
-            self.own_bytes = self.matrix.weights.nbytes + self.matrix.scales.nbytes
+            self._keep(_pack(torch.cat(all_rows), torch.cat(all_scales)))
+
+    def _keep(self, matrix: kernels.Matrix) -> None:
+        self.matrix = matrix
+        self.own_bytes = matrix.weights.nbytes + matrix.scales.nbytes
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         flat = x.reshape(-1, x.shape[-1]).contiguous()
@@ -84,6 +87,7 @@ class Int8Blocks:
         self.stack = kernels.Stack(
             weights=np.array([_addresses([m.weights for m in layer]) for layer in matrices]),
             scales=np.array([_addresses([m.scales for m in layer]) for layer in matrices]),
+            bits=np.array([[m.bits for m in layer] for layer in matrices]),
             norms=torch.stack([_norms(layer) for layer in layers]).numpy(),
             hidden=len(layers[0].input_layernorm.weight),
             inner=mlp.gate_up.outputs // 2,
@@ -186,13 +190,15 @@ class Int8Predictor:
         self._compute(torch.zeros(1, 2, self._tables[0].shape[1]), drawing, cache)
 
 
-def expect_int8(module: nn.Module, workers: Workers) -> None:
-    """Let every product below `module`, which is not loaded yet, have int8 weights."""
-    int8 = {product: Int8Product(product, workers) for product in module.modules() if isinstance(product, Product)}
+def expect_int8(module: nn.Module, workers: Workers, kind: type[Int8Product] | None = None) -> None:
+    """Let every product below `module`, which is not loaded yet, have int8 weights (or be of that kind)."""
+    make = kind or Int8Product
+    plain = [each for each in module.modules() if isinstance(each, Product) and not isinstance(each, Int8Product)]
+    rounded = {product: make(product, workers) for product in plain}
     for owner in module.modules():
         for name, child in owner.named_children():
-            if isinstance(child, Product):
-                setattr(owner, name, int8[child])
+            if child in rounded:
+                setattr(owner, name, rounded[child])
 
 
 def fuse_int8(module: nn.Module, workers: Workers) -> None:
@@ -210,15 +216,15 @@ def _pack(rows: Tensor, scales: Tensor) -> kernels.Matrix:
     missing = -len(rows) % LANES
     rows = nn.functional.pad(rows, (0, 0, 0, missing))
     blocks = rows.view(-1, LANES, rows.shape[1]).transpose(1, 2).contiguous()
-    return kernels.Matrix(blocks.numpy(), nn.functional.pad(scales, (0, missing)).numpy())
+    return kernels.Matrix(blocks.numpy(), nn.functional.pad(scales, (0, missing)).numpy(), 8)
 
 
 def _matrices(block: Block) -> list[kernels.Matrix]:
     """In the order of `kernels.Stack`."""
     wide = _matrix(block.mlp.gate_up)
     half = len(wide.weights) // 2
-    gate = kernels.Matrix(wide.weights[:half], wide.scales[: half * LANES])
-    up = kernels.Matrix(wide.weights[half:], wide.scales[half * LANES :])
+    gate = kernels.Matrix(wide.weights[:half], wide.scales[: half * LANES], wide.bits)
+    up = kernels.Matrix(wide.weights[half:], wide.scales[half * LANES :], wide.bits)
     attention, down = block.self_attn, block.mlp.down_proj
     return [_matrix(attention.qkv), _matrix(attention.o_proj.whole), gate, up, _matrix(down.whole)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -21,7 +22,12 @@ from tts_core.engine.text_tokenizer import TextTokenizer
 from tts_core.engine.weights import Placement, Progress, build_on_meta, load_weights
 from tts_core.errors import EngineFailed
 
+if TYPE_CHECKING:
+    from tts_core.engine.workers import Workers
+
 _SPEAKER_ENCODER = "speaker_encoder"
+_SMALLEST = 4
+"""Bits of a weight."""
 
 
 class TalkerModel:
@@ -42,22 +48,24 @@ class TalkerModel:
         placement: Placement,
         *,
         speaker_encoder: nn.Module | None = None,
+        workers: Workers | None = None,
         progress: Progress | None = None,
     ) -> TalkerModel:
         """Read a model's folder. Raises a ModelFolderInvalid that names the file.
 
+        workers: who compute whole numbers; None takes own ones.
         speaker_encoder: built on the meta device, filled from the same file; without it a Base model's is left aside.
         """
         config = read_model_config(folder)
         generation = read_generation_config(folder)
         tokenizer = TextTokenizer(folder)
         talker = build_on_meta(lambda: Talker(config.talker))
-        if placement.int8:
-            from tts_core.engine.int8 import expect_int8, fuse_int8  # noqa: PLC0415 - loads a compiler
-            from tts_core.engine.workers import Workers  # noqa: PLC0415
+        if placement.weight_bits:
+            from tts_core.engine.int4 import expect_int4  # noqa: PLC0415 - loads a compiler
+            from tts_core.engine.int8 import expect_int8, fuse_int8  # noqa: PLC0415
 
-            workers = Workers(torch.get_num_threads())
-            expect_int8(talker, workers)
+            workers = workers or whole_number_workers()
+            (expect_int4 if placement.weight_bits == _SMALLEST else expect_int8)(talker, workers)
         root = nn.ModuleDict({"talker": talker})
         skip: Collection[str] = ()
         if speaker_encoder is not None:
@@ -65,7 +73,7 @@ class TalkerModel:
         elif config.speaker_encoder is not None:
             skip = (f"{_SPEAKER_ENCODER}.",)
         load_weights(root, folder / WEIGHTS_FILE, placement, skip=skip, progress=progress)
-        if placement.int8:
+        if workers is not None:
             fuse_int8(talker, workers)
         return cls(config, generation, tokenizer, talker)
 
@@ -86,3 +94,10 @@ class TalkerModel:
     def close(self) -> None:
         """Free the weights. Takes in progress keep them until they end."""
         self._talker = None
+
+
+def whole_number_workers() -> Workers:
+    """Threads that compute whole numbers, for all parts of a model: as many as torch has."""
+    from tts_core.engine.workers import Workers  # noqa: PLC0415 - loads a compiler
+
+    return Workers(torch.get_num_threads())

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import carray
 
+from tts_core.engine.native_int4 import multiply_share_4
 from tts_core.engine.native_vectors import (
     LANES,
     MANY,
@@ -26,6 +27,7 @@ from tts_core.engine.native_vectors import (
     entry,
     exp,
     meet,
+    share_of,
 )
 
 
@@ -33,8 +35,9 @@ class Matrix(NamedTuple):
     """Of a product; `scales` one per output."""
 
     weights: Array
-    """(outputs / LANES, inputs, LANES) int8."""
+    """Of 8 bits (outputs / LANES, inputs, LANES) int8, of 4 as `native_int4` has them."""
     scales: Array
+    bits: int
 
 
 class Stack(NamedTuple):
@@ -44,6 +47,8 @@ class Stack(NamedTuple):
     """(layers, 5) addresses: query, key and value; output; gate; up; down."""
     scales: Array
     """The same for the scales."""
+    bits: Array
+    """The same: 8 or 4."""
     norms: Array
     """(layers, 2 * hidden + 2 * head dim): before attention, before the MLP, of each query, of each key."""
     hidden: int
@@ -122,17 +127,27 @@ def multiply_share(x: Array, weights: int, scales: Array, share: tuple[int, int]
             done += some
 
 
-@compiled
-def share_of(count: int, me: int, crew: Crew) -> tuple[int, int]:
-    return count * me // crew.size, count * (me + 1) // crew.size
-
-
 @entry
 def multiply(me: int, crew: Crew, matrix: Matrix, x: Array, out: Array) -> None:
     """x (N, inputs) to out (N, outputs)."""
     share = share_of(len(matrix.weights), me, crew)
-    multiply_share(x, matrix.weights.ctypes.data, matrix.scales, share, out, False)
+    if matrix.bits == 4:
+        multiply_share_4(x, matrix.weights.ctypes.data, matrix.scales, share, out, False)
+    else:
+        multiply_share(x, matrix.weights.ctypes.data, matrix.scales, share, out, False)
     meet(crew)
+
+
+@compiled
+def _multiply_in(
+    stack: Stack, layer: int, which: int, x: Array, share: tuple[int, int], out: Array, adds: bool
+) -> None:
+    """One of a block's products; `out` is as wide as its outputs."""
+    scales = carray(at_address(stack.scales[layer, which], np.float32), out.shape[1])
+    if stack.bits[layer, which] == 4:
+        multiply_share_4(x, stack.weights[layer, which], scales, share, out, adds)
+    else:
+        multiply_share(x, stack.weights[layer, which], scales, share, out, adds)
 
 
 @compiled
@@ -200,33 +215,29 @@ def _attend(share: tuple[int, int], stack: Stack, layer: int, tokens: Tokens, ro
 def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) -> None:
     """All blocks for all tokens."""
     x, count, hidden, inner = tokens.x, len(tokens.x), stack.hidden, stack.inner
-    heads_width = room.heads.shape[1]
     normed, mixed = room.normed[me][:count], room.mixed[:count]
     gate, up = room.inner[0][:count], room.inner[1][:count]
     of_hidden, of_inner = share_of(hidden // LANES, me, crew), share_of(inner // LANES, me, crew)
-    of_heads, of_kv = share_of(heads_width // LANES, me, crew), share_of(stack.kv_heads, me, crew)
+    of_heads, of_kv = share_of(room.heads.shape[1] // LANES, me, crew), share_of(stack.kv_heads, me, crew)
     for layer in range(len(stack.weights)):
-        weights, scales = stack.weights[layer], stack.scales[layer]
         for token in range(count):
             norm(x[token], stack.norms[layer, :hidden], stack.eps, normed[token])
-        multiply_share(
-            normed, weights[0], carray(at_address(scales[0], np.float32), heads_width), of_heads, room.heads, False
-        )
+        _multiply_in(stack, layer, 0, normed, of_heads, room.heads, False)
         meet(crew)
         _attend(of_kv, stack, layer, tokens, room, room.scores[me])
         meet(crew)
-        multiply_share(mixed, weights[1], carray(at_address(scales[1], np.float32), hidden), of_hidden, x, True)
+        _multiply_in(stack, layer, 1, mixed, of_hidden, x, True)
         meet(crew)
         for token in range(count):
             norm(x[token], stack.norms[layer, hidden : 2 * hidden], stack.eps, normed[token])
-        multiply_share(normed, weights[2], carray(at_address(scales[2], np.float32), inner), of_inner, gate, False)
-        multiply_share(normed, weights[3], carray(at_address(scales[3], np.float32), inner), of_inner, up, False)
+        _multiply_in(stack, layer, 2, normed, of_inner, gate, False)
+        _multiply_in(stack, layer, 3, normed, of_inner, up, False)
         for token in range(count):
             for place in range(of_inner[0] * LANES, of_inner[1] * LANES):
                 value = gate[token, place]
                 gate[token, place] = value / (np.float32(1.0) + exp(-value)) * up[token, place]
         meet(crew)
-        multiply_share(gate, weights[4], carray(at_address(scales[4], np.float32), hidden), of_hidden, x, True)
+        _multiply_in(stack, layer, 4, gate, of_hidden, x, True)
         meet(crew)
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import carray
 
-from tts_core.engine.native_blocks import Matrix, Room, Stack, Tokens, multiply_share, norm, run_blocks, share_of
-from tts_core.engine.native_vectors import LANES, Array, Crew, at_address, compiled, entry, exp, meet
+from tts_core.engine.native_blocks import Matrix, Room, Stack, Tokens, multiply_share, norm, run_blocks
+from tts_core.engine.native_vectors import LANES, Array, Crew, at_address, compiled, entry, exp, meet, share_of
 
 
 class Predictor(NamedTuple):

@@ -33,6 +33,13 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), self._sources)
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except (ImportError, AttributeError):  # kept by another version, with records that are no more
+            self.flush()
+            return None
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """In the processor's own words: runs beside Python, and sums may be computed in any order. For use by others."""
@@ -46,14 +53,19 @@ def entry(function: Callable[..., Any]) -> Any:
     return dispatcher
 
 
-def _lanes() -> int:
-    """Floats in a vector register of this processor."""
-    features = llvm.get_host_cpu_features()
-    return next((lanes for name, lanes in (("avx512f", 16), ("avx", 8)) if features.get(name)), 4)
+_HAS = llvm.get_host_cpu_features().get
 
 
-LANES = _lanes()
+def _dot() -> str:
+    """How this processor multiplies small whole numbers: "vnni", "pairs" or, not fast enough, ""."""
+    if _HAS("avx512vnni") or (_HAS("avxvnni") and not _HAS("avx512f")):
+        return "vnni"
+    return "pairs" if _HAS("avx512bw" if _HAS("avx512f") else "avx2") else ""
+
+
+LANES = next((lanes for name, lanes in (("avx512f", 16), ("avx", 8)) if _HAS(name)), 4)
 """Outputs computed beside each other: weights lie as (outputs / LANES, inputs, LANES)."""
+DOT = _dot()
 _STEPS = 2
 """Inputs per turn of the inner loop, each with sums of its own, so that additions need not wait for each other."""
 _AHEAD_BYTES = 4096
@@ -82,7 +94,7 @@ class Crew(NamedTuple):
     """SYNC_SIZE int64 zeros: how many have come to the meeting, and the number of the meeting."""
 
 
-def _dot(rows: int) -> Any:
+def _float_dot(rows: int) -> Any:
     """Intrinsic: `rows` inputs times a block of LANES outputs. It gets addresses and the inputs' distance in floats."""
 
     @intrinsic  # type: ignore[untyped-decorator]
@@ -98,7 +110,7 @@ def _dot(rows: int) -> Any:
             step.add_incoming(whole(0), entry)
             totals = [[at.phi(floats) for _ in range(_STEPS)] for _ in range(rows)]
             block = at.add(w, at.mul(step, whole(LANES)))
-            _prefetch(at, at.add(block, whole(_AHEAD_BYTES)))
+            prefetch(at, at.add(block, whole(_AHEAD_BYTES)))
             after = [list(row) for row in totals]
             for turn in range(_STEPS):
                 small = at.load(
@@ -109,7 +121,7 @@ def _dot(rows: int) -> Any:
                 for row in range(rows):
                     place = at.add(at.add(step, whole(turn)), at.mul(stride, whole(row)))
                     address = at.add(x, at.mul(place, whole(4)))
-                    everywhere = _spread(at, at.load(at.inttoptr(address, ir.FloatType().as_pointer())))
+                    everywhere = spread(at, at.load(at.inttoptr(address, ir.FloatType().as_pointer())))
                     product = at.fmul(everywhere, wide, flags=("contract",))
                     after[row][turn] = at.fadd(product, after[row][turn], flags=("contract",))
             following = at.add(step, whole(_STEPS))
@@ -132,16 +144,16 @@ def _dot(rows: int) -> Any:
     return dot
 
 
-def _prefetch(at: ir.IRBuilder, address: Any) -> None:
+def prefetch(at: ir.IRBuilder, address: Any) -> None:
     pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-    function = _declared(at, "llvm.prefetch.p0", pointer, flag, flag, flag)
+    function = declared(at, "llvm.prefetch.p0", ir.VoidType(), pointer, flag, flag, flag)
     at.call(function, [at.inttoptr(address, pointer), flag(0), flag(3), flag(1)])
 
 
-def _declared(at: ir.IRBuilder, name: str, *arguments: Any) -> Any:
-    """One of LLVM's own functions that answers nothing."""
+def declared(at: ir.IRBuilder, name: str, answer: Any, *arguments: Any) -> Any:
+    """One of LLVM's own functions: its kind of answer, then those of its arguments."""
     known = at.module.globals.get(name)
-    return known or ir.Function(at.module, ir.FunctionType(ir.VoidType(), arguments), name)
+    return known or ir.Function(at.module, ir.FunctionType(answer, arguments), name)
 
 
 def _tile(rows: int) -> Any:
@@ -176,7 +188,7 @@ def _tile(rows: int) -> Any:
             after = {}
             for row in range(rows):
                 address = at.add(x, at.mul(at.add(step, at.mul(stride, whole(row))), whole(4)))
-                everywhere = _spread(at, at.load(at.inttoptr(address, ir.FloatType().as_pointer())))
+                everywhere = spread(at, at.load(at.inttoptr(address, ir.FloatType().as_pointer())))
                 for part in range(_PARTS):
                     product = at.fmul(everywhere, weights[part], flags=("contract",))
                     after[row, part] = at.fadd(product, totals[row, part], flags=("contract",))
@@ -196,17 +208,16 @@ def _tile(rows: int) -> Any:
     return tile
 
 
-def _spread(at: ir.IRBuilder, number: Any) -> Any:
+def spread(at: ir.IRBuilder, number: Any, lanes: int = LANES) -> Any:
     """A vector of one number."""
-    floats, index = ir.VectorType(ir.FloatType(), LANES), ir.IntType(32)
-    one = at.insert_element(ir.Constant(floats, ir.Undefined), number, index(0))
-    return at.shuffle_vector(
-        one, ir.Constant(floats, ir.Undefined), ir.Constant(ir.VectorType(index, LANES), [0] * LANES)
-    )
+    kind, index = ir.VectorType(number.type, lanes), ir.IntType(32)
+    nothing = ir.Constant(kind, ir.Undefined)
+    one = at.insert_element(nothing, number, index(0))
+    return at.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, lanes), [0] * lanes))
 
 
 tile_1, tile_4, tile_many = _tile(1), _tile(4), _tile(TALL)
-dot_1, dot_2, dot_many = _dot(1), _dot(2), _dot(MANY)
+dot_1, dot_2, dot_many = _float_dot(1), _float_dot(2), _float_dot(MANY)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -258,13 +269,25 @@ def _relax(_typing: Any) -> Any:
 
     def build(_context: Any, at: ir.IRBuilder, _signature: Any, _arguments: Any) -> Any:
         if llvm.get_process_triple().startswith(("x86_64", "amd64", "i686")):
-            at.call(_declared(at, "llvm.x86.sse2.pause"), [])
+            at.call(declared(at, "llvm.x86.sse2.pause", ir.VoidType()), [])
         return None
 
     return types.void(), build
 
 
+def try_compiler() -> None:
+    """Compile a little and run it. Raises whatever a compiler that does not work raises."""
+    if compiled(lambda x: x + 1)(1) != 2:
+        raise ArithmeticError("compiled code counts wrongly")
+
+
 _offer_core = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
+
+
+@compiled
+def share_of(count: int, me: int, crew: Crew) -> tuple[int, int]:
+    """First and last of `count` things for one thread."""
+    return count * me // crew.size, count * (me + 1) // crew.size
 
 
 @compiled

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 
 import torch
 
 from tts_core.engine.device import Reason, probe
+from tts_core.engine.processor import best_threads, has_fast_bfloat16, whole_numbers
 from tts_core.engine.weights import Placement
 from tts_core.errors import DeviceUnavailable, PrecisionNotSupported
 
 AUTO = "auto"
-PRECISIONS = ("float32", "bfloat16", "float16", "int8")
-"""int8: whole-number weights in the transformers' products, float32 for everything else; on CPUs only."""
-_MAX_THREADS = 8
-"""One row of a transformer waits for memory, not for arithmetic: more threads gain little and disturb others."""
+PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
+"""int8, int4: whole-number weights in the transformers' products, float32 for everything else; on CPUs only."""
+_BITS = {"int8": 8, "int4": 4}
 _BFLOAT16_SINCE = 8
 """Major compute capability from which cards compute in bfloat16."""
 
@@ -34,7 +33,8 @@ class Choice:
 
     @property
     def precision(self) -> str:
-        return "int8" if self.placement.int8 else str(self.placement.dtype).removeprefix("torch.")
+        whole = {bits: name for name, bits in _BITS.items()}.get(self.placement.weight_bits)
+        return whole or str(self.placement.dtype).removeprefix("torch.")
 
 
 def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
@@ -53,15 +53,21 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
         chosen, reason = precision, Reason("precision_asked", {"precision": precision})
     else:
         chosen, reason = _best_precision(place)
-    if chosen == "int8":
-        check_int8(place)
-        return Choice(Placement(place, torch.float32, int8=True), (*reasons, reason))
+    if chosen in _BITS:
+        check_whole_numbers(place, chosen)
+        return Choice(Placement(place, torch.float32, _BITS[chosen]), (*reasons, reason))
     return Choice(Placement(place, getattr(torch, chosen)), (*reasons, reason))
 
 
-def use_few_threads() -> None:
-    """Let torch compute on the CPU with as many threads as help."""
-    torch.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
+def use_few_threads(asked: int | None = None) -> None:
+    """Let torch compute on the CPU with so many threads; None: as many as help."""
+    torch.set_num_threads(asked or best_threads())
+
+
+def codec_dtype(placement: Placement) -> torch.dtype:
+    """What the codec's decoder computes in: bfloat16 beside whole numbers on a CPU that multiplies it, else float32."""
+    shortens = placement.device.type == "cpu" and placement.weight_bits and has_fast_bfloat16()
+    return torch.bfloat16 if shortens else torch.float32
 
 
 def _asked(device: str) -> torch.device:
@@ -78,15 +84,12 @@ def _asked(device: str) -> torch.device:
     return place
 
 
-def check_int8(place: torch.device) -> None:
-    """Raises PrecisionNotSupported but for a CPU for which its loops can be compiled."""
-    try:
-        if place.type == "cpu":
-            import_module("tts_core.engine.native_blocks")
-            return
-    except ImportError:
-        pass
-    raise PrecisionNotSupported(precision="int8", choices=", ".join((AUTO, *PRECISIONS[:-1])))
+def check_whole_numbers(place: torch.device, precision: str) -> None:
+    """Raises PrecisionNotSupported but for a CPU for which the loops of "int8" or "int4" can be compiled."""
+    able = whole_numbers() if place.type == "cpu" else ()
+    if precision not in able:
+        choices = (AUTO, *(name for name in PRECISIONS if name not in _BITS), *able)
+        raise PrecisionNotSupported(precision=precision, choices=", ".join(choices))
 
 
 def _best_precision(place: torch.device) -> tuple[str, Reason]:

@@ -1,4 +1,4 @@
-"""The speaker encoder of a Base model, loaded by itself: a fortieth of the model's weights, and ready in a moment."""
+"""The speaker encoder of a Base model, loaded by itself: a hundredth of its weights, and ready in a moment."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class SpeakerModel:
         self._encoder: SpeakerEncoder | None = encoder
 
     @classmethod
-    def load(cls, folder: Path, *, device: str = AUTO) -> SpeakerModel:
+    def load(cls, folder: Path, *, device: str = AUTO, threads: int | None = None) -> SpeakerModel:
         """Read it from a Base model's folder. `device` is "auto" or torch's name of one.
 
         Raises DeviceUnavailable, CloneNotSupported for another kind of model, ModelFolderInvalid naming the file.
         """
         choice = choose(device)
-        use_few_threads()
+        use_few_threads(threads)
         config = read_model_config(folder)
         if config.speaker_encoder is None:
             raise CloneNotSupported(voice=config.kind)

@@ -26,8 +26,8 @@ from tts_core.engine.frame_step import FrameStep, affordable_slots
 from tts_core.engine.generate import GenerationRequest, never
 from tts_core.engine.graphs import Graphs
 from tts_core.engine.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
-from tts_core.engine.model import TalkerModel
-from tts_core.engine.placing import AUTO, Choice, choose, use_few_threads
+from tts_core.engine.model import TalkerModel, whole_number_workers
+from tts_core.engine.placing import AUTO, Choice, choose, codec_dtype, use_few_threads
 from tts_core.engine.prompt import InContextClone, Prompt, PromptRequest, XVectorClone
 from tts_core.engine.reference import analyse
 from tts_core.engine.sampling import Draws
@@ -83,25 +83,35 @@ class QwenModel:
 
     @classmethod
     def load(
-        cls, folder: Path, *, device: str = AUTO, precision: str = AUTO, progress: Progress | None = None
+        cls,
+        folder: Path,
+        *,
+        device: str = AUTO,
+        precision: str = AUTO,
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> QwenModel:
-        """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto", "float32" or so.
+        """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto", "float32" or so;
+        `threads` compute on a CPU, None as many as help.
 
         Raises DeviceUnavailable, PrecisionNotSupported, or a ModelFolderInvalid that names the file.
         """
         choice = choose(device, precision)
-        use_few_threads()
+        use_few_threads(threads)
         config = read_model_config(folder)
         talker_file = folder / WEIGHTS_FILE
         codec_folder = folder / SPEECH_TOKENIZER_FOLDER
         steps = _Steps([talker_file, codec_folder / WEIGHTS_FILE], progress)
-        codec = Codec.load(codec_folder, choice.placement.device, progress=steps.of(1))
-        if choice.placement.int8 and codec.decoder.gains_by_fusing:  # whose talker needs the compiler anyway
-            codec.decoder.fuse()
+        workers = whole_number_workers() if choice.placement.weight_bits else None
+        dtype = codec_dtype(choice.placement)
+        codec = Codec.load(codec_folder, choice.placement.device, dtype=dtype, progress=steps.of(1))
+        fuses = choice.placement.weight_bits and dtype == torch.float32  # whose talker needs the compiler anyway
+        if fuses and codec.decoder.gains_by_fusing:
+            codec.decoder.fuse(workers)
         speaker = None
         if config.speaker_encoder is not None:
             speaker = SpeakerEncoder.load(talker_file, config.speaker_encoder, choice.placement.device)
-        talker = TalkerModel.load(folder, choice.placement, progress=steps.of(0))
+        talker = TalkerModel.load(folder, choice.placement, workers=workers, progress=steps.of(0))
         model = cls(folder, choice, talker, codec, speaker)
         model.scheduler.warm_up()
         return model

@@ -80,8 +80,8 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
     """float32, bfloat16 or float16; whole numbers keep their type."""
-    int8: bool = False
-    """The transformers' products use int8 weights; everything else is of type `dtype`."""
+    weight_bits: int = 0
+    """8 or 4: weights of the transformers' products are whole numbers of so many bits, all else is of type `dtype`."""
 
 
 def build_on_meta(build: Callable[[], Module]) -> Module:

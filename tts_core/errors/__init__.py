@@ -34,6 +34,8 @@
     │   ├── PythonUnsuitable · PackagesUnreachable · PackagesFailed · InstallDiskLow · InstallRunning
     │   └── ModelArchiveInvalid
     ├── StartFailed             the app did not serve its page (bench)
+    ├── MeasurementFailed       what a benchmark started did not answer
+    │   ├── PeerMissing · PeerNeedsCuda
     ├── Cancelled               the caller asked to stop
     ├── OutputFailed            a take can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
@@ -83,11 +85,14 @@ from tts_core.errors.failures import (
     EngineFailed as EngineFailed,
     InvalidEndpoint as InvalidEndpoint,
     InvalidSetting as InvalidSetting,
+    MeasurementFailed as MeasurementFailed,
     ModelConfigInvalid as ModelConfigInvalid,
     ModelFileMissing as ModelFileMissing,
     ModelFolderInvalid as ModelFolderInvalid,
     ModelNotLoadable as ModelNotLoadable,
     OutputFailed as OutputFailed,
+    PeerMissing as PeerMissing,
+    PeerNeedsCuda as PeerNeedsCuda,
     PiperMissing as PiperMissing,
     PiperVoiceInvalid as PiperVoiceInvalid,
     PreferencesUnwritable as PreferencesUnwritable,

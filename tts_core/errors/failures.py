@@ -25,6 +25,24 @@ class StartFailed(StudioError):
     template = "The app did not serve its page: {reason}"
 
 
+class MeasurementFailed(StudioError):
+    code = "measurement_failed"
+    template = "{subject} can't be measured: {reason}"
+
+
+class PeerMissing(MeasurementFailed):
+    code = "peer_missing"
+    template = (
+        "{subject} can't be loaded by {python}: {reason}. Install it in an environment of its own and name that "
+        "environment's Python with --peer-python."
+    )
+
+
+class PeerNeedsCuda(MeasurementFailed):
+    code = "peer_needs_cuda"
+    template = "{subject} computes on NVIDIA cards only, and its Python can't use one here for {device}."
+
+
 class Cancelled(StudioError):
     code = "cancelled"
     template = "Stopped."

@@ -39,10 +39,10 @@ class Tunnel:
     @classmethod
     def start(cls, helper: Path, server: Server, port: int) -> Tunnel:
         """Lead from the share server to `port` of this machine. Raises HelperUnusable."""
+        # As Gradio calls it: its own build of frpc knows no other way.
         command = [
-            *(str(helper), "http", "--proxy_name", secrets.token_urlsafe(32), "--local_port", str(port)),
-            *("--local_ip", "127.0.0.1", "--uc", "--sd", "random", "--ue"),
-            *("--server_addr", server.address, "--disable_log_color"),
+            *(str(helper), "http", "-n", secrets.token_urlsafe(32), "-l", str(port), "-i", "127.0.0.1"),
+            *("--uc", "--sd", "random", "--ue", "--server_addr", server.address, "--disable_log_color"),
         ]
         if server.certificate is not None:
             command += ["--tls_enable", "--tls_trusted_ca_file", str(server.certificate)]

@@ -19,6 +19,7 @@ from tts_core.ui import fragments, transcribe_offer, transcribe_words
 from tts_core.ui.model_view import Action
 from tts_core.ui.transcribe_offer import Offers, WhisperOffer
 from tts_core.ui.transcribe_work import Listening, Stage
+from tts_core.ui.visitors import visitor_of
 from tts_core.ui.words import Words
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def wire(
     )
     panel.stop.click(checking.halt, None, None, api_visibility="private", queue=False)
     outputs = panel.offer.outputs
-    panel.offer.note.click(checking.act, None, outputs, api_visibility="private", show_progress="hidden")
+    transcribe_offer.wire(panel.offer, checking.act, outputs, words)
     panel.offer.timer.tick(
         checking.follow, None, outputs, queue=False, api_visibility="private", show_progress="hidden"
     )
@@ -105,6 +106,7 @@ class _Checking:
 
     def __init__(self, services: Services, words: Words) -> None:
         self._transcriber = services.transcriber
+        self._quotas = services.reception.quotas
         self._words = words
         self._offers = Offers(services, words)
         self._listening = Listening()
@@ -127,11 +129,12 @@ class _Checking:
         ]
         language = str((details or {}).get("language") or AUTO_LANGUAGE)
         try:
-            for step in self._listening.run(self._work(Path(take), wanted, language), request.session_hash or ""):
-                if isinstance(step, Stage):
-                    yield [transcribe_words.stage(words, step), *[gr.skip()] * 4]
-                else:
-                    yield [transcribe_words.checked(words, step), *idle, gr.skip(), gr.skip()]
+            with self._quotas.work(visitor_of(request)):
+                for step in self._listening.run(self._work(Path(take), wanted, language), request.session_hash or ""):
+                    if isinstance(step, Stage):
+                        yield [transcribe_words.stage(words, step), *[gr.skip()] * 4]
+                    else:
+                        yield [transcribe_words.checked(words, step), *idle, gr.skip(), gr.skip()]
         except Cancelled:
             yield [fragments.hint(words("transcribe.stopped")), *idle, gr.skip(), gr.skip()]
         except StudioError as error:

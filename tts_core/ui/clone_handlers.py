@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tts_core.audio import AudioWriter
 from tts_core.catalogue import ModelKind
-from tts_core.domain import Recording, SynthesisRequest
+from tts_core.domain import Capabilities, Recording, SynthesisRequest
 from tts_core.errors import ConsentMissing, ModelNotReady, RecordingTooLong, ReferenceRequired, TranscriptMissing
 from tts_core.events import Samples
 from tts_core.jobs import Job
@@ -22,6 +22,7 @@ from tts_core.ui.forms import IN_CONTEXT, NEW_SEED, OWN_VOICE, OWNER_AGREED, TIM
 from tts_core.voice_check import Likeness
 from tts_core.voice_library.record import SavedVoice
 from tts_core.voices import Consent, NewVoice
+from tts_core.yourtts_engine import CLONER
 
 _WATCH_INTERVAL_S = 0.25
 _MEND: Mapping[Fix, Callable[[Samples, int], Samples]] = {Fix.TRIM: trim, Fix.LEVEL: level, Fix.BEST_PART: best_part}
@@ -80,11 +81,16 @@ class CloneHandler:
         self._folder = services.settings.paths.page_cache_dir
 
     def models(self) -> list[tuple[str, str]]:
-        """(name, key) of the Base models that are ready, best first."""
+        """(name, key) of what can clone, best first: the Base models that are ready, and YourTTS."""
         statuses = self._services.models.statuses()
         ready = [status for status in statuses if status.valid and status.entry.kind is ModelKind.BASE]
         ready.sort(key=lambda status: status.entry.size, reverse=True)
-        return [(status.entry.display_name, status.key) for status in ready]
+        yourtts = [(voice.description, CLONER) for voice in self._services.synthesis.voices() if voice.engine == CLONER]
+        return [*((status.entry.display_name, status.key) for status in ready), *yourtts]
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Of the voice that clones with it."""
+        return self._services.synthesis.capabilities(f"{model}/clone")
 
     def take_in(self, desk: Desk, path: Path | None) -> Desk:
         """The page has another recording, or none: a new one, or the present one trimmed by hand."""
@@ -125,10 +131,11 @@ class CloneHandler:
     def spoken(self, form: CloneForm) -> Spoken:
         if not form.file:
             raise ReferenceRequired(voice=form.model or "clone")
-        transcript = _transcript(form.mode, form.transcript)
+        model = self._model(form.model)
+        transcript = None if model == CLONER else _transcript(form.mode, form.transcript)
         wanted = SynthesisRequest(
             form.text,
-            voice=f"{self._model(form.model)}/clone",
+            voice=f"{model}/clone",
             language=form.language,
             seed=None if form.seed == NEW_SEED else int(form.seed),
             max_seconds=form.max_seconds or None,
@@ -140,7 +147,22 @@ class CloneHandler:
         return self._services.voice_check.compare(take, with_what.reference, with_what.model)
 
     def compared(self, file: str | None, model: str | None) -> Compared | None:
-        return Compared(Path(file), self._model(model)) if file and (model or self.models()) else None
+        """None where there is nothing to compare with: YourTTS's vectors are not those of the Base models."""
+        chosen = self._model(model) if model or self.models() else CLONER
+        return Compared(Path(file), chosen) if file and chosen != CLONER else None
+
+    def register(self, form: SaveForm) -> str:
+        """Keep it as a speaker of YourTTS, who needs no preparation; the name. Raises what `save` raises."""
+        if not form.file:
+            raise ReferenceRequired(voice=form.name)
+        if form.consent not in (OWN_VOICE, OWNER_AGREED):
+            raise ConsentMissing
+        name = form.name.strip()
+        self._services.speaker_service.register(name, read_recording(Path(form.file)), None)
+        return name
+
+    def is_by_yourtts(self, form: SaveForm) -> bool:
+        return form.model == CLONER
 
     def save(self, form: SaveForm, desk: Desk) -> SavedVoice:
         """Keep it with the upload it came from; it still has to be prepared."""

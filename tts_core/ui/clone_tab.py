@@ -45,7 +45,8 @@ class CloneTab:
     max_seconds: gr.Number
     player: Player
     check: gr.HTML
-    save: SavePanel
+    save: SavePanel | None
+    """Guests keep nothing."""
     desk: gr.State
 
     @property
@@ -67,8 +68,10 @@ def render(words: Words) -> CloneTab:
         with gr.Column(scale=6, min_width=320, elem_classes="studio-stack"):
             with gr.Column(elem_classes="studio-card"):
                 spoken = _render_text(words)
-            with gr.Column(elem_classes="studio-card"):
-                save = save_panel.render(words)
+            save = None
+            if not words.is_for_guests:
+                with gr.Column(elem_classes="studio-card"):
+                    save = save_panel.render(words)
     return CloneTab(note=note, save=save, desk=gr.State(Desk()), **recording, **words_said, **spoken)
 
 
@@ -161,7 +164,8 @@ def wire(
     _wire_transcribe(tab, places, services, handler, words)
     event = SpeakEvent("clone", CloneForm, handler.spoken)
     _wire_check(tab, lambda: player.wire(tab.player, tab, event, services, speaker, words), handler, words)
-    save_panel.wire(tab.save, tab, services, handler, words)
+    if tab.save is not None:
+        save_panel.wire(tab.save, tab, services, handler, words)
 
 
 def _wire_models(
@@ -172,23 +176,23 @@ def _wire_models(
         keys = [key for _, key in models]
         key = chosen if chosen in keys else keys[0] if keys else None
         auto = [(words("speak.language_auto"), AUTO_LANGUAGE)]
-        languages = language_choices(words, services.models.capabilities(key)) if key else auto
+        languages = language_choices(words, handler.capabilities(key)) if key else auto
         codes = [code for _, code in languages]
         works = gr.update(interactive=bool(models))
         return [
             "" if models else fragments.note(words("clone.no_model"), words("speak.to_models"), "tab-models"),
             gr.update(choices=models, value=key, interactive=bool(models)),
             gr.update(choices=languages, value=language if language in codes else AUTO_LANGUAGE),
-            works,
-            works,
+            *[works for _ in buttons],
         ]
 
+    buttons = [tab.player.run, *([tab.save.button] if tab.save else [])]
     page, item = places
     for opened in (page.load, item.select):
         opened(
             look,
             [tab.model, tab.language],
-            [tab.note, tab.model, tab.language, tab.player.run, tab.save.button],
+            [tab.note, tab.model, tab.language, *buttons],
             api_visibility="private",
             show_progress="hidden",
         )

@@ -32,7 +32,8 @@ class DesignTab:
     seed: gr.Number
     examples: list[gr.Button]
     player: Player
-    keep: KeepPanel
+    keep: KeepPanel | None
+    """Guests keep nothing."""
 
 
 def render(words: Words) -> DesignTab:
@@ -62,7 +63,7 @@ def render(words: Words) -> DesignTab:
             )
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
         sound = player.render(words, "design")
-        keep = design_keep.render(words)
+        keep = None if words.is_for_guests else design_keep.render(words)
     return DesignTab(note, voice, description, text, language, seed, examples, sound, keep)
 
 
@@ -91,14 +92,18 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
         show_progress="hidden",
     )
     event = SpeakEvent("design", DesignForm, DesignForm.to_speak)
-    design_keep.wire(
-        tab.keep,
-        tab.player,
-        [tab.description, tab.text, tab.language],
-        lambda: player.wire(tab.player, tab, event, services, handler, words),
-        services,
-        words,
-    )
+    said = [tab.description, tab.text, tab.language]
+    if tab.keep is None:
+        player.wire(tab.player, tab, event, services, handler, words)
+    else:
+        design_keep.wire(
+            tab.keep,
+            tab.player,
+            said,
+            lambda: player.wire(tab.player, tab, event, services, handler, words),
+            services,
+            words,
+        )
     for button, name in zip(tab.examples, EXAMPLES, strict=True):
         example = words.quoted(f"design.{name}_text")
         button.click(None, None, tab.description, js=f"() => {example}", api_visibility="private")

@@ -13,7 +13,7 @@ from tts_core.synthesis import never
 from tts_core.ui.speak_handlers import SpeakHandler
 
 
-def publish(services: Services, handler: SpeakHandler) -> None:
+def publish(services: Services, handler: SpeakHandler, *, for_guests: bool) -> None:
     """Call inside the page's Blocks. The names are a contract, pinned by a test."""
     models, synthesis = services.models, services.synthesis
 
@@ -47,7 +47,7 @@ def publish(services: Services, handler: SpeakHandler) -> None:
         return handler.stop(request.session_hash or "")
 
     gr.events.api(stop, api_name="stop", queue=False)
-    for function in (list_voices, list_languages, list_models, validate_model):
+    for function in (list_voices, list_languages, list_models, *(() if for_guests else (validate_model,))):
         gr.events.api(function, api_name=function.__name__)
 
 

@@ -6,16 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from tts_core.compute_settings import THREADS_VARIABLE, WHOLE_NUMBERS
 from tts_core.domain import StopReason, Take
 from tts_core.engine.device import Acceleration
 from tts_core.model_cache import CachedModel
 from tts_core.model_manager import BackgroundCheck
+from tts_core.settings import Settings
 from tts_core.system import Folder, Memory
 from tts_core.ui.words import Words
 
 
-def header(words: Words, other_page: str) -> str:
-    """`other_page` is the address that switches to the other language."""
+def header(words: Words, other_page: str, logout: str = "") -> str:
+    """`other_page` is the address that switches to the other language; `logout`: the one that logs out, or ""."""
+    leave = (
+        f'<form method="post" action="{logout}"><button class="studio-chip">{words("login.logout")}</button></form>'
+        if logout
+        else ""
+    )
     switch = words("app.switch_language")
     return f"""
 <header class="studio-header">
@@ -27,12 +34,14 @@ def header(words: Words, other_page: str) -> str:
   <nav>
     <a class="studio-chip" href="{other_page}" aria-label="{words("app.switch_language_label")}">{switch}</a>
     <button type="button" class="studio-chip" data-studio="theme" aria-label="{words("app.switch_theme")}">◐</button>
+    {leave}
   </nav>
 </header>"""
 
 
 def footer(words: Words, docs_url: str) -> str:
-    return f'<footer class="studio-footer">{words("app.footer", {"api": docs_url})}</footer>'
+    key = "guest.footer" if words.is_for_guests else "app.footer"
+    return f'<footer class="studio-footer">{words(key, {"api": docs_url})}</footer>'
 
 
 def note(html: str, link_text: str, tab_id: str) -> str:
@@ -116,12 +125,20 @@ def background_line(words: Words, check: BackgroundCheck, names: dict[str, str])
     return busy(words("models.background", {"model": names[check.key], "percent": percent}))
 
 
-def device_section(words: Words, acceleration: Acceleration | None) -> str:
+def device_section(words: Words, acceleration: Acceleration | None, settings: Settings) -> str:
     if acceleration is None:
         return _section(words("system.device"), busy(words("system.device_checking")))
     reasons = "".join(f"<p>{escape(words.fact('reason', reason))}</p>" for reason in acceleration.reasons)
     name = acceleration.gpu.name if acceleration.gpu else acceleration.preferred_device.upper()
-    return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}")
+    if settings.threads is None:
+        threads = words("system.threads_auto", {"threads": acceleration.processor.threads})
+    else:
+        threads = words("system.threads_chosen", {"threads": settings.threads, "name": THREADS_VARIABLE})
+    facts = {"threads": threads, "wait_policy": settings.wait_policy or words("system.wait_unset")}
+    if settings.precision_now() in WHOLE_NUMBERS and not acceleration.supported:
+        facts["codec"] = "bfloat16" if acceleration.processor.fast_bfloat16 else "float32"
+    rows = _definitions((words(f"system.{name}"), value) for name, value in facts.items())
+    return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}{rows}")
 
 
 def loaded_models(words: Words, models: Sequence[CachedModel], names: Mapping[str, str]) -> str:

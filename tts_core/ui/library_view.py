@@ -109,8 +109,9 @@ def cards(words: Words, views: Sequence[VoiceView], total: int) -> str:
 
 def nothing_found(words: Words, *, is_searched: bool) -> str:
     """An empty library leads to the Clone tab."""
-    if is_searched:
-        return f'<p class="studio-empty">{words("library.not_found")}</p>'
+    if is_searched or words.is_for_guests:
+        told = words("library.not_found" if is_searched else "library.guest_empty")
+        return f'<p class="studio-empty">{told}</p>'
     return (
         f'<div class="studio-empty studio-welcome"><strong>{words("library.empty_title")}</strong>'
         f"<p>{words('library.empty')}</p>"
@@ -223,6 +224,8 @@ def _tags(voice: SavedVoice) -> str:
 
 def _star(words: Words, voice: SavedVoice) -> str:
     is_on = voice.is_favourite
+    if words.is_for_guests:
+        return '<span class="studio-star" aria-hidden="true">★</span>' if is_on else ""
     return (
         f'<button type="button" class="studio-star" data-action="{VoiceAction.FAVOURITE.value}" '
         f'data-key="{escape(voice.id)}" aria-pressed="{str(is_on).lower()}" '
@@ -248,6 +251,8 @@ def _failure(words: Words, view: VoiceView) -> str:
 
 def _buttons(words: Words, view: VoiceView) -> str:
     """Always the same places."""
+    if words.is_for_guests:
+        return _guest_buttons(words, view)
     look = view.look
     is_there = look is not VoiceLook.DELETED
     offered = {
@@ -264,6 +269,14 @@ def _buttons(words: Words, view: VoiceView) -> str:
     return "".join(
         _button(words, action, view.voice.id, view.voice.name, is_offered=is_offered)
         for action, is_offered in offered.items()
+    )
+
+
+def _guest_buttons(words: Words, view: VoiceView) -> str:
+    ready = view.look is VoiceLook.READY
+    return "".join(
+        _button(words, action, view.voice.id, view.voice.name, is_offered=ready)
+        for action in (VoiceAction.USE, VoiceAction.SAMPLE)
     )
 
 

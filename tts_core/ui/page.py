@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from tts_core.access.visitor import Role
 from tts_core.services import Services
 from tts_core.ui import (
     clone_tab,
@@ -11,54 +12,86 @@ from tts_core.ui import (
     download_endpoints,
     endpoints,
     fragments,
+    guest_library,
     library_tab,
     models_tab,
+    share_banner,
     speak_tab,
     system_tab,
     voice_endpoints,
     voice_use,
 )
 from tts_core.ui.speak_handlers import SpeakHandler
-from tts_core.ui.words import load_words
+from tts_core.ui.words import Words, load_words
 
 PAGE_PATHS = {"en": "/", "zh": "/zh"}
 """Where each language's page is mounted; every text in it is in that language, runtime messages included."""
 
 
-def build_page(services: Services, language: str) -> gr.Blocks:
-    words = load_words(language)
+def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -> gr.Blocks:
+    """`audience`: whom it is for. What guests may not do is not on their page, so it can't be asked for there."""
+    words = load_words(language, audience)
     up = "" if language == "en" else "../"
     other = "zh" if language == "en" else "en"
+    logout = f"{up or './'}logout" if words.is_for_guests or services.settings.needs_login else ""
     page: gr.Blocks
     with gr.Blocks(title=words("app.title"), analytics_enabled=False, delete_cache=(3600, 86400)) as page:
-        gr.HTML(fragments.header(words, f"{up or './'}?lang={other}"), js_on_load=None)
-        with gr.Tabs(elem_id="studio-tabs"):
-            with gr.Tab(words("tab.speak"), id="speak", elem_id="tab-speak") as speak_item:
-                speak = speak_tab.render(services, words)
-            with gr.Tab(words("tab.clone"), id="clone", elem_id="tab-clone") as clone_item:
-                clone = clone_tab.render(words)
-            with gr.Tab(words("tab.design"), id="design", elem_id="tab-design") as design_item:
-                design = design_tab.render(words)
-            with gr.Tab(words("tab.library"), id="library", elem_id="tab-library") as library_item:
-                library = library_tab.render(words)
-            with gr.Tab(words("tab.models"), id="models", elem_id="tab-models"):
-                models = models_tab.render(services, words)
-            with gr.Tab(words("tab.system"), id="system", elem_id="tab-system") as system_item:
-                system = system_tab.render(services, words)
-        gr.HTML(fragments.footer(words, f"{up}docs"), js_on_load=None)
+        gr.HTML(fragments.header(words, f"{up or './'}?lang={other}", logout), js_on_load=None)
         handler = SpeakHandler(
             services.synthesis, services.voices.jobs, services.live, words, f"{up}api/tts/qwen3/live/"
         )
-        speak_tab.wire(speak, (page, speak_item), services, handler, words)
-        clone_tab.wire(clone, (page, clone_item), services, handler, words)
-        library_tab.wire(library, (page, library_item), services, words)
-        for source in (clone.save.status, library.rows, design.keep.status):
-            voice_use.wire(source, speak, services, words)
-        design_tab.wire(design, design_item, services, handler, words)
-        models_tab.wire(models, page, services, words)
-        system_tab.wire(system, system_item, services, words)
-        endpoints.publish(services, handler)
-        download_endpoints.publish(services)
-        voice_endpoints.publish(services)
+        if words.is_for_guests:
+            _fill_for_guests(page, services, handler, words)
+        else:
+            _fill(page, services, handler, words)
+        gr.HTML(fragments.footer(words, f"{up}docs"), js_on_load=None)
+        endpoints.publish(services, handler, for_guests=words.is_for_guests)
+        voice_endpoints.publish(services, for_guests=words.is_for_guests)
     page.queue(max_size=64)
     return page
+
+
+def _fill(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Words) -> None:
+    banner = share_banner.render(words)
+    with gr.Tabs(elem_id="studio-tabs"):
+        with gr.Tab(words("tab.speak"), id="speak", elem_id="tab-speak") as speak_item:
+            speak = speak_tab.render(services, words)
+        with gr.Tab(words("tab.clone"), id="clone", elem_id="tab-clone") as clone_item:
+            clone = clone_tab.render(words)
+        with gr.Tab(words("tab.design"), id="design", elem_id="tab-design") as design_item:
+            design = design_tab.render(words)
+        with gr.Tab(words("tab.library"), id="library", elem_id="tab-library") as library_item:
+            library = library_tab.render(words)
+        with gr.Tab(words("tab.models"), id="models", elem_id="tab-models"):
+            models = models_tab.render(services, words)
+        with gr.Tab(words("tab.system"), id="system", elem_id="tab-system") as system_item:
+            system = system_tab.render(services, words)
+    share_banner.wire(banner, page, services, words)
+    speak_tab.wire(speak, (page, speak_item), services, handler, words)
+    clone_tab.wire(clone, (page, clone_item), services, handler, words)
+    library_tab.wire(library, (page, library_item), services, words)
+    design_tab.wire(design, design_item, services, handler, words)
+    kept = [panel.status for panel in (clone.save, design.keep) if panel is not None]
+    for source in (library.rows, *kept):
+        voice_use.wire(source, speak, services, words)
+    models_tab.wire(models, page, services, words)
+    system_tab.wire(system, system_item, services, words)
+    download_endpoints.publish(services)
+
+
+def _fill_for_guests(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Words) -> None:
+    gr.HTML(f'<p id="studio-for-guests" class="studio-hint">{words("guest.intro")}</p>', js_on_load=None)
+    with gr.Tabs(elem_id="studio-tabs"):
+        with gr.Tab(words("tab.speak"), id="speak", elem_id="tab-speak") as speak_item:
+            speak = speak_tab.render(services, words)
+        with gr.Tab(words("tab.clone"), id="clone", elem_id="tab-clone") as clone_item:
+            clone = clone_tab.render(words)
+        with gr.Tab(words("tab.design"), id="design", elem_id="tab-design") as design_item:
+            design = design_tab.render(words)
+        with gr.Tab(words("tab.library"), id="library", elem_id="tab-library") as library_item:
+            library = guest_library.render(words)
+    speak_tab.wire(speak, (page, speak_item), services, handler, words)
+    clone_tab.wire(clone, (page, clone_item), services, handler, words)
+    design_tab.wire(design, design_item, services, handler, words)
+    guest_library.wire(library, (page, library_item), services, words)
+    voice_use.wire(library.rows, speak, services, words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from tts_core.ui.check_panel import CheckPanel
 from tts_core.ui.forms import Spoken, form_event, inputs_of
 from tts_core.ui.speak_handlers import SpeakHandler, SpeakView
 from tts_core.ui.theme import INK, VERMILION
+from tts_core.ui.visitors import visitor_of
 from tts_core.ui.words import Words
 
 logger = logging.getLogger(__name__)
@@ -83,7 +85,8 @@ def wire(
     """`bundle` holds the form's widgets under its field names."""
 
     def speak(form: Any, request: gr.Request) -> Iterator[list[Any]]:
-        return _speak(handler, words, lambda: event.to_speak(form), request.session_hash or "")
+        place = services.reception.quotas.work(visitor_of(request))
+        return _speak(handler, words, lambda: event.to_speak(form), request.session_hash or "", place)
 
     def halt(request: gr.Request) -> None:
         handler.stop(request.session_hash or "")
@@ -102,12 +105,20 @@ def wire(
     return check_panel.wire(player.check, player, bundle.text, generate, services, words)
 
 
-def _speak(handler: SpeakHandler, words: Words, make_form: Callable[[], Spoken], session: str) -> Iterator[list[Any]]:
+def _speak(
+    handler: SpeakHandler,
+    words: Words,
+    make_form: Callable[[], Spoken],
+    session: str,
+    place: AbstractContextManager[None],
+) -> Iterator[list[Any]]:
+    """`place`: among the visitor's own requests."""
     yield [None, None, "", fragments.busy(words("speak.starting")), *_buttons(running=True)]
     try:
-        for view in handler.run(make_form(), session):
-            # The last view is what programs get, so it carries file, facts and idle buttons together.
-            yield [*_parts(view), *(_buttons(running=False) if view.details else (gr.skip(), gr.skip()))]
+        with place:
+            for view in handler.run(make_form(), session):
+                # The last view is what programs get, so it carries file, facts and idle buttons together.
+                yield [*_parts(view), *(_buttons(running=False) if view.details else (gr.skip(), gr.skip()))]
     except Cancelled:
         yield _ended(fragments.hint(words("speak.cancelled")))
     except StudioError as error:

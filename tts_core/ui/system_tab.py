@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from tts_core.services import Services
-from tts_core.ui import codec_panel, fragments, loaded_panel
+from tts_core.ui import codec_panel, fragments, loaded_panel, precision_panel
 from tts_core.ui.codec_panel import CodecPanel
 from tts_core.ui.loaded_panel import LoadedPanel
+from tts_core.ui.precision_panel import PrecisionPanel
 from tts_core.ui.words import Words
 
 LOG_LINES = 200
@@ -24,6 +25,7 @@ class SystemTab:
     folders: gr.HTML
     log: gr.Textbox
     refresh: gr.Button
+    precision: PrecisionPanel
     loaded: LoadedPanel
     codec: CodecPanel
 
@@ -31,7 +33,10 @@ class SystemTab:
 def render(services: Services, words: Words) -> SystemTab:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320, elem_classes="studio-card"):
-            device = gr.HTML(fragments.device_section(words, None), js_on_load=None, elem_id="system-device")
+            device = gr.HTML(
+                fragments.device_section(words, None, services.settings), js_on_load=None, elem_id="system-device"
+            )
+            precision = precision_panel.render(services, words)
             memory = gr.HTML(js_on_load=None, elem_id="system-memory")
             refresh = gr.Button(words("system.refresh"), elem_id="system-refresh")
             loaded = loaded_panel.render(services, words)
@@ -53,7 +58,7 @@ def render(services: Services, words: Words) -> SystemTab:
         )
     with gr.Column(elem_classes="studio-card"):
         codec = codec_panel.render(words)
-    return SystemTab(device, memory, versions, folders, log, refresh, loaded, codec)
+    return SystemTab(device, memory, versions, folders, log, refresh, precision, loaded, codec)
 
 
 def wire(tab: SystemTab, item: gr.Tab, services: Services, words: Words) -> None:
@@ -68,11 +73,14 @@ def wire(tab: SystemTab, item: gr.Tab, services: Services, words: Words) -> None
             "\n".join(reversed(system.log_tail(LOG_LINES))),
         ]
 
-    def device() -> str:
-        return fragments.device_section(words, system.acceleration())
+    def device() -> list[Any]:
+        found = system.acceleration()
+        section = fragments.device_section(words, found, services.settings)
+        return [section, *precision_panel.shown(services, words, found)]
 
     for event in (item.select, tab.refresh.click):
         event(measure, None, [tab.memory, tab.folders, tab.log], api_visibility="private", show_progress="hidden")
     codec_panel.wire(tab.codec, item, services, words)
     loaded_panel.wire(tab.loaded, item, services, words)
-    item.select(device, None, tab.device, api_visibility="private", show_progress="hidden")
+    precision_panel.wire(tab.precision, services, words)
+    item.select(device, None, [tab.device, *tab.precision.outputs], api_visibility="private", show_progress="hidden")

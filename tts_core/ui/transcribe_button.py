@@ -21,6 +21,7 @@ from tts_core.ui.model_view import Action
 from tts_core.ui.scripts import ACTIONS
 from tts_core.ui.transcribe_offer import Offered, Offers, WhisperOffer
 from tts_core.ui.transcribe_work import Listening, Stage
+from tts_core.ui.visitors import visitor_of
 from tts_core.ui.words import Words
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def wire(
     button: TranscribeButton, source: Source, opened: list[Any], services: Services, words: Words
 ) -> gr.events.Dependency:
     """`opened`: the events that show the button. The answer is the event after which `heard` is what was heard."""
-    _wire_offer(button, opened, Offers(services, words))
+    _wire_offer(button, opened, Offers(services, words), words)
     hearing = _Hearing(source, services, words)
     started = button.run.click(
         hearing.listen,
@@ -115,7 +116,7 @@ def wire(
     return done
 
 
-def _wire_offer(button: TranscribeButton, opened: list[Any], offers: Offers) -> None:
+def _wire_offer(button: TranscribeButton, opened: list[Any], offers: Offers, words: Words) -> None:
     outputs = [*button.offer.outputs, button.run]
 
     def shown(now: Offered) -> list[Any]:
@@ -126,7 +127,7 @@ def _wire_offer(button: TranscribeButton, opened: list[Any], offers: Offers) -> 
 
     for event in opened:
         event(lambda: shown(offers.look()), None, outputs, api_visibility="private", show_progress="hidden")
-    button.offer.note.click(act, None, outputs, api_visibility="private", show_progress="hidden")
+    transcribe_offer.wire(button.offer, act, outputs, words)
     button.offer.timer.tick(
         lambda: shown(offers.follow()), None, outputs, queue=False, api_visibility="private", show_progress="hidden"
     )
@@ -155,11 +156,12 @@ class _Hearing:
                 gr.update(visible=False),
                 gr.update(visible=True),
             ]
-            for step in self._listening.run(self._work(recording), request.session_hash or ""):
-                if isinstance(step, Stage):
-                    yield [transcribe_words.stage(words, step), gr.skip(), gr.skip(), gr.skip()]
-                else:
-                    yield ["", Heard(step.text, step.language, recording), *idle]
+            with self._services.reception.quotas.work(visitor_of(request)):
+                for step in self._listening.run(self._work(recording), request.session_hash or ""):
+                    if isinstance(step, Stage):
+                        yield [transcribe_words.stage(words, step), gr.skip(), gr.skip(), gr.skip()]
+                    else:
+                        yield ["", Heard(step.text, step.language, recording), *idle]
         except Cancelled:
             yield [fragments.hint(words("transcribe.stopped")), None, *idle]
         except StudioError as error:

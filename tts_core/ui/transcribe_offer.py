@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -42,6 +43,12 @@ class Offered:
     @property
     def updates(self) -> list[Any]:
         return [self.html, gr.Timer(active=self.is_coming)]
+
+
+def wire(offer: WhisperOffer, act: Callable[..., list[Any]], outputs: list[Any], words: Words) -> None:
+    """`act` does what a button of the offer asks for. Guests are offered nothing."""
+    if not words.is_for_guests:
+        offer.note.click(act, None, outputs, api_visibility="private", show_progress="hidden")
 
 
 def render(elem_id: str) -> WhisperOffer:
@@ -93,6 +100,8 @@ class Offers:
 
     def _html(self, view: ModelView) -> str:
         words, task = self._words, view.task
+        if words.is_for_guests:
+            return fragments.hint(words("whisper.none_for_guests"))
         parts = [f"<p>{words('whisper.none')}</p>"]
         if task is not None and (view.look.is_active or view.look in (Look.PAUSED, Look.FAILED)):
             coming = words("whisper.coming", {"model": escape(view.entry.display_name)})

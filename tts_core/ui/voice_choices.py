@@ -7,6 +7,7 @@ from tts_core.library_engine import NAME as LIBRARY
 from tts_core.piper_engine import NAME as PIPER
 from tts_core.services import Services
 from tts_core.ui.words import Words
+from tts_core.yourtts_engine import NAME as YOURTTS
 
 COMMON_LANGUAGES = ("en-us", "en-gb", "cmn", "yue", "ja", "ko", "de", "fr-fr", "es", "pt-br", "it", "ru")
 BUILTIN = "builtin"
@@ -26,7 +27,7 @@ def design_voices(services: Services) -> list[Voice]:
 def best_voice(voices: list[Voice]) -> Voice:
     """Of somebody who chose none: a model's speaker, else a saved voice, else the built-in one, which speaks every
     language."""
-    rank = {LIBRARY: 1, BUILTIN: 2, PIPER: 3}
+    rank = {LIBRARY: 1, BUILTIN: 2, PIPER: 3, YOURTTS: 3}
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
 

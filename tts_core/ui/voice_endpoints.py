@@ -11,7 +11,7 @@ from tts_core.services import Services
 from tts_core.voice_library.record import SavedVoice
 
 
-def publish(services: Services) -> None:
+def publish(services: Services, *, for_guests: bool) -> None:
     """Call inside the page's Blocks. The names are a contract, pinned by a test."""
     voices = services.voices
 
@@ -26,7 +26,7 @@ def publish(services: Services) -> None:
         except StudioError as error:
             raise gr.Error(error.message, print_exception=False) from error
 
-    for function in (list_saved_voices, delete_voice):
+    for function in (list_saved_voices,) if for_guests else (list_saved_voices, delete_voice):
         gr.events.api(function, api_name=function.__name__)
 
 

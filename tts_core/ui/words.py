@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tts_core.access.visitor import Role
 from tts_core.domain import Voice
 from tts_core.errors import StudioError
 from tts_core.model_files.findings import FileProblem
@@ -31,6 +32,12 @@ class Explained(Protocol):
 class Words:
     language: str
     table: Mapping[str, str]
+    audience: Role = Role.ADMIN
+    """Whom the page is for: one for guests has nothing on it that they may not do."""
+
+    @property
+    def is_for_guests(self) -> bool:
+        return self.audience is Role.GUEST
 
     def __call__(self, key: str, params: Mapping[str, object] | None = None) -> str:
         """The text of `key` with `params` filled in; an unknown key is our own mistake and raises KeyError."""
@@ -63,7 +70,7 @@ class Words:
         return template.format_map(params) if template else english
 
 
-def load_words(language: str) -> Words:
+def load_words(language: str, audience: Role = Role.ADMIN) -> Words:
     """`language` is one of LANGUAGES."""
     table = json.loads((_TABLES / f"{language}.json").read_text(encoding="utf-8"))
-    return Words(language, table)
+    return Words(language, table, audience)

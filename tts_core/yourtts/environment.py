@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tts_core.paths import ROOT_DIR
@@ -46,4 +47,11 @@ class Environment:
 
 
 def wanted_mark() -> str:
-    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    return hashlib.sha256("\n".join(requirements()).encode()).hexdigest()
+
+
+@cache
+def requirements() -> tuple[str, ...]:
+    """What is installed there, without comments."""
+    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
+    return tuple(line for line in lines if line)

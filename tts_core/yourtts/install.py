@@ -26,7 +26,7 @@ from tts_core.errors import (
     PackagesUnreachable,
     PythonUnsuitable,
 )
-from tts_core.yourtts.environment import REQUIREMENTS, Environment
+from tts_core.yourtts.environment import REQUIREMENTS, Environment, requirements
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
@@ -117,16 +117,11 @@ def _install_torch(pip: Sequence[str], wheels: Wheels) -> Iterator[InstallEvent]
         yield _event("torch", "torch comes with the packages: the common index has the right wheels for this machine")
         return
     yield _event("torch", "Fetching torch for the CPU from PyTorch's own index (about 200 MB instead of 3 GB)")
-    wanted = [line for line in _requirements() if re.split(r"[<>=]", line)[0] in _TORCH]
+    wanted = [line for line in requirements() if re.split(r"[<>=]", line)[0] in _TORCH]
     try:
         yield from _run("torch", [*pip, "--index-url", CPU_INDEX, *wanted])
     except _PipFailed as failed:
         yield _event("torch", f"PyTorch's own index did not help ({failed}); the common one has it, too, but larger")
-
-
-def _requirements() -> list[str]:
-    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line]
 
 
 def _version_of(python: str) -> str:

@@ -79,11 +79,12 @@ def missing_from(folder: Path) -> list[str]:
 
 def open_folder(folder: Path) -> ModelFolder:
     """Raises FileNotFoundError naming what is missing."""
-    found = {field: _first(folder, names) for field, names in _NAMES.items()}
+    if missing := missing_from(folder):
+        raise FileNotFoundError(", ".join(missing))
     checkpoint = _first(folder, CHECKPOINTS)
-    files = {field: file for field, file in found.items() if file is not None}
-    if checkpoint is None or len(files) < len(found):
-        raise FileNotFoundError(", ".join(missing_from(folder)))
+    files = {field: file for field, names in _NAMES.items() if (file := _first(folder, names)) is not None}
+    if checkpoint is None:  # gone in this moment
+        raise FileNotFoundError(CHECKPOINTS[0])
     return ModelFolder(folder, checkpoint, files)
 
 

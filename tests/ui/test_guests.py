@@ -1,0 +1,132 @@
+"""Guests get a page of their own at the usual addresses: what they may not do is not on it, so nothing asks for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AuthenticationError
+
+from app import build_app
+from tests.api.conftest import client_of
+from tests.serving import serving
+from tts_core.access.accounts import AccountsFile
+from tts_core.access.visitor import Role
+from tts_core.services import build_services
+from tts_core.settings import Settings
+
+PASSWORD = "correct horse"
+FORBIDDEN = (
+    *("download_model", "list_downloads", "pause_download", "resume_download", "cancel_download", "delete_model"),
+    *("validate_model", "delete_voice", "save_voice"),
+)
+
+
+@dataclass(frozen=True)
+class Studio:
+    url: str
+    data_dir: Path
+    keys: dict[Role, str]
+
+    def client(self, role: Role) -> httpx.Client:
+        client = client_of(self.url)
+        client.headers["Authorization"] = f"Bearer {self.keys[role]}"
+        return client
+
+    def ask(self, role: Role, name: str, body: dict[str, object]) -> httpx.Response:
+        with self.client(role) as client:
+            return client.post(f"/gradio_api/{name}", json=body)
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    data_dir = tmp_path_factory.mktemp("guests")
+    settings = Settings.from_env({"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_AUTH": "on"})
+    accounts = AccountsFile(settings.paths.accounts_file)
+    accounts.add_user("gast", PASSWORD, Role.GUEST)
+    keys = {role: accounts.add_key("program", role)[1] for role in Role}
+    services = build_services(settings)
+    with serving(build_app(services)) as url:
+        yield Studio(url, data_dir, keys)
+    services.close()
+
+
+def events(studio: Studio, role: Role, page: str = "") -> list[str]:
+    with studio.client(role) as client:
+        return [str(event["api_name"]) for event in client.get(f"{page}/config").json()["dependencies"]]
+
+
+@pytest.mark.parametrize("page", ["", "/zh"])
+def test_what_guests_may_not_do_is_not_on_their_page(studio: Studio, page: str) -> None:
+    mine, theirs = (events(studio, role, page) for role in (Role.ADMIN, Role.GUEST))
+    assert set(FORBIDDEN) <= set(mine)
+    assert set(FORBIDDEN) & set(theirs) == set()
+    assert {"synthesize", "clone", "design", "list_voices", "list_models", "stop"} <= set(theirs)
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_a_forbidden_endpoint_does_not_answer_by_its_name(studio: Studio, name: str) -> None:
+    for address in (f"call/{name}", f"api/{name}", f"run/{name}", f"call/v2/{name}"):
+        answer = studio.ask(Role.GUEST, address, {"data": ["custom_0_6b", "auto"]})
+        assert answer.status_code >= 400, address
+
+
+def test_a_guests_numbers_are_those_of_the_guests_page(studio: Studio) -> None:
+    """Whatever number of an admin's event a guest sends, nothing of the admins' page is reached."""
+    mine, theirs = (events(studio, role) for role in (Role.ADMIN, Role.GUEST))
+    assert len(mine) > len(theirs)
+    for number in range(len(theirs), len(mine)):
+        body: dict[str, object] = {"fn_index": number, "data": [], "session_hash": "x"}
+        for address in ("queue/join", "run/predict"):
+            assert studio.ask(Role.GUEST, address, body).status_code >= 400, mine[number]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "/gradio_api/file=/etc/passwd"), ("GET", "/gradio_api/proxy=http://127.0.0.1/")),
+        *(("POST", "/gradio_api/component_server"), ("GET", "/gradio_api/deep_link"), ("GET", "/monitoring")),
+        *(("GET", "/gradio_api/vibe-code"), ("GET", "/dev/reload"), ("GET", "/gradio_api/mcp/"), ("GET", "/mcp")),
+    ],
+)
+def test_gradios_other_addresses_are_closed(studio: Studio, method: str, path: str) -> None:
+    with studio.client(Role.GUEST) as guest:
+        assert guest.request(method, path).status_code in (403, 404)
+
+
+def test_a_guest_speaks_through_gradios_client_and_sees_no_folder(studio: Studio, tmp_path: Path) -> None:
+    client = Client(
+        studio.url, auth=("gast", PASSWORD), verbose=False, download_files=str(tmp_path), analytics_enabled=False
+    )
+    file, details, *_ = client.predict(text="Hello.", api_name="/synthesize")
+    assert Path(file).read_bytes()[:4] == b"RIFF"
+    assert details["voice"] == "builtin/aria"
+    assert str(studio.data_dir) not in json.dumps(client.config)
+    client.close()
+
+
+def test_a_guest_hears_a_take_by_its_veiled_address_only(studio: Studio) -> None:
+    with studio.client(Role.GUEST) as guest:
+        page = guest.get("/", headers={"Accept": "text/html"})
+        assert (page.status_code, "studio-for-guests" in page.text) == (200, True)
+        assert str(studio.data_dir) not in page.text
+        event = guest.post("/gradio_api/call/synthesize", json={"data": ["Hello."]}).json()["event_id"]
+        told = guest.get(f"/gradio_api/call/synthesize/{event}").text
+        assert str(studio.data_dir) not in told
+        line = next(line for line in reversed(told.splitlines()) if line.startswith("data: ["))
+        take = json.loads(line.removeprefix("data: "))[0]
+        assert take["path"].startswith("/studio-")
+        sound = guest.get(f"/gradio_api/file={take['path']}")
+        assert (sound.status_code, sound.content[:4]) == (200, b"RIFF")
+        assert guest.get("/gradio_api/file=/studio-data/accounts.json").status_code in (403, 404)
+
+
+def test_nobody_comes_in_with_a_wrong_password(studio: Studio) -> None:
+    for how in ({"auth": ("gast", "wrong password")}, {"headers": {"Authorization": "Bearer x"}}, {}):
+        with pytest.raises(AuthenticationError):
+            Client(studio.url, verbose=False, analytics_enabled=False, **how)  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+"""`python app.py --share` with a stand-in for the helper: what comes by the link, the banner, and the end of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect
+
+from tests.browser import browser_or_skip
+from tests.sharing.fake_helper import HOST
+from tests.ui.conftest import QUIET, ROOT, RunningApp, running_app
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the helper is a script"),
+]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    folder = tmp_path_factory.mktemp("shared")
+    helper = folder / "helper"
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.sharing.fake_helper import main"
+    helper.write_text(f"#!{sys.executable}\n{start}; main('works')\n", encoding="utf-8")
+    helper.chmod(0o755)
+    arguments = ["--share", "--share-server", "127.0.0.1:7000", "--share-helper", str(helper)]
+    with running_app(folder, arguments=arguments) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def internet(playwright: Playwright) -> Iterator[Browser]:
+    """It finds the public name, as anywhere in the world."""
+    rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1"
+    chromium = playwright.chromium.launch(executable_path=browser_or_skip(), args=[*QUIET, rules])
+    yield chromium
+    chromium.close()
+
+
+def test_from_the_banner_to_a_guests_take_and_the_end(app: RunningApp, internet: Browser) -> None:
+    """One story, for starting the studio and two browsers' pages takes long."""
+    owner = internet.new_page(locale="en-US")
+    owner.goto(app.url)
+    link = owner.locator("#share-banner a")
+    expect(link).to_contain_text(HOST)
+    expect(owner.locator("#tab-models-button")).to_be_visible()  # who sits here does not log in
+    address = str(link.get_attribute("href"))
+    name, password = owner.locator("#share-banner code").all_inner_texts()
+
+    visitor = internet.new_page(locale="zh-CN")
+    visitor.goto(address)
+    expect(visitor.locator("html")).to_have_attribute("lang", "zh-CN")
+    visitor.fill("[name=username]", name)
+    visitor.fill("[name=password]", password)
+    visitor.click("main button")
+    visitor.wait_for_selector("#speak-run")
+    assert urlsplit(visitor.url).hostname == HOST
+    expect(visitor.locator("#tab-library-button")).to_be_visible()
+    assert visitor.locator("#tab-models-button, #tab-system-button, #share-banner").count() == 0
+    assert str(app.data_dir) not in visitor.content()
+    visitor.fill("#speak-text textarea", "你好。")
+    visitor.click("#speak-run")
+    visitor.wait_for_selector("#speak-status .studio-facts")
+    sound = visitor.locator("#speak-audio a.download-link").get_attribute("href")
+    assert str(app.data_dir) not in str(sound)
+    assert visitor.request.get(str(sound)).body()[:4] == b"RIFF"
+    assert visitor.request.get(f"{address}api/tts/qwen3/models").status == 200
+    assert visitor.request.get(f"{address}api/jobs").status == 403
+
+    owner.click("#share-stop")
+    expect(owner.locator("#share-banner")).to_contain_text("has ended")
+    with app.program() as program:
+        assert program.get("health", headers={"Host": HOST}).status_code == 400
