@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tts_core.domain import Sampling
+from tts_core.engine.compiled_blocks import CompiledTalker, can_compile
 from tts_core.engine.frame_step import FrameStep
 from tts_core.engine.generate import Batch, Frame, GenerationRequest
 from tts_core.engine.graphs import Graphs, Work
@@ -59,6 +60,10 @@ def check(folder: Path, device: str, frames: int) -> Iterator[Gate]:
         if isinstance(graphs, Graphs):
             detail = f"{graphs.recorded} works recorded, {graphs.refused} refused"
             yield Gate("recording works", graphs.recorded > 0 and not graphs.refused, detail)
+            if can_compile(model.talker.device):
+                step = FrameStep(model.talker, 1, Graphs(Lock()))
+                with CompiledTalker(model.talker).in_use():
+                    yield _equal("compiled = eager", alone, [_codes(step, [(0, request)])[0] for request in requests])
         schedule = [(3 * place, request) for place, request in enumerate(requests)]
         yield _equal("batched = single, eager", alone, _codes(FrameStep(model.talker, 4), schedule))
         step = FrameStep(model.talker, 4, _runner(model.talker.device))
