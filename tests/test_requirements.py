@@ -14,6 +14,8 @@ from tts_core.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
 
 YOURTTS_SERVICE = PACKAGE_DIR / "yourtts" / "service"
 """It runs in an environment of its own."""
+PEERS = PACKAGE_DIR / "peers"
+"""The same."""
 
 
 def requirements(file: Path) -> list[Requirement]:
@@ -26,7 +28,7 @@ TESTS = requirements(Path(__file__).parent / "requirements.txt")
 
 
 def test_every_imported_library_is_required() -> None:
-    ours = [source for source in SOURCES if YOURTTS_SERVICE not in source.parents]
+    ours = [source for source in SOURCES if not {YOURTTS_SERVICE, PEERS} & {*source.parents}]
     imported = {module.split(".")[0] for source in ours for module in imports(source)}
     made_by = metadata.packages_distributions()
     libraries = {_plain(made_by[name][0]) for name in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}

@@ -17,9 +17,11 @@ from tts_core.cli import (
     doctor,
     download,
     gpu_check,
+    install_yourtts,
     models,
     serve_all,
     serve_embedding,
+    serve_yourtts,
     similarity,
     speak,
     transcribe,
@@ -36,6 +38,7 @@ from tts_core.settings import Settings
 COMMANDS = (
     *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
     *(serve_all, serve_embedding),
+    *(install_yourtts, serve_yourtts),
     *(bench, checkpoint, gpu_check),
 )
 

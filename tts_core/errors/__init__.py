@@ -19,10 +19,11 @@
     │   └── TooManyAttempts · TooManyRequests · TooManyAtOnce · GuestsWaiting
     ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
     │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired · NotForGuests
+    │   ├── NeighboursOnly
     │   └── LoginRequired       (401)
     │       └── WrongPassword · WrongKey
-    ├── AccountsMissing         nobody could log in (start-up)
     ├── ServicePortTaken · NothingSupervised    several services at once (command line)
+    ├── AccountsMissing         nobody could log in (start-up)
     ├── AccountsUnusable · AccountsUnwritable    the file of users and keys
     ├── ShareFailed             there is no public link
     │   ├── HelperMissing · HelperDamaged · HelperUnsupported · HelperUnusable · ShareServerSilent
@@ -59,6 +60,7 @@ from tts_core.errors.access import (
     InvalidAccount as InvalidAccount,
     LoginRequired as LoginRequired,
     MethodNotAllowed as MethodNotAllowed,
+    NeighboursOnly as NeighboursOnly,
     NotForGuests as NotForGuests,
     OriginNotAllowed as OriginNotAllowed,
     TooManyAtOnce as TooManyAtOnce,
