@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import signal
 import socket
 import sys
 import webbrowser
 from threading import Timer
+from typing import NoReturn
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -147,14 +149,20 @@ def main(arguments: list[str]) -> int:
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
     if options.open:
         Timer(0.5, webbrowser.open, [url]).start()
-    services.start()
-    if options.share:
-        services.link.open(listeners[1].getsockname()[1], tell_link)
+    # The server hands a SIGTERM on when it has ended; by itself that would leave everything else as it is.
+    signal.signal(signal.SIGTERM, _end)
     try:
+        services.start()
+        if options.share:
+            services.link.open(listeners[1].getsockname()[1], tell_link)
         build_server(app, settings.certificate).run(sockets=listeners)
     finally:
         services.close()
     return 0
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 def tell_link(link: Link) -> None:
