@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
 from tests.browser import browser_or_skip
+from tests.conftest import SOON_S
 from tests.sharing.fake_helper import HOST
 from tests.ui.conftest import QUIET, ROOT, RunningApp, running_app
 
@@ -49,7 +50,9 @@ def internet(playwright: Playwright) -> Iterator[Browser]:
 
 def test_from_the_banner_to_a_guests_take_and_the_end(app: RunningApp, internet: Browser) -> None:
     """One story, for starting the studio and two browsers' pages takes long."""
-    owner = internet.new_page(locale="en-US")
+    owner, visitor = (internet.new_page(locale=language) for language in ("en-US", "zh-CN"))
+    for page in (owner, visitor):
+        page.set_default_timeout(1000 * SOON_S)
     owner.goto(app.url)
     link = owner.locator("#share-banner a")
     expect(link).to_contain_text(HOST)
@@ -57,7 +60,6 @@ def test_from_the_banner_to_a_guests_take_and_the_end(app: RunningApp, internet:
     address = str(link.get_attribute("href"))
     name, password = owner.locator("#share-banner code").all_inner_texts()
 
-    visitor = internet.new_page(locale="zh-CN")
     visitor.goto(address)
     expect(visitor.locator("html")).to_have_attribute("lang", "zh-CN")
     visitor.fill("[name=username]", name)
