@@ -90,7 +90,8 @@ def test_nobody_gets_anything_without_a_log_in(closed: Closed) -> None:
 
 def test_guests_get_what_the_table_lists_and_no_more(closed: Closed) -> None:
     assert len(closed.routes) > 50
-    refused, answered = [], []
+    refused: list[tuple[str, str]] = []
+    answered: list[tuple[str, str]] = []
     with closed.client(Role.GUEST) as guest:
         for method, path in closed.routes:
             answer = guest.request(method, filled(path), headers={"Accept": "application/json"})
