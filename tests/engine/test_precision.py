@@ -15,20 +15,25 @@ from tests.engine.conftest import CPU_FLOAT32, WriteCheckpoint
 from tests.engine.fidelity import compare
 from tts_core.domain import Sampling
 from tts_core.engine import placing
+from tts_core.engine.config import WEIGHTS_FILE, read_generation_config, read_model_config
 from tts_core.engine.int4 import Int4Product
 from tts_core.engine.int8 import Int8Blocks, Int8Product, expect_int8
 from tts_core.engine.kv_cache import KvCache
 from tts_core.engine.layers import RotaryTable, Span, run_blocks
 from tts_core.engine.linear import Part, Product
+from tts_core.engine.model import TalkerModel
 from tts_core.engine.native_blocks import Matrix
 from tts_core.engine.native_int4 import LEVELS
 from tts_core.engine.native_vectors import LANES
-from tts_core.engine.placing import check_whole_numbers
+from tts_core.engine.placing import Choice, check_whole_numbers
 from tts_core.engine.prompt import PresetSpeaker, PromptRequest
 from tts_core.engine.random_checkpoint import write_random_checkpoint
+from tts_core.engine.rounding import expect_rounded
 from tts_core.engine.sampling import Drawer, Draws, DrawState, Reach
 from tts_core.engine.speech_model import QwenModel, SpeechRequest
-from tts_core.engine.weights import weight_bytes
+from tts_core.engine.talker import Talker
+from tts_core.engine.text_tokenizer import TextTokenizer
+from tts_core.engine.weights import Placement, build_on_meta, load_weights, weight_bytes
 from tts_core.engine.workers import Workers
 from tts_core.errors import PrecisionNotSupported
 from tts_core.events import AudioChunk
@@ -222,10 +227,35 @@ def test_the_published_geometry_stays_close_to_float32(
     assert max(found.divergence) <= most_divergence
 
 
-def test_int8_is_refused_where_it_does_not_compute() -> None:
-    with pytest.raises(PrecisionNotSupported, match="bfloat16"):
-        check_whole_numbers(torch.device("cuda:0"), "int8")
-    check_whole_numbers(torch.device("cpu"), "int8")
+def test_whole_numbers_are_refused_where_they_are_not_computed() -> None:
+    for device, precision in (("cuda:0", "int4"), ("mps", "int8")):
+        with pytest.raises(PrecisionNotSupported, match="bfloat16"):
+            check_whole_numbers(torch.device(device), precision)
+    for device in ("cpu", "cuda:0"):
+        check_whole_numbers(torch.device(device), "int8")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least_agreement", "most_divergence"), [(torch.float32, 0.93, 5e-4), (torch.bfloat16, 0.93, 5e-4)]
+)
+def test_int8_as_graphics_cards_compute_it_stays_close_to_float32(
+    dtype: torch.dtype, least_agreement: float, most_divergence: float, checkpoint: WriteCheckpoint
+) -> None:
+    folder = checkpoint("custom_voice", "a")
+    exact = QwenModel.load(folder, device="cpu", precision="float32")
+    config = read_model_config(folder)
+    talker = build_on_meta(lambda: Talker(config.talker))
+    expect_rounded(talker)
+    placement = Placement(CPU_FLOAT32.device, dtype)
+    load_weights(torch.nn.ModuleDict({"talker": talker}), folder / WEIGHTS_FILE, placement)
+    loaded = TalkerModel(config, read_generation_config(folder), TextTokenizer(folder), talker)
+    other = QwenModel(folder, Choice(placement, ()), loaded, exact.codec, None)
+    found = compare(exact, other, REQUEST, FRAMES)
+    assert np.mean(found.agreement) >= least_agreement
+    assert max(found.divergence) <= most_divergence
+    assert weight_bytes(talker.code_predictor) < 0.75 * weight_bytes(exact.talker.code_predictor)
+    events = other.stream(SpeechRequest(REQUEST, max_frames=4))
+    assert sum(len(event.samples) for event in events if isinstance(event, AudioChunk)) == 3 * 1920
 
 
 def test_the_text_table_stays_as_small_as_the_file_has_it(tmp_path: Path, checkpoint: WriteCheckpoint) -> None:

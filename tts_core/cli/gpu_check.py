@@ -11,6 +11,7 @@ from tts_core.cli import bench_serve, progress
 from tts_core.cli.bench import positive
 from tts_core.cli.bench_report import tell
 from tts_core.cli.status import Exit
+from tts_core.compute_settings import AUTO
 from tts_core.engine.config import GEOMETRIES
 from tts_core.services import Services
 
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
             write_random_checkpoint(folder, geometry, "custom_voice")
             progress.clear()
             passed = _gates(geometry, folder, args.on) and passed
-            _table(geometry, folder, args, services)
+            for precision in (AUTO, "int8") if args.on.startswith("cuda") else (AUTO,):
+                _table(geometry, folder, precision, args, services)
     return Exit.DONE if passed else Exit.ERROR
 
 
@@ -55,12 +57,11 @@ def _gates(geometry: str, folder: Path, device: str) -> bool:
     return passed
 
 
-def _table(geometry: str, folder: Path, args: argparse.Namespace, services: Services) -> None:
-    """In the precision that the device computes in by itself."""
+def _table(geometry: str, folder: Path, precision: str, args: argparse.Namespace, services: Services) -> None:
     from tts_core.engine.gates import device_facts  # noqa: PLC0415 - torch
     from tts_core.engine.speech_model import QwenModel  # noqa: PLC0415
 
-    model = QwenModel.load(folder, device=args.on)
+    model = QwenModel.load(folder, device=args.on, precision=precision)
     bench_serve.wait_until_warm(model)
     settings = {"geometry": geometry, "precision": model.choice.precision, "frames": args.frames, "runs": args.runs}
     for clients in (count for count in _AT_ONCE if count <= model.slots):

@@ -18,12 +18,10 @@ from tts_core.engine.kv_cache import KvCache
 from tts_core.engine.layers import Block, Blocks, RotaryTable, Span
 from tts_core.engine.linear import Part, Product
 from tts_core.engine.native_vectors import LANES, Array
+from tts_core.engine.rounding import RoundedProduct, expect_rounded
 from tts_core.engine.sampling import ResidualDrawer
 from tts_core.engine.workers import Workers
 
-_STEPS = 127
-"""Weights lie between -127 and 127."""
-_LEAST_SCALE = 1e-12
 _FEW = 2
 """Positions up to which a job waits for memory, not for arithmetic."""
 
@@ -31,34 +29,16 @@ _FEW = 2
 _EMPTY = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32), 8)
 
 
-class Int8Product(Product):
-    """A product whose weights are rounded as they are read."""
+class Int8Product(RoundedProduct):
+    """A product computed by the loops."""
 
     def __init__(self, floats: Product, workers: Workers) -> None:
-        """In the place of `floats`, none of whose parts is read yet."""
-        super().__init__()
-        self.parts, self.outputs = floats.parts, floats.outputs
-        self._rows: list[tuple[int, Tensor, Tensor]] = []
+        super().__init__(floats)
         self._workers = workers
         self.matrix = _EMPTY
 
-    def room(self, part: Part, dtype: torch.dtype, device: torch.device) -> Tensor:
-        return torch.empty(part.weight.shape, dtype=dtype, device=device)
-
-    def take(self, part: Part, value: Tensor) -> None:
-        least, most = value.aminmax(dim=1)
-        scales = torch.maximum(most, least.neg_()).div_(_STEPS).clamp_(min=_LEAST_SCALE)
-        rows = torch.empty(value.shape, dtype=torch.int8)
-        for some, into, theirs in zip(
-            *(torch.split(each, 64) for each in (value, rows, scales)), strict=True
-        ):  # fits the cache
-            into.copy_(some.div_(theirs[:, None]).round_())
-        self._rows.append((part.place, rows, scales))
-        del part.weight
-        if len(self._rows) == self.parts:
-            _, all_rows, all_scales = zip(*sorted(self._rows, key=lambda entry: entry[0]), strict=True)
-            self._rows = []
-            self._keep(_pack(torch.cat(all_rows), torch.cat(all_scales)))
+    def keep(self, rows: Tensor, scales: Tensor) -> None:
+        self._keep(_pack(rows, scales))
 
     def _keep(self, matrix: kernels.Matrix) -> None:
         self.matrix = matrix
@@ -193,12 +173,7 @@ class Int8Predictor:
 def expect_int8(module: nn.Module, workers: Workers, kind: type[Int8Product] | None = None) -> None:
     """Let every product below `module`, which is not loaded yet, have int8 weights (or be of that kind)."""
     make = kind or Int8Product
-    plain = [each for each in module.modules() if isinstance(each, Product) and not isinstance(each, Int8Product)]
-    rounded = {product: make(product, workers) for product in plain}
-    for owner in module.modules():
-        for name, child in owner.named_children():
-            if child in rounded:
-                setattr(owner, name, rounded[child])
+    expect_rounded(module, lambda product: make(product, workers))
 
 
 def fuse_int8(module: nn.Module, workers: Workers) -> None:

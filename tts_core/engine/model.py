@@ -17,6 +17,7 @@ from tts_core.engine.config import (
     read_model_config,
 )
 from tts_core.engine.prompt import Prompt, PromptBuilder, PromptRequest
+from tts_core.engine.rounding import expect_rounded
 from tts_core.engine.talker import Talker
 from tts_core.engine.text_tokenizer import TextTokenizer
 from tts_core.engine.weights import Placement, Progress, build_on_meta, load_weights
@@ -60,7 +61,9 @@ class TalkerModel:
         generation = read_generation_config(folder)
         tokenizer = TextTokenizer(folder)
         talker = build_on_meta(lambda: Talker(config.talker))
-        if placement.weight_bits:
+        if placement.weight_bits and not placement.uses_loops:
+            expect_rounded(talker)
+        elif placement.weight_bits:
             from tts_core.engine.int4 import expect_int4  # noqa: PLC0415 - loads a compiler
             from tts_core.engine.int8 import expect_int8, fuse_int8  # noqa: PLC0415
 

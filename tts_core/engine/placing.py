@@ -13,7 +13,8 @@ from tts_core.errors import DeviceUnavailable, PrecisionNotSupported
 
 AUTO = "auto"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
-"""int8, int4: whole-number weights in the transformers' products, float32 for everything else; on CPUs only."""
+"""int8, int4: whole-number weights in the transformers' products, for everything else float32 on CPUs, on cards what
+they compute in by themselves."""
 _BITS = {"int8": 8, "int4": 4}
 _BFLOAT16_SINCE = 8
 """Major compute capability from which cards compute in bfloat16."""
@@ -55,7 +56,8 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
         chosen, reason = _best_precision(place)
     if chosen in _BITS:
         check_whole_numbers(place, chosen)
-        return Choice(Placement(place, torch.float32, _BITS[chosen]), (*reasons, reason))
+        rest = getattr(torch, _best_precision(place)[0])
+        return Choice(Placement(place, rest, _BITS[chosen]), (*reasons, reason))
     return Choice(Placement(place, getattr(torch, chosen)), (*reasons, reason))
 
 
@@ -85,8 +87,8 @@ def _asked(device: str) -> torch.device:
 
 
 def check_whole_numbers(place: torch.device, precision: str) -> None:
-    """Raises PrecisionNotSupported but for a CPU for which the loops of "int8" or "int4" can be compiled."""
-    able = whole_numbers() if place.type == "cpu" else ()
+    """Raises PrecisionNotSupported but for a CPU whose loops can be compiled and, for "int8", an NVIDIA card."""
+    able = {"cpu": whole_numbers, "cuda": lambda: ("int8",)}.get(place.type, tuple)()
     if precision not in able:
         choices = (AUTO, *(name for name in PRECISIONS if name not in _BITS), *able)
         raise PrecisionNotSupported(precision=precision, choices=", ".join(choices))

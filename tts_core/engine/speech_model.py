@@ -102,10 +102,10 @@ class QwenModel:
         talker_file = folder / WEIGHTS_FILE
         codec_folder = folder / SPEECH_TOKENIZER_FOLDER
         steps = _Steps([talker_file, codec_folder / WEIGHTS_FILE], progress)
-        workers = whole_number_workers() if choice.placement.weight_bits else None
+        workers = whole_number_workers() if choice.placement.uses_loops else None
         dtype = codec_dtype(choice.placement)
         codec = Codec.load(codec_folder, choice.placement.device, dtype=dtype, progress=steps.of(1))
-        fuses = choice.placement.weight_bits and dtype == torch.float32  # whose talker needs the compiler anyway
+        fuses = workers is not None and dtype == torch.float32  # whose talker needs the compiler anyway
         if fuses and codec.decoder.gains_by_fusing:
             codec.decoder.fuse(workers)
         speaker = None

@@ -83,6 +83,11 @@ class Placement:
     weight_bits: int = 0
     """8 or 4: weights of the transformers' products are whole numbers of so many bits, all else is of type `dtype`."""
 
+    @property
+    def uses_loops(self) -> bool:
+        """Whole numbers are computed by compiled loops."""
+        return self.weight_bits > 0 and self.device.type == "cpu"
+
 
 def build_on_meta(build: Callable[[], Module]) -> Module:
     """Call a constructor without allocating or initialising its weights."""

@@ -50,22 +50,30 @@ def render(services: Services, words: Words) -> PrecisionPanel:
 
 def precisions(services: Services, found: Acceleration) -> list[str]:
     """AUTO and those that the device can, which is the one asked for or the one found."""
-    device = services.settings.device
-    device = found.preferred_device if device == AUTO else device
+    device = _device(services, found)
     if device == "cpu":
         return [AUTO, "float32", *found.processor.whole_numbers]
-    return [AUTO, "float32", "float16"] if device == "mps" else [AUTO, "float32", "bfloat16", "float16"]
+    return [AUTO, "float32", "float16"] if device == "mps" else [AUTO, "float32", "bfloat16", "float16", FAST]
+
+
+def _device(services: Services, found: Acceleration) -> str:
+    asked = services.settings.device
+    return found.preferred_device if asked == AUTO else asked
+
+
+def _is_card(services: Services, found: Acceleration) -> bool:
+    return _device(services, found) != "cpu"
 
 
 def shown(services: Services, words: Words, found: Acceleration, message: str = "") -> list[Any]:
     """For `outputs`: the present choice, whoever made it, among those there are."""
     now, able = services.settings.precision_now(), precisions(services, found)
     free = PRECISION_VARIABLE not in services.settings.fixed
-    slow = now in (AUTO, "float32") and FAST in able
+    slow = now in (AUTO, "float32") and FAST in able and not _is_card(services, found)
     listed = able if now in able else [*able, now]
     return [
         gr.update(choices=_named(words, listed), value=now),
-        _advice(words, now, found, slow=slow),
+        _advice(words, now, found, slow=slow) if not _is_card(services, found) else "",
         gr.update(visible=slow and free),
         message,
     ]
