@@ -292,3 +292,19 @@ def test_what_is_let_go_leaves_its_users_and_is_loaded_anew() -> None:
         assert not used.is_closed
     assert used.is_closed
     assert not anew.is_closed
+
+
+@dataclass
+class WarmingModel(FakeModel):
+    warming: tuple[int, int] | None = (2, 5)
+
+
+def test_what_a_model_makes_ready_in_the_background_is_told() -> None:
+    cache = ModelCache(lambda key, _progress: WarmingModel(key), CachePolicy(keep_alive_s=None))
+    cache.load("a")
+    assert [model.warming for model in cache.statuses()] == [(2, 5)]
+    warming = cache.loaded("a")
+    assert warming is not None
+    warming.warming = None
+    assert [model.warming for model in cache.statuses()] == [None]
+    cache.close()

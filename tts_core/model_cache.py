@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from tts_core.errors import (
     MemoryBudgetFull,
@@ -49,6 +49,15 @@ class Keepable(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class WarmsUp(Protocol):
+    """A model that gets faster in the background once it is loaded."""
+
+    @property
+    def warming(self) -> tuple[int, int] | None:
+        """What is made ready: done, of how many; None when all is."""
+
+
 Model = TypeVar("Model", bound=Keepable)
 Loader = Callable[[str, Progress], Model]
 
@@ -79,6 +88,8 @@ class CachedModel:
     """Of loading."""
     unload_in_s: float | None
     """Seconds until an idle model goes; None while it is used or kept for good."""
+    warming: tuple[int, int] | None = None
+    """What it makes ready in the background, done and of how many; it speaks meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
@@ -357,4 +368,5 @@ class ModelCache(Generic[Model]):
             done_bytes=entry.done_bytes,
             total_bytes=entry.total_bytes,
             unload_in_s=unload_in_s,
+            warming=entry.model.warming if isinstance(entry.model, WarmsUp) else None,
         )

@@ -305,6 +305,9 @@ class LoadedModel(BaseModel):
     done_bytes: int = Field(description="Of loading.")
     total_bytes: int
     unload_in_s: float | None = Field(description="Seconds until it goes for lack of use.")
+    warming: tuple[int, int] | None = Field(
+        default=None, description="What it makes ready in the background to be faster: done, of how many."
+    )
 
 
 class Runtime(BaseModel):

@@ -88,7 +88,7 @@ def _asked(device: str) -> torch.device:
 
 def check_whole_numbers(place: torch.device, precision: str) -> None:
     """Raises PrecisionNotSupported but for a CPU whose loops can be compiled and, for "int8", an NVIDIA card."""
-    able = {"cpu": whole_numbers, "cuda": lambda: ("int8",)}.get(place.type, tuple)()
+    able = whole_numbers() if place.type == "cpu" else ("int8",) if place.type == "cuda" else ()
     if precision not in able:
         choices = (AUTO, *(name for name in PRECISIONS if name not in _BITS), *able)
         raise PrecisionNotSupported(precision=precision, choices=", ".join(choices))

@@ -134,6 +134,12 @@ class QwenModel:
         return self.choice.device
 
     @property
+    def warming(self) -> tuple[int, int] | None:
+        """Recordings that are made in the background, done and of how many; None when all are."""
+        scheduler = self._scheduler
+        return None if scheduler is None or scheduler.is_warm else scheduler.warmed
+
+    @property
     def sample_rate(self) -> int:
         """Hertz of every chunk."""
         return self.codec.sample_rate

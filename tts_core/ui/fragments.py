@@ -154,6 +154,9 @@ def _loaded(words: Words, model: CachedModel) -> str:
         percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
         return words("system.loading", {"percent": percent})
     facts = [size(model.memory_bytes), escape(str(model.device))]
+    if model.warming is not None:
+        done, total = model.warming
+        facts.append(words("system.warming", {"done": done, "total": total}))
     if model.users:
         facts.append(words("system.in_use", {"users": model.users}))
     elif model.unload_in_s is not None:
