@@ -213,8 +213,8 @@ class ModelManager:
         entry = self.entry(key)
         if entry.kind is ModelKind.PIPER:
             codes = {language_code(Path(path).stem.removesuffix(".onnx")) for path in entry.inference_files}
-            spoken = (Language(code, code) for code in (AUTO_LANGUAGE, *sorted(filter(None, codes))))
-            return Capabilities(tuple(spoken), supports_speed=True)
+            spoken = [Language(code, code) for code in sorted(filter(None, codes))]
+            return Capabilities((Language(AUTO_LANGUAGE, "Auto"), *spoken), supports_speed=True)
         if not entry.kind.speaks:
             return Capabilities(languages=())
         config = read_config(self.folder(key) / "config.json")

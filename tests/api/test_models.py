@@ -28,7 +28,14 @@ from tts_core.protocols import CancelCheck
 from tts_core.services import Services
 
 WHISPER_KEYS = ["whisper_tiny", "whisper_base", "whisper_small", "whisper_large_v3_turbo"]
-KEYS = ["tokenizer_12hz", "base_0_6b", "custom_0_6b", "base_1_7b", "custom_1_7b", "voice_design_1_7b", *WHISPER_KEYS]
+PIPER_KEYS = [
+    *("piper_zh_cn_huayan_medium", "piper_en_us_lessac_medium", "piper_en_us_amy_medium", "piper_en_us_ljspeech_medium"),
+    *("piper_en_gb_alan_medium", "piper_de_de_thorsten_medium", "piper_fr_fr_siwis_medium", "piper_es_es_davefx_medium"),
+    *("piper_it_it_paola_medium", "piper_pt_br_faber_medium"),
+]
+QWEN_KEYS = ["tokenizer_12hz", "base_0_6b", "custom_0_6b", "base_1_7b", "custom_1_7b", "voice_design_1_7b"]
+KEYS = [*QWEN_KEYS, *WHISPER_KEYS, *PIPER_KEYS]
+QWEN_TYPES = ("tokenizer", "base", "custom_voice", "voice_design")
 FIELDS = {
     *("key", "path", "exists", "valid", "missing", "status", "model_type", "size", "display_names", "sources"),
     *("bytes_done", "bytes_total", "verification", "problems", "hints"),
@@ -44,14 +51,14 @@ def test_every_model_is_listed_with_the_contracts_fields(client: httpx.Client) -
     for model in answer["data"]:
         assert model.keys() == FIELDS, "a reason is there only where something is wrong"
         assert (model["exists"], model["valid"], model["status"]) == (False, False, "not_downloaded")
-        is_whisper = model["key"] in WHISPER_KEYS
-        assert is_whisper or model["model_type"] in ("tokenizer", "base", "custom_voice", "voice_design")
-        assert (model["model_type"] == "whisper") is is_whisper
+        assert (model["model_type"] in QWEN_TYPES) is (model["key"] in QWEN_KEYS)
+        assert (model["model_type"] == "whisper") is (model["key"] in WHISPER_KEYS)
+        assert (model["model_type"] == "piper") is (model["key"] in PIPER_KEYS)
         assert model["sources"].keys() == {"hf", "ms", "local"}
         assert Path(model["path"]).name == model["sources"]["local"]
         assert model["bytes_done"] == 0 < model["bytes_total"]
         assert model["display_names"]
-        assert "model.safetensors" in model["missing"]
+        assert any(file.endswith((".safetensors", ".onnx")) for file in model["missing"])
 
 
 def test_what_is_wrong_with_a_folder_is_said_by_file_and_code(services: Services, serve: Serve) -> None:

@@ -42,6 +42,9 @@ ROUTES = {
     ("get", "/api/jobs/events"),
     ("get", "/api/jobs/{job_id}"),
     *(("post", f"/api/jobs/{{job_id}}/{what}") for what in ("cancel", "retry")),
+    *(("post", f"/{what}") for what in ("extract", "similarity", "similarity/files", "synthesize", "register_speaker")),
+    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices")),
+    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions")),
 }
 
 
@@ -53,6 +56,7 @@ def test_health_answers_at_once(client: httpx.Client) -> None:
         "model_loaded": False,
         "device": health["device"],
         "cached_speakers": 0,
+        "engine": None,
     }
 
 
@@ -86,6 +90,8 @@ def test_openapi_describes_every_route(client: httpx.Client) -> None:
     for (_method, path), operation in described.items():
         assert operation["description"], path
         assert operation["responses"]["200"]["content"], path
+        if path.startswith("/v1/"):  # fails as OpenAI does
+            continue
         failure = operation["responses"]["422"]["content"]["application/json"]
         assert failure["schema"]["$ref"].endswith("/Failure"), path
         assert failure["examples"], path

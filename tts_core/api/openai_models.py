@@ -63,6 +63,7 @@ def list_models(services: UseServices) -> OpenAIModels:
 
 @router.get("/models/{model_id}")
 def read_model(model_id: str, services: UseServices) -> OpenAIModel:
+    """One of them."""
     found = _models(services)
     for model in found:
         if model.id == model_id:

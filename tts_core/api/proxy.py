@@ -56,6 +56,8 @@ def _below(scope: Scope, root_path: str, *, is_cut: bool) -> dict[str, object]:
 
 def _headers(scope: Scope, host: str) -> list[tuple[bytes, bytes]]:
     kept = [(name, value) for name, value in scope["headers"] if name not in HEARSAY]
+    if len(kept) < len(scope["headers"]):  # who stands behind a proxy does not sit at this machine
+        kept.append((b"via", b"1.1 proxy"))
     if not host:
         return kept
     return [(b"host", host.encode("latin-1")), *(header for header in kept if header[0] != b"host")]
