@@ -237,7 +237,7 @@ def test_over_rest_by_id_and_by_name(services: Services) -> None:
         can = client.get("/api/tts/qwen3/models/piper/capabilities").json()["data"]
         assert can["languages"] == ["Auto", "English (United States)"]
         model = client.get("/api/tts/qwen3/models/piper_zh_cn_huayan_medium/capabilities").json()["data"]
-        assert model["languages"] == ["auto", "zh-cn"]
+        assert model["languages"] == ["Auto", "zh-cn"]
 
 
 def test_on_the_command_line(

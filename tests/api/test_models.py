@@ -29,9 +29,11 @@ from tts_core.services import Services
 
 WHISPER_KEYS = ["whisper_tiny", "whisper_base", "whisper_small", "whisper_large_v3_turbo"]
 PIPER_KEYS = [
-    *("piper_zh_cn_huayan_medium", "piper_en_us_lessac_medium", "piper_en_us_amy_medium", "piper_en_us_ljspeech_medium"),
-    *("piper_en_gb_alan_medium", "piper_de_de_thorsten_medium", "piper_fr_fr_siwis_medium", "piper_es_es_davefx_medium"),
-    *("piper_it_it_paola_medium", "piper_pt_br_faber_medium"),
+    f"piper_{voice}_medium"
+    for voice in (
+        *("zh_cn_huayan", "en_us_lessac", "en_us_amy", "en_us_ljspeech", "en_gb_alan"),
+        *("de_de_thorsten", "fr_fr_siwis", "es_es_davefx", "it_it_paola", "pt_br_faber"),
+    )
 ]
 QWEN_KEYS = ["tokenizer_12hz", "base_0_6b", "custom_0_6b", "base_1_7b", "custom_1_7b", "voice_design_1_7b"]
 KEYS = [*QWEN_KEYS, *WHISPER_KEYS, *PIPER_KEYS]
