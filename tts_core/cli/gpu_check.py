@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tts_core.cli import bench_serve, progress
+from tts_core.cli import bench_serve, bench_synth, progress
 from tts_core.cli.bench import positive
+from tts_core.cli.bench_peer import PeerChoice
 from tts_core.cli.bench_report import tell
 from tts_core.cli.status import Exit
 from tts_core.compute_settings import AUTO
@@ -17,6 +19,7 @@ from tts_core.services import Services
 
 _GATE_FRAMES = 24
 _AT_ONCE = (1, 2, 4, 8, 16, 32)
+_PEER = "faster-qwen3-tts"
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -27,6 +30,9 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=positive, default=125, metavar="N", help="of each timed take (default 125)")
     parser.add_argument("--runs", type=positive, default=3, metavar="N", help="timed rounds (default 3)")
     parser.add_argument("--on", default="cuda", metavar="DEVICE", help="torch's name of it (default: cuda)")
+    parser.add_argument(
+        "--peer-python", type=Path, metavar="FILE", help=f"Python of an environment with {_PEER}: beside it, in turn"
+    )
     parser.set_defaults(run=run)
 
 
@@ -44,6 +50,8 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
             passed = _gates(geometry, folder, args.on) and passed
             for precision in (AUTO, "int8") if args.on.startswith("cuda") else (AUTO,):
                 _table(geometry, folder, precision, args, services)
+            if args.peer_python is not None:
+                _beside_peer(geometry, folder, args, services)
     return Exit.DONE if passed else Exit.ERROR
 
 
@@ -69,3 +77,11 @@ def _table(geometry: str, folder: Path, precision: str, args: argparse.Namespace
         words = (f"{geometry}: {line}" for line in bench_serve.words(report))
         tell("gpu-check", {"settings": settings, **device_facts(model.choice.device), **report}, words, services)
     model.close()
+
+
+def _beside_peer(geometry: str, folder: Path, args: argparse.Namespace, services: Services) -> None:
+    """Raises PeerMissing, PeerNeedsCuda or MeasurementFailed."""
+    settings = replace(services.settings, device=args.on, precision=AUTO)
+    peer = PeerChoice(_PEER, args.peer_python, None)
+    report = bench_synth.measure(folder, settings, runs=args.runs, frames=args.frames, peer=peer)
+    tell("gpu-check", report, (f"{geometry}: {line}" for line in bench_synth.words(report)), services)
