@@ -5,23 +5,28 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import signal
 import socket
 import sys
 import webbrowser
 from threading import Timer
-from typing import NoReturn
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from tts_core.access.visitor import Role
-from tts_core.api.serving import bind, build_server, url_of
+from tts_core.api.serving import bind, build_server, end_on_signals, url_of
 from tts_core.certificate import CERT_FLAG
-from tts_core.errors import AccountsMissing, InvalidSetting, StudioError
+from tts_core.errors import InvalidSetting, StudioError
 from tts_core.logs import setup_logging
-from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS, options_parser, with_options
-from tts_core.paths import ASSETS_DIR, default_data_dir
+from tts_core.options import (
+    DISK_OPTIONS,
+    MODEL_OPTIONS,
+    SERVER_OPTIONS,
+    add_login_options,
+    options_parser,
+    with_options,
+)
+from tts_core.paths import ASSETS_DIR
 from tts_core.services import Services, build_services
 from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
 from tts_core.sharing.link import GUEST, Link
@@ -87,18 +92,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS)
     parser = argparse.ArgumentParser(description="TTS Studio: speech from your own machine.", parents=[shared])
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
-    login = parser.add_mutually_exclusive_group()
-    login.add_argument(
-        "--auth", dest=AUTH_VARIABLE, action="store_const", const="on", default=argparse.SUPPRESS, help="people log in"
-    )
-    login.add_argument(
-        "--no-auth",
-        dest=AUTH_VARIABLE,
-        action="store_const",
-        const="off",
-        default=argparse.SUPPRESS,
-        help="nobody has to log in, wherever it listens: whoever reaches it may do everything",
-    )
+    add_login_options(parser)
     parser.add_argument("--share", action="store_true", help="a public link, for people who log in")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     return parser.parse_args(arguments)
@@ -119,14 +113,6 @@ def _chosen_login(options: argparse.Namespace) -> dict[str, str]:
     return {AUTH_VARIABLE: getattr(options, AUTH_VARIABLE)} if AUTH_VARIABLE in options else {}
 
 
-def check_somebody_can_come(services: Services) -> None:
-    """Raises AccountsMissing where everybody has to log in and nobody can, AccountsUnusable."""
-    settings = services.settings
-    if settings.needs_login and not services.reception.has_accounts():
-        folder = "" if settings.paths.data_dir == default_data_dir() else f' --data-dir "{settings.paths.data_dir}"'
-        raise AccountsMissing(host=settings.host, command=f"python -m tts_core users add NAME --role admin{folder}")
-
-
 def main(arguments: list[str]) -> int:
     # Threads of torch that wait for work would else keep the processor busy; read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -135,7 +121,7 @@ def main(arguments: list[str]) -> int:
         settings = resolve_settings(options)
         setup_logging(settings.paths.log_file)
         services = build_services(settings)
-        check_somebody_can_come(services)
+        services.check_somebody_can_come(settings)
         listeners = [bind(settings)]
         if options.share:
             listeners.append(socket.create_server(("127.0.0.1", 0)))  # only the link's helper comes in there
@@ -149,8 +135,7 @@ def main(arguments: list[str]) -> int:
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
     if options.open:
         Timer(0.5, webbrowser.open, [url]).start()
-    # The server hands a SIGTERM on when it has ended; by itself that would leave everything else as it is.
-    signal.signal(signal.SIGTERM, _end)
+    end_on_signals()
     try:
         services.start()
         if options.share:
@@ -159,10 +144,6 @@ def main(arguments: list[str]) -> int:
     finally:
         services.close()
     return 0
-
-
-def _end(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(0)
 
 
 def tell_link(link: Link) -> None:

@@ -13,8 +13,8 @@ Set-Location (Join-Path $PSScriptRoot "..")
 
 if ($rest.Count -gt 0 -and $rest[0] -eq "-Wsl") {
     $rest = @($rest | Select-Object -Skip 1)
-    # wsl.exe starts in the folder that we are in; arguments pass one by one.
-    & wsl.exe --exec bash deploy/start.sh @rest
+    # wsl.exe starts in the folder that we are in; arguments pass one by one. Windows has another environment there.
+    & wsl.exe --exec env TTS_STUDIO_VENV=.venv-wsl bash deploy/start.sh @rest
     exit $LASTEXITCODE
 }
 
@@ -23,7 +23,7 @@ $python = Join-Path $venv "Scripts\python.exe"
 $stamp = Join-Path $venv ".installed"
 
 if (-not (Test-Path $python)) {
-    $launcher = if (Get-Command py -ErrorAction SilentlyContinue) { @("py", "-3") } else { @("python") }
+    $launcher = @(if (Get-Command py -ErrorAction SilentlyContinue) { "py", "-3" } else { "python" })
     $head, $tail = $launcher[0], @($launcher | Select-Object -Skip 1)
     & $head @tail -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))"
     if ($LASTEXITCODE -ne 0) { Write-Error "Python 3.10 to 3.13 is needed: https://www.python.org/downloads/" }

@@ -167,6 +167,14 @@ def test_a_description_that_is_none_hides_its_voice_alone(engine: PiperEngine, f
     assert [voice.id for voice in engine.voices()] == [TINY]
 
 
+def test_a_description_without_a_language_hides_its_voice_alone(engine: PiperEngine, folder: Path) -> None:
+    write_voice(folder)
+    (folder / "mine.onnx").write_bytes(b"")
+    nameless = '{"audio": {"sample_rate": 22050}, "espeak": {"voice": ""}, "phoneme_id_map": {"a": [1]}}'
+    (folder / "mine.onnx.json").write_text(nameless)
+    assert [voice.id for voice in engine.voices()] == [TINY]
+
+
 @pytest.mark.parametrize("kind", ["pinyin", "hebrew", "rubbish", 7])
 def test_phonemes_that_would_need_the_network_are_left_out(engine: PiperEngine, folder: Path, kind: object) -> None:
     write_voice(folder, phoneme_type=kind)

@@ -38,13 +38,15 @@ class LiveStream:
     def size_bytes(self) -> int:
         return len(self._data)
 
-    def write(self, samples: Samples) -> None:
-        """Append float32 samples in [-1, 1]; ignored once closed or when the stream is full."""
+    def write(self, samples: Samples) -> bool:
+        """Append float32 samples in [-1, 1]; False, and ignored, once closed or when the stream is full."""
         data = to_int16(samples).astype("<i2").tobytes()
         with self._changed:
-            if not self._closed and len(self._data) + len(data) <= MAX_STREAM_BYTES:
-                self._data += data
-                self._changed.notify_all()
+            if self._closed or len(self._data) + len(data) > MAX_STREAM_BYTES:
+                return False
+            self._data += data
+            self._changed.notify_all()
+            return True
 
     def close(self) -> None:
         """No more comes: readers end once they have everything."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tts_core.certificate import CERT_FLAG, CERT_VARIABLE, KEY_FLAG, KEY_VARIABLE, PASSWORD_FLAG, PASSWORD_VARIABLE
 from tts_core.compute_settings import PRECISION_VARIABLE, THREADS_VARIABLE
 from tts_core.proxy_settings import ROOT_FLAG, ROOT_VARIABLE, TRUSTED_FLAG, TRUSTED_VARIABLE
+from tts_core.settings import AUTH_VARIABLE
 from tts_core.share_settings import CERTIFICATE_VARIABLE, HELPER_VARIABLE, SERVER_VARIABLE
 from tts_core.yourtts_settings import MODEL_DIR_VARIABLE
 
@@ -64,6 +65,17 @@ def options_parser(*options: Option) -> argparse.ArgumentParser:
             option.flag, dest=option.variable, metavar=option.metavar, default=argparse.SUPPRESS, help=option.help
         )
     return parser
+
+
+def add_login_options(parser: argparse.ArgumentParser) -> None:
+    login = parser.add_mutually_exclusive_group()
+    for flag, value, about in (
+        ("--auth", "on", "people log in"),
+        ("--no-auth", "off", "nobody logs in, wherever it listens: whoever reaches it may do everything"),
+    ):
+        login.add_argument(
+            flag, dest=AUTH_VARIABLE, action="store_const", const=value, default=argparse.SUPPRESS, help=about
+        )
 
 
 def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:

@@ -22,6 +22,7 @@ from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.downloads.queue_file import QueueFile
 from tts_core.downloads.sources import hubs
 from tts_core.downloads.task import DownloadTask
+from tts_core.errors import AccountsMissing
 from tts_core.espeak.engine import EspeakEngine
 from tts_core.gate import Gate
 from tts_core.jobs import JobKind
@@ -31,6 +32,7 @@ from tts_core.model_cache import CachePolicy, ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
 from tts_core.outputs import Outputs
+from tts_core.paths import default_data_dir
 from tts_core.piper_engine import PiperEngine
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
@@ -101,6 +103,13 @@ class Services:
             logger.warning("%s What can't be used is left out.", problem)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
+
+    def check_somebody_can_come(self, settings: Settings) -> None:
+        """Raises AccountsMissing where everybody has to log in and nobody can, AccountsUnusable."""
+        if settings.needs_login and not self.reception.has_accounts():
+            data_dir = settings.paths.data_dir
+            folder = "" if data_dir == default_data_dir() else f' --data-dir "{data_dir}"'
+            raise AccountsMissing(host=settings.host, command=f"python -m tts_core users add NAME --role admin{folder}")
 
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""

@@ -116,8 +116,8 @@ def detect_language(sentence: str) -> str:
 
 
 def _latin_language(sentence: str) -> str:
-    words = re.findall(r"\w+", sentence.lower())
-    hits = {code: sum(word in telling.split() for word in words) for code, telling in _TELLING_WORDS.items()}
+    words = set(re.findall(r"\w+", sentence.lower()))
+    hits = {code: len(words & {*telling.split()}) for code, telling in _TELLING_WORDS.items()}
     best = max(hits, key=lambda code: hits[code])
     return best if hits[best] >= _ENOUGH_WORDS else "en"
 

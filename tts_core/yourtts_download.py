@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from tts_core.downloads.disk import check_space, disk_faults
+from tts_core.downloads.disk import check_space, disk_faults, patiently
 from tts_core.downloads.faults import Offline
 from tts_core.downloads.hub import Remote
 from tts_core.downloads.measure import remote_size
@@ -83,7 +83,7 @@ def _unpack(archive: Path, target: Path, source: str) -> Path:
             raise ModelArchiveInvalid(source=source, reason=f"it lacks {', '.join(missing)}")
         if target.exists():
             put_aside(target)
-        part.replace(target)
+        patiently(lambda: part.replace(target))
     logger.info("YourTTS's model was fetched from %s to %s", source, target)
     return target
 

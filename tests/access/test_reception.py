@@ -9,7 +9,7 @@ import pytest
 from tts_core.access.accounts import AccountsFile, User
 from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.reception import FREE_AT_ADDRESS, Login, Reception
-from tts_core.access.sessions import SESSION_S, Sessions
+from tts_core.access.sessions import MAX_OF_ONE, SESSION_S, Sessions
 from tts_core.access.throttle import FORGET_S, LONGEST_WAIT_S, Throttle
 from tts_core.access.visitor import OWNER, Role, Visitor
 from tts_core.errors import (
@@ -156,6 +156,23 @@ def test_sessions_end_by_themselves_and_are_bounded() -> None:
     assert sessions.find(token) is not None
     clock.now += 1
     assert sessions.find(token) is None
+
+
+def test_one_accounts_sessions_end_none_of_others() -> None:
+    sessions = Sessions()
+    token = sessions.begin(User("Anna", Role.ADMIN, "", ""))
+    many = [sessions.begin(User("Gast", Role.GUEST, "", "")) for _ in range(MAX_OF_ONE + 1)]
+    assert sessions.find(token) is not None
+    assert [sessions.find(one) is not None for one in (many[0], many[1], many[-1])] == [False, True, True]
+
+
+def test_uploads_a_minute_are_counted_apart() -> None:
+    quotas = Quotas({Role.GUEST: Quota(requests=9, works=9, at_once=9, uploads=1)}, clock=Clock())
+    guest = Visitor("Gast", Role.GUEST, "session 1")
+    quotas.upload(guest)
+    with pytest.raises(TooManyRequests):
+        quotas.upload(guest)
+    quotas.ask(guest)
 
 
 def test_requests_a_minute_are_counted_for_each_visitor() -> None:

@@ -22,6 +22,7 @@ from tts_core.access.reception import FREE_AT_ADDRESS
 from tts_core.access.throttle import Throttle
 from tts_core.access.visitor import Role
 from tts_core.api import rights
+from tts_core.api.entrance import COOKIE
 from tts_core.api.login import add_login
 from tts_core.api.server import create_api
 from tts_core.services import Services, build_services
@@ -188,6 +189,16 @@ def test_over_https_the_cookie_stays_there(closed: Closed) -> None:
         said = {"username": "Anna", "password": PASSWORD}
         answer = browser.post("/login", data=said, headers={"X-Forwarded-Proto": "https", **HTML})
     assert "secure" in answer.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize("order", [("good", "stale"), ("stale", "good")])
+def test_a_cookie_from_another_path_hides_no_session(closed: Closed, order: tuple[str, str]) -> None:
+    with closed.client() as browser:
+        browser.post("/login", data={"username": "Anna", "password": PASSWORD}, headers=HTML)
+        values = {"good": browser.cookies[COOKIE], "stale": "x"}
+    cookies = "; ".join(f"{COOKIE}={values[name]}" for name in order)
+    with closed.client() as browser:
+        assert browser.get("/api/jobs", headers={"Cookie": cookies}).status_code == 200
 
 
 @pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "../x", "\\evil"])

@@ -103,6 +103,12 @@ def test_files_of_the_machine_are_not_served(studio: Studio, visitor: httpx.Clie
         assert "location" not in answer.headers
 
 
+@pytest.mark.parametrize("address", ["http://192.0.2.1/x", "https://example.org/x"])
+def test_no_address_is_fetched_for_a_caller(visitor: httpx.Client, address: str) -> None:
+    answer = visitor.get(f"/gradio_api/file={address}")
+    assert (answer.status_code, "Addresses are not fetched" in answer.text) == (403, True)
+
+
 def test_uploads_end_at_the_limit(studio: Studio) -> None:
     server = RawServer(studio.url)
     limit_bytes = studio.settings.limits.max_upload_bytes

@@ -26,10 +26,15 @@ class Quota:
     """A minute: what makes an engine work."""
     at_once: int
     """Of these at work or waiting."""
+    uploads: int = 20
+    """A minute."""
 
 
 QUOTAS: Mapping[Role, Quota] = MappingProxyType(
-    {Role.GUEST: Quota(requests=300, works=20, at_once=3), Role.ADMIN: Quota(requests=3000, works=600, at_once=32)}
+    {
+        Role.GUEST: Quota(300, works=20, at_once=3, uploads=20),
+        Role.ADMIN: Quota(3000, works=600, at_once=32, uploads=600),
+    }
 )
 GUESTS_AT_ONCE = 8
 """Of all guests together; half of the places that there are stay free for admins."""
@@ -65,6 +70,12 @@ class Quotas:
         if visitor.counted_as:
             with self._lock:
                 self._take(visitor, "requests", self._quotas[visitor.role].requests)
+
+    def upload(self, visitor: Visitor) -> None:
+        """Count a file that is kept. Raises TooManyRequests."""
+        if visitor.counted_as:
+            with self._lock:
+                self._take(visitor, "uploads", self._quotas[visitor.role].uploads)
 
     @contextmanager
     def work(self, visitor: Visitor) -> Iterator[None]:

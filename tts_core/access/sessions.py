@@ -14,6 +14,8 @@ from tts_core.access.accounts import User
 
 SESSION_S = 7 * 24 * 3600.0
 MAX_SESSIONS = 5000
+MAX_OF_ONE = 200
+"""Of one account, so that it can't end those of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class Sessions:
         token = secrets.token_urlsafe(32)
         digest = _digest(token)
         with self._lock:
+            own = [kept for kept, session in self._sessions.items() if session.name == user.name]
+            for oldest in own[: max(0, len(own) - MAX_OF_ONE + 1)]:
+                del self._sessions[oldest]
             self._sessions[digest] = Session(digest[:16], user.name, user.password, self._clock() + SESSION_S)
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)

@@ -25,6 +25,8 @@ from tts_core.errors import LoginRequired, NotForGuests, StudioError
 from tts_core.sharing.link import PublicLink
 
 COOKIE = "tts_studio_session"
+MAX_COOKIES = 8
+"""Of that name that are looked at."""
 _ON_GUEST_PAGE = "on_guest_page"
 GUEST_PREFIX = "/guest"
 """Where the pages for guests are mounted; guests see them at the usual addresses."""
@@ -71,11 +73,13 @@ class Entrance:
             raise NotForGuests
         if right is not Right.FILE:
             self._reception.quotas.ask(visitor)
+        if right is Right.UPLOAD:
+            self._reception.quotas.upload(visitor)
         if right is Right.WORK:
             held.enter_context(self._reception.quotas.work(visitor))
         state = scope.setdefault("state", {})
         state[IN_STATE] = visitor
-        state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.FILE)
+        state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
         return visitor
 
     def _visitor(self, scope: Scope, *, by_link: bool) -> Visitor | None:
@@ -88,22 +92,25 @@ class Entrance:
         if kind.lower() == "bearer" and key.strip():
             found: Visitor | None = self._reception.by_key(key.strip(), address)
         else:
-            token = session_token(headers)
-            found = self._reception.by_session(token) if token else None
+            sessions = (self._reception.by_session(token) for token in session_tokens(headers))
+            found = next((session for session in sessions if session is not None), None)
         # What a share server of somebody else's carries, it could also say itself: no more than a guest's rights.
         return replace(found, role=Role.GUEST) if found and by_link else found
 
 
-def session_token(headers: Headers) -> str:
-    """Of the cookie; "" where there is none."""
-    cookies: SimpleCookie = SimpleCookie()
+def session_tokens(headers: Headers) -> list[str]:
+    """Of the cookies; a browser may send several, for this path and for those above it."""
+    tokens = []
     for header in headers.getlist("cookie"):
         for part in header.split(";"):  # one that can't be read, of another program on this host, hides no other
+            cookies: SimpleCookie = SimpleCookie()
             try:
                 cookies.load(part)
             except CookieError:
                 continue
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+            if COOKIE in cookies and cookies[COOKIE].value:
+                tokens.append(cookies[COOKIE].value)
+    return tokens[:MAX_COOKIES]
 
 
 def _refusal(error: StudioError, scope: Scope) -> Response:
@@ -118,8 +125,10 @@ def _wants_page(scope: Scope) -> bool:
 
 def _to_login(scope: Scope) -> RedirectResponse:
     """Relative, so that it also holds below a proxy's path."""
-    path = route_path(scope)
+    path, root = route_path(scope), scope.get("root_path", "")
     up = "../" * (path.count("/") - 1) or "./"
+    if root and scope["path"] == root:  # without its slash, what is relative would lead out of it
+        up = f"{root}/"
     answer = RedirectResponse(f"{up}login?to={path.strip('/')}", 303)
     answer.headers["Cache-Control"] = "no-store"
     return answer

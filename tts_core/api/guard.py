@@ -24,7 +24,8 @@ from tts_core.sharing.link import PublicLink
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
 """Looked at, too, but another site's page could take all places there."""
-FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker", "/mcp"})
+MCP_ROUTES = ("/mcp", "/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/")
+FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker", *MCP_ROUTES})
 """Take sound inside of JSON."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain

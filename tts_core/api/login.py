@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from tts_core.access.reception import Reception
 from tts_core.access.sessions import SESSION_S
-from tts_core.api.entrance import COOKIE, session_token
+from tts_core.api.entrance import COOKIE, session_tokens
 from tts_core.api.errors import failure_response
 from tts_core.errors import StudioError, TooManyAttempts, WrongPassword
 
@@ -63,7 +63,8 @@ def add_login(app: FastAPI, reception: Reception, page: LoginPage) -> None:
 
     @router.post("/logout")
     def log_out(request: Request) -> Response:
-        reception.log_out(session_token(request.headers))
+        for token in session_tokens(request.headers):
+            reception.log_out(token)
         answer: Response = JSONResponse({"success": True})
         if _is_browser(request):
             answer = RedirectResponse("./login", 303)

@@ -25,7 +25,7 @@ from tts_core.audio import FULL_SCALE
 from tts_core.domain import StopReason
 from tts_core.encoding.formats import stream_format
 from tts_core.encoding.stream import StreamEncoder
-from tts_core.errors import Cancelled, StudioError
+from tts_core.errors import Cancelled, StreamTooLong, StudioError
 from tts_core.events import AudioChunk, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.live import LiveStream
 from tts_core.protocols import CancelCheck
@@ -94,7 +94,8 @@ class StreamedSpeech:
             case Started() if self._sound is None:
                 self._sound = LiveStream("", event.sample_rate)
             case AudioChunk() if self._sound is not None:
-                self._sound.write(event.samples)
+                if not self._sound.write(event.samples):
+                    raise StreamTooLong
                 self._begun.set()
             case Restarted():
                 # What was heard can't be taken back: the answer ends where the model lost its way.

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from tts_core.proxy_settings import ProxySettings, is_root_path
+from tts_core.settings import is_loopback
 
 HOST, PROTO, FOR, PREFIX = (b"x-forwarded-" + name for name in (b"host", b"proto", b"for", b"prefix"))
 HEARSAY = frozenset({HOST, PROTO, FOR, PREFIX, b"x-forwarded-port", b"x-forwarded-server", b"forwarded", b"x-real-ip"})
@@ -34,6 +35,8 @@ def as_asked(scope: Scope, settings: ProxySettings) -> Scope:
         asked["scheme"] = scheme.replace("http", "ws") if scope["type"] == "websocket" else scheme
     if (address := _client(said.getlist(FOR.decode()), settings)) is not None:
         asked["client"] = (address, 0)
+    elif is_loopback((scope.get("client") or ("",))[0]) and any(name in HEARSAY for name, _ in scope["headers"]):
+        asked["client"] = ("", 0)  # a proxy here does not say for whom it asks: not for somebody at this machine
     return asked
 
 

@@ -16,6 +16,8 @@ class Right(Enum):
     """REST that makes an engine work; a guest's are counted."""
     PAGE = "page"
     """Answered by the page for guests, which has nothing on it that they may not do."""
+    UPLOAD = "upload"
+    """The same: a file that is kept for a day."""
     FILE = "file"
     """The same, but of the page's own parts, of which it loads a hundred: not counted."""
 
@@ -42,7 +44,8 @@ _RULES = (
     _rule(Right.PAGE, _LOOK, f"{_LANGUAGE}/", "/zh", f"{_LANGUAGE}/config/?", f"{_LANGUAGE}/manifest.json"),
     _rule(Right.PAGE, _LOOK, f"{_GRADIO}/info/?", f"{_GRADIO}/queue/(data|status)", f"{_GRADIO}/upload_progress"),
     _rule(Right.PAGE, _LOOK, f"{_GRADIO}/heartbeat/{_PART}", f"{_GRADIO}/call/{_PART}/{_PART}", f"{_GRADIO}/file=.+"),
-    _rule(Right.PAGE, _SEND, f"{_GRADIO}/(queue/join|upload|cancel|reset/?)"),
+    _rule(Right.PAGE, _SEND, f"{_GRADIO}/(queue/join|cancel|reset/?)"),
+    _rule(Right.UPLOAD, _SEND, f"{_GRADIO}/upload"),
     _rule(Right.PAGE, _SEND, f"{_GRADIO}/(run|api|call|call/v2)/{_PART}/?"),
     _rule(Right.REST, _LOOK, "/docs", "/docs/assets/.+", "/openapi.json"),
     _rule(Right.REST, _LOOK, f"{_TTS}/(speakers|models)", f"{_TTS}/models/{_PART}/capabilities"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -41,6 +43,19 @@ def url_of(listener: socket.socket, certificate: Certificate | None = None) -> s
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
     scheme = "https" if certificate else "http"
     return f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"
+
+
+def end_on_signals() -> None:
+    """Let what asks to end leave by the way of `finally`. The server hands such a signal on when it has ended itself;
+    by itself it would leave everything else as it is. One that is ignored, as by nohup, stays so."""
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last on Windows, the second elsewhere
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:

@@ -8,6 +8,7 @@ looks at all that goes out is easier to trust than many that must not forget.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -15,14 +16,15 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-_TEXT = ("application/json", "text/html", "text/plain", "text/event-stream", "text/javascript")
+_TEXT = ("application/json", "text/html", "text/plain", "text/event-stream")
 
 
 class Veil:
     def __init__(self, folders: Mapping[str, Path]) -> None:
         """`folders`: stand-in, such as "/studio", to folder."""
-        longest_first = sorted(folders.items(), key=lambda item: -len(str(item[1])))
-        self._hidden = [(form, name.encode()) for name, folder in longest_first for form in _forms(str(folder))]
+        named = [(name, folder) for name, folder in folders.items() if folder != Path(folder.anchor)]
+        longest_first = sorted(named, key=lambda item: -len(str(item[1])))
+        self._hidden = [(_whole(form), name.encode()) for name, folder in longest_first for form in _forms(str(folder))]
         self._meant = [(name.encode(), _in_json(str(folder))) for name, folder in longest_first]
         self._meant_in_path = [(name, str(folder)) for name, folder in longest_first]
 
@@ -65,6 +67,11 @@ class Veil:
 
         return whole
 
+    def _veiled(self, text: bytes) -> bytes:
+        for pattern, name in self._hidden:
+            text = pattern.sub(name.replace(b"\\", b"\\\\"), text)
+        return text
+
     def _hiding(self, send: Send) -> Send:
         """Answers that are told piece by piece come in whole events, so that no name lies across two messages."""
         start: Message | None = None
@@ -79,7 +86,7 @@ class Veil:
                     await send(message)
                 return
             if is_text and message["type"] == "http.response.body":
-                body = _replaced(message.get("body", b""), self._hidden)
+                body = self._veiled(message.get("body", b""))
                 if start is not None:
                     await send(_resized(start, None if message.get("more_body") else len(body)))
                     start = None
@@ -87,6 +94,11 @@ class Veil:
             await send(message)
 
         return hide
+
+
+def _whole(form: bytes) -> re.Pattern[bytes]:
+    """Where it stands as a path, not inside of another: "/data" is none in "queue/data"."""
+    return re.compile(rb"(?:(?<![\w.~%/-])|(?<=\\[nrt])|(?<=://))" + re.escape(form) + rb"(?![\w-])")
 
 
 def _resized(start: Message, length: int | None) -> Message:

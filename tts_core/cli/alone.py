@@ -24,7 +24,7 @@ def add_alone_parser(
     """A command with the options of every server; the port is its own, so that several run side by side."""
     server = options_parser(*(option for option in SERVER_OPTIONS if option.flag != "--port"))
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared, server], help=about)
-    parser.add_argument("--port", type=_port, default=port, metavar="N", help=f"default {port}")
+    parser.add_argument("--port", type=port_number, default=port, metavar="N", help=f"default {port}")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
     parser.add_argument(
         "--no-auth",
@@ -55,7 +55,7 @@ def run_alone(args: argparse.Namespace, services: Services, service: AloneServic
     return Exit.DONE
 
 
-def _port(value: str) -> int:
+def port_number(value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"a port number from 1 to {MAX_PORT}, not {value!r}")
     return int(value)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
+from tts_core.cli.alone import port_number
 from tts_core.cli.status import Exit
-from tts_core.errors import NothingSupervised, ServicePortTaken, UnknownService
-from tts_core.options import SERVER_OPTIONS, options_parser, with_options
+from tts_core.errors import InvalidSetting, NothingSupervised, ServicePortTaken, UnknownService
+from tts_core.options import SERVER_OPTIONS, add_login_options, options_parser, with_options
 from tts_core.paths import ROOT_DIR
 from tts_core.services import Services
-from tts_core.settings import DEFAULT_HOST, WILDCARD_HOSTS, Settings
+from tts_core.settings import AUTH_VARIABLE, DEFAULT_HOST, WILDCARD_HOSTS, Settings
 from tts_core.supervision.health import is_free, says_json
 from tts_core.supervision.service import ServicePlan
 from tts_core.supervision.supervisor import Supervisor
@@ -56,9 +55,12 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     names = ", ".join(known.name for known in KNOWN)
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"among {names}; default: all of them")
     for known in KNOWN:
-        parser.add_argument(known.flag, type=int, default=known.port, metavar="N", help=f"default {known.port}")
-    parser.add_argument("--status-port", type=int, default=STATUS_PORT, metavar="N", help=f"default {STATUS_PORT}")
+        parser.add_argument(known.flag, type=port_number, default=known.port, metavar="N", help=f"default {known.port}")
+    parser.add_argument(
+        "--status-port", type=port_number, default=STATUS_PORT, metavar="N", help=f"default {STATUS_PORT}"
+    )
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    add_login_options(parser)
     parser.add_argument("--gpu", action="store_true", help="YourTTS and embeddings on the graphics card where it can")
     parser.add_argument("--status", action="store_true", help="say how the running services are doing, and end")
     parser.set_defaults(run=run)
@@ -67,17 +69,20 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, services: Services) -> Exit:
     if args.status:
         return _tell_status(f"http://{DEFAULT_HOST}:{args.status_port}/")
-    settings = services.settings
+    settings = replace(services.settings, auth=getattr(args, AUTH_VARIABLE, services.settings.auth))
     if settings.certificate is not None:
         settings.certificate.check()
     chosen = _chosen(args.services)
+    _check_ports_differ([args.status_port, *(_port(known, args) for known in chosen)])
+    if any(known.name == "studio" for known in chosen):
+        services.check_somebody_can_come(settings)
     environ = _environ(args, settings)
     plans = [_plan(known, args, settings, environ) for known in chosen]
     for known in chosen:
         _check_port(known, _port(known, args), settings)
     log = _Log(plan.name for plan in plans)
     supervisor = Supervisor(plans, ROOT_DIR, log.tell)
-    status = replace(settings, host=DEFAULT_HOST, port=args.status_port, certificate=None)
+    status = replace(settings, host=DEFAULT_HOST, port=args.status_port, certificate=None, auth="off")
     _serve(services, status, supervisor)
     return Exit.DONE
 
@@ -86,21 +91,16 @@ def _serve(services: Services, settings: Settings, supervisor: Supervisor) -> No
     """Until a signal ends it."""
     from tts_core.api.alone import AloneService, serve_alone  # noqa: PLC0415 - the web framework, for this command
     from tts_core.api.services_status import status_router  # noqa: PLC0415
+    from tts_core.api.serving import end_on_signals  # noqa: PLC0415
     from tts_core.ui.services_page import services_page  # noqa: PLC0415
 
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last on Windows, the others not
-        if (number := getattr(signal, name, None)) is not None:
-            signal.signal(number, _end)
+    end_on_signals()
     router = status_router(supervisor.statuses, services_page)
     try:
         supervisor.start()
         serve_alone(services, settings, AloneService("Status of the services", (router,)))
     finally:
         supervisor.stop()
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def _chosen(names: Sequence[str]) -> list[Known]:
@@ -120,7 +120,8 @@ def _environ(args: argparse.Namespace, settings: Settings) -> dict[str, str]:
     hosts = ",".join([*settings.allowed_hosts, *args.allow_host])
     given = with_options(os.environ, args)
     return {name: value for name, value in given.items() if name != "TTS_STUDIO_PORT"} | {
-        "TTS_STUDIO_ALLOWED_HOSTS": hosts
+        "TTS_STUDIO_ALLOWED_HOSTS": hosts,
+        AUTH_VARIABLE: settings.auth,
     }
 
 
@@ -133,6 +134,12 @@ def _plan(known: Known, args: argparse.Namespace, settings: Settings, environ: M
 def _url(settings: Settings, port: int) -> str:
     host = DEFAULT_HOST if settings.host in WILDCARD_HOSTS else settings.host
     return f"{'https' if settings.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _check_ports_differ(ports: Sequence[int]) -> None:
+    for port in ports:
+        if ports.count(port) > 1:
+            raise InvalidSetting(name="--…-port", value=port, expected="another port for each service")
 
 
 def _check_port(known: Known, port: int, settings: Settings) -> None:

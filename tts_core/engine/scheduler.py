@@ -80,6 +80,7 @@ class Scheduler:
 
     def close(self) -> None:
         """What was submitted is spoken to its end, then the threads end."""
+        self._warming = iter(())  # what nobody will use need not be made ready
         self._worker.close()
         self._lane.close()
 

@@ -100,6 +100,7 @@ class SoundLane:
         self._hand_over(voice, reason)
 
     def close(self) -> None:
+        self._warming = iter(())
         if self._worker is not None:
             self._worker.close()
 

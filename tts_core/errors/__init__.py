@@ -42,6 +42,7 @@
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
         ├── ModelNotLoadable · TranscriptionFailed · PiperMissing · PiperVoiceInvalid · SpeakerServiceUnavailable
+        ├── StreamTooLong
         └── ModelFolderInvalid  a file of the model's folder can't be used
             ├── ModelFileMissing · ModelConfigInvalid · WeightsUnreadable · WeightsMismatch
 
@@ -99,6 +100,7 @@ from tts_core.errors.failures import (
     PiperVoiceInvalid as PiperVoiceInvalid,
     PreferencesUnwritable as PreferencesUnwritable,
     StartFailed as StartFailed,
+    StreamTooLong as StreamTooLong,
     TranscriptionFailed as TranscriptionFailed,
     WeightsMismatch as WeightsMismatch,
     WeightsUnreadable as WeightsUnreadable,

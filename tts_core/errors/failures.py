@@ -60,6 +60,11 @@ class ModelNotLoadable(EngineFailed):
     )
 
 
+class StreamTooLong(EngineFailed):
+    code = "stream_too_long"
+    template = "The sound is longer than can be streamed in one answer. Send the text in parts."
+
+
 class TranscriptionFailed(EngineFailed):
     code = "transcription_failed"
     template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."

@@ -120,7 +120,7 @@ def read_voice(model: Path) -> VoiceFile:
         name=model.stem,
         label=(match["voice"] if match else model.stem).replace("_", " ").title(),
         quality=(match["quality"] or "") if match else "",
-        language=_language(data, match["language"] if match else ""),
+        language=_language(file, data, match["language"] if match else ""),
         sample_rate=rate,
         speakers=_speakers(file, data),
         config=data,
@@ -146,13 +146,12 @@ def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _language(data: Mapping[str, Any], from_name: str) -> Language:
+def _language(file: Path, data: Mapping[str, Any], from_name: str) -> Language:
     told = _section(data, "language")
-    code = next(
-        value
-        for value in (told.get("code"), from_name, _section(data, "espeak").get("voice"))
-        if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 20
-    )
+    given = (told.get("code"), from_name, _section(data, "espeak").get("voice"))
+    code = next((name for name in given if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 20), None)
+    if code is None:
+        raise _invalid(file, "it names no language")
     names = [told.get(name) for name in ("name_english", "country_english")]
     english, country = (name if isinstance(name, str) and name.isprintable() else "" for name in names)
     code = code.replace("_", "-").lower()

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
+from starlette.exceptions import HTTPException
 
 logger = logging.getLogger(__name__)
 
@@ -17,11 +18,12 @@ def guard_gradio() -> None:
 
     - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
       message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
-    - A file given by a public address would be downloaded whole, whatever its size.
+    - A file given by a public address would be downloaded whole, whatever its size, or passed on to whoever asks.
     """
     for module in (queueing, route_utils, routes):
         module.traceback = SimpleNamespace(print_exc=_log)  # type: ignore[attr-defined]
     processing_utils.async_ssrf_protected_get = _refuse
+    routes.secure_url_stream_response = _refuse_file  # type: ignore[attr-defined]
 
 
 def _log() -> None:
@@ -31,3 +33,8 @@ def _log() -> None:
 async def _refuse(url: str) -> NoReturn:
     del url
     raise gr.Error("Addresses are not fetched. Upload the file.", print_exception=False)
+
+
+async def _refuse_file(url: str, request: object) -> NoReturn:
+    del url, request
+    raise HTTPException(403, "Addresses are not fetched.")

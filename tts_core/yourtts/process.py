@@ -115,14 +115,16 @@ class YourTtsProcess:
         running, _ = self._ready()
         request = next(self._numbers)
         running.send({"id": request, "do": "speak", **wanted}, vector)
+        is_done = False
         try:
             for event, samples in running.answers(request, "done", cancelled):
+                is_done = event == "done"
                 if event == "audio":
                     yield samples
         finally:
-            # Of no effect once it is done. What it still makes is told under a number that nobody waits for.
-            with contextlib.suppress(ServiceDied):
-                running.send({"id": request, "do": "cancel"})
+            if not is_done:  # what it still makes is told under a number that nobody waits for
+                with contextlib.suppress(ServiceDied):
+                    running.send({"id": request, "do": "cancel"})
 
     def _ready(self) -> tuple[_Running, ServiceFacts]:
         if self._running is None or not self._running.is_alive:
