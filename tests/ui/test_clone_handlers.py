@@ -125,7 +125,7 @@ def test_a_request_says_what_is_missing(handler: CloneHandler, tmp_path: Path) -
     with pytest.raises(ModelNotReady):
         handler.spoken(CloneForm(recording, "hello", "what is said"))
     with pytest.raises(TranscriptMissing):
-        handler.spoken(CloneForm(recording, "hello"))
+        handler.spoken(CloneForm(recording, "hello", model="base_0_6b"))
     with pytest.raises(TranscriptMissing):
         handler.spoken(CloneForm(recording, "hello", "hello", model="base_0_6b", mode="nothing known"))
     reference = handler.spoken(CloneForm(recording, "hi", model="base_0_6b", mode=TIMBRE_ONLY)).to_request().reference

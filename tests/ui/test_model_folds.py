@@ -305,7 +305,7 @@ def test_the_models_folder_moves_after_telling_what_that_takes(
 
 
 def test_paths_of_this_machine_are_nothing_for_others(browser: Browser, visitor: Visitor) -> None:
-    elsewhere = {"X-Forwarded-For": "192.0.2.7"}
+    elsewhere = {"Via": "1.1 proxy"}
     other = Visitor(browser.new_context(locale="en-US", extra_http_headers=elsewhere), visitor.app)
     page = fold(other, "sources")
     expect(page.locator("#sources-mirror")).to_contain_text("Only somebody at the machine")

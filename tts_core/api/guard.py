@@ -46,7 +46,7 @@ SECURITY_HEADERS = MappingProxyType(
     }
 )
 MAX_DRAINED_BYTES = 4_000_000
-DRAIN_S = 0.5
+DRAIN_S = 3.0
 CLOSE = MappingProxyType({"Connection": "close"})
 
 _HOST = r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{0,5}))?"

@@ -49,14 +49,14 @@ def wire(banner: ShareBanner, page: gr.Blocks, services: Services, words: Words)
             gr.Timer(STARTING_REFRESH_S if starting else OPEN_REFRESH_S, active=now.state is not LinkState.OFF),
         ]
 
-    def stop() -> list[Any]:
+    def end_link() -> list[Any]:
         services.link.close()
         html, *rest = look()
         return [html or fragments.told(words("share.stopped")), *rest]
 
     page.load(look, None, banner.outputs, api_visibility="private", show_progress="hidden")
     banner.timer.tick(look, None, banner.outputs, queue=False, api_visibility="private", show_progress="hidden")
-    banner.stop.click(stop, None, banner.outputs, api_visibility="private", show_progress="hidden")
+    banner.stop.click(end_link, None, banner.outputs, api_visibility="private", show_progress="hidden")
 
 
 def link_html(words: Words, link: Link) -> str:
