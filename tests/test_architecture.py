@@ -46,7 +46,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"speaker_embedding", "piper_engine"}
         | {"voice_recordings", "speech_jobs"}
         | {"speaker_service", "yourtts_engine", "yourtts_download"}
-        | {"library_engine", "voice_choice", "transcriber"}
+        | {"library_engine", "models_of_kind", "voice_choice", "transcriber"}
         | {"sharing"}
         | {"supervision"}
         | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}

@@ -31,6 +31,7 @@ from tts_core.live import LiveStreams
 from tts_core.model_cache import CachePolicy, ModelCache, Progress
 from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
+from tts_core.models_of_kind import ModelsOfKind
 from tts_core.outputs import Outputs
 from tts_core.paths import default_data_dir
 from tts_core.piper_engine import PiperEngine
@@ -215,7 +216,7 @@ def build_cache(
 
 def build_piper(settings: Settings, models: ModelManager) -> PiperEngine:
     """Speaks with what lies in the voices' folder and with what was downloaded, in this order."""
-    downloaded = [entry.key for entry in map(models.entry, models.keys()) if entry.kind is ModelKind.PIPER]
+    downloaded = ModelsOfKind(models, ModelKind.PIPER).keys()
     own = settings.piper_dir or settings.paths.default_piper_dir
     return PiperEngine(lambda: (own, *map(models.folder, downloaded)), settings.keep_alive_s)
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_core.catalogue import ModelEntry, ModelKind
-from tts_core.errors import EmbedderMissing, InvalidRequest, ModelNotReady, UnknownModelKey
+from tts_core.catalogue import ModelKind
+from tts_core.errors import EmbedderMissing, InvalidRequest
 from tts_core.events import Samples
 from tts_core.model_cache import CachedModel, ModelCache
 from tts_core.model_manager import ModelManager, ModelStatus
+from tts_core.models_of_kind import ModelsOfKind
 from tts_core.recordings.check import HOP_S, frame_levels, speech_frames
 from tts_core.recordings.gender import Gender, estimated_gender
 from tts_core.recordings.reading import Clip
@@ -70,12 +71,12 @@ class SpeakerEmbedder:
 
     def __init__(self, models: ModelManager, cache: ModelCache[SpeakerModel]) -> None:
         self._models = models
+        self._bases = ModelsOfKind(models, ModelKind.BASE)
         self._cache = cache
 
     def ready(self) -> tuple[ModelStatus, ...]:
         """The Base models that can be used now, the smallest first."""
-        statuses = (self._models.status(entry.key) for entry in self._entries())
-        return tuple(sorted((one for one in statuses if one.valid), key=lambda one: one.entry.total_bytes))
+        return tuple(self._bases.ready())
 
     def choose(self, model_key: str = "") -> ModelStatus:
         """The model of that key, "" for the smallest. Raises EmbedderMissing, UnknownModelKey, ModelNotReady."""
@@ -86,13 +87,7 @@ class SpeakerEmbedder:
                 megabytes = round(suggested.total_bytes / 1e6)
                 raise EmbedderMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
             return ready[0]
-        known = [entry.key for entry in self._entries()]
-        if model_key not in known:
-            raise UnknownModelKey(key=model_key, known=", ".join(known))
-        status = self._models.status(model_key)
-        if not status.valid:
-            raise ModelNotReady(name=status.entry.display_name)
-        return status
+        return self._bases.named(model_key)
 
     def extract(self, clip: Clip, model_key: str = "") -> Extraction:
         """Who speaks. Raises what `choose` raises, InvalidRequest, EngineFailed."""
@@ -125,10 +120,6 @@ class SpeakerEmbedder:
 
     def close(self) -> None:
         self._cache.close()
-
-    def _entries(self) -> list[ModelEntry]:
-        entries = map(self._models.entry, self._models.keys())
-        return [entry for entry in entries if entry.kind is ModelKind.BASE]
 
 
 def load_speaker(folder: Path, device: str, threads: int | None = None) -> SpeakerModel:

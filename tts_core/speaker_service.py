@@ -1,7 +1,7 @@
 """Use case: the service that voice-translation programs know as YourTTS: register a speaker, speak as that speaker.
 
-YourTTS itself serves it where it is installed; else Qwen3-TTS does, with a Base model's voice cloning. Which of them it
-is shows in `state()`; what can be asked for is the same, and so are the languages: what works today works after a
+YourTTS itself serves it where it is installed; else Qwen3-TTS does, with a Base model's voice cloning. `/health`
+says which of them it is; what can be asked for is the same, and so are the languages: what works today works after a
 change of engines, too.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from tts_core.audio import AudioWriter
 from tts_core.catalogue import ModelKind
 from tts_core.domain import AUTO_LANGUAGE, Language, Recording, StopReason, SynthesisRequest
-from tts_core.encoding.stream import MAX_TEMPO, MIN_TEMPO, stretched
+from tts_core.encoding.stream import MAX_TEMPO, MIN_TEMPO, split_speed, stretched
 from tts_core.engine.config import read_model_config
 from tts_core.errors import (
     Cancelled,
@@ -34,6 +34,7 @@ from tts_core.errors import (
 )
 from tts_core.events import AudioChunk, Restarted, Samples, TakeReady
 from tts_core.model_manager import ModelManager, ModelStatus
+from tts_core.models_of_kind import ModelsOfKind
 from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import Clip
 from tts_core.synthesis import Synthesis
@@ -42,7 +43,6 @@ from tts_core.yourtts.speakers import Speaker
 from tts_core.yourtts_engine import CLONE_VOICE, LANGUAGES, NAME, YourTts, language_of
 
 EngineName = Literal["yourtts", "qwen3"]
-_ENGINE_SPEEDS = (0.5, 2.0)
 _LEFT_BEHIND_S = 3600.0
 
 
@@ -113,10 +113,8 @@ class SpeakerService:
         language = _language(request.language, request.text)
         with self._whom(engine, request) as (whom, used_reference, applied):
             can = self._synthesis.capabilities(whom.voice)
-            slowest, fastest = _ENGINE_SPEEDS if can.supports_speed else (1.0, 1.0)
-            speed = min(max(request.speed, slowest), fastest)
+            speed, rest = split_speed(request.speed, is_known=can.supports_speed)
             samples, rate = self._sound(replace(whom, language=language.code, speed=speed), cancelled)
-        rest = request.speed / speed
         if rest != 1.0:
             samples, rate = stretched(samples, rate, rest)
         return Spoken(samples, rate, used_reference, applied, engine)
@@ -170,9 +168,7 @@ class SpeakerService:
 
     def _ready(self, kind: ModelKind) -> list[ModelStatus]:
         """The smallest first: this service is asked for answers in a conversation."""
-        keys = [entry.key for entry in map(self._models.entry, self._models.keys()) if entry.kind is kind]
-        statuses = [status for status in map(self._models.status, keys) if status.valid]
-        return sorted(statuses, key=lambda status: status.entry.total_bytes)
+        return ModelsOfKind(self._models, kind).ready()
 
     def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int]:
         """What is played, not the file: that is 16-bit, and nobody fetches it."""

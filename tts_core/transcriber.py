@@ -20,16 +20,15 @@ from tts_core.catalogue import ModelEntry, ModelKind
 from tts_core.domain import AUTO_LANGUAGE
 from tts_core.errors import (
     Cancelled,
-    ModelNotReady,
     QueueFull,
     TranscriberMissing,
     TranscriptionFailed,
-    UnknownModelKey,
     UnknownSpokenLanguage,
 )
 from tts_core.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.model_cache import ModelCache, Progress as LoadProgress
 from tts_core.model_manager import ModelManager, ModelStatus
+from tts_core.models_of_kind import ModelsOfKind
 from tts_core.protocols import CancelCheck
 from tts_core.recordings.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.transcription.error_rate import ErrorRate, compare
@@ -75,13 +74,13 @@ class Transcriber:
     def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel], uploads: Path) -> None:
         """`uploads`: a folder for recordings that only their job needs."""
         self._models = models
+        self._whispers = ModelsOfKind(models, ModelKind.WHISPER)
         self._cache = cache
         self._uploads = uploads
 
     def ready(self) -> tuple[ModelStatus, ...]:
         """The Whisper models that can be used now, best first."""
-        statuses = (self._models.status(entry.key) for entry in self._entries())
-        return tuple(sorted((status for status in statuses if status.valid), key=_size, reverse=True))
+        return tuple(sorted(self._whispers.ready(), key=_size, reverse=True))
 
     def suggestion(self) -> ModelEntry:
         """The model to download for who has none."""
@@ -96,13 +95,7 @@ class Transcriber:
                 megabytes = round(suggested.total_bytes / 1e6)
                 raise TranscriberMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
             return ready[0]
-        known = [entry.key for entry in self._entries()]
-        if model_key not in known:
-            raise UnknownModelKey(key=model_key, known=", ".join(known))
-        status = self._models.status(model_key)
-        if not status.valid:
-            raise ModelNotReady(name=status.entry.display_name)
-        return status
+        return self._whispers.named(model_key)
 
     def transcribe(
         self,
@@ -214,10 +207,6 @@ class Transcriber:
         if recording.parent == self._uploads:
             recording.unlink(missing_ok=True)
         return {**transcript.as_json(), "model_key": model_key}
-
-    def _entries(self) -> list[ModelEntry]:
-        entries = map(self._models.entry, self._models.keys())
-        return [entry for entry in entries if entry.kind is ModelKind.WHISPER]
 
 
 def load_transcriber(folder: Path, device: str, threads: int | None, progress: LoadProgress) -> WhisperModel:

@@ -14,14 +14,12 @@ from tts_core.api.openai_names import speaking_voice
 from tts_core.api.openai_stream import SSE, SpokenResponse, StreamedSpeech
 from tts_core.domain import AUTO_LANGUAGE, SynthesisRequest
 from tts_core.encoding.formats import STREAM_FORMATS, stream_format
-from tts_core.encoding.stream import MAX_TEMPO, MIN_TEMPO
+from tts_core.encoding.stream import MAX_TEMPO, MIN_TEMPO, split_speed
 from tts_core.errors import InvalidValue
 from tts_core.services import Services
 from tts_core.speech_jobs import speak_as_job
 
 DEFAULT_FORMAT = "mp3"
-_ENGINE_SPEEDS = (0.5, 2.0)
-"""What an engine that knows speeds can do itself; what lies beyond is done to its sound."""
 
 router = APIRouter(prefix=PREFIX, tags=["openai"], responses=FAILURES)
 
@@ -84,8 +82,7 @@ def create_speech(body: SpeechBody, services: UseServices, workers: UseWorkers, 
     speed = 1.0 if body.speed is None else body.speed
     if not MIN_TEMPO <= speed <= MAX_TEMPO:  # also refuses nan
         raise InvalidValue(name="speed", low=MIN_TEMPO, high=MAX_TEMPO)
-    slowest, fastest = _ENGINE_SPEEDS if can.supports_speed else (1.0, 1.0)
-    engine_speed = min(max(speed, slowest), fastest)
+    engine_speed, tempo = split_speed(speed, is_known=can.supports_speed)
     request = SynthesisRequest(
         text=body.input,
         voice=voice,
@@ -101,7 +98,7 @@ def create_speech(body: SpeechBody, services: UseServices, workers: UseWorkers, 
         StreamedSpeech(
             lambda gone: speak_as_job(services.synthesis, jobs, request, cancelled=gone),
             format_name,
-            speed / engine_speed,
+            tempo,
         ),
         workers,
         headers=_headers(services, voice, body, is_obeyed=can.supports_instruct),

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from tts_core.certificate import Certificate
 from tts_core.errors import InvalidSetting
-from tts_core.settings import FIRST_PORT, Settings
+from tts_core.settings import FIRST_PORT, WILDCARD_HOSTS, Settings
 
 PORTS_TRIED = 100
 STOP_AFTER_S = 3
@@ -40,7 +40,7 @@ def bind(settings: Settings) -> socket.socket:
 def url_of(listener: socket.socket, certificate: Certificate | None = None) -> str:
     """Where people on this machine reach it, with a slash at the end."""
     host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
+    shown = "127.0.0.1" if host in WILDCARD_HOSTS else host
     scheme = "https" if certificate else "http"
     return f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tts_core.encoding.ffmpeg import Stretcher
 
 MIN_TEMPO, MAX_TEMPO = 0.25, 4.0
+_ENGINE_SPEEDS = (0.5, 2.0)
+"""What an engine that knows speeds can do itself."""
 _UNKNOWN_SIZE = 0xFFFFFFFF
 """What a wav file that has no end yet says of its size."""
 
@@ -91,6 +93,13 @@ def _packer(kind: StreamFormat, name: str) -> _Packer:
     from tts_core.encoding.ffmpeg import Compressor  # noqa: PLC0415 - see there
 
     return Compressor(kind)
+
+
+def split_speed(speed: float, *, is_known: bool) -> tuple[float, float]:
+    """What the engine is to do, which knows speeds or not, and the tempo that is left to do to its sound."""
+    slowest, fastest = _ENGINE_SPEEDS if is_known else (1.0, 1.0)
+    of_engine = min(max(speed, slowest), fastest)
+    return of_engine, speed / of_engine
 
 
 def stretched(samples: Samples, source_rate: int, tempo: float) -> tuple[Samples, int]:

@@ -13,7 +13,7 @@ from tts_core.services import Services
 from tts_core.ui import library_view
 from tts_core.ui.library_actions import ALL, PAGE, LibraryActions
 from tts_core.ui.library_view import EVENTS, VoiceAction
-from tts_core.ui.player import WAVE
+from tts_core.ui.player import voice_sample
 from tts_core.ui.scripts import ACTIONS
 from tts_core.ui.visitors import visitor_of
 from tts_core.ui.words import Words
@@ -40,16 +40,7 @@ def render(words: Words) -> GuestLibrary:
         )
         with gr.Column(elem_classes="studio-near"):
             notice = gr.HTML(js_on_load=None, elem_id="library-notice")
-            sound = gr.Audio(
-                label=words("library.playing"),
-                type="filepath",
-                interactive=False,
-                autoplay=True,
-                visible=False,
-                buttons=["download"],
-                waveform_options=WAVE,
-                elem_id="library-sound",
-            )
+            sound = voice_sample(words)
         rows = gr.HTML(js_on_load=ACTIONS, elem_id="library-list")
     return GuestLibrary(search, notice, sound, rows, gr.State(PAGE))
 

@@ -14,7 +14,7 @@ from tts_core.ui.library_actions import ALL, DELETED, FAVOURITES, PAGE, LibraryA
 from tts_core.ui.library_additions import Adding, Additions
 from tts_core.ui.library_files import Chosen
 from tts_core.ui.library_view import VoiceAction
-from tts_core.ui.player import WAVE
+from tts_core.ui.player import voice_sample
 from tts_core.ui.scripts import ACTIONS, QUESTION
 from tts_core.ui.voice_editor import EditorActions, VoiceEditor
 from tts_core.ui.words import Words
@@ -90,16 +90,7 @@ def render(words: Words) -> LibraryTab:
                 )
             with gr.Column(elem_classes="studio-near"):
                 notice = gr.HTML(js_on_load=ACTIONS, elem_id="library-notice")
-                sound = gr.Audio(
-                    label=words("library.playing"),
-                    type="filepath",
-                    interactive=False,
-                    autoplay=True,
-                    visible=False,
-                    buttons=["download"],
-                    waveform_options=WAVE,
-                    elem_id="library-sound",
-                )
+                sound = voice_sample(words)
             rows = gr.HTML(js_on_load=ACTIONS, elem_id="library-list")
             question = gr.HTML(js_on_load=QUESTION, elem_id="library-question")
         with gr.Column(scale=5, min_width=300, elem_classes="studio-stack"):

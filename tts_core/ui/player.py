@@ -70,6 +70,20 @@ def render(words: Words, tab_id: str) -> Player:
     return Player(run, stop, live, status, audio, details, check_panel.render(words, tab_id))
 
 
+def voice_sample(words: Words) -> gr.Audio:
+    """Where the library lets a saved voice be heard; hidden until one is."""
+    return gr.Audio(
+        label=words("library.playing"),
+        type="filepath",
+        interactive=False,
+        autoplay=True,
+        visible=False,
+        buttons=["download"],
+        waveform_options=WAVE,
+        elem_id="library-sound",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SpeakEvent:
     """A public endpoint that speaks: its name, its form, and what the form asks for."""
