@@ -10,6 +10,8 @@ import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from starlette.exceptions import HTTPException
 
+from tts_core.ui.gradio_queue import let_queues_wait
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,11 +21,13 @@ def guard_gradio() -> None:
     - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
       message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
     - A file given by a public address would be downloaded whole, whatever its size, or passed on to whoever asks.
+    - Its queues look for work a thousand times a second.
     """
     for module in (queueing, route_utils, routes):
         module.traceback = SimpleNamespace(print_exc=_log)  # type: ignore[attr-defined]
     processing_utils.async_ssrf_protected_get = _refuse
     routes.secure_url_stream_response = _refuse_file  # type: ignore[attr-defined]
+    let_queues_wait()
 
 
 def _log() -> None:

@@ -1,0 +1,111 @@
+"""Gradio's queue waits: an idle page wakes nobody, and whatever a page does begins and ends as before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gradio as gr
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from tests.conftest import SOON_S
+from tts_core.ui.gradio_guard import guard_gradio
+
+IDLE_S = 0.5
+MOST_WAKES = 60
+"""In that time: the server's own ticks and what Gradio does once a second. Its polling made it some hundred a page."""
+
+
+class CountingSelector(selectors.DefaultSelector):
+    """What an event loop sleeps in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wakes = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.wakes += 1
+        return super().select(timeout)
+
+
+@dataclass(frozen=True)
+class Studio:
+    url: str
+    selector: CountingSelector
+    page: gr.Blocks
+    began: threading.Event
+    may_end: threading.Event
+
+
+@pytest.fixture(scope="module")
+def studio() -> Iterator[Studio]:
+    """Two pages, as the studio mounts them."""
+    guard_gradio()
+    began, may_end = threading.Event(), threading.Event()
+
+    def work(text: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008 - Gradio's way
+        progress(0.5, desc="halfway")
+        began.set()
+        assert may_end.wait(SOON_S)
+        return text + "!"
+
+    app, pages = FastAPI(), []
+    for path in ("/zh", "/"):
+        with gr.Blocks(analytics_enabled=False) as page:
+            words = gr.Textbox()
+            words.submit(work, words, words, api_name="work")
+        pages.append(page.queue())
+        gr.mount_gradio_app(app, page, path=path)
+    selector, listener = CountingSelector(), socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    loop = asyncio.SelectorEventLoop(selector)
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(sockets=[listener]),))
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield Studio(f"http://127.0.0.1:{listener.getsockname()[1]}/", selector, pages[-1], began, may_end)
+    finally:
+        may_end.set()
+        server.should_exit = True
+        thread.join(SOON_S)
+        loop.close()
+        listener.close()
+
+
+def test_idle_pages_wake_nobody(studio: Studio) -> None:
+    time.sleep(IDLE_S / 5)  # the start's own work
+    before = studio.selector.wakes
+    time.sleep(IDLE_S)
+    assert studio.selector.wakes - before < MOST_WAKES
+
+
+def test_an_event_waits_for_the_one_before_it_and_is_then_done(studio: Studio) -> None:
+    studio.began.clear()
+    studio.may_end.clear()
+    with httpx.Client(base_url=studio.url, timeout=SOON_S, trust_env=False) as program:
+        for text in ("one", "two"):  # the same session, so one stream tells of both
+            asked = {"data": [text], "fn_index": 0, "session_hash": "x"}
+            program.post("gradio_api/queue/join", json=asked).raise_for_status()
+        assert studio.began.wait(SOON_S)
+        before = studio.selector.wakes
+        time.sleep(IDLE_S)
+        assert studio.selector.wakes - before < MOST_WAKES, "one that waits is not looked for either"
+        with program.stream("GET", "gradio_api/queue/data", params={"session_hash": "x"}) as stream:
+            studio.may_end.set()
+            told = [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line]
+    ended = [message["output"]["data"] for message in told if message["msg"] == "process_completed"]
+    assert ended == [["one!"], ["two!"]]
+    halfway = [unit["desc"] for message in told if message["msg"] == "progress" for unit in message["progress_data"]]
+    assert halfway[0] == "halfway", "of the one that took its time"
+    assert studio.page._queue.active_jobs.count(None) == len(studio.page._queue.active_jobs)

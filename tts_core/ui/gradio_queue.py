@@ -1,0 +1,92 @@
+"""Gradio's queue without its polling: it looks for work when there is some, not a thousand times a second.
+
+Every page has a queue, so an idle studio kept a tenth of a core busy. The loops stay Gradio's; only where they sleep
+for a millisecond because there is nothing to do, they wait for a change, and so work begins no later than before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+from gradio import queueing
+from gradio.data_classes import PredictBodyInternal
+from gradio.helpers import TrackedIterable
+from starlette.requests import Request
+
+PROGRESS_PAUSE_S = 0.01
+"""Progress that comes within it is told together, as Gradio does."""
+
+
+class Change:
+    """Stands where Gradio keeps how long a loop sleeps; it sleeps until something has changed, in this event loop."""
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._pause_s = pause_s
+
+    def tell(self) -> None:
+        """From any thread."""
+        with suppress(RuntimeError):  # the loop has ended, and whoever waited in it
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        await asyncio.sleep(self._pause_s)
+        self._event.clear()
+
+
+class WaitingQueue(queueing.Queue):
+    """Its loops look again when an event was pushed, a job has begun, got on or ended, and at the end."""
+
+    _changes: tuple[Change, ...] = ()
+
+    def start(self) -> None:
+        self._changes = (Change(), Change(PROGRESS_PAUSE_S))
+        self.sleep_when_free, self.progress_update_sleep_when_free = self._changes  # type: ignore[assignment]
+        super().start()  # type: ignore[no-untyped-call]
+        self.active_jobs = _Slots(self.active_jobs, self._tell)
+
+    def close(self) -> None:
+        super().close()  # type: ignore[no-untyped-call]
+        self._tell()
+
+    async def push(self, body: PredictBodyInternal, request: Request, username: str | None) -> Any:
+        try:
+            return await super().push(body, request, username)
+        finally:
+            self._tell()
+
+    def set_progress(self, event_id: str, iterables: list[TrackedIterable] | None) -> None:
+        super().set_progress(event_id, iterables)
+        self._tell()
+
+    def _tell(self) -> None:
+        for change in self._changes:
+            change.tell()
+
+
+class _Slots(list[Any]):
+    """The queue's list of jobs, which tells when one takes its place or leaves it."""
+
+    def __init__(self, jobs: list[Any], tell: Callable[[], None]) -> None:
+        super().__init__(jobs)
+        self._tell = tell
+
+    def __setitem__(self, place: Any, job: Any) -> None:
+        super().__setitem__(place, job)
+        self._tell()
+
+
+def let_queues_wait() -> None:
+    """Of the pages that are built from now on. Gradio has no setting for it."""
+    queueing.Queue = WaitingQueue  # type: ignore[misc]
+    queueing.asyncio = SimpleNamespace(**{**vars(asyncio), "sleep": _sleep})  # type: ignore
+
+
+async def _sleep(delay: float | Change) -> None:
+    await (delay.wait() if isinstance(delay, Change) else asyncio.sleep(delay))
