@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import wait_for_pruning
+from tts_core import outputs as outputs_module
 from tts_core.errors import UnknownTake, UnsupportedFormat
 from tts_core.outputs import Outputs
 from tts_core.settings import Limits
@@ -96,6 +98,54 @@ def test_pruning_never_touches_what_the_studio_did_not_name(tmp_path: Path) -> N
 def test_pruning_a_folder_that_is_not_there_yet_does_nothing(tmp_path: Path) -> None:
     assert Outputs(tmp_path / "none", Limits()).prune() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_take_does_not_cost_a_look_at_all_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs, looks = Outputs(tmp_path, Limits(max_output_bytes=10_000)), _count_looks(monkeypatch)
+    for _ in range(60):
+        outputs.added(_take(tmp_path, size_bytes=100))
+    assert len(looks) == 1
+    assert len(list(tmp_path.iterdir())) == 60
+
+
+def test_takes_never_grow_far_beyond_their_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs, looks = Outputs(tmp_path, Limits(max_output_bytes=10_000)), _count_looks(monkeypatch)
+    for _ in range(1000):
+        outputs.added(_take(tmp_path, size_bytes=100))
+        wait_for_pruning()
+        assert len(list(tmp_path.iterdir())) <= 101
+    assert 50 < len(looks) < 250, "a twentieth of the bound is cleared at once"
+
+
+def test_what_can_not_be_made_smaller_is_not_looked_at_for_every_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"take-{'c' * 32}.wav.part").write_bytes(b"x" * 20_000)
+    outputs, looks = Outputs(tmp_path, Limits(max_output_bytes=10_000)), _count_looks(monkeypatch)
+    for _ in range(100):
+        outputs.added(_take(tmp_path, size_bytes=10))
+        wait_for_pruning()
+    assert len(looks) < 5
+
+
+def test_takes_of_other_processes_are_seen_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = Outputs(tmp_path, Limits(max_output_bytes=1000))
+    outputs.added(_take(tmp_path, size_bytes=100))
+    strangers = [_take(tmp_path, age_days=1, size_bytes=100) for _ in range(20)]
+    outputs.added(_take(tmp_path, size_bytes=100))
+    wait_for_pruning()
+    assert all(stranger.exists() for stranger in strangers)
+    monkeypatch.setattr(outputs_module, "_LOOK_AGAIN_S", 0.0)
+    outputs.added(_take(tmp_path, size_bytes=100))
+    wait_for_pruning()
+    assert sum(stranger.exists() for stranger in strangers) == 6, "with the three that are younger, 900 bytes"
+
+
+def _count_looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    looks: list[Path] = []
+    really = os.scandir
+    monkeypatch.setattr(outputs_module.os, "scandir", lambda folder: (looks.append(folder), really(folder))[1])
+    return looks
 
 
 def _take(folder: Path, *, age_days: float = 0.0, size_bytes: int = 10, suffix: str = ".wav") -> Path:

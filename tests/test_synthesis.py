@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.fakes import CHUNK_SAMPLES, SAMPLE_RATE, FakeEngine
+from tests.fakes import CHUNK_SAMPLES, SAMPLE_RATE, FakeEngine, wait_for_pruning
 from tts_core.domain import StopReason, SynthesisRequest
 from tts_core.errors import (
     Cancelled,
@@ -230,6 +230,7 @@ def test_old_takes_make_room_for_new_ones(tmp_path: Path) -> None:
     synthesis = Synthesis([FakeEngine()], Gate(1), Outputs(tmp_path, limits), limits)
     first = collect(synthesis.speak(SynthesisRequest("aa")))
     second = collect(synthesis.speak(SynthesisRequest("bb")))
+    wait_for_pruning()
     assert not first.path.exists()
     assert second.path.exists()
 

@@ -147,7 +147,7 @@ class Synthesis:
                 take = dataclasses.replace((yield from self._record(again, cancelled)), retried=True)
         finally:
             turn.leave()  # before the last event, so that nobody waits for a caller who is slow to take it
-        self._outputs.prune()
+        self._outputs.added(take.path)
         yield TakeReady(take)
 
     def _record(self, job: _Job, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
