@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 import uvicorn
 from websockets.exceptions import ConnectionClosed
@@ -15,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.api.watchers import hear, listening, socket_of
 from tts_core.api.server import create_api
 from tts_core.api.serving import bind, build_server
+from tts_core.paths import ROOT_DIR
 from tts_core.services import Services
 
 END_TIMEOUT_S = 60
@@ -72,3 +78,52 @@ def test_a_giant_message_is_refused_before_it_is_whole(running: Running) -> None
 
         with pytest.raises(ConnectionClosed):
             socket.send(pieces())
+
+
+STUCK = """
+import threading
+from fastapi import FastAPI
+from tts_core.api import serving
+from tts_core.api.streams import Streams
+from tts_core.settings import Settings
+
+serving.STOP_AFTER_S = 0.2
+app = FastAPI()
+app.state.streams = Streams()
+
+@app.get("/compile")
+def stuck():
+    print("compiling", flush=True)
+    threading.Event().wait()
+
+listener = serving.bind(Settings.from_env({}))
+serving.end_on_signals(rest_s=0.5)
+try:
+    print(serving.url_of(listener), flush=True)
+    serving.build_server(app).run(sockets=[listener])
+finally:
+    print("closed", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 128 + signal.SIGINT)])
+def test_a_thread_that_can_not_be_stopped_does_not_keep_the_process(number: int, status: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", STUCK], cwd=ROOT_DIR, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+
+        def ask() -> None:
+            with pytest.raises(httpx.HTTPStatusError):
+                httpx.get(f"{url}compile", timeout=END_TIMEOUT_S, trust_env=False).raise_for_status()
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            assert process.stdout.readline() == "compiling\n"
+            process.send_signal(number)
+            assert process.wait(END_TIMEOUT_S) == status
+            assert process.stdout.read() == "closed\n", "what has to be closed was, before that"
+        finally:
+            process.kill()
+            asking.join(END_TIMEOUT_S)

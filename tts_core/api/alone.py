@@ -15,7 +15,7 @@ from tts_core.api.entrance import Entrance
 from tts_core.api.errors import add_handlers
 from tts_core.api.guard import Guard
 from tts_core.api.neighbours import Neighbours
-from tts_core.api.serving import bind, build_server, end_on_signals, url_of
+from tts_core.api.serving import bind, build_server, url_of
 from tts_core.api.streams import Streams
 from tts_core.api.veil import Veil
 from tts_core.api.work import Workers
@@ -58,5 +58,4 @@ def serve_alone(services: Services, settings: Settings, service: AloneService) -
         print("Nobody has to log in, so it answers this machine and its private network only.", file=sys.stderr)  # noqa: T201
     elif not settings.needs_login and not is_loopback(settings.host):
         print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
-    end_on_signals()
     build_server(app, settings.certificate).run(sockets=[listener])

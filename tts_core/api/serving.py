@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
+from threading import Timer
 from typing import NoReturn
 
 import uvicorn
@@ -14,8 +16,13 @@ from tts_core.certificate import Certificate
 from tts_core.errors import InvalidSetting
 from tts_core.settings import FIRST_PORT, WILDCARD_HOSTS, Settings
 
+logger = logging.getLogger(__name__)
+
 PORTS_TRIED = 100
 STOP_AFTER_S = 3
+"""That running requests have, once the server is to end."""
+REST_S = 1.2
+"""That everything else has after them; both together stay below five seconds."""
 MAX_SOCKET_MESSAGE_BYTES = 16_384
 """Of what a client says over a WebSocket."""
 
@@ -45,17 +52,32 @@ def url_of(listener: socket.socket, certificate: Certificate | None = None) -> s
     return f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"
 
 
-def end_on_signals() -> None:
+def end_on_signals(rest_s: float | None = REST_S) -> None:
     """Let what asks to end leave by the way of `finally`. The server hands such a signal on when it has ended itself;
-    by itself it would leave everything else as it is. One that is ignored, as by nohup, stays so."""
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last on Windows, the second elsewhere
+    by itself it would leave everything else as it is. One that is ignored, as by nohup, stays so.
+
+    `rest_s`: when the process ends in any case, for a thread that compiles or waits for that can't be stopped. What is
+    on the disk stays whole whenever a process ends. None leaves as much time as it takes.
+    """
+
+    def end(number: int, _frame: object) -> NoReturn:
+        is_interrupt = number == signal.SIGINT
+        if rest_s is not None:
+            rest = Timer(rest_s, _leave, args=(128 + number if is_interrupt else 0,))
+            rest.daemon = True
+            rest.start()
+        raise KeyboardInterrupt if is_interrupt else SystemExit(0)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last on Windows, the one before elsewhere
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
+            signal.signal(number, end)
 
 
-def _end(_number: int, _frame: object) -> NoReturn:
-    raise SystemExit(0)
+def _leave(status: int) -> NoReturn:
+    logger.info("the process ends with threads that could not be stopped")
+    logging.shutdown()
+    os._exit(status)
 
 
 def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:

@@ -47,10 +47,12 @@ def add_alone_parser(
 
 def run_alone(args: argparse.Namespace, services: Services, service: AloneService) -> Exit:
     from tts_core.api.alone import serve_alone  # noqa: PLC0415 - the web framework: no other command waits for it
+    from tts_core.api.serving import end_on_signals  # noqa: PLC0415
 
     settings = services.settings
     hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host])
     auth = vars(args).get(AUTH_VARIABLE, settings.auth)
+    end_on_signals()
     serve_alone(services, replace(settings, port=args.port, allowed_hosts=hosts, auth=auth), service)
     return Exit.DONE
 

@@ -94,7 +94,7 @@ def _serve(services: Services, settings: Settings, supervisor: Supervisor) -> No
     from tts_core.api.serving import end_on_signals  # noqa: PLC0415
     from tts_core.ui.services_page import services_page  # noqa: PLC0415
 
-    end_on_signals()
+    end_on_signals(rest_s=None)  # its services are ended first, each with its own patience
     router = status_router(supervisor.statuses, services_page)
     try:
         supervisor.start()
