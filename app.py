@@ -30,6 +30,7 @@ from tts_core.paths import ASSETS_DIR
 from tts_core.services import Services, build_services
 from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
 from tts_core.sharing.link import GUEST, Link
+from tts_core.whole_files import make_private
 
 
 def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
@@ -37,6 +38,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     # Gradio reads its environment when imported; nothing leaves the machine, and its copies live in our data folder.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
+    make_private(services.settings.paths.page_cache_dir)
     from tts_core.ui.without import without  # noqa: PLC0415
 
     with without("mcp"):  # Gradio would load it for a server that we don't use: a second of every start

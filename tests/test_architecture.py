@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "catalogue",
         }
         | {"audio", "encoding", "text", "languages", "logs", "desktop", "board"}
-        | {"share_settings", "yourtts_settings"}
+        | {"share_settings", "yourtts_settings", "whole_files"}
     ),
     frozenset(
         {"model_files", "downloads", "espeak", "piper", "outputs", "live", "engine"}

@@ -141,10 +141,15 @@ def test_takes_of_other_processes_are_seen_after_a_while(tmp_path: Path, monkeyp
     assert sum(stranger.exists() for stranger in strangers) == 6, "with the three that are younger, 900 bytes"
 
 
-def _count_looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    looks: list[Path] = []
+def _count_looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    looks: list[object] = []
     really = os.scandir
-    monkeypatch.setattr(outputs_module.os, "scandir", lambda folder: (looks.append(folder), really(folder))[1])
+
+    def look(folder: Path) -> object:
+        looks.append(folder)
+        return really(folder)
+
+    monkeypatch.setattr("tts_core.outputs.os.scandir", look)
     return looks
 
 

@@ -15,6 +15,7 @@ import soxr
 
 from tts_core.errors import AudioUnreadable, OutputFailed, UnsupportedFormat
 from tts_core.events import Samples
+from tts_core.whole_files import make_private, open_private
 
 PART_SUFFIX = ".part"
 FULL_SCALE = 32768.0
@@ -120,8 +121,11 @@ class AudioWriter:
     the disk is full or the folder can't be written.
     """
 
-    def __init__(self, path: Path, format: str, sample_rate: int) -> None:  # noqa: A002 - the requests' word
-        """`path` gets the file, of a `format` from FORMATS; `sample_rate` is that of the samples, hertz."""
+    def __init__(self, path: Path, format: str, sample_rate: int, *, private: bool = True) -> None:  # noqa: A002 - the requests' word
+        """`path` gets the file, of a `format` from FORMATS; `sample_rate` is that of the samples, hertz.
+
+        A `private` file is for its owner only, and so is its folder where that is made.
+        """
         kind = audio_format(format)
         self._path = path
         self._part = path.with_name(path.name + PART_SUFFIX)
@@ -134,7 +138,7 @@ class AudioWriter:
             if self.sample_rate != sample_rate
             else None
         )
-        self._file = self._open(kind)
+        self._file = self._open(kind, private=private)
 
     @property
     def duration_s(self) -> float:
@@ -157,9 +161,13 @@ class AudioWriter:
         else:
             self._discard()
 
-    def _open(self, kind: AudioFormat) -> soundfile.SoundFile:
+    def _open(self, kind: AudioFormat, *, private: bool) -> soundfile.SoundFile:
         with _disk_errors_typed(self._path.parent):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if private:
+                make_private(self._path.parent)
+                open_private(self._part, "wb").close()  # it keeps its rights when it is opened again
+            else:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 return soundfile.SoundFile(
                     self._part, "w", self.sample_rate, channels=1, subtype=kind.encoding, format=kind.container

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from tts_core.board import Board, Subscription, Watched
 from tts_core.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob
+from tts_core.whole_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -355,14 +355,7 @@ def _read(file: Path) -> tuple[Job, ...]:
 
 
 def _write(file: Path, jobs: list[Job]) -> None:
-    data = {"version": 1, "jobs": [asdict(job) for job in jobs]}
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(data, stream, default=str)
-        part.replace(file)
+        write_json(file, {"version": 1, "jobs": [asdict(job) for job in jobs]}, durable=False)  # speech waits for it
     except OSError as error:
         logger.warning("the list of jobs can't be written: %s", error)
-        with suppress(OSError):
-            part.unlink(missing_ok=True)

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tts_core.errors import StudioError
+from tts_core.whole_files import make_private, open_private
 
 MAX_FILE_BYTES = 1_000_000
 KEPT_FILES = 3
@@ -50,6 +52,11 @@ class PrivateFormatter(logging.Formatter):
         return "" if error is None else "\n".join(_describe(error))
 
 
+class _PrivateFile(RotatingFileHandler):
+    def _open(self) -> Any:
+        return open_private(Path(self.baseFilename), self.mode)
+
+
 def setup_logging(log_file: Path, *, console: bool = True) -> None:
     """Log INFO and above to `log_file` and, with `console`, warnings to stderr. Calling again replaces the handlers.
 
@@ -68,10 +75,9 @@ def setup_logging(log_file: Path, *, console: bool = True) -> None:
     if console:
         _add(root, logging.StreamHandler(), name=console_name, level=logging.WARNING)
     try:
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        file_handler = RotatingFileHandler(
-            log_file, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES - 1, encoding="utf-8"
-        )
+        log_file.parent.parent.mkdir(parents=True, exist_ok=True)  # the data folder: models in it are no secret
+        make_private(log_file.parent)
+        file_handler = _PrivateFile(log_file, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES - 1, encoding="utf-8")
     except OSError as error:
         root.warning("No log file: %s", error)
     else:

@@ -118,5 +118,15 @@ class Paths:
         return self.data_dir / "jobs.json"
 
     @property
+    def private(self) -> tuple[Path, ...]:
+        """What holds people's voices, texts and accounts, with copies that were set aside: for the user alone."""
+        kept = (self.voices_file, self.jobs_file, self.preferences_file, self.accounts_file, self.downloads_file)
+        files = [
+            found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)
+        ]
+        folders = (self.voices_dir, self.registered_speakers_dir, self.heard_dir, self.outputs_dir, self.page_cache_dir)
+        return *files, *folders, self.log_file.parent
+
+    @property
     def log_file(self) -> Path:
         return self.data_dir / "logs" / "tts_studio.log"

@@ -10,17 +10,15 @@ before anything is saved; fields that this version does not know stay as they ar
 from __future__ import annotations
 
 import json
-import os
 import threading
-import uuid
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tts_core.compute_settings import PRECISION_VARIABLE, PRECISIONS
 from tts_core.errors import InvalidSetting, PreferencesUnwritable
 from tts_core.source_settings import SOURCE_IDS, checked_endpoint
+from tts_core.whole_files import write_json
 
 SOURCES_VARIABLE = "TTS_STUDIO_SOURCES"
 MIRROR_VARIABLE = "HF_MIRROR_ENDPOINT"
@@ -125,17 +123,9 @@ class PreferencesFile:
             raise PreferencesUnwritable(file=str(self._file), reason=_reason(error)) from error
 
     def _save(self, fields: Mapping[str, object]) -> None:
-        part = self._file.with_name(f".{self._file.name}.{uuid.uuid4().hex}.part")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as stream:
-                json.dump(fields, stream, ensure_ascii=False, indent=2)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(self._file)
+            write_json(self._file, fields, for_people=True)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise PreferencesUnwritable(file=str(self._file), reason=_reason(error)) from error
 
 

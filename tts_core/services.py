@@ -51,6 +51,7 @@ from tts_core.voice_prompts import VoicePrompts
 from tts_core.voice_recordings import VoiceRecordings
 from tts_core.voice_transfer import VoiceTransfer
 from tts_core.voices import Voices
+from tts_core.whole_files import close_to_others
 from tts_core.yourtts_engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
 
 if TYPE_CHECKING:
@@ -91,8 +92,10 @@ class Services:
     link: PublicLink
 
     def start(self) -> None:
-        """Make room among old takes, check the models and take up the downloads, all in the background."""
+        """Make private what earlier versions did not, make room among old takes, check the models and take up the
+        downloads, all in the background."""
         self._tell_what_needs_a_hand()
+        Thread(target=close_to_others, args=(self.settings.paths.private,), name="make-private", daemon=True).start()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.transcriber.prune()
         self.models.start_background_check()

@@ -190,7 +190,6 @@ class SpeakerService:
         """As a file for a moment."""
         self._prune()
         file = self._scratch_dir / f"{secrets.token_hex(16)}.wav"
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with AudioWriter(file, "wav", clip.sample_rate) as writer:
                 writer.write(clip.samples)

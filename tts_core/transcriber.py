@@ -34,6 +34,7 @@ from tts_core.recordings.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.transcription.error_rate import ErrorRate, compare
 from tts_core.transcription.languages import spoken_language
 from tts_core.transcription.transcript import Transcript
+from tts_core.whole_files import make_private
 
 if TYPE_CHECKING:
     from tts_core.transcription.whisper import WhisperModel
@@ -179,7 +180,7 @@ class Transcriber:
         self.prune()
         recording = self._uploads / f"heard-{secrets.token_hex(8)}"
         try:
-            self._uploads.mkdir(parents=True, exist_ok=True)
+            make_private(self._uploads)
             shutil.move(upload, recording)
         except OSError as error:
             recording.unlink(missing_ok=True)

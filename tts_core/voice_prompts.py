@@ -17,6 +17,7 @@ from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.official_prompt import OfficialPrompt
 from tts_core.voice_library.record import SavedVoice
 from tts_core.voice_recordings import VoiceRecordings, disk_errors_typed
+from tts_core.whole_files import make_private
 
 if TYPE_CHECKING:
     from tts_core.engine.speech_model import QwenModel
@@ -121,7 +122,7 @@ def _keep(prompt: ClonePrompt, path: Path) -> None:
     """Both files, whole or not there. Raises OSError."""
     from tts_core.engine.voice_prompt import save_prompt  # noqa: PLC0415 - torch
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     part = path.with_name(f".{path.name}")
     try:
         save_prompt(prompt, part)

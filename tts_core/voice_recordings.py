@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.voice_library.faults import LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.record import SavedVoice
+from tts_core.whole_files import copy_private, make_private
 
 
 class VoiceRecordings:
@@ -64,7 +64,7 @@ class VoiceRecordings:
             with disk_errors_typed(folder):
                 original = self._folders.keep_original(voice_id, upload)
                 if reference.is_file():
-                    shutil.copyfile(reference, before)
+                    copy_private(reference, before)
             _write_wav(reference, clip)
             yield
         except BaseException:
@@ -86,8 +86,8 @@ class VoiceRecordings:
             if source is not None and not target.is_file():
                 decoded = self.reference(voice)
                 if decoded is not None:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(decoded, target)
+                    make_private(target.parent)
+                    copy_private(decoded, target)
 
     def with_paths(self, voice: SavedVoice) -> SavedVoice:
         """The record with the address of the recording that lies in the voice's folder."""

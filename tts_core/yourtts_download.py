@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from tts_core.downloads.disk import check_space, disk_faults, patiently
+from tts_core.downloads.disk import check_space, disk_faults
 from tts_core.downloads.faults import Offline
 from tts_core.downloads.hub import Remote
 from tts_core.downloads.measure import remote_size
@@ -23,6 +23,7 @@ from tts_core.downloads.transfer import TransferOptions, transfer
 from tts_core.errors import ModelArchiveInvalid
 from tts_core.protocols import CancelCheck
 from tts_core.settings import Settings
+from tts_core.whole_files import patiently
 from tts_core.yourtts.finder import LOCAL_NAME
 from tts_core.yourtts.model_folder import FILES, missing_from
 

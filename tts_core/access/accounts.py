@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
-import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,6 +25,7 @@ from tts_core.errors import (
     UnknownUser,
     UserExists,
 )
+from tts_core.whole_files import write_json
 
 KEY_PREFIX = "tts-"
 _MAX_BYTES = 10_000_000
@@ -75,7 +73,7 @@ class AccountsFile:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._lock = FileLock(file.with_name(f".{file.name}.lock"))
+        self._lock = FileLock(file.with_name(f".{file.name}.lock"), mode=0o600)
         self._known: tuple[object, Accounts] = (None, Accounts())
 
     @property
@@ -137,21 +135,11 @@ class AccountsFile:
         self._change(remove)
 
     def _change(self, change: Callable[[Accounts], Accounts]) -> None:
-        part = self._file.with_name(f".{self._file.name}.{uuid.uuid4().hex}.part")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._lock:
-                text = json.dumps(_as_json(change(self.read())), ensure_ascii=False, indent=2)
-                # Readable for nobody else from its first byte on.
-                private = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(private, "w", encoding="utf-8") as stream:
-                    stream.write(text)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                part.replace(self._file)
+                write_json(self._file, _as_json(change(self.read())), for_people=True)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise AccountsUnwritable(file=str(self._file), reason=error.strerror or type(error).__name__) from error
 
 

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from tts_core.voice_recordings import disk_errors_typed
+from tts_core.whole_files import open_private
 
 _PREFIX = "tts-studio-"
 _COPIED_BYTES = 1 << 20
@@ -28,7 +29,7 @@ def kept_upload(stream: BinaryIO) -> Iterator[Path]:
     """
     with TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "upload"
-        with disk_errors_typed(path.parent), path.open("wb") as target:
+        with disk_errors_typed(path.parent), open_private(path, "wb") as target:
             shutil.copyfileobj(stream, target, _COPIED_BYTES)
         yield path
 

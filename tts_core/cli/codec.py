@@ -50,7 +50,7 @@ def run_decode(args: argparse.Namespace, services: Services) -> Exit:
         last = codec.config.decoder.codebook_size - 1
         raise CodesUnreadable(path=args.source, reason=f"they must lie between 0 and {last}")
     samples = codec.decode(codes)
-    with AudioWriter(args.out, "wav", codec.sample_rate) as writer:
+    with AudioWriter(args.out, "wav", codec.sample_rate, private=False) as writer:
         writer.write(samples)
     print(f"{args.out}: {writer.duration_s:.2f} s")
     return Exit.DONE

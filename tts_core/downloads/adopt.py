@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tts_core.catalogue import WEIGHTS_SUFFIX
-from tts_core.downloads.disk import check_space, disk_faults, patiently, sync_folder
+from tts_core.downloads.disk import check_space, disk_faults
 from tts_core.downloads.faults import Interrupted
 from tts_core.downloads.part_file import Want, put_aside
 from tts_core.protocols import CancelCheck
+from tts_core.whole_files import patiently, sync_folder
 
 _CHUNK_BYTES = 8 << 20
 ADOPTING = ".adopting"

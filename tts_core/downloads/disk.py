@@ -1,4 +1,4 @@
-"""The disk's side of a download: what its errors mean, whether there is room, and what makes a change durable."""
+"""The disk's side of a download: what its errors mean, and whether there is room."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tts_core.downloads.faults import (
@@ -26,7 +25,6 @@ RESERVE_PART = 0.02
 MOST_RESERVED = 0.05
 """Of the volume: a reserve must not lock a small volume (a container's, a memory disk) out of what fits well."""
 
-_LOCK_WAIT_S = 5.0
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 _HELD = {errno.EBUSY, errno.ETXTBSY} if hasattr(errno, "ETXTBSY") else {errno.EBUSY}
 # Windows, winerror.h: sharing violation, lock violation; handle disk full, disk full.
@@ -73,29 +71,3 @@ def check_space(folder: Path, remaining: int) -> None:
     reserve = min(max(RESERVE_BYTES, int(RESERVE_PART * remaining)), int(MOST_RESERVED * usage.total))
     if usage.free < remaining + reserve:
         raise DiskLow(folder=str(folder), free_bytes=usage.free, needed_bytes=remaining + reserve)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in it survive a power cut. Windows has no such call; its journal does it."""
-    if os.name == "nt":
-        return
-    with contextlib.suppress(OSError):  # some network file systems refuse; the rename itself has happened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def patiently(change: Callable[[], object]) -> None:
-    """Do it, again for some seconds while another program (a virus scanner, mostly on Windows) holds the file."""
-    deadline = time.monotonic() + (_LOCK_WAIT_S if os.name == "nt" else 0.0)
-    while True:
-        try:
-            change()
-        except PermissionError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return
-        time.sleep(0.1)

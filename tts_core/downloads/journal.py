@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tts_core.downloads.disk import patiently
 from tts_core.downloads.spans import Span
+from tts_core.whole_files import patiently
 
 _VERSION = 1
 _MOST_BYTES = 1_000_000

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 
 from tts_core.catalogue import ModelFile
-from tts_core.downloads.disk import disk_faults, patiently, sync_folder
+from tts_core.downloads.disk import disk_faults
 from tts_core.downloads.faults import Interrupted
 from tts_core.downloads.journal import Record, is_strong, read_record, write_record
 from tts_core.downloads.prefix_hash import PrefixHash
 from tts_core.downloads.spans import Span, Spans
+from tts_core.whole_files import patiently, sync_folder
 
 _PART, _JOURNAL, _WRONG = ".part", ".json", ".bad"
 _RETURNED_BYTES = 1 << 20

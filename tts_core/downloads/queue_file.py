@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from tts_core.downloads.task import DownloadTask
 from tts_core.downloads.task_json import task_from_json, task_to_json
+from tts_core.whole_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -45,16 +44,8 @@ class QueueFile:
     def write(self, tasks: Sequence[DownloadTask]) -> None:
         """A list that can't be written costs a click after the next start, so it is no error."""
         data = {"version": 1, "tasks": [task_to_json(task) for task in tasks]}
-        part = self._file.with_name(f".{self._file.name}.{uuid.uuid4().hex}.part")
         with self._lock:
             try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                with part.open("w", encoding="utf-8") as stream:
-                    json.dump(data, stream)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                part.replace(self._file)
+                write_json(self._file, data)
             except OSError as error:
                 logger.warning("the list of downloads can't be written: %s", error)
-                with suppress(OSError):
-                    part.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from tts_core.engine.config import TalkerConfig
 from tts_core.engine.prompt import InContextClone, XVectorClone
 from tts_core.errors import VoicePromptInvalid
+from tts_core.whole_files import open_private
 
 FORMAT = 1
 _X_VECTOR, _IN_CONTEXT = "x_vector", "in_context"
@@ -31,8 +32,10 @@ def save_prompt(prompt: ClonePrompt, path: Path) -> None:
     if isinstance(prompt, InContextClone):
         tensors["codes"] = prompt.codes.to(torch.int64).cpu().contiguous()
         facts |= {"kind": _IN_CONTEXT, "transcript": prompt.transcript}
-    path.write_bytes(save(tensors))  # save_file hides what the disk says
-    path.with_suffix(".json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+    with open_private(path, "wb") as file:
+        file.write(save(tensors))  # save_file hides what the disk says
+    with open_private(path.with_suffix(".json"), "w") as file:
+        json.dump(facts, file, ensure_ascii=False, indent=1)
 
 
 def prompt_of(embedding: npt.NDArray[np.float32], codes: npt.NDArray[np.int64] | None, transcript: str) -> ClonePrompt:

@@ -6,17 +6,16 @@ an error: two processes may write, each replaces the file whole, and the last on
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
 import threading
-import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from tts_core.whole_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ _ZEROS = bytes(ZERO_BLOCK_BYTES)
 _MAX_RECORDS = 2000
 _MAX_EARLIER = 4
 _MAX_CACHE_BYTES = 8_000_000
-_REPLACE_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,32 +132,15 @@ class HashCache:
 
     def _save(self) -> None:
         data = {"version": 1, "files": {name: asdict(record) for name, record in self._records.items()}}
-        part = self._file.with_name(f".{self._file.name}.{uuid.uuid4().hex}.part")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(data), encoding="ascii")
-            _replace(part, self._file)
+            write_json(self._file, data, durable=False)
             self._seen = self._signature()
         except OSError as error:
             logger.warning("model hash cache can't be written: %s", error)
-            with contextlib.suppress(OSError):
-                part.unlink()
 
 
 def _name(path: Path) -> str:
     return os.path.normcase(path.absolute())
-
-
-def _replace(part: Path, file: Path) -> None:
-    """Windows refuses while another process has the file open, which never lasts long."""
-    for _ in range(_REPLACE_TRIES - 1):
-        try:
-            part.replace(file)
-        except PermissionError:
-            time.sleep(0.05)
-        else:
-            return
-    part.replace(file)
 
 
 def _parse(data: bytes) -> dict[str, _Record]:

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from tts_core.catalogue import ModelEntry
 from tts_core.downloads.adopt import ADOPTING
-from tts_core.downloads.disk import disk_faults, patiently
+from tts_core.downloads.disk import disk_faults
 from tts_core.downloads.part_file import PartStore, want_of
 from tts_core.model_store.files import COPYING, freed_bytes, remove_empty_folders, walk
 from tts_core.model_store.reports import Removal
+from tts_core.whole_files import patiently
 
 _ASIDE = r"\.wrong-[0-9]+"
 _MAX_NAMED = 1000

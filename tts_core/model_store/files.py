@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tts_core.downloads.disk import disk_faults, patiently, sync_folder
+from tts_core.downloads.disk import disk_faults
 from tts_core.errors import Cancelled
 from tts_core.model_files.hash_cache import CHUNK_BYTES, ContentReader, Digest
 from tts_core.model_store.faults import PlaceTaken, SourceDamaged
 from tts_core.protocols import CancelCheck
+from tts_core.whole_files import patiently, sync_folder
 
 COPYING = ".copying"
 """Ends the name of a file that is not whole yet."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tts_core.downloads.disk import disk_fault
+from tts_core.whole_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -42,17 +42,9 @@ class Journal:
             "is_begun": self.is_begun,
             "copied": {name: asdict(copied) for name, copied in self.copied.items()},
         }
-        part = file.with_name(file.name + ".part")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as stream:
-                json.dump(data, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(file)
+            write_json(file, data)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise disk_fault(error, file) from error
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_core.downloads.disk import check_space, disk_faults, sync_folder
+from tts_core.downloads.disk import check_space, disk_faults
 from tts_core.model_files.hash_cache import HashCache
 from tts_core.model_store.faults import (
     InsideModels,
@@ -38,6 +38,7 @@ from tts_core.model_store.files import (
 from tts_core.model_store.move_journal import Copied, Journal, read_journal
 from tts_core.model_store.reports import Meter, MovePlan, Progress
 from tts_core.protocols import CancelCheck
+from tts_core.whole_files import sync_folder
 
 logger = logging.getLogger(__name__)
 

@@ -211,7 +211,6 @@ class CloneHandler:
     def _written(self, clip: Clip) -> Path:
         """A file that nobody can guess the address of; Gradio forgets it after a day."""
         path = self._folder / secrets.token_hex(16) / f"clip-{secrets.token_hex(4)}.wav"
-        path.parent.mkdir(parents=True)
         with AudioWriter(path, "wav", clip.sample_rate) as writer:
             writer.write(clip.samples)
         return path

@@ -16,6 +16,7 @@ from tts_core.errors import StudioError
 from tts_core.services import Services
 from tts_core.ui import fragments
 from tts_core.ui.words import Words
+from tts_core.whole_files import make_private, open_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ def wire(panel: CodecPanel, item: gr.Tab, services: Services, words: Words) -> N
             return [None, gr.update(visible=False), alert]
         facts = {"frames": len(result.codes), "seconds": f"{len(result.samples) / result.sample_rate:.2f}"}
         file = services.settings.paths.page_cache_dir / secrets.token_hex(16) / "codes.npy"
-        file.parent.mkdir(parents=True)
-        np.save(file, result.codes)
+        make_private(file.parent)
+        with open_private(file, "wb") as stream:
+            np.save(stream, result.codes)
         sound = (result.sample_rate, to_int16(result.samples))  # int16: Gradio would change the level of floats
         return [sound, gr.update(value=str(file), visible=True), fragments.hint(words("codec.facts", facts))]
 

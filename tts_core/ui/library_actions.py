@@ -4,7 +4,6 @@ same, also after a reload."""
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from tts_core.ui.library_view import VoiceAction, VoiceView
 from tts_core.ui.words import Words
 from tts_core.voice_library.record import SavedVoice, seconds_of
 from tts_core.voice_transfer import archive_name
+from tts_core.whole_files import copy_private, make_private
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
 PAGE = 40
@@ -140,10 +140,10 @@ class LibraryActions:
 
     def _copied(self, source: Path, name: str) -> Path:
         """The library's own folder is never served."""
-        return Path(shutil.copyfile(source, self._spot(name)))
+        return copy_private(source, self._spot(name))
 
     def _spot(self, name: str) -> Path:
         """A place below Gradio's cache that nobody can guess; Gradio forgets it after a day."""
         folder = self._services.settings.paths.page_cache_dir / secrets.token_hex(16)
-        folder.mkdir(parents=True)
+        make_private(folder)
         return folder / name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import gradio as gr
 
 from tts_core.ui.words import Words
 from tts_core.voice_library.archive import MAX_TRANSCRIPT_BYTES, SOUND_SUFFIXES
+from tts_core.whole_files import copy_private, make_private
 
 ARCHIVE, PROMPT, TEXT = ".zip", ".pt", ".txt"
 SUFFIXES = (ARCHIVE, PROMPT, TEXT, *SOUND_SUFFIXES)
@@ -73,7 +73,7 @@ def beside_each_other(files: Sequence[str], cache: Path) -> Iterator[Path]:
 
     The page keeps every file in another folder. Raises OSError.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_private(cache)
     with TemporaryDirectory(prefix="pairs-", dir=cache, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         for file in map(Path, files):
@@ -86,7 +86,7 @@ def _place(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
     except OSError:
-        shutil.copyfile(source, target)
+        copy_private(source, target)
 
 
 def _suffix(file: str) -> str:

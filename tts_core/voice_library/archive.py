@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from tts_core.voice_library.faults import VoiceArchiveInvalid
 from tts_core.voice_library.folders import REFERENCE
 from tts_core.voice_library.record import SavedVoice, from_json, to_json
+from tts_core.whole_files import make_private, open_private
 
 MAX_ARCHIVE_BYTES = 300_000_000
 MAX_ENTRIES = 64
@@ -61,7 +62,7 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path, reference: Path
     part = target.with_name(target.name + ".part")
     checksums = []
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        with open_private(part, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             record = {key: value for key, value in to_json(voice).items() if key not in _MACHINE_FIELDS}
             texts = {RECORD: json.dumps(record, ensure_ascii=False, indent=1), TRANSCRIPT: voice.ref_text}
             for name, text in texts.items():
@@ -91,7 +92,7 @@ def read_archive(source: Path, folder: Path) -> SavedVoice:
             entries = _checked_entries(archive)
             expected = _checksums(_text(archive, CHECKSUMS))
             voice = from_json("imported", json.loads(_text(archive, RECORD)))
-            (part / "prompts").mkdir(parents=True)
+            make_private(part / "prompts")
             _unpack(archive, entries, expected, part)
         part.replace(folder)
     except DAMAGE as error:
@@ -181,7 +182,8 @@ def _unpack(
         if expected.get(entry.filename) != hashlib.sha256(data).hexdigest():
             raise _invalid(archive, f"{entry.filename} in it is damaged")
         if entry.filename not in (RECORD, TRANSCRIPT):
-            (folder / PurePosixPath(entry.filename)).write_bytes(data)
+            with open_private(folder / PurePosixPath(entry.filename), "wb") as file:
+                file.write(data)
 
 
 def _bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:

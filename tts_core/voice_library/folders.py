@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tts_core.errors import UnknownVoice
 from tts_core.voice_library.record import SavedVoice, VoiceKind
+from tts_core.whole_files import close_to_others, copy_private, make_private
 
 REFERENCE, PREVIEW, PROMPTS = "reference.wav", "preview.wav", "prompts"
 _SOUND_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".aac", ".aiff"})
@@ -91,7 +92,11 @@ class VoiceFolders:
         if source.is_dir():
             part = target.with_name(f".{target.name}{_PART}")
             try:
-                shutil.copytree(source, part, ignore=shutil.ignore_patterns(".*"))
+                make_private(part)
+                shutil.copytree(
+                    source, part, ignore=shutil.ignore_patterns(".*"), copy_function=copy_private, dirs_exist_ok=True
+                )
+                close_to_others([part])  # copied folders have the rights of those they were copied from
                 part.replace(target)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
@@ -124,10 +129,10 @@ class VoiceFolders:
 
 def _copied(source: Path, target: Path) -> Path:
     """Whole or not there. Raises OSError."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private(target.parent)
     part = target.with_name(f".{target.name}{_PART}")
     try:
-        shutil.copyfile(source, part)
+        copy_private(source, part)
         return part.replace(target)
     finally:
         part.unlink(missing_ok=True)

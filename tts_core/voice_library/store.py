@@ -12,9 +12,7 @@ import json
 import logging
 import os
 import re
-import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,11 +24,11 @@ from filelock import FileLock, Timeout
 from tts_core.errors import StudioError, UnknownVoice
 from tts_core.voice_library.faults import LibraryBusy, LibraryDamaged, LibraryUnwritable
 from tts_core.voice_library.record import SavedVoice, from_json, now, to_json
+from tts_core.whole_files import copy_private, open_private, patiently, sync_folder
 
 logger = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT_S = 10.0
-_REPLACE_TRIES = 20
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 """Where a JSON file may hold half of a character, which can't be written as UTF-8."""
 Signature = tuple[int, int, int]
@@ -146,7 +144,7 @@ class VoiceStore:
     def _change(self, change: Change) -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._lock, FileLock(self._file.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S):
+            with self._lock, FileLock(self._file.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S, mode=0o600):
                 was_damaged = self._keep_if_damaged()
                 contents = self._current()
                 voices = dict(contents.voices)
@@ -169,7 +167,7 @@ class VoiceStore:
         digest = hashlib.sha256(self._file.read_bytes()).hexdigest()[:12]  # the same damage is kept once
         aside = self._file.with_name(f"{self._file.stem}.broken-{digest}{self._file.suffix}")
         with _whole(aside) as part:
-            shutil.copyfile(self._file, part)
+            copy_private(self._file, part)
         self._fault = LibraryDamaged(file=aside.name)
         logger.error("the voice library can't be parsed; it is kept as %s", aside.name)
         return True
@@ -177,13 +175,13 @@ class VoiceStore:
     def _write(self, contents: _Contents, *, keep_before: bool) -> None:
         text = _dumped(contents.records)
         with _whole(self._file) as part:
-            with part.open("w", encoding="utf-8") as stream:
+            with open_private(part, "w") as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
             if keep_before and self._file.exists():
                 with _whole(_backup(self._file)) as spare:
-                    shutil.copyfile(self._file, spare)
+                    copy_private(self._file, spare)
         self._contents, self._seen, self._is_damaged = contents, _signature(self._file), False
 
 
@@ -259,19 +257,8 @@ def _whole(file: Path) -> Iterator[Path]:
     part = file.with_name(f".{file.name}.part")
     try:
         yield part
-        _replace(part, file)
+        patiently(lambda: part.replace(file))
+        sync_folder(file.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _replace(part: Path, file: Path) -> None:
-    """Windows refuses while another process reads the file, which never lasts long."""
-    for _ in range(_REPLACE_TRIES - 1):
-        try:
-            part.replace(file)
-        except PermissionError:
-            time.sleep(0.05)
-        else:
-            return
-    part.replace(file)

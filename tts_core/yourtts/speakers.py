@@ -22,6 +22,7 @@ import numpy as np
 from tts_core.audio import FULL_SCALE, to_int16
 from tts_core.errors import OutputFailed
 from tts_core.events import Samples
+from tts_core.whole_files import make_private, open_private
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,8 @@ class SpeakerStore:
         target = self._file(speaker.key)
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as stream:
+            make_private(self._folder)
+            with open_private(part, "wb") as stream:
                 np.savez(
                     stream,
                     id=np.array(speaker.id),

@@ -1,0 +1,124 @@
+"""Files that are whole or not there, and private ones: what only their owner can read, from the first byte on.
+
+A disk may know no rights (FAT, some networks); its files are then what it makes of them, which is no error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any
+
+_FOLDER, _FILE, _OTHERS = 0o700, 0o600, 0o077
+_LOCK_WAIT_S = 5.0
+
+
+def write_json(file: Path, data: object, *, for_people: bool = False, durable: bool = True) -> None:
+    """Replace the file, private and whole. Raises OSError; the file is then as it was.
+
+    What JSON has no form for, such as a path, is written as its text. `for_people`: indented, in their own letters.
+    `durable`: it survives a power cut, which takes some milliseconds.
+    """
+    text = json.dumps(data, default=str, ensure_ascii=not for_people, indent=2 if for_people else None)
+    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open_private(part, "wb") as stream:
+            stream.write(text.encode())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        patiently(lambda: part.replace(file))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    if durable:
+        sync_folder(file.parent)
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder, and those above it that are missing; only their owner can enter them. Raises OSError."""
+    try:
+        folder.mkdir(_FOLDER)
+    except FileNotFoundError:
+        make_private(folder.parent)
+        folder.mkdir(_FOLDER, exist_ok=True)
+    except OSError:  # a disk's root may be refused in other words than what is there already
+        if not folder.is_dir():
+            raise
+
+
+def open_private(file: Path, mode: str) -> IO[Any]:
+    """As `open` does, for writing; an earlier file becomes private, too. Raises OSError."""
+    return open(file, mode, encoding=None if "b" in mode else "utf-8", opener=_private)
+
+
+def copy_private(source: Path | str, target: Path | str) -> Path:
+    """The content alone. Raises OSError."""
+    open_private(Path(target), "wb").close()
+    return Path(shutil.copyfile(source, target))
+
+
+def close_to_others(places: Iterable[Path]) -> None:
+    """Make what earlier versions or other programs wrote private: the files, and the folders with all in them.
+
+    What belongs to somebody else or is a link stays as it is.
+    """
+    places = tuple(places)
+    for place in places:
+        _close(place)
+    for place in places:
+        for folder, folders, files in os.walk(place):
+            for name in (*folders, *files):
+                _close(Path(folder, name))
+
+
+def _close(place: Path) -> None:
+    with contextlib.suppress(OSError):
+        found = place.lstat()
+        is_ours = hasattr(os, "geteuid") and found.st_uid == os.geteuid()
+        is_one = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+        if is_ours and is_one and found.st_mode & _OTHERS:
+            place.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+
+
+def _private(name: str, flags: int) -> int:
+    handle = os.open(name, flags, _FILE)
+    if hasattr(os, "fchmod"):
+        with contextlib.suppress(OSError):
+            os.fchmod(handle, _FILE)
+    return handle
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in it survive a power cut. Windows has no such call; its journal does it."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):  # some network file systems refuse; the rename itself has happened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def patiently(change: Callable[[], object]) -> None:
+    """Do it, again for some seconds while another program (a virus scanner, mostly on Windows) holds the file."""
+    deadline = time.monotonic() + (_LOCK_WAIT_S if os.name == "nt" else 0.0)
+    while True:
+        try:
+            change()
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(0.1)
