@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,19 @@ def test_killed_at_every_step_no_voice_is_harmed(template: Path, action: str) ->
             assert services.voice_transfer.import_archive(zip_file).name == "Anna"
         services.voices.change(berta.id, {"favourite": True})
         services.close()
+        swept_later(data)
+        kept = set(json.loads((data / "qwen3_tts_voices.json").read_bytes()))
+        assert {path.name for path in services.settings.paths.voices_dir.iterdir()} == kept, "nobody's folder is left"
+
+
+def swept_later(data: Path) -> None:
+    """The next start, two days later."""
+    services = of(data)
+    then = time.time() - 2 * 86_400.0
+    for folder in services.settings.paths.voices_dir.iterdir():
+        os.utime(folder, (then, then))
+    services.voices.restore_jobs()
+    services.close()
 
 
 REPAIR = """

@@ -14,7 +14,7 @@ from tts_core.recordings.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.voice_library.faults import LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders
 from tts_core.voice_library.record import SavedVoice
-from tts_core.whole_files import copy_private, make_private
+from tts_core.whole_files import copy_private
 
 
 class VoiceRecordings:
@@ -62,6 +62,8 @@ class VoiceRecordings:
         is_new = not folder.exists()
         try:
             with disk_errors_typed(folder):
+                if is_new:
+                    self._folders.mark(voice_id)
                 original = self._folders.keep_original(voice_id, upload)
                 if reference.is_file():
                     copy_private(reference, before)
@@ -73,9 +75,11 @@ class VoiceRecordings:
                     original.unlink(missing_ok=True)
                     before.replace(reference) if before.is_file() else reference.unlink(missing_ok=True)
                 if is_new:
+                    self._folders.unmark(voice_id)
                     folder.rmdir()
             raise
         before.unlink(missing_ok=True)
+        self._folders.unmark(voice_id)
 
     def copy(self, voice: SavedVoice, to: str) -> None:
         """Copy a voice's files for another one. Raises LibraryUnwritable; the copy is whole or not there."""
@@ -86,7 +90,7 @@ class VoiceRecordings:
             if source is not None and not target.is_file():
                 decoded = self.reference(voice)
                 if decoded is not None:
-                    make_private(target.parent)
+                    self._folders.mark(to)
                     copy_private(decoded, target)
 
     def with_paths(self, voice: SavedVoice) -> SavedVoice:

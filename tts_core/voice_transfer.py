@@ -84,12 +84,9 @@ class VoiceTransfer:
         status = VoiceStatus.READY if was_ready else VoiceStatus.UPLOADED
         voice = replace(read, id=voice_id, created_at="", status=status, progress=100 if was_ready else 0)
         voice = replace(voice, meta=_plain(read.meta), others={})
-        try:
+        with self._folders.gaining_record(voice_id):
             check_record(voice, self._models)
             return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
-        except StudioError:
-            self._folders.remove(voice_id)
-            raise
 
     def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
         """The official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
@@ -130,6 +127,7 @@ class VoiceTransfer:
         )
         try:
             with disk_errors_typed(self._folders.folder(voice.id)):
+                self._folders.mark(voice.id)
                 self._prompts.keep_imported(voice, prompt)
         except StudioError:
             self._folders.remove(voice.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -233,7 +233,8 @@ class Voices:
 
     def remove(self, voice_id: str, *, files: bool) -> tuple[str, ...]:
         """Take the record out for good, and with `files` what lies in its folder; the names of the removed files."""
-        self._store.remove(voice_id)
+        with self._folders.losing_record(voice_id) if files else nullcontext():
+            self._store.remove(voice_id)
         if files:
             self._removed.add(voice_id)
         for job in self.jobs.jobs():
@@ -269,7 +270,7 @@ class Voices:
     def restore_jobs(self) -> None:
         """Show the jobs of the last app. A voice that was being prepared when it was killed says so."""
         with suppress(OSError):
-            self._folders.sweep()
+            self._folders.sweep(self._store.recorded())
         for job in self.jobs.restore():
             with suppress(UnknownVoice, LibraryUnwritable, LibraryBusy):
                 if self._store.voice(job.subject).status is VoiceStatus.CLONING:
@@ -284,11 +285,8 @@ class Voices:
 
     def put_with_files(self, voice: SavedVoice) -> SavedVoice:
         """Put a new voice whose files lie in its folder; where that fails, they go again."""
-        try:
+        with self._folders.gaining_record(voice.id):
             return self._store.put(voice)
-        except StudioError:
-            self._folders.remove(voice.id)
-            raise
 
     def _keep_new(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
         with self._recordings.keeping(voice.id, upload, clip):

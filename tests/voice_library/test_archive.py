@@ -15,6 +15,7 @@ import pytest
 
 from tts_core.voice_library.archive import CHECKSUMS, RECORD, find_pairs, names_in, read_archive, write_archive
 from tts_core.voice_library.faults import VoiceArchiveInvalid
+from tts_core.voice_library.folders import UNRECORDED
 from tts_core.voice_library.record import SavedVoice, VoiceStatus
 
 VOICE = SavedVoice(
@@ -45,7 +46,7 @@ def test_a_voice_comes_back_whole(tmp_path: Path, folder: Path) -> None:
     assert (voice.name, voice.ref_text, voice.meta) == (VOICE.name, VOICE.ref_text, VOICE.meta)
     assert voice.ref_audio_path == ""
     names = {path.relative_to(tmp_path / "new").as_posix() for path in (tmp_path / "new").rglob("*") if path.is_file()}
-    assert names == {"reference.wav", "prompts/abc.safetensors"}
+    assert names == {"reference.wav", "prompts/abc.safetensors", UNRECORDED}
     assert (tmp_path / "new" / "reference.wav").read_bytes() == (folder / "reference.wav").read_bytes()
 
 

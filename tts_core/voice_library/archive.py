@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tts_core.voice_library.faults import VoiceArchiveInvalid
-from tts_core.voice_library.folders import REFERENCE
+from tts_core.voice_library.folders import REFERENCE, UNRECORDED
 from tts_core.voice_library.record import SavedVoice, from_json, to_json
 from tts_core.whole_files import make_private, open_private
 
@@ -81,7 +81,7 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path, reference: Path
 
 
 def read_archive(source: Path, folder: Path) -> SavedVoice:
-    """Unpack a voice into `folder`, which must not exist yet; its record, to be given a new id.
+    """Unpack a voice into `folder`, which must not exist yet and is marked; its record, to be given a new id.
 
     Raises VoiceArchiveInvalid, or OSError when the disk refuses; the folder appears only when it is whole.
     """
@@ -93,6 +93,7 @@ def read_archive(source: Path, folder: Path) -> SavedVoice:
             expected = _checksums(_text(archive, CHECKSUMS))
             voice = from_json("imported", json.loads(_text(archive, RECORD)))
             make_private(part / "prompts")
+            (part / UNRECORDED).touch(0o600)
             _unpack(archive, entries, expected, part)
         part.replace(folder)
     except DAMAGE as error:

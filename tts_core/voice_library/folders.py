@@ -6,15 +6,20 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from tts_core.errors import UnknownVoice
+from tts_core.errors import StudioError, UnknownVoice
 from tts_core.voice_library.record import SavedVoice, VoiceKind
 from tts_core.whole_files import close_to_others, copy_private, make_private
 
 REFERENCE, PREVIEW, PROMPTS = "reference.wav", "preview.wav", "prompts"
+UNRECORDED = ".unrecorded"
+"""An empty file in a folder that no record names yet, or none is going to name any more."""
 _SOUND_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".aac", ".aiff"})
 _ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
+_OWN_ID = re.compile(r"[0-9a-f]{16}")
 _DECODED, _PART = "decoded-", ".part"
 _ABANDONED_S = 24 * 3600.0
 
@@ -93,6 +98,7 @@ class VoiceFolders:
             part = target.with_name(f".{target.name}{_PART}")
             try:
                 make_private(part)
+                (part / UNRECORDED).touch(0o600)
                 shutil.copytree(
                     source, part, ignore=shutil.ignore_patterns(".*"), copy_function=copy_private, dirs_exist_ok=True
                 )
@@ -101,20 +107,72 @@ class VoiceFolders:
             finally:
                 shutil.rmtree(part, ignore_errors=True)
 
+    def mark(self, voice_id: str) -> None:
+        """Make the folder, as one that no record names: it goes with a later sweep. Raises OSError."""
+        folder = self.folder(voice_id)
+        make_private(folder)
+        (folder / UNRECORDED).touch(0o600)
+
+    def unmark(self, voice_id: str) -> None:
+        """A record names the folder. A mark that can't be taken away does no harm as long as one does."""
+        with suppress(OSError, UnknownVoice):
+            (self.folder(voice_id) / UNRECORDED).unlink(missing_ok=True)
+
+    @contextmanager
+    def gaining_record(self, voice_id: str) -> Iterator[None]:
+        """While the record of files that lie in a marked folder is put; where that fails, they go again."""
+        try:
+            yield
+        except StudioError:
+            self.remove(voice_id)
+            raise
+        self.unmark(voice_id)
+
+    @contextmanager
+    def losing_record(self, voice_id: str) -> Iterator[None]:
+        """While the record is taken out of a voice whose files are to go next."""
+        with suppress(OSError, UnknownVoice):  # a disk that is full is no reason to keep a voice
+            if self.folder(voice_id).is_dir():
+                self.mark(voice_id)
+        try:
+            yield
+        except StudioError:
+            self.unmark(voice_id)
+            raise
+
     def remove(self, voice_id: str) -> tuple[str, ...]:
         """Delete the voice's folder; the names of the files that were in it."""
         folder = self.folder(voice_id)
-        names = tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
+        files = [path for path in folder.rglob("*") if path.is_file() and path.name != UNRECORDED]
+        names = tuple(sorted(path.relative_to(folder).as_posix() for path in files))
+        part = folder.with_name(f".{folder.name}{_PART}")
+        with suppress(OSError):  # out of the way at once; what a killed process leaves of it goes with a sweep
+            folder = folder.replace(part)
         shutil.rmtree(folder, ignore_errors=True)
         return names
 
-    def sweep(self) -> None:
-        """Remove folders that were never finished, as a process was killed: only those of ours, a day later."""
+    def sweep(self, recorded: Collection[str] | None) -> None:
+        """Remove what was never finished, as a process was killed: folders of ours only, a day later.
+
+        `recorded`: the ids that the library names; None where that is not known for sure, and then a whole folder
+        stays. So does one without a record and a mark: it may be kept on purpose, or be another program's.
+        """
+        if not self._root.is_dir():
+            return
         oldest = time.time() - _ABANDONED_S
-        for part in self._root.glob(f".*{_PART}"):
-            voice_id = part.name.removeprefix(".").removesuffix(_PART)
-            if _ID.fullmatch(voice_id) and part.is_dir() and not part.is_symlink() and part.stat().st_mtime < oldest:
-                shutil.rmtree(part, ignore_errors=True)
+        for folder in self._root.iterdir():
+            is_part = folder.name.startswith(".") and folder.name.endswith(_PART)
+            voice_id = folder.name[1 : -len(_PART)] if is_part else folder.name
+            if not _ID.fullmatch(voice_id) or folder.is_symlink() or not folder.is_dir():
+                continue
+            if recorded is not None and not is_part and voice_id in recorded:
+                self.unmark(voice_id)
+            elif folder.stat().st_mtime < oldest:
+                if is_part or (recorded is not None and (folder / UNRECORDED).is_file()):
+                    shutil.rmtree(folder, ignore_errors=True)
+                elif recorded is not None and _OWN_ID.fullmatch(voice_id):
+                    with suppress(OSError):  # it goes where it is empty
+                        folder.rmdir()
 
     def _named(self, text: str, folder: Path) -> tuple[Path, ...]:
         """Places that a path or an address in a record may mean. Relative ones don't leave the data folder."""

@@ -84,6 +84,15 @@ class VoiceStore:
             raise UnknownVoice(voice=voice_id)
         return found
 
+    def recorded(self) -> frozenset[str] | None:
+        """The ids of all records, those that are not understood among them; None where there may be more: there is no
+        file, it can't be read, or it was damaged once."""
+        with self._lock:
+            contents = self._readable()
+            aside = next(self._file.parent.glob(f"{self._file.stem}.broken-*"), None)
+            is_sure = self._seen is not None and self._fault is None and aside is None
+            return frozenset(contents.records) if is_sure else None
+
     def put(self, voice: SavedVoice) -> SavedVoice:
         """Add it, or replace the one of that id; sets its times. Raises LibraryUnwritable, LibraryBusy."""
         written = replace(voice, created_at=voice.created_at or now(), updated_at=now())
