@@ -64,15 +64,16 @@ class Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         """`app` answers, until it is done or the exchange is ended."""
-        with self._whole:
-            try:
+        try:
+            with self._whole:
                 await app(self._scope, self._read, self._tell)
-            except ClientDisconnect:
-                if not self._is_over:
-                    raise
-        if self._is_over:
-            with move_on_after(GRACE_S):  # for a client that reads nothing
-                await self._say_why()
+        except ClientDisconnect:
+            if not self._is_over:
+                raise
+        finally:
+            if self._is_over:
+                with move_on_after(GRACE_S):  # for a client that reads nothing
+                    await self._say_why()
 
     def end(self) -> None:
         """What has a known length and has begun is all made already and may leave."""
