@@ -87,7 +87,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
 def may_have_guests(services: Services) -> bool:
     """Else the pages for them need not be built."""
     settings = services.settings
-    return settings.auth != "off" and (settings.needs_login or services.reception.has_accounts())
+    return settings.auth != "off" and (settings.needs_login or services.reception.may_get_accounts())
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> int:
         settings = resolve_settings(options)
         setup_logging(settings.paths.log_file)
         services = build_services(settings)
-        services.check_somebody_can_come(settings)
+        services.check_somebody_can_come(settings, is_shared=options.share)
         listeners = [bind(settings)]
         if options.share:
             listeners.append(socket.create_server(("127.0.0.1", 0)))  # only the link's helper comes in there

@@ -19,6 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "settings",
+            "addresses",
             "certificate",
             "proxy_settings",
             "source_settings",

@@ -30,7 +30,10 @@ def test_another_machine_does_not(peer: str | None) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via", "cf-connecting-ip"],
+    [
+        *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via"),
+        *("cf-connecting-ip", "fly-client-ip", "x-envoy-external-address"),
+    ],
 )
 def test_nor_does_anybody_behind_a_proxy(name: str) -> None:
     assert not asked_from_this_machine("127.0.0.1", {**HERE, name: "127.0.0.1"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shutil
 import subprocess
@@ -12,11 +11,12 @@ from pathlib import Path
 from threading import Thread
 from types import MappingProxyType
 
+from tts_core.addresses import is_this_machine
+from tts_core.proxy_settings import is_from_proxy
 from tts_core.settings import Settings
 
 _OPENERS = MappingProxyType({"win32": ("explorer",), "darwin": ("open", "-a", "Finder")})
 _OTHER_OPENER = ("xdg-open",)
-_PROXY_HEADER = re.compile(r"x-forwarded-.*|x-real-ip|x-client-ip|forwarded|via|cf-connecting-ip|true-client-ip")
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d*)?")
 
 
@@ -26,8 +26,8 @@ def asked_from_this_machine(peer: str | None, headers: Mapping[str, str]) -> boo
     `peer` is the address it came from; `headers` have lower-case names.
     """
     return (
-        _is_loopback(peer)
-        and not any(_PROXY_HEADER.fullmatch(name) for name in headers)
+        is_this_machine(peer or "")
+        and not any(is_from_proxy(name) for name in headers)
         and headers.get("sec-fetch-site", "none") in ("same-origin", "none")
         and _LOOPBACK_HOST.fullmatch(headers.get("host", "").lower()) is not None
     )
@@ -59,11 +59,3 @@ def open_folder(settings: Settings, folder: Path) -> bool:
 
 def _opener() -> tuple[str, ...]:
     return _OPENERS.get(sys.platform, _OTHER_OPENER)
-
-
-def _is_loopback(peer: str | None) -> bool:
-    try:
-        address = ipaddress.ip_address(peer or "")
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -7,12 +7,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tts_core.addresses import parsed
 from tts_core.errors import InvalidSetting
 
 ROOT_FLAG, ROOT_VARIABLE = "--root-path", "TTS_STUDIO_ROOT_PATH"
 TRUSTED_FLAG, TRUSTED_VARIABLE = "--trusted-proxy", "TTS_STUDIO_TRUSTED_PROXIES"
 LOOPBACK_PROXIES = ("127.0.0.0/8", "::1")
 NOBODY = "none"
+_PROXY_HEADERS = re.compile(
+    r"via|cdn-loop|x-varnish|.*forwarded.*"  # what proxies say of themselves and of what they were asked
+    r"|x-original-(host|proto|url|uri)|x-rewrite-url|x-arr-.*"
+    r"|.*-ip|.*-ipv[46]|.*-?client-?ip|.*-(addr|address)"  # for whom: X-Real-IP, True-Client-IP, those of each cloud
+    r"|(cf|fly|cloudfront|tailscale|x-envoy|x-vercel|x-azure|x-appengine|x-amz-cf)-.*"
+)
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -38,12 +45,14 @@ class ProxySettings:
 
     def trusts(self, address: str) -> bool:
         """Whether the one who connects from there may say for whom."""
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        ip = getattr(ip, "ipv4_mapped", None) or ip  # a server on "::" sees IPv4 so
-        return any(ip in network for network in self.trusted)
+        ip = parsed(address)
+        return ip is not None and any(ip in network for network in self.trusted)
+
+
+def is_from_proxy(header: str) -> bool:
+    """Whether a header of that name, lower-case, is one of those that only proxies write. What it says may have been
+    written by the proxy's own client; that it is there means that nobody at this machine asks."""
+    return _PROXY_HEADERS.fullmatch(header) is not None
 
 
 def is_root_path(path: str) -> bool:

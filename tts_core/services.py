@@ -107,10 +107,14 @@ class Services:
             logger.warning("%s What can't be used is left out.", problem)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
+        self.reception.tell_problem()
 
-    def check_somebody_can_come(self, settings: Settings) -> None:
-        """Raises AccountsMissing where everybody has to log in and nobody can, AccountsUnusable."""
-        if settings.needs_login and not self.reception.has_accounts():
+    def check_somebody_can_come(self, settings: Settings, *, is_shared: bool = False) -> None:
+        """Raises AccountsMissing where everybody has to log in and nobody can; AccountsUnusable there and where people
+        come by a public link."""
+        if not settings.needs_login and not is_shared:
+            return
+        if not self.reception.has_accounts() and settings.needs_login:
             data_dir = settings.paths.data_dir
             folder = "" if data_dir == default_data_dir() else f' --data-dir "{data_dir}"'
             raise AccountsMissing(host=settings.host, command=f"python -m tts_core users add NAME --role admin{folder}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tts_core.addresses import is_this_machine
 from tts_core.certificate import Certificate
 from tts_core.compute_settings import AUTO, PRECISION_VARIABLE, THREADS_VARIABLE, checked_precision, checked_threads
 from tts_core.errors import InvalidSetting
@@ -170,10 +170,7 @@ def allowed_hosts(bind_host: str, extra: list[str]) -> tuple[str, ...]:
 
 def is_loopback(host: str) -> bool:
     """Only this machine reaches what listens there. A name that is not known is taken for another's."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    return is_this_machine(host.strip("[]")) or host.lower() == "localhost"
 
 
 def _has_desktop(environ: Mapping[str, str]) -> bool:

@@ -251,6 +251,19 @@ def test_guessing_is_slowed_down(closed: Closed) -> None:
         assert stranger.get(MODELS, headers={"Authorization": f"Bearer {closed.keys[Role.GUEST]}"}).status_code == 200
 
 
+def test_who_has_an_ipv6_network_has_no_more_attempts_than_others(closed: Closed) -> None:
+    with closed.client() as stranger:
+
+        def status(host: int) -> int:
+            there = {"X-Forwarded-For": f"2001:db8:5:6::{host:x}", "Authorization": "Bearer tts-wrong"}
+            return stranger.get(MODELS, headers=there).status_code
+
+        statuses = [status(host) for host in range(FREE_AT_ADDRESS + 2)]
+        assert statuses == [401] * (FREE_AT_ADDRESS + 1) + [429]
+        neighbour = {"X-Forwarded-For": "2001:db8:5:7::1", "Authorization": "Bearer tts-wrong"}
+        assert stranger.get(MODELS, headers=neighbour).status_code == 401
+
+
 Serving = Callable[..., httpx.Client]
 
 
@@ -272,6 +285,33 @@ def test_on_loopback_only_who_comes_through_a_proxy_logs_in(open_studio: Serving
     client = open_studio(TTS_STUDIO_AUTH="auto")
     assert client.get(MODELS).status_code == 200
     assert client.get(MODELS, headers=ELSEWHERE).status_code == 401
+
+
+OF_PROXIES = (
+    *("Via", "Forwarded", "CDN-Loop", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "Client-IP"),
+    *("X-Forwarded", "X-Forwarded-By", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto"),
+    *("X-Forwarded-Server", "X-Forwarded-Ssl", "X-Original-Forwarded-For", "X-Original-Host", "Forwarded-For"),
+    *("CF-Connecting-IP", "CF-Connecting-IPv6", "CF-Ray", "Fastly-Client-IP", "Fly-Client-IP", "DO-Connecting-IP"),
+    *("X-Envoy-External-Address", "X-Azure-ClientIP", "X-Vercel-Forwarded-For", "X-AppEngine-User-IP", "X-ARR-SSL"),
+    *("CloudFront-Viewer-Address", "X-NF-Client-Connection-IP", "Incap-Client-IP", "X-Sucuri-ClientIP", "X-Varnish"),
+    *("Tailscale-User-Login", "X-ProxyUser-IP", "WL-Proxy-Client-IP", "X-Remote-Addr"),
+)
+
+
+def test_no_header_makes_a_stranger_behind_a_proxy_the_owner(open_studio: Serving) -> None:
+    """Whatever the proxy tells and its client adds: it can only take the owner's rights away."""
+    client = open_studio(TTS_STUDIO_AUTH="auto")
+    for name in OF_PROXIES:
+        for claim in ({}, {"X-Forwarded-For": "127.0.0.1"}):
+            assert client.get("/api/jobs", headers={name: "127.0.0.1", **claim}).status_code == 401, (name, claim)
+    for claims in (["::1"], ["::ffff:127.0.0.1"], ["[::1]:80"], ["203.0.113.7", "127.0.0.1"], ["unknown"], [""]):
+        lines = [("Via", "1.1 x"), *(("X-Forwarded-For", claim) for claim in claims)]
+        assert client.get("/api/jobs", headers=lines).status_code == 401, claims
+    forged = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "127.0.0.1"}
+    assert client.delete(f"{MODELS}/base_0_6b", headers=forged).status_code == 401
+    assert client.post("/mcp", json={}, headers=forged).status_code == 401
+    for name in ("Accept-Language", "X-Request-ID", "User-Agent", "X-Stainless-OS", "Traceparent", "DNT", "Priority"):
+        assert client.get("/api/jobs", headers={name: "x"}).status_code == 200, name
 
 
 @pytest.mark.parametrize(("auth", "status"), [("auto", 401), ("off", 200), ("on", 401)])

@@ -108,6 +108,15 @@ def test_a_prefix_that_is_no_path_is_left_out(settings: Settings, serve: Serve, 
         (["127.0.0.1, 203.0.113.7, 10.0.0.2"], "203.0.113.7"),
         (["127.0.0.1", "203.0.113.7"], "203.0.113.7"),
         (["203.0.113.7, unknown"], ""),
+        (["203.0.113.7, _hidden"], ""),
+        (["::ffff:203.0.113.7"], "203.0.113.7"),
+        (["10.0.0.2"], "10.0.0.2"),
+        (["127.0.0.1"], ""),
+        (["127.0.0.1, 127.0.0.1"], ""),
+        (["127.0.0.1:80"], ""),
+        (["[::1]:80"], ""),
+        (["::ffff:127.0.0.1"], ""),
+        (["203.0.113.7, ::1"], ""),
         ([""], ""),
         ([], "127.0.0.1"),
     ],
@@ -117,6 +126,14 @@ def test_the_last_address_that_no_trusted_proxy_has_is_the_clients(chain: list[s
     headers = [(b"x-forwarded-for", value.encode()) for value in chain]
     scope: Scope = {"type": "http", "path": "/", "headers": headers, "client": ("127.0.0.1", 1)}
     assert as_asked(scope, settings)["client"][0] == client
+
+
+@pytest.mark.parametrize("chain", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "unknown", "10.0.0.2, 127.0.0.1"])
+def test_a_proxy_of_another_machine_speaks_for_nobody_at_this_one(chain: str) -> None:
+    settings = ProxySettings.from_env({TRUSTED_VARIABLE: "127.0.0.1,10.0.0.0/8"})
+    headers = [(b"x-forwarded-for", chain.encode())]
+    scope: Scope = {"type": "http", "path": "/", "headers": headers, "client": ("10.0.0.2", 1)}
+    assert as_asked(scope, settings)["client"][0] == "10.0.0.2"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])

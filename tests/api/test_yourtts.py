@@ -280,6 +280,8 @@ def test_beyond_this_machine_it_answers_neighbours_unless_there_are_accounts(tmp
             assert client.get("/health").status_code == 200
             body = {"speaker_id": "a", "reference_audio": somebody()}
             assert client.post("/register_speaker", json=body).status_code == status
+            for said in ({"X-Forwarded-For": "192.168.1.9"}, {"Via": "1.1 x", "X-Forwarded-For": "127.0.0.1"}):
+                assert client.post("/register_speaker", json=body, headers=said).status_code in (401, 403), said
         built.close()
 
 

@@ -69,6 +69,25 @@ def test_what_guests_may_not_do_is_not_on_their_page(studio: Studio, page: str) 
     assert {"synthesize", "clone", "design", "list_voices", "list_models", "stop"} <= set(theirs)
 
 
+def test_the_streams_of_a_page_end_with_the_account(studio: Studio) -> None:
+    accounts = AccountsFile(studio.data_dir / "accounts.json")
+    accounts.add_user("for a day", PASSWORD, Role.GUEST)
+    with client_of(studio.url) as page:
+        page.post("/login", data={"username": "for a day", "password": PASSWORD}).raise_for_status()
+        loads = [event for event in page.get("/config").json()["dependencies"] if event["targets"][0][1] == "load"]
+        asked = {"data": [], "fn_index": loads[0]["id"], "session_hash": "day"}
+        page.post("/gradio_api/queue/join", json=asked).raise_for_status()
+        page.get("/gradio_api/queue/data?session_hash=day").raise_for_status()  # its end leaves the queue open
+        with (
+            page.stream("GET", "/gradio_api/heartbeat/day") as alive,
+            page.stream("GET", "/gradio_api/queue/data?session_hash=day") as queue,
+        ):
+            assert (alive.status_code, queue.status_code) == (200, 200)
+            accounts.remove_user("for a day")
+            assert b"ALIVE" in alive.read()
+            assert b"process_completed" not in queue.read()
+
+
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_forbidden_endpoint_does_not_answer_by_its_name(studio: Studio, name: str) -> None:
     for address in (f"call/{name}", f"api/{name}", f"run/{name}", f"call/v2/{name}"):

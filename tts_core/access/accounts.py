@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -68,13 +70,23 @@ class Accounts:
         return next((key for key in self.keys if hmac.compare_digest(key.sha256, digest)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of a file, so that it is read again only when it has changed."""
+
+    version: tuple[int, int, int] | None = None
+    accounts: Accounts = Accounts()
+    problem: str = ""
+    """Why nothing of it can be used; "" if it can."""
+
+
 class AccountsFile:
     """Replaced whole, readable for its owner only. Several processes may change it, one at a time."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = FileLock(file.with_name(f".{file.name}.lock"), mode=0o600)
-        self._known: tuple[object, Accounts] = (None, Accounts())
+        self._known = _Known()
 
     @property
     def file(self) -> Path:
@@ -82,17 +94,21 @@ class AccountsFile:
 
     def read(self) -> Accounts:
         """As they are now, whoever changed them. Raises AccountsUnusable."""
+        known = self._known
         try:
-            stat = self._file.stat()
-            version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if self._known[0] != version:
-                self._known = version, _parsed(self._file.read_bytes()[:_MAX_BYTES])
+            status = self._file.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if known.version != version:
+                known = _Known(version, *_read(self._file, status))
         except FileNotFoundError:
-            self._known = None, Accounts()
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not what the studio wrote"
+            known = _Known()
+        except OSError as error:  # not remembered: it may pass, as a lack of free file handles does
+            reason = error.strerror or type(error).__name__
             raise AccountsUnusable(file=str(self._file), reason=reason) from error
-        return self._known[1]
+        self._known = known
+        if known.problem:
+            raise AccountsUnusable(file=str(self._file), reason=known.problem)
+        return known.accounts
 
     def add_user(self, name: str, password: str, role: Role) -> User:
         """Raises InvalidAccount, UserExists."""
@@ -172,13 +188,31 @@ def _as_json(accounts: Accounts) -> dict[str, Any]:
     return {"users": [asdict(user) for user in accounts.users], "keys": [asdict(key) for key in accounts.keys]}
 
 
+def _read(file: Path, status: os.stat_result) -> tuple[Accounts, str]:
+    """The accounts, and "" or why they can't be used. Raises OSError."""
+    if not stat.S_ISREG(status.st_mode):  # reading from a pipe would wait for ever
+        return Accounts(), "it is not an ordinary file"
+    if status.st_size > _MAX_BYTES:
+        return Accounts(), f"it has more than {_MAX_BYTES} bytes"
+    try:
+        return _parsed(file.read_bytes()), ""
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return Accounts(), "it is not what the studio wrote"
+
+
 def _parsed(data: bytes) -> Accounts:
-    """Raises whatever a wrong shape leads to: half a list of accounts would be worse than none."""
+    """Raises whatever a wrong shape leads to: half a list of accounts would be worse than none, and what is not
+    understood would be lost with the next change."""
     told: Mapping[str, list[dict[str, Any]]] = json.loads(data.decode("utf-8-sig"))
+    if told.keys() - {"users", "keys"} or not all(isinstance(listed, list) for listed in told.values()):
+        raise TypeError("not lists of users and keys")
     users = tuple(User(**{**user, "role": Role(user["role"])}) for user in told.get("users", []))
     keys = tuple(Key(**{**key, "role": Role(key["role"])}) for key in told.get("keys", []))
     texts = [text for user in users for text in asdict(user).values()]
     texts += [text for key in keys for text in asdict(key).values()]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("not a text")
+    "".join(texts).encode()  # half a character can't be written again
+    if not all(user.password.isascii() for user in users) or not all(key.sha256.isascii() for key in keys):
+        raise ValueError("not a hash")
     return Accounts(users, keys)

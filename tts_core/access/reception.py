@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from tts_core.access.quotas import Quotas
 from tts_core.access.sessions import Sessions
 from tts_core.access.throttle import Throttle
 from tts_core.access.visitor import OWNER, Role, Visitor
+from tts_core.addresses import counted_address, is_this_machine
 from tts_core.errors import AccountsUnusable, WrongKey, WrongPassword
 
 FREE_AT_ADDRESS = 10
@@ -43,6 +43,7 @@ class Reception:
         self._own: tuple[User, ...] = ()
         self._throttle = Throttle(clock)
         self._sessions = Sessions(clock)
+        self._told = ""
 
     def add(self, name: str, password: str, role: Role) -> None:
         """An account for this run, which is written nowhere. It stands before one of that name in the file."""
@@ -58,9 +59,20 @@ class Reception:
         accounts = self._file.read()
         return bool(self._own or accounts.users or accounts.keys)
 
+    def may_get_accounts(self) -> bool:
+        """Somebody could log in, now or when accounts that can't be used are restored."""
+        try:
+            return self.has_accounts()
+        except AccountsUnusable:
+            return True
+
+    def tell_problem(self) -> None:
+        """Write into the log why accounts can't be used, if they can't."""
+        self._accounts()
+
     def log_in(self, name: str, password: str, address: str) -> str:
         """The session's token. Raises WrongPassword, TooManyAttempts. Takes a moment: call it in a thread."""
-        places = {f"address {address}": FREE_AT_ADDRESS, f"name {name.strip().casefold()[:64]}": FREE_FOR_NAME}
+        places = {_place(address): FREE_AT_ADDRESS, f"name {name.strip().casefold()[:64]}": FREE_FOR_NAME}
         for place in places:
             self._throttle.check(place)
         for place, free in places.items():
@@ -86,36 +98,43 @@ class Reception:
 
     def by_key(self, secret: str, address: str) -> Visitor:
         """Raises WrongKey, TooManyAttempts."""
-        place = f"address {address}"
+        place = _place(address)
         self._throttle.check(place)
-        key = self._accounts().key(secret)
-        if key is None:
+        visitor = self.of_key(secret)
+        if visitor is None:
             self._throttle.begin(place, FREE_AT_ADDRESS)
             logger.warning("A wrong key came from %s", address)
             raise WrongKey
-        return Visitor(key.name, key.role, f"key {key.id}")
+        return visitor
+
+    def of_key(self, secret: str) -> Visitor | None:
+        """None where there is no such key any more. An attempt at one is counted by `by_key` only."""
+        key = self._accounts().key(secret)
+        return None if key is None else Visitor(key.name, key.role, f"key {key.id}")
 
     def needs_login(self, address: str) -> bool:
         """At the studio's own address, for who comes from there."""
-        return self._whom is Login.ALL or (self._whom is Login.OTHERS and not _is_loopback(address))
+        return self._whom is Login.ALL or (self._whom is Login.OTHERS and not is_this_machine(address))
 
     def without_login(self, address: str) -> Visitor:
         """Where nobody has to log in: all may do everything, but others than this machine are counted."""
-        return OWNER if _is_loopback(address) else Visitor("", Role.ADMIN, f"address {address}")
+        return OWNER if is_this_machine(address) else Visitor("", Role.ADMIN, _place(address))
 
     def _user(self, name: str) -> User | None:
         return Accounts(users=self._own).user(name) or self._accounts().user(name)
 
     def _accounts(self) -> Accounts:
+        problem, accounts = "", Accounts()
         try:
-            return self._file.read()
-        except AccountsUnusable:
-            logger.exception("Nobody of the file can come in")
-            return Accounts()
+            accounts = self._file.read()
+        except AccountsUnusable as error:
+            problem = error.message
+        if problem and problem != self._told:  # once, not for everybody who asks
+            logger.warning("%s Until then nobody of that file can come in.", problem)
+        self._told = problem
+        return accounts
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+def _place(address: str) -> str:
+    """Whose attempts and requests are counted together, where nobody has a name."""
+    return f"address {counted_address(address)}"

@@ -6,8 +6,10 @@ The routes find the visitor in `scope["state"]["visitor"]`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
@@ -18,6 +20,7 @@ from tts_core.access.reception import Reception
 from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api import rights
 from tts_core.api.errors import failure_response
+from tts_core.api.open_exchanges import Exchange, OpenExchanges
 from tts_core.api.proxy import route_path
 from tts_core.api.rights import Right
 from tts_core.api.veil import Veil
@@ -32,14 +35,21 @@ GUEST_PREFIX = "/guest"
 """Where the pages for guests are mounted; guests see them at the usual addresses."""
 
 
+MayStay = Callable[[], bool]
+_Known = Callable[[], Visitor | None]
+
+
 class Entrance:
     """Middleware; `app` is everything else."""
 
-    def __init__(self, app: ASGIApp, reception: Reception, veil: Veil, link: PublicLink) -> None:
+    def __init__(
+        self, app: ASGIApp, reception: Reception, veil: Veil, link: PublicLink, watch: OpenExchanges | None = None
+    ) -> None:
         self._app = app
         self._reception = reception
         self._link = link
         self._veil = veil
+        self._watch = watch or OpenExchanges()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -47,26 +57,31 @@ class Entrance:
             return
         with ExitStack() as held:
             try:
-                visitor = self._let_in(scope, held)
+                visitor, may_stay = self._let_in(scope, held)
             except StudioError as error:
                 await _refusal(error, scope)(scope, receive, send)
                 return
             if visitor is not None and visitor.is_guest:
                 scope, receive, send = self._veil.over(scope, receive, send)
-            await self._app(scope, receive, send)
+            if may_stay is None:
+                await self._app(scope, receive, send)
+                return
+            exchange = Exchange(scope, receive, send)
+            held.enter_context(self._watch.watching(exchange, may_stay))
+            await exchange.run(self._app)
 
-    def _let_in(self, scope: Scope, held: ExitStack) -> Visitor | None:
-        """Who it is; None for somebody unknown where all may come. Raises StudioError. What `held` gets lasts as long
-        as the answer."""
+    def _let_in(self, scope: Scope, held: ExitStack) -> tuple[Visitor | None, MayStay | None]:
+        """Who it is, None for somebody unknown where all may come; and what may end that while the answer lasts. Raises
+        StudioError. What `held` gets lasts as long as the answer."""
         path, method = route_path(scope), scope.get("method", "WEBSOCKET")
         by_link = self._link.leads((scope.get("server") or (None, None))[1])
         if by_link and self._link.now.url.startswith("https:"):
             scope["scheme"] = "https" if scope["type"] == "http" else "wss"  # as it began, far away
-        visitor = self._visitor(scope, by_link=by_link)
+        visitor, may_stay = self._visitor(scope, by_link=by_link)
         if visitor is None and path not in rights.OPEN:
             raise LoginRequired
         if visitor is None:
-            return None
+            return None, None
         path = path.removeprefix(GUEST_PREFIX) if path.startswith(f"{GUEST_PREFIX}/") else path
         right = rights.of_guest(method, path)
         if visitor.is_guest and right is None and path not in rights.OPEN:
@@ -80,22 +95,25 @@ class Entrance:
         state = scope.setdefault("state", {})
         state[IN_STATE] = visitor
         state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
-        return visitor
+        return visitor, None if path in rights.OPEN else may_stay  # the answer to a log-out says that it is done
 
-    def _visitor(self, scope: Scope, *, by_link: bool) -> Visitor | None:
-        """None for somebody unknown, where one has to be known. Raises WrongKey, TooManyAttempts."""
+    def _visitor(self, scope: Scope, *, by_link: bool) -> tuple[Visitor | None, MayStay | None]:
+        """None for somebody unknown, where one has to be known; and, of who has logged in, whether that still holds.
+        Raises WrongKey, TooManyAttempts."""
         address = (scope.get("client") or ("",))[0]
         if not by_link and not self._reception.needs_login(address):
-            return self._reception.without_login(address)
+            return self._reception.without_login(address), None
         headers = Headers(scope=scope)
         kind, _, key = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and key.strip():
             found: Visitor | None = self._reception.by_key(key.strip(), address)
+            again: _Known = partial(self._reception.of_key, key.strip())
         else:
-            sessions = (self._reception.by_session(token) for token in session_tokens(headers))
-            found = next((session for session in sessions if session is not None), None)
+            ways = [partial(self._reception.by_session, token) for token in session_tokens(headers)]
+            found, again = next(((known, way) for way in ways if (known := way())), (None, lambda: None))
         # What a share server of somebody else's carries, it could also say itself: no more than a guest's rights.
-        return replace(found, role=Role.GUEST) if found and by_link else found
+        visitor = replace(found, role=Role.GUEST) if found and by_link else found
+        return visitor, lambda: again() == found
 
 
 def session_tokens(headers: Headers) -> list[str]:

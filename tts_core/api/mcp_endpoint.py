@@ -11,11 +11,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tts_core.access.visitor import IN_STATE, OWNER, Visitor
+from tts_core.addresses import is_this_machine
 from tts_core.api.errors import failure_response
 from tts_core.api.work import Workers
 from tts_core.errors import LoginRequired, MethodNotAllowed, StudioError
 from tts_core.services import Services
-from tts_core.settings import is_loopback
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -75,5 +75,5 @@ def _check(scope: Scope) -> None:
     if scope["method"] != "POST":
         raise MethodNotAllowed(method=scope["method"])
     visitor: Visitor = scope.get("state", {}).get(IN_STATE, OWNER)
-    if not visitor.name and not is_loopback((scope.get("client") or ("",))[0]):
+    if not visitor.name and not is_this_machine((scope.get("client") or ("",))[0]):
         raise LoginRequired

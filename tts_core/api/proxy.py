@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from tts_core.proxy_settings import ProxySettings, is_root_path
-from tts_core.settings import is_loopback
+from tts_core.addresses import is_this_machine, parsed
+from tts_core.proxy_settings import ProxySettings, is_from_proxy, is_root_path
 
 HOST, PROTO, FOR, PREFIX = (b"x-forwarded-" + name for name in (b"host", b"proto", b"for", b"prefix"))
-HEARSAY = frozenset({HOST, PROTO, FOR, PREFIX, b"x-forwarded-port", b"x-forwarded-server", b"forwarded", b"x-real-ip"})
-"""Taken off every request: what counts of it is in the scope then, and Gradio would believe it from anybody."""
+VIA = (b"via", b"1.1 proxy")
+"""Stands for all headers of proxies, which are taken off every request: what counts of them is in the scope then, and
+Gradio would believe them from anybody."""
 SCHEMES = frozenset({"http", "https"})
 
 
@@ -22,21 +21,20 @@ def as_asked(scope: Scope, settings: ProxySettings) -> Scope:
     `path` begins with `root_path`, as ASGI has it, whether or not the proxy cuts that off. A proxy that tells its
     prefix cuts it off. The Host header that the proxy itself sent must have been checked before.
     """
-    is_trusted = settings.trusts((scope.get("client") or ("",))[0])
-    said = Headers(scope=scope) if is_trusted else Headers()
+    peer = (scope.get("client") or ("",))[0]
+    said = Headers(scope=scope) if settings.trusts(peer) else Headers()
     prefix = said.get(PREFIX.decode(), "").rstrip("/")
     is_cut = bool(prefix) and is_root_path(prefix)
+    headers = _headers(scope, _first(said, HOST))
     asked = {
         **scope,
-        "headers": _headers(scope, _first(said, HOST)),
+        "headers": headers,
         **_below(scope, prefix if is_cut else settings.root_path, is_cut=is_cut),
     }
     if (scheme := _first(said, PROTO).lower().replace("ws", "http")) in SCHEMES:
         asked["scheme"] = scheme.replace("http", "ws") if scope["type"] == "websocket" else scheme
-    if (address := _client(said.getlist(FOR.decode()), settings)) is not None:
-        asked["client"] = (address, 0)
-    elif is_loopback((scope.get("client") or ("",))[0]) and any(name in HEARSAY for name, _ in scope["headers"]):
-        asked["client"] = ("", 0)  # a proxy here does not say for whom it asks: not for somebody at this machine
+    if VIA in headers:
+        asked["client"] = (_behind_proxy(said.getlist(FOR.decode()), peer, settings), 0)
     return asked
 
 
@@ -58,9 +56,9 @@ def _below(scope: Scope, root_path: str, *, is_cut: bool) -> dict[str, object]:
 
 
 def _headers(scope: Scope, host: str) -> list[tuple[bytes, bytes]]:
-    kept = [(name, value) for name, value in scope["headers"] if name not in HEARSAY]
-    if len(kept) < len(scope["headers"]):  # who stands behind a proxy does not sit at this machine
-        kept.append((b"via", b"1.1 proxy"))
+    kept = [(name, value) for name, value in scope["headers"] if not is_from_proxy(name.decode("latin-1"))]
+    if len(kept) < len(scope["headers"]):
+        kept.append(VIA)
     if not host:
         return kept
     return [(b"host", host.encode("latin-1")), *(header for header in kept if header[0] != b"host")]
@@ -69,6 +67,14 @@ def _headers(scope: Scope, host: str) -> list[tuple[bytes, bytes]]:
 def _first(said: Headers, name: bytes) -> str:
     """Proxies behind each other put a comma between their words; the first is the one that people reach."""
     return said.get(name.decode(), "").partition(",")[0].strip()
+
+
+def _behind_proxy(chains: list[str], peer: str, settings: ProxySettings) -> str:
+    """The address of who asks through a proxy; "" where no more is known than that somebody does. It is never this
+    machine's: a proxy may pass on what its client wrote, and its own address is not that of who asks it."""
+    told = _client(chains, settings)
+    address = told if told is not None and not is_this_machine(told) else peer
+    return "" if is_this_machine(address) else address
 
 
 def _client(chains: list[str], settings: ProxySettings) -> str | None:
@@ -84,7 +90,5 @@ def _address(text: str) -> str | None:
     """Of "1.2.3.4", "1.2.3.4:80", "::1" or "[::1]:80"."""
     bare = text[1:].partition("]")[0] if text.startswith("[") else text
     bare = bare.partition(":")[0] if bare.count(":") == 1 else bare
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        return None
+    address = parsed(bare)
+    return None if address is None else str(address)

@@ -15,10 +15,11 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from tts_core.access.accounts import AccountsFile
 from tts_core.cli.status import Exit
 from tts_core.compute_settings import AUTO, THREADS_VARIABLE, WHOLE_NUMBERS
 from tts_core.domain import SynthesisRequest
-from tts_core.errors import StudioError
+from tts_core.errors import AccountsUnusable, StudioError
 from tts_core.espeak.engine import NAME as BUILT_IN
 from tts_core.events import AudioChunk, TakeReady
 from tts_core.paths import REQUIREMENTS_FILE
@@ -136,6 +137,14 @@ def _check_preferences(services: Services) -> Answer:
     return (Outcome.WARN, f"{problem} What can't be used is left out.") if problem else (Outcome.OK, "usable")
 
 
+def _check_accounts(services: Services) -> Answer:
+    try:
+        accounts = AccountsFile(services.settings.paths.accounts_file).read()
+    except AccountsUnusable as error:
+        return Outcome.FAIL, error.message
+    return Outcome.OK, f"{len(accounts.users)} users and {len(accounts.keys)} keys"
+
+
 def _check_models_folder(services: Services) -> Answer:
     target = services.store.unfinished_move()
     if target is not None:
@@ -209,6 +218,7 @@ CHECKS: tuple[Callable[[Services], Answer], ...] = (
     _check_built_in_voice,
     _check_data_folder,
     _check_preferences,
+    _check_accounts,
     _check_models_folder,
     _check_disk,
     _check_memory,

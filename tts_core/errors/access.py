@@ -97,7 +97,10 @@ class AccountsMissing(StudioError):
 
 class AccountsUnusable(StudioError):
     code = "accounts_unusable"
-    template = "The accounts in {file} can't be used: {reason}. Mend the file, or remove it and add the users again."
+    template = (
+        "The accounts in {file} can't be used: {reason}. Put a copy of the file in its place that is whole, or move it "
+        "away and add the users again; the studio leaves it as it is."
+    )
 
 
 class AccountsUnwritable(StudioError):
