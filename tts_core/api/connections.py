@@ -49,21 +49,21 @@ def limits_here() -> ConnectionLimits:
 
 
 def _raise_descriptor_limit() -> int:
-    """The limit after that."""
+    """How many there may be after that, at most WANTED_DESCRIPTORS."""
     if sys.platform == "win32":
         return WANTED_DESCRIPTORS  # sockets there have no limit worth the name
     import resource  # noqa: PLC0415 - not on Windows
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = resource.RLIM_INFINITY
-    wanted = WANTED_DESCRIPTORS if hard == unlimited else min(WANTED_DESCRIPTORS, hard)
-    if soft == unlimited or soft >= wanted:
-        return WANTED_DESCRIPTORS
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # macOS has a limit of the whole system, too
-        return soft
-    return wanted
+    soft, hard = (
+        WANTED_DESCRIPTORS if limit == resource.RLIM_INFINITY else min(limit, WANTED_DESCRIPTORS)
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    if soft < hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        except (OSError, ValueError):  # macOS has a limit of the whole system, too
+            return soft
+    return hard
 
 
 class _Connection(asyncio.Protocol):

@@ -6,12 +6,11 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-import time
 from asyncio import CancelledError
 from types import MappingProxyType
 from typing import NamedTuple
 
-from anyio import fail_after, move_on_after
+from anyio import current_time, fail_after, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -167,10 +166,10 @@ class _Exchange:
 
     async def _next(self) -> Message:
         """Raises TimeoutError, while the body is still coming."""
-        began = time.monotonic()
+        began = current_time()
         with fail_after(None if self.is_whole else self._patience_s()):
             message = await self._receive()
-        self._waited_s += time.monotonic() - began
+        self._waited_s += current_time() - began
         if message["type"] == "http.request":
             self._received_bytes += len(message.get("body", b""))
             self.is_whole = not message.get("more_body", False)
