@@ -47,6 +47,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     from tts_core.api.entrance import GUEST_PREFIX, GuestPages  # noqa: PLC0415
     from tts_core.api.login import add_login  # noqa: PLC0415
     from tts_core.api.server import create_api  # noqa: PLC0415
+    from tts_core.ui.gradio_answers import HANDLERS  # noqa: PLC0415
     from tts_core.ui.gradio_guard import guard_gradio  # noqa: PLC0415
     from tts_core.ui.language import LanguageRedirect  # noqa: PLC0415
     from tts_core.ui.login_page import login_page  # noqa: PLC0415
@@ -69,6 +70,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
             max_file_size=services.settings.limits.max_upload_bytes,
             enable_monitoring=False,
             run_history=False,  # it would keep texts in the browser
+            app_kwargs={"exception_handlers": HANDLERS},
             show_error=False,  # errors for people are raised as gr.Error
             footer_links=[],
             favicon_path=str(ASSETS_DIR / "icon.png") if path == "/" else None,

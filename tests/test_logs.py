@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from tts_core.errors import EngineFailed
-from tts_core.logs import KEPT_FILES, MAX_FILE_BYTES, log_tail, setup_logging
+from tts_core.logs import (
+    KEPT_FILES,
+    MAX_ALIKE,
+    MAX_FILE_BYTES,
+    MAX_KINDS,
+    REPEAT_S,
+    RepeatFilter,
+    log_tail,
+    setup_logging,
+)
 
 SECRET = "my very private sentence"
 logger = logging.getLogger("tests.logs")
@@ -119,3 +128,37 @@ def test_the_tail_is_the_last_lines(tmp_path: Path, wanted: int, end: str) -> No
     file = tmp_path / "large.log"
     file.write_text("\n".join(lines) + end, encoding="utf-8")
     assert log_tail(file, wanted) == (lines[-wanted:] if wanted else [])
+
+
+def test_what_repeats_is_written_a_few_times_a_minute_and_then_counted(log_file: Path) -> None:
+    """As the event loop says it two thousand times a second where no connection can be taken."""
+
+    def tell(at_s: float, error: Exception | None = None) -> None:
+        record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "out of resource\nsocket: 7", (), None)
+        record.exc_info = None if error is None else (type(error), error, None)
+        record.created = at_s
+        logger.handle(record)
+
+    for moment in range(500):
+        tell(1000 + moment / 100)
+    assert len(log_tail(log_file, 1000)) == MAX_ALIKE
+    tell(1005, OSError("something else"))
+    assert log_tail(log_file, 1)[0].endswith("something else"), "another error is another kind"
+    tell(1000 + REPEAT_S)
+    assert log_tail(log_file, 1)[0].endswith(f"out of resource ({500 - MAX_ALIKE} more like it were left out before)")
+    tell(1001 + REPEAT_S)
+    assert log_tail(log_file, 1)[0].endswith("out of resource")
+
+
+def test_facts_may_repeat(log_file: Path) -> None:
+    for _ in range(5 * MAX_ALIKE):
+        logger.info("Spoke")
+    assert len(log_tail(log_file, 1000)) == 5 * MAX_ALIKE
+
+
+def test_kinds_that_are_counted_are_not_without_number(log_file: Path) -> None:
+    repeats = RepeatFilter()
+    for number in range(2 * MAX_KINDS):
+        record = logger.makeRecord(logger.name, logging.WARNING, "", 0, f"warning {number}", (), None)
+        assert repeats.filter(record)
+    assert len(repeats._counts) == MAX_KINDS

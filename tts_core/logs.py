@@ -1,4 +1,5 @@
-"""The log: one rotating file and warnings on the console. Writes no text that somebody asked to have spoken.
+"""The log: one rotating file and warnings on the console. Writes no text that somebody asked to have spoken, and the
+same warning only a few times a minute, so that nobody can fill the disk or the console with them.
 
 Our own log calls carry facts, never texts. Other people's errors may quote what they were given (pydantic and KeyError
 do), so the message of an error is written only for the types in `SPEAKING_ERRORS`; of others, type and stack.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 import traceback
 from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
@@ -29,6 +31,12 @@ TEXT_LOGGERS = ("piper",)
 """Their warnings quote what is spoken; only their errors stay."""
 SPEAKING_ERRORS = (StudioError, OSError, ImportError, MemoryError, RuntimeError)
 """Errors whose message tells of machines, files and devices rather than of what was asked."""
+MAX_ALIKE = 10
+"""Warnings of one kind within REPEAT_S."""
+REPEAT_S = 60.0
+MAX_KINDS = 1000
+"""That are counted at once."""
+_LEFT_OUT = "left_out"
 _HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
 _TAIL_BLOCK_BYTES = 64 * 1024
 
@@ -45,7 +53,9 @@ class PrivateFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         # asyncio puts the repr of a task's error on further lines.
-        return super().formatMessage(record).partition("\n")[0]
+        line = super().formatMessage(record).partition("\n")[0]
+        left_out = getattr(record, _LEFT_OUT, 0)
+        return f"{line} ({left_out} more like it were left out before)" if left_out else line
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
         error = ei[1]
@@ -55,6 +65,34 @@ class PrivateFormatter(logging.Formatter):
 class _PrivateFile(RotatingFileHandler):
     def _open(self) -> Any:
         return open_private(Path(self.baseFilename), self.mode)
+
+
+class RepeatFilter(logging.Filter):
+    """Lets MAX_ALIKE warnings or errors of one kind pass in REPEAT_S; the next one after that tells how many did not.
+
+    Of one kind are those of one place in the code, whatever they tell of, and with one type of error.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[tuple[object, ...], tuple[float, int]] = {}
+        """When the first of a kind came, and how many since."""
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        kind = record.exc_info[0] if record.exc_info else None
+        key = (record.name, record.levelno, str(record.msg).partition("\n")[0], kind)
+        with self._lock:
+            began, count = self._counts.pop(key, (record.created, 0))
+            if not 0 <= record.created - began < REPEAT_S:
+                setattr(record, _LEFT_OUT, max(0, count - MAX_ALIKE))
+                began, count = record.created, 0
+            if len(self._counts) >= MAX_KINDS:
+                del self._counts[next(iter(self._counts))]  # what has not come for the longest time
+            self._counts[key] = began, count + 1
+        return count < MAX_ALIKE
 
 
 def setup_logging(log_file: Path, *, console: bool = True) -> None:
@@ -106,6 +144,7 @@ def log_tail(log_file: Path, lines: int) -> list[str]:
 def _add(root: logging.Logger, handler: logging.Handler, *, name: str, level: int) -> None:
     handler.set_name(name)
     handler.setLevel(level)
+    handler.addFilter(RepeatFilter())
     handler.setFormatter(PrivateFormatter(LINE_FORMAT))
     root.addHandler(handler)
 

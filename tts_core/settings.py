@@ -43,6 +43,10 @@ class Limits:
     """Of a JSON request that carries sound as numbers: a minute at 16 kHz, however the digits are written."""
     max_upload_bytes: int = 50_000_000
     """Of a multipart request, all files together."""
+    body_pause_s: float = 30.0
+    """For how long nothing of a request's body may come."""
+    min_body_bytes_per_s: int = 500
+    """On average, after the first such pause: a line of long ago is faster."""
     max_waiting: int = 16
     """Requests that may wait for an engine at once."""
     keep_outputs_days: float = 7.0

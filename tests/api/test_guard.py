@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from tests.api.raw_http import RawAnswer, RawServer
@@ -311,3 +314,48 @@ def test_what_breaks_midway_breaks_the_connection(guarded: RawServer, log_file: 
     assert b"first" in answer.body
     assert not answer.body.endswith(b"0\r\n\r\n"), "the answer looks complete"
     assert "nobody" not in log_file.read_text(encoding="utf-8")
+
+
+class _Skipping(asyncio.SelectorEventLoop):
+    """Where nothing is to be done, it is at once as late as something is."""
+
+    skipped_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped_s
+
+    def _run_once(self) -> None:
+        due = [timer.when() for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        if due and not self._ready:  # type: ignore[attr-defined]
+            self.skipped_s += max(0.0, min(due) - self.time())
+        super()._run_once()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "piece_bytes", "pieces", "status"),
+    [
+        (29, 20_000, 45, 200),  # a slow line that is used, 22 minutes of it
+        (31, 900_000, 1, 408),  # it came fast and stopped
+        (29, 100, 45, 408),  # drops that would take a place for hours
+    ],
+)
+def test_a_body_may_come_slowly_but_must_come(
+    settings: Settings, pause_s: float, piece_bytes: int, pieces: int, status: int
+) -> None:
+    answered: list[Message] = []
+    remaining = iter(range(pieces, -1, -1))
+
+    async def receive() -> Message:
+        await asyncio.sleep(pause_s)
+        left = next(remaining)
+        return {"type": "http.request", "body": bytes(piece_bytes * bool(left)), "more_body": left > 0}
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/count", "headers": headers, "scheme": "http"}
+    with contextlib.closing(_Skipping()) as loop:
+        app = Guard(Starlette(routes=[Route("/count", count, methods=["POST"])]), settings)
+        loop.run_until_complete(app({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send))
+    assert answered[0]["status"] == status

@@ -28,6 +28,7 @@ NOT_THE_PAGES = {
     "too_many_streams",
     "upgrade_required",
     "body_too_large",
+    "body_too_slow",
     "start_failed",
     "unknown_service",
     "service_port_taken",

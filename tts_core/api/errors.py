@@ -19,6 +19,7 @@ from tts_core.api.schemas import Failure
 from tts_core.downloads.faults import DiskFault, DownloadFault, OwnedByOther
 from tts_core.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     Busy,
     Cancelled,
     CatalogueInvalid,
@@ -61,6 +62,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         LoginRequired: HTTPStatus.UNAUTHORIZED,
         MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
         BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        BodyTooSlow: HTTPStatus.REQUEST_TIMEOUT,
         UpgradeRequired: HTTPStatus.UPGRADE_REQUIRED,
         Cancelled: CLIENT_CLOSED_REQUEST,
         OutputFailed: HTTPStatus.INSUFFICIENT_STORAGE,

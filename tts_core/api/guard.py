@@ -10,14 +10,14 @@ from asyncio import CancelledError
 from types import MappingProxyType
 from typing import NamedTuple
 
-from anyio import move_on_after
+from anyio import current_time, fail_after, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.api.errors import failure_response
 from tts_core.api.proxy import as_asked, route_path
-from tts_core.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed, StudioError
+from tts_core.errors import BodyTooLarge, BodyTooSlow, HostNotAllowed, OriginNotAllowed, StudioError
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
 from tts_core.sharing.link import PublicLink
 
@@ -77,7 +77,8 @@ class Guard:
         asked = as_asked(scope, self._proxies)
         headers = Headers(scope=asked)
         limit_bytes = _body_limit(route_path(asked), headers, self._limits)
-        exchange = _Exchange(receive, send, limit_bytes)
+        exchange = _Exchange(receive, send, limit_bytes, self._limits)
+        exchange.is_whole = scope["type"] == "websocket"
         try:
             self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
             host = self._check_host(headers)
@@ -94,7 +95,7 @@ class Guard:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
-            pass  # nobody is there to be answered, or the body was too large, which is answered below
+            pass  # nobody is there to be answered, or the body was refused, which is answered below
         except CancelledError:
             return  # the server ends and waits no longer for an open page
         except Exception:
@@ -105,10 +106,10 @@ class Guard:
             # An answer that has begun is cut off by the server: only a broken connection can still tell.
             if not exchange.is_answering and not exchange.is_answered:
                 await failure_response(StudioError())(scope, exchange.receive, exchange.send)
-        if exchange.is_too_large and not exchange.is_answered:
-            error = BodyTooLarge(limit_bytes=exchange.limit_bytes)
-            await exchange.drain()
-            await failure_response(error, CLOSE)(scope, exchange.receive, exchange.send_anyway)
+        if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
+            if isinstance(exchange.refusal, BodyTooLarge):
+                await exchange.drain()
+            await failure_response(exchange.refusal, CLOSE)(scope, exchange.receive, exchange.send_anyway)
 
     def _check_host(self, headers: Headers) -> _Host:
         given = headers.getlist("host")
@@ -135,23 +136,49 @@ class _Host(NamedTuple):
 class _Exchange:
     """One request while it is answered: counts what comes in, adds headers to what goes out."""
 
-    def __init__(self, receive: Receive, send: Send, limit_bytes: int) -> None:
+    def __init__(self, receive: Receive, send: Send, limit_bytes: int, limits: Limits) -> None:
         self._receive = receive
         self._send = send
+        self._limit_bytes = limit_bytes
+        self._limits = limits
         self._received_bytes = 0
-        self.limit_bytes = limit_bytes
-        self.is_too_large = False
+        self._waited_s = 0.0
+        self.is_whole = False
+        """All of the body has come, or there is none: after it, a client may be silent for as long as it likes."""
+        self.refusal: StudioError | None = None
+        """What is wrong with the body."""
         self.is_answering = False
         """The answer has begun and is not complete."""
         self.is_answered = False
 
     async def receive(self) -> Message:
-        """The next message; a body that grows too large looks like a client that has gone."""
-        message = await self._receive()
+        """The next message; a body that grows too large or comes too slowly looks like a client that has gone."""
+        if self.refusal is None:
+            try:
+                message = await self._next()
+            except TimeoutError:
+                self.refusal = BodyTooSlow()
+            else:
+                if self._received_bytes <= self._limit_bytes:
+                    return message
+                self.refusal = BodyTooLarge(limit_bytes=self._limit_bytes)
+        return {"type": "http.disconnect"}
+
+    async def _next(self) -> Message:
+        """Raises TimeoutError, while the body is still coming."""
+        began = current_time()
+        with fail_after(None if self.is_whole else self._patience_s()):
+            message = await self._receive()
+        self._waited_s += current_time() - began
         if message["type"] == "http.request":
             self._received_bytes += len(message.get("body", b""))
-            self.is_too_large |= self._received_bytes > self.limit_bytes
-        return {"type": "http.disconnect"} if self.is_too_large else message
+            self.is_whole = not message.get("more_body", False)
+        return message
+
+    def _patience_s(self) -> float:
+        """For how long the next piece may be waited for. The time in which nobody asked for one does not count."""
+        pause_s = self._limits.body_pause_s
+        return min(pause_s, pause_s + self._received_bytes / self._limits.min_body_bytes_per_s - self._waited_s)
 
     async def drain(self) -> None:
         """Read on for a moment: a connection closed on a client that still sends may take the answer with it."""
@@ -164,8 +191,8 @@ class _Exchange:
                 self._received_bytes += len(message.get("body", b""))
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on, unless it is about a body that was not read to its end."""
-        if not self.is_too_large or self.is_answering:
+        """Pass an answer on, unless it is about a body that was refused."""
+        if self.refusal is None or self.is_answering:
             await self.send_anyway(message)
 
     async def send_anyway(self, message: Message) -> None:

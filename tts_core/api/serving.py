@@ -12,6 +12,14 @@ from typing import NoReturn
 import uvicorn
 from fastapi import FastAPI
 
+from tts_core.api.connections import (
+    BACKLOG,
+    ConnectionLimits,
+    Connections,
+    HttpConnection,
+    SocketConnection,
+    limits_here,
+)
 from tts_core.certificate import Certificate
 from tts_core.errors import InvalidSetting
 from tts_core.settings import FIRST_PORT, WILDCARD_HOSTS, Settings
@@ -80,23 +88,31 @@ def _leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def build_server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:
+def build_server(
+    app: FastAPI, certificate: Certificate | None = None, limits: ConnectionLimits | None = None
+) -> uvicorn.Server:
     """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
 
-    A certificate makes it https.
+    A certificate makes it https. Without `limits` they are what this process can keep.
     """
+    connections = Connections(limits or limits_here(), app.state.services.settings.proxies.trusts)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         proxy_headers=False,  # the guard's
         timeout_graceful_shutdown=STOP_AFTER_S,
-        ws="websockets-sansio",
+        backlog=BACKLOG,
+        http=HttpConnection,
+        callback_notify=connections.end_overdue,
+        timeout_notify=0,  # with every tick that can tell, one a second
+        ws=SocketConnection,
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         ssl_certfile=certificate.cert_file if certificate else None,
         ssl_keyfile=certificate.key_file if certificate else None,
         ssl_keyfile_password=certificate.password if certificate else None,
     )
     server = uvicorn.Server(config)
+    server.server_state = connections
     app.state.streams.end_when(lambda: server.should_exit)
     return server

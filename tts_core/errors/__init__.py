@@ -17,9 +17,9 @@
     ├── Busy                    try again later (429)
     │   ├── QueueFull · MemoryBudgetFull · TooManyStreams
     │   └── TooManyAttempts · TooManyRequests · TooManyAtOnce · GuestsWaiting
-    ├── Refused                 not allowed from there (400, 403, 405, 413, 426)
+    ├── Refused                 not allowed from there (400, 403, 405, 408, 413, 426)
     │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired · NotForGuests
-    │   ├── NeighboursOnly
+    │   ├── BodyTooSlow · NeighboursOnly
     │   └── LoginRequired       (401)
     │       └── WrongPassword · WrongKey
     ├── ServicePortTaken · NothingSupervised    several services at once (command line)
@@ -56,6 +56,7 @@ from tts_core.errors.access import (
     AccountsUnusable as AccountsUnusable,
     AccountsUnwritable as AccountsUnwritable,
     BodyTooLarge as BodyTooLarge,
+    BodyTooSlow as BodyTooSlow,
     GuestsWaiting as GuestsWaiting,
     HostNotAllowed as HostNotAllowed,
     InvalidAccount as InvalidAccount,

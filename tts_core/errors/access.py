@@ -27,6 +27,11 @@ class BodyTooLarge(Refused):
     template = "The upload is larger than the {limit_bytes} bytes that are accepted."
 
 
+class BodyTooSlow(Refused):
+    code = "body_too_slow"
+    template = "The rest of the request did not come in time. Send it again."
+
+
 class UpgradeRequired(Refused):
     code = "upgrade_required"
     template = "This address speaks WebSocket. Connect with a WebSocket client."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from starlette.exceptions import HTTPException
 
+from tts_core.ui.gradio_answers import answer_shortly, is_misfit
 from tts_core.ui.gradio_queue import let_queues_wait
 
 logger = logging.getLogger(__name__)
@@ -28,10 +30,15 @@ def guard_gradio() -> None:
     processing_utils.async_ssrf_protected_get = _refuse
     routes.secure_url_stream_response = _refuse_file  # type: ignore[attr-defined]
     let_queues_wait()
+    answer_shortly()
 
 
 def _log() -> None:
-    logger.error("A page event failed", exc_info=True)
+    error = sys.exc_info()[1]
+    if isinstance(error, gr.Error) or (error is not None and is_misfit(error)):  # of the one who asked, and told
+        logger.warning("A page event was refused")
+    else:
+        logger.error("A page event failed", exc_info=True)
 
 
 async def _refuse(url: str) -> NoReturn:

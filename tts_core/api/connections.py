@@ -1,0 +1,171 @@
+"""Connections of http, https and WebSockets: how many there may be, and how long one may keep the server waiting.
+
+uvicorn itself limits neither. It ends what is quiet after an answer; bodies of requests have their time in the guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+WANTED_DESCRIPTORS = 8192
+"""Systems start programs with 256 or 1024, however many they would give them."""
+OTHER_DESCRIPTORS = 256
+"""For models, logs, pipes and databases."""
+BACKLOG = 256
+"""So many connections may come at once before the first of them is looked at."""
+DESCRIPTORS_OF_ONE = 2
+"""A connection's own, and that of the file that it is sent."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    total: int = 2000
+    per_address: int = 256
+    """Many people may share one; a browser opens six, and each page of the studio holds one or two."""
+    head_s: float = 15.0
+    """For the lines that begin a request, from the connection's begin or from the end of the answer before."""
+    send_s: float = 60.0
+    """Who takes nothing of an answer for so long is gone, or listens to a file and asks for the rest of it later."""
+
+
+def limits_here() -> ConnectionLimits:
+    """The limits that this process can keep. Raises the number of descriptors that it may have, where that is low."""
+    most = ConnectionLimits()
+    descriptors = _raise_descriptor_limit()
+    total = (descriptors - OTHER_DESCRIPTORS - BACKLOG) // DESCRIPTORS_OF_ONE
+    return ConnectionLimits(total=max(1, min(most.total, total)))
+
+
+def _raise_descriptor_limit() -> int:
+    """How many there may be after that, at most WANTED_DESCRIPTORS."""
+    if sys.platform == "win32":
+        return WANTED_DESCRIPTORS  # sockets there have no limit worth the name
+    import resource  # noqa: PLC0415 - not on Windows
+
+    soft, hard = (
+        WANTED_DESCRIPTORS if limit == resource.RLIM_INFINITY else min(limit, WANTED_DESCRIPTORS)
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    if soft < hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        except (OSError, ValueError):  # macOS has a limit of the whole system, too
+            return soft
+    return hard
+
+
+class _Connection(asyncio.Protocol):
+    """What connections of both kinds have in common."""
+
+    transport: asyncio.Transport
+    client: tuple[str, int] | None
+    loop: asyncio.AbstractEventLoop
+    _unsent_bytes = 0
+    _taken_at = 0.0
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._taken_at = self.loop.time()
+
+    def stuck_s(self, now: float) -> float:
+        """For how long the client has taken nothing of what waits to be sent. Counts from one call to the next."""
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if not unsent_bytes or not self._unsent_bytes or unsent_bytes < self._unsent_bytes:
+            self._taken_at = now
+        self._unsent_bytes = unsent_bytes
+        return now - self._taken_at
+
+    def idle_s(self, now: float) -> float:
+        """For how long a request has been waited for; 0 while one is answered."""
+        del now
+        return 0.0
+
+
+class SocketConnection(_Connection, WebSocketsSansIOProtocol):
+    """A WebSocket. Pings of the server's end it where nobody answers them."""
+
+
+class HttpConnection(_Connection, H11Protocol):
+    """A connection that has not become a WebSocket."""
+
+    server_state: Connections
+    _idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn's is narrower than asyncio's
+        self._idle_since = self.loop.time()
+        self.server_state.admit(self)
+
+    def on_response_complete(self) -> None:
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
+    def idle_s(self, now: float) -> float:
+        is_idle = self.cycle is None or self.cycle.response_complete
+        return now - self._idle_since if is_idle else 0.0
+
+
+class Connections(ServerState):
+    """All that are open; the server's state, where uvicorn keeps them. Used on its event loop."""
+
+    connections: set[_Connection]  # type: ignore[assignment]  # of these two kinds only
+
+    def __init__(self, limits: ConnectionLimits, carries_many: Callable[[str], bool]) -> None:
+        """`carries_many` tells the addresses of proxies, to which the limit of one address does not apply."""
+        super().__init__()
+        self._limits = limits
+        self._carries_many = carries_many
+
+    def admit(self, new: HttpConnection) -> None:
+        """Where there is one too many, the one leaves that has been idle longest: `new` itself if all are busy."""
+        if len(self.connections) > self._limits.per_address and not self._carries_many(_address(new)):
+            home = _home(_address(new))
+            neighbours = [one for one in self.connections if _home(_address(one)) == home]
+            if len(neighbours) > self._limits.per_address:
+                logger.warning("An address has %d connections; it gets no more", self._limits.per_address)
+                self._end_idlest(neighbours, new)
+        if len(self.connections) > self._limits.total:
+            logger.warning("All %d connections are taken", self._limits.total)
+            self._end_idlest(list(self.connections), new)
+
+    async def end_overdue(self) -> None:
+        """End those that have kept the server waiting for too long. To be called about once a second."""
+        now = asyncio.get_running_loop().time()
+        for one in list(self.connections):
+            if one.stuck_s(now) > self._limits.send_s or one.idle_s(now) > self._limits.head_s:
+                one.transport.abort()  # a mere close would wait until the rest is sent
+
+    def _end_idlest(self, among: Sequence[_Connection], new: HttpConnection) -> None:
+        now = new.loop.time()
+        idlest = max(among, key=lambda one: one.idle_s(now))
+        ended = idlest if idlest.idle_s(now) > 0 else new
+        self.connections.discard(ended)  # at once: many may come before the loop tells that it is gone
+        ended.transport.abort()
+
+
+def _address(connection: _Connection) -> str:
+    return connection.client[0] if connection.client else ""
+
+
+@lru_cache(maxsize=4096)
+def _home(address: str) -> str:
+    """What counts as one address: of IPv6 the network, of which a household has all addresses."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return address
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
