@@ -3,6 +3,7 @@ hand out files that are not the caller's."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
@@ -11,7 +12,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 import gradio as gr
-from anyio import to_thread
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
 from gradio.data_classes import PredictBodyInternal
@@ -104,7 +104,7 @@ async def _answer_event(
     """Answer an event, unless it names a file that is not the caller's."""
     page, owner = _guarded(app.get_blocks()), owner_of(gr_request.request)
     named = list(_named_in(body, fn.inputs))
-    if named and not await to_thread.run_sync(page.files.may_be_read, owner, named):
+    if named and not await asyncio.to_thread(page.files.may_be_read, owner, named):
         raise gr.Error(page.words.error(UnknownFile()), print_exception=False)
     before = _ASKER.set(owner)
     try:
