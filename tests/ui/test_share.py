@@ -13,6 +13,8 @@ from tests.browser import browser_or_skip
 from tests.conftest import SOON_S
 from tests.sharing.fake_helper import HOST
 from tests.ui.conftest import QUIET, ROOT, RunningApp, running_app
+from tts_core.errors import UnknownFile
+from tts_core.ui.words import load_words
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,6 +26,16 @@ FETCH = """async (url) => {
     const answer = await fetch(url);
     const start = (await answer.arrayBuffer()).slice(0, 4);
     return [answer.status, String.fromCharCode(...new Uint8Array(start))];
+}"""
+
+CLONE = """async (path) => {
+    const functions = (await (await fetch("config")).json()).dependencies;
+    const clone = functions.find((one) => one.api_name === "clone");
+    const recording = {path, meta: {_type: "gradio.FileData"}};
+    const asked = {fn_index: clone.id, data: [recording, "x", ...clone.inputs.slice(2).map(() => null)]};
+    const headers = {"Content-Type": "application/json"};
+    const answer = await fetch("gradio_api/run/clone", {method: "POST", headers, body: JSON.stringify(asked)});
+    return (await answer.json()).error;
 }"""
 
 
@@ -78,6 +90,8 @@ def test_from_the_banner_to_a_guests_take_and_the_end(app: RunningApp, internet:
     assert visitor.evaluate(FETCH, sound) == [200, "RIFF"]
     assert visitor.evaluate(FETCH, f"{address}api/tts/qwen3/models")[0] == 200
     assert visitor.evaluate(FETCH, f"{address}api/jobs")[0] == 403
+    for path in ("/etc/passwd", str(app.data_dir / "logs" / "tts_studio.log"), "/dev/zero"):
+        assert visitor.evaluate(CLONE, path) == load_words("zh").error(UnknownFile())
 
     owner.click("#share-stop")
     expect(owner.locator("#share-banner")).to_contain_text("has ended")

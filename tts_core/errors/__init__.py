@@ -10,7 +10,7 @@
     │   ├── SpeakerVectorMisfit
     │   ├── UnknownProvider · LanguageNotServed     (400)
     ├── NotFound                (404)
-    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownJob · UnknownUser · UnknownKey
+    │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownFile · UnknownJob · UnknownUser · UnknownKey
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
     │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing · EmbedderMissing · UserExists
@@ -154,6 +154,7 @@ from tts_core.errors.states import (
     QueueFull as QueueFull,
     TooManyStreams as TooManyStreams,
     TranscriberMissing as TranscriberMissing,
+    UnknownFile as UnknownFile,
     UnknownJob as UnknownJob,
     UnknownModelKey as UnknownModelKey,
     UnknownTake as UnknownTake,

@@ -20,6 +20,11 @@ class UnknownTake(NotFound):
     template = "This audio is no longer kept. Generate it again."
 
 
+class UnknownFile(NotFound):
+    code = "file_not_found"
+    template = "This file was not uploaded by you, or is no longer kept. Upload it again."
+
+
 class UnknownJob(NotFound):
     code = "job_not_found"
     template = "There is no job {job!r}. It may have ended long ago."

@@ -21,6 +21,7 @@ from tts_core.ui import (
     voice_endpoints,
     voice_use,
 )
+from tts_core.ui.gradio_guard import GuardedBlocks
 from tts_core.ui.speak_handlers import SpeakHandler
 from tts_core.ui.words import Words, load_words
 
@@ -35,7 +36,7 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
     other = "zh" if language == "en" else "en"
     logout = f"{up or './'}logout" if words.is_for_guests or services.settings.needs_login else ""
     page: gr.Blocks
-    with gr.Blocks(title=words("app.title"), analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    with GuardedBlocks(words, services.settings.paths.page_cache_dir) as page:
         gr.HTML(fragments.header(words, f"{up or './'}?lang={other}", logout), js_on_load=None)
         handler = SpeakHandler(
             services.synthesis, services.voices.jobs, services.live, words, f"{up}api/tts/qwen3/live/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gradio as gr
+from starlette.requests import Request
 
 from tts_core.access.visitor import IN_STATE, OWNER, Visitor
 
@@ -12,3 +13,13 @@ def visitor_of(request: gr.Request | None) -> Visitor:
     asked = request.request if request is not None else None
     visitor = asked.scope.get("state", {}).get(IN_STATE) if asked is not None else None
     return visitor if isinstance(visitor, Visitor) else OWNER
+
+
+def owner_of(request: Request | None) -> str:
+    """A name for whose files they are: of one log-in or key. Raises KeyError without an entrance, so that a page that
+    was served without one gives no files away."""
+    scope = request.scope if request is not None else {}
+    visitor: Visitor = scope["state"][IN_STATE]
+    is_nameless = not visitor.is_guest and not visitor.name
+    # Where nobody has to log in all may do everything, and one browser comes from several addresses.
+    return OWNER.counted_as if is_nameless else visitor.counted_as
