@@ -22,7 +22,7 @@ from threading import Condition, Event, Thread
 from typing import Any
 
 from tts_core.board import Board, Subscription, Watched
-from tts_core.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob
+from tts_core.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob, memory_errors_typed
 from tts_core.whole_files import write_json
 
 logger = logging.getLogger(__name__)
@@ -295,7 +295,8 @@ class Jobs:
 
     def _outcome(self, job: Job) -> dict[str, Any]:
         try:
-            result = self._work[job.kind](JobRun(job, self._board, self._stops[job.key]))
+            with memory_errors_typed():
+                result = self._work[job.kind](JobRun(job, self._board, self._stops[job.key]))
         except StudioError as error:
             return _failure(error)
         except Exception as error:

@@ -23,6 +23,8 @@ _SAME_LANGUAGE = (
     ("ko", "kor", "korean", "한국어"),
     ("nb", "no", "nor"),
 )
+_LONGEST_NAME = 100
+"""Characters of a code or a name; nobody means a language by more."""
 _ALIASES = MappingProxyType({name: group for group in _SAME_LANGUAGE for name in group})
 
 
@@ -32,6 +34,8 @@ def find_language(wanted: str, languages: Sequence[Language]) -> Language | None
     >>> find_language("Chinese", [Language("auto", "Auto"), Language("cmn", "Chinese (Mandarin)")]).code
     'cmn'
     """
+    if len(wanted) > _LONGEST_NAME:
+        return None
     key = wanted.strip().lower().replace("_", "-") or AUTO_LANGUAGE
     by_code = {language.code: language for language in languages}
     by_name = {language.name.lower(): language for language in languages}

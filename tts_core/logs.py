@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 import threading
 import traceback
 from collections.abc import Iterator
@@ -40,6 +41,10 @@ _LEFT_OUT = "left_out"
 _HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
 _TAIL_BLOCK_BYTES = 64 * 1024
 
+_FRAME = re.compile(r'[ |]*File "(?P<file>[^"]+)", line \d+, in [\w.<>]+')
+_ERROR = re.compile(r"(?: *\| )?(?P<name>[A-Za-z_][\w.]*)(?::.*)?")
+"""In a stack that Python has written out: a place, and the error that ends it. A group's lines have a bar in front."""
+
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -52,10 +57,9 @@ class PrivateFormatter(logging.Formatter):
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        # asyncio puts the repr of a task's error on further lines.
-        line = super().formatMessage(record).partition("\n")[0]
+        lines = "\n".join(_without_quotes(super().formatMessage(record).split("\n")))
         left_out = getattr(record, _LEFT_OUT, 0)
-        return f"{line} ({left_out} more like it were left out before)" if left_out else line
+        return f"{lines} ({left_out} more like it were left out before)" if left_out else lines
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
         error = ei[1]
@@ -147,6 +151,20 @@ def _add(root: logging.Logger, handler: logging.Handler, *, name: str, level: in
     handler.addFilter(RepeatFilter())
     handler.setFormatter(PrivateFormatter(LINE_FORMAT))
     root.addHandler(handler)
+
+
+def _without_quotes(lines: list[str]) -> Iterator[str]:
+    """The first line, and of a stack that somebody wrote out below it (uvicorn does, when starting fails) the places and
+    the error's type. What else stands there may quote a request, as asyncio quotes a task's error."""
+    yield lines[0]
+    is_in_stack = False
+    for line in lines[1:]:
+        if (frame := _FRAME.fullmatch(line)) and Path(frame["file"]).is_file():
+            is_in_stack = True
+            yield line
+        elif is_in_stack and (error := _ERROR.fullmatch(line)):
+            is_in_stack = False
+            yield error["name"]
 
 
 def _describe(error: BaseException) -> Iterator[str]:

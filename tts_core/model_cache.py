@@ -23,6 +23,7 @@ from tts_core.errors import (
     ModelInUse,
     ModelNotLoaded,
     StudioError,
+    memory_errors_typed,
 )
 
 logger = logging.getLogger(__name__)
@@ -174,7 +175,8 @@ class ModelCache(Generic[Model]):
     def lease(self, key: str) -> Iterator[Model]:
         """Hold the model, loading it first if needed; it stays while anybody holds it.
 
-        Raises what the loader raises (to everybody who waited for that load), MemoryBudgetFull and ModelBeingChanged.
+        Raises what the loader raises (to everybody who waited for that load), MemoryBudgetFull, ModelBeingChanged, and
+        OutOfMemory wherever memory is lacking while it is held.
         """
         with self.begin(key) as lease:
             yield lease.model()
@@ -184,7 +186,8 @@ class ModelCache(Generic[Model]):
         """The same without waiting for the load, which goes on even if nobody waits for it any more."""
         entry = self._enter(key)
         try:
-            yield Lease(entry)
+            with memory_errors_typed():
+                yield Lease(entry)
         finally:
             self._leave(entry)
 

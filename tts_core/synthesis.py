@@ -24,6 +24,7 @@ from tts_core.errors import (
     TextTooLong,
     UnknownLanguage,
     UnknownVoice,
+    memory_errors_typed,
 )
 from tts_core.events import Finished, Loading, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.gate import Gate
@@ -87,10 +88,10 @@ class Synthesis:
 
         Raises at the call, before anything is queued: EmptyText, TextTooLong, UnknownVoice, UnknownLanguage,
         InstructNotSupported and its like, UnsupportedFormat, QueueFull. While iterating: QueueFull (another request was
-        faster), EngineFailed, and Cancelled if `cancelled` stops it before there is sound; a take stopped later is
-        kept, marked so. An attempt in which the model lost its way is dropped (Restarted) and made once more with
-        another seed; a second one is kept and marked. Closing the iterator drops the take. Each step may come from
-        another thread.
+        faster), EngineFailed, OutOfMemory, and Cancelled if `cancelled` stops it before there is sound; a take stopped
+        later is kept, marked so. An attempt in which the model lost its way is dropped (Restarted) and made once more
+        with another seed; a second one is kept and marked. Closing the iterator drops the take. Each step may come
+        from another thread.
         """
         job = self._check(request, format)
         self._gate.check_room()
@@ -121,7 +122,8 @@ class Synthesis:
         if wanted is None:
             return known[0]
         by_id = [pair for pair in known if pair[1].id == wanted]
-        by_name = [pair for pair in known if plain_name(pair[1].name) == plain_name(wanted)]
+        plain = plain_name(wanted)
+        by_name = [pair for pair in known if plain_name(pair[1].name) == plain]
         if not by_id and len(by_name) > 1:
             raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for _, voice in by_name))
         if not by_id and not by_name:
@@ -157,7 +159,7 @@ class Synthesis:
         take_id = secrets.token_hex(16)
         path = self._outputs.new_take_path(take_id, job.format)
         yield Started(job.engine.sample_rate)
-        with AudioWriter(path, job.format, job.engine.sample_rate) as writer:
+        with memory_errors_typed(), AudioWriter(path, job.format, job.engine.sample_rate) as writer:
             for event in job.engine.stream(job.request, cancelled=cancelled):
                 if isinstance(event, Finished):
                     finished = event

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Literal
+
+NormalForm = Literal["NFC", "NFKC"]
 
 _LINE_END = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _BLANK_CATEGORIES = frozenset({"Zs", "Cc", "Cs", "Co", "Cn"})
@@ -13,10 +16,13 @@ _INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u
 _JOINERS = frozenset("\u200c\u200d")  # part of the spelling in Persian and Indic scripts
 
 _CLOSING = "\"'”’»)\\]）】」』》"
+_ENDING = ".!?।॥؟۔։"
 _SENTENCE_END = re.compile(
     # wide punctuation needs no space after it; a full stop ends nothing before a small letter or after "Dr" or "J"
     rf"[。！？；…｡]+[{_CLOSING}]*\s*"
-    rf"|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\b[A-Z])(?<![.!?])[.!?।॥؟۔։]+[{_CLOSING}]*(?:\s+(?![a-z\s])|$)"
+    # a run of marks is looked at from its first one only: from each of them, it would take quadratic time
+    rf"|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\b[A-Z])(?<![{_ENDING}])"
+    rf"[{_ENDING}]+[{_CLOSING}]*(?:\s+(?![a-z\s])|$)"
 )
 CLAUSE_MARKS = ",，、;:：—–،"
 """What parts a sentence without ending it."""
@@ -70,11 +76,40 @@ _TELLING_WORDS = {
 }
 _ENOUGH_WORDS = 2
 
+_MOST_MARKS = 30
+"""That one letter may carry; no writing needs more (Unicode's Stream-Safe Text Format)."""
+_WIDTH_MARKS = "\uff9e\uff9f"  # letters themselves, but marks in NFKC
+_LONG_WORD = re.compile(r"[^\s\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff0f]{80}(?=\S)")
+"""The start of what is longer than any word; Chinese and Japanese, which do without blanks, are no part of it."""
+
 
 def clean(text: str) -> str:
     """`text` as plain characters: composed (NFC), without control and invisible ones, line ends as newlines."""
-    lines = _LINE_END.sub("\n", unicodedata.normalize("NFC", text)).split("\n")
+    lines = _LINE_END.sub("\n", normalized(text, "NFC")).split("\n")
     return "\n".join(" ".join("".join(map(_plain, line)).split()) for line in lines).strip()
+
+
+def normalized(text: str, form: NormalForm) -> str:
+    """`text` in one of Unicode's normal forms, without the marks that are too many for one letter.
+
+    Python sorts a letter's marks in quadratic time: 20,000 of them would hold up every thread for a third of a second.
+    """
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char)[0] == "M" or char in _WIDTH_MARKS else 0
+        if marks <= _MOST_MARKS:
+            kept.append(char)
+    return unicodedata.normalize(form, "".join(kept))
+
+
+def part_long_words(text: str) -> str:
+    """`text` with a blank wherever a word goes on for more than 80 characters.
+
+    espeak-ng collects a word's suffixes in a buffer of fixed size: "s's's's…" of 136 characters ends the process.
+    """
+    return _LONG_WORD.sub(r"\g<0> ", text)
 
 
 def speakable(text: str) -> bool:
@@ -148,14 +183,17 @@ def _cut(text: str, end: re.Pattern[str]) -> Iterator[str]:
 
 def _shorten(sentence: str, max_chars: int) -> Iterator[str]:
     """Pieces of at most `max_chars`, parted as late as possible at a clause end, else a space, else anywhere."""
-    while len(sentence) > max_chars:
-        head = sentence[:max_chars]
+    start, end = 0, len(sentence)
+    while end - start > max_chars:
+        head = sentence[start : start + max_chars]
         clause_ends = [match.end() for match in _CLAUSE_END.finditer(head)]
         cut = clause_ends[-1] if clause_ends else head.rfind(" ") + 1 or max_chars
-        yield sentence[:cut].strip()
-        sentence = sentence[cut:].strip()
-    if sentence:
-        yield sentence
+        yield head[:cut].strip()
+        start += cut
+        while start < end and sentence[start].isspace():
+            start += 1
+    if start < end:
+        yield sentence[start:]
 
 
 def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
@@ -171,7 +209,8 @@ def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
 
 def find_name(wanted: str, known: Iterable[str]) -> str | None:
     """The first of the known names that is the wanted one, however it is written."""
-    return next((name for name in known if plain_name(name) == plain_name(wanted)), None)
+    plain = plain_name(wanted)
+    return next((name for name in known if plain_name(name) == plain), None)
 
 
 def plain_name(name: str) -> str:

@@ -20,7 +20,8 @@ def voice_meant(services: Services, wanted: str) -> str:
     for voice_id in (wanted, f"{LIBRARY}/{wanted}"):
         if any(voice.id == voice_id for voice in speaking):
             return voice_id
-    named = [voice for voice in speaking if plain_name(voice.name) == plain_name(wanted)]
+    plain = plain_name(wanted)
+    named = [voice for voice in speaking if plain_name(voice.name) == plain]
     if len(named) > 1:
         raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for voice in named))
     if named:
@@ -42,10 +43,11 @@ def voice_of_request(
     if not wanted and not model_key:
         return None
     speaking = services.synthesis.voices()
+    plain = plain_name(speaker) if speaker else None
     found = [
         voice
         for voice in speaking
-        if _is_named(voice, voice_id, speaker)
+        if _is_named(voice, voice_id, plain)
         and (not model_key or voice.engine == model_key or (wanted and model_of(services, voice) == model_key))
     ]
     found = [voice for voice in found if voice.engine == model_key] or found  # a preset, whatever saved ones are called
@@ -73,10 +75,11 @@ def model_of(services: Services, voice: Voice) -> str:
         return voice.engine
 
 
-def _is_named(voice: Voice, voice_id: str | None, speaker: str | None) -> bool:
+def _is_named(voice: Voice, voice_id: str | None, plain: str | None) -> bool:
+    """`plain`: the plain name that is wanted, where no id is; None for any."""
     if voice_id:
         return voice.id in (voice_id, f"{LIBRARY}/{voice_id}")
-    return not speaker or plain_name(voice.name) == plain_name(speaker)
+    return plain is None or plain_name(voice.name) == plain
 
 
 def _find_saved(services: Services, wanted: str, *, by_name: bool) -> SavedVoice | None:

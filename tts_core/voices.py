@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -105,12 +105,8 @@ class Voices:
 
     def voices(self, *, search: str = "", deleted: bool = False) -> tuple[SavedVoice, ...]:
         """Favourites first, then newest first; `search` looks in names, tags and languages."""
-        words = search.casefold().split()
-        found = [
-            voice
-            for voice in self._store.voices()
-            if voice.is_deleted is deleted and (not words or all(word in _searched(voice) for word in words))
-        ]
+        words = {*search.casefold().split()}
+        found = [voice for voice in self._store.voices() if voice.is_deleted is deleted and _has_all(voice, words)]
         return tuple(sorted(found, key=lambda voice: not voice.is_favourite))
 
     def voice(self, voice_id: str) -> SavedVoice:
@@ -121,7 +117,8 @@ class Voices:
         found = self._store.find(id_or_name)
         if found is not None:
             return found
-        named = [voice for voice in self.voices() if plain_name(voice.name) == plain_name(id_or_name)]
+        plain = plain_name(id_or_name)
+        named = [voice for voice in self.voices() if plain_name(voice.name) == plain]
         if len(named) > 1:
             raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
         if not named:
@@ -392,6 +389,7 @@ def consent_record(consent: Consent | None) -> Mapping[str, Any] | None:
     return {"own_voice": consent.own_voice, "who": consent.who, "note": consent.note, "when": now()}
 
 
-def _searched(voice: SavedVoice) -> str:
+def _has_all(voice: SavedVoice, words: Set[str]) -> bool:
     parts: Iterable[str] = (voice.name, voice.language, voice.speaker, voice.kind.value, *voice.tags)
-    return " ".join(parts).casefold()
+    searched = " ".join(parts).casefold()
+    return all(word in searched for word in words)

@@ -33,6 +33,7 @@ from tts_core.errors import (
     MethodNotAllowed,
     NotFound,
     OriginNotAllowed,
+    OutOfMemory,
     OutputFailed,
     PreferencesUnwritable,
     Refused,
@@ -46,6 +47,8 @@ from tts_core.voice_library.faults import LibraryUnwritable
 CLIENT_CLOSED_REQUEST = 499
 """The common name for an answer that nobody waits for any more; HTTP itself has none."""
 RETRY_AFTER_S = 2
+MEMORY_RETRY_AFTER_S = 30
+"""Other work ends, or an idle model leaves."""
 CHALLENGE = 'Bearer realm="TTS Studio"'
 
 STATUS: Mapping[type[StudioError], int] = MappingProxyType(
@@ -72,6 +75,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         DiskFault: HTTPStatus.INSUFFICIENT_STORAGE,
         OwnedByOther: HTTPStatus.CONFLICT,
         EngineFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+        OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
         InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
         CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
         StartFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -111,6 +115,8 @@ def failure_response(error: StudioError, headers: Mapping[str, str] | None = Non
 def _told_by_headers(error: StudioError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(error.params.get("retry_after_s", RETRY_AFTER_S))}
+    if isinstance(error, OutOfMemory):
+        return {"Retry-After": str(MEMORY_RETRY_AFTER_S)}
     return {"WWW-Authenticate": CHALLENGE} if isinstance(error, LoginRequired) else {}
 
 

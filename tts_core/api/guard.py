@@ -17,7 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.api.errors import failure_response
 from tts_core.api.proxy import as_asked, route_path
-from tts_core.errors import BodyTooLarge, BodyTooSlow, HostNotAllowed, OriginNotAllowed, StudioError
+from tts_core.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    HostNotAllowed,
+    OriginNotAllowed,
+    OutOfMemory,
+    StudioError,
+    is_out_of_memory,
+)
 from tts_core.settings import WILDCARD_HOSTS, Limits, Settings
 from tts_core.sharing.link import PublicLink
 
@@ -74,7 +82,9 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        asked = as_asked(scope, self._proxies)
+        asked = as_asked(
+            {**scope, "headers": [_with_readable_cookies(header) for header in scope["headers"]]}, self._proxies
+        )
         headers = Headers(scope=asked)
         limit_bytes = _body_limit(route_path(asked), headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes, self._limits)
@@ -98,14 +108,15 @@ class Guard:
             pass  # nobody is there to be answered, or the body was refused, which is answered below
         except CancelledError:
             return  # the server ends and waits no longer for an open page
-        except Exception:
+        except Exception as error:
             # The route's pattern, not the address: whoever wrote the address may have put a text there.
             logger.exception("%s %s failed", scope.get("method"), getattr(scope.get("route"), "path", "(no route)"))
             if scope["type"] == "websocket":
                 raise
             # An answer that has begun is cut off by the server: only a broken connection can still tell.
             if not exchange.is_answering and not exchange.is_answered:
-                await failure_response(StudioError())(scope, exchange.receive, exchange.send)
+                failure = OutOfMemory() if is_out_of_memory(error) else StudioError()
+                await failure_response(failure)(scope, exchange.receive, exchange.send)
         if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
             if isinstance(exchange.refusal, BodyTooLarge):
                 await exchange.drain()
@@ -205,6 +216,18 @@ class _Exchange:
             self.is_answering = False
             self.is_answered = True
         await self._send(message)
+
+
+def _with_readable_cookies(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Without cookies that hold a backslash, which none may (RFC 6265).
+
+    Frameworks read cookies with Python's own reader; before 3.12.6 it takes quadratic time over backslashes, many
+    seconds for one header.
+    """
+    name, value = header
+    if name != b"cookie" or b"\\" not in value:
+        return header
+    return name, b";".join(part for part in value.split(b";") if b"\\" not in part)
 
 
 def _body_limit(path: str, headers: Headers, limits: Limits) -> int:

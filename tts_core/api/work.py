@@ -12,6 +12,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
+from tts_core.errors import memory_errors_typed
 from tts_core.protocols import CancelCheck
 
 Result = TypeVar("Result")
@@ -23,7 +24,10 @@ MAX_THREADS = 64
 
 
 class Workers:
-    """Threads apart from those that answer quick requests, so that long work never holds those up."""
+    """Threads apart from those that answer quick requests, so that long work never holds those up.
+
+    A lack of memory is raised as OutOfMemory.
+    """
 
     def __init__(self, threads: int = MAX_THREADS) -> None:
         self._working = CapacityLimiter(threads)
@@ -38,7 +42,7 @@ class Workers:
         gone = Event()
         watch = asyncio.create_task(_watch(request, gone))
         try:
-            return await run_sync(partial(work, gone.is_set), limiter=self._working)
+            return await run_sync(partial(_typed, partial(work, gone.is_set)), limiter=self._working)
         finally:
             watch.cancel()
 
@@ -46,18 +50,25 @@ class Workers:
         """The same for work whose task is cancelled when nobody waits for it any more."""
         gone = Event()
         try:
-            return await run_sync(partial(work, gone.is_set), limiter=self._working, abandon_on_cancel=True)
+            return await run_sync(
+                partial(_typed, partial(work, gone.is_set)), limiter=self._working, abandon_on_cancel=True
+            )
         finally:
             gone.set()
 
     async def decode(self, work: Callable[[], Result]) -> Result:
         """The result of `work`, which reads files from outside; only a few do so at once."""
-        return await run_sync(work, limiter=self._decoding)
+        return await run_sync(partial(_typed, work), limiter=self._decoding)
 
     async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """`pieces` as they come; a listener who leaves does not wait for the next one."""
         while piece := await run_sync(next, pieces, b"", limiter=self._listening, abandon_on_cancel=True):
             yield piece
+
+
+def _typed(work: Callable[[], Result]) -> Result:
+    with memory_errors_typed():
+        return work()
 
 
 async def _watch(request: Request, gone: Event) -> None:

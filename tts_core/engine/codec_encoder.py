@@ -98,6 +98,8 @@ def _build(section: Section) -> nn.Module:
     settings = _settings(section)
     try:
         model: nn.Module = MimiModel(MimiConfig.from_dict(settings))
+    except MemoryError:
+        raise
     except Exception as error:  # settings that contradict each other fail in any way
         raise section.invalid("", f"does not describe a Mimi encoder ({error})") from error
     for part in _DECODER_PARTS:  # before 5.23 transformers builds them in any case

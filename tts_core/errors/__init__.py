@@ -38,6 +38,7 @@
     ├── MeasurementFailed       what a benchmark started did not answer
     │   ├── PeerMissing · PeerNeedsCuda
     ├── Cancelled               the caller asked to stop
+    ├── OutOfMemory             the machine has too little memory for it (503)
     ├── OutputFailed            a take can't be written (507)
     ├── PreferencesUnwritable   a choice can't be kept (507)
     └── EngineFailed            an engine can't start or broke (503)
@@ -105,6 +106,11 @@ from tts_core.errors.failures import (
     TranscriptionFailed as TranscriptionFailed,
     WeightsMismatch as WeightsMismatch,
     WeightsUnreadable as WeightsUnreadable,
+)
+from tts_core.errors.memory import (
+    OutOfMemory as OutOfMemory,
+    is_out_of_memory as is_out_of_memory,
+    memory_errors_typed as memory_errors_typed,
 )
 from tts_core.errors.requests import (
     AmbiguousVoice as AmbiguousVoice,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tts_core.errors import EngineFailed
 from tts_core.protocols import CancelCheck
+from tts_core.text import part_long_words
 
 SAMPLE_RATE = 22_050
 """Hertz, of all of espeak-ng's own voices."""
@@ -84,7 +85,7 @@ class EspeakLibrary:
         """
         recording = _Recording(cancelled)
         callback = _SynthCallback(recording.take)  # must outlive the call: C keeps only the pointer
-        data = text.encode("utf-8", errors="replace")
+        data = part_long_words(text).encode("utf-8", errors="replace")
         with self._lock:
             functions = self._loaded()
             _check(functions.espeak_SetVoiceByName(voice.encode()), f"it does not have the voice {voice}")
@@ -99,7 +100,7 @@ class EspeakLibrary:
 
     def phonemes(self, text: str, *, voice: str) -> str:
         """How `text` would be pronounced, in IPA; clauses parted by newlines."""
-        data = ctypes.create_string_buffer(text.encode("utf-8"))
+        data = ctypes.create_string_buffer(part_long_words(text).encode("utf-8"))
         position = ctypes.c_void_p(ctypes.addressof(data))
         clauses = []
         with self._lock:

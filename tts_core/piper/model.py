@@ -13,6 +13,7 @@ from tts_core.errors import EngineFailed, PiperMissing, PiperVoiceInvalid
 from tts_core.events import Samples
 from tts_core.paths import PIPER_REQUIREMENTS_FILE
 from tts_core.piper.voice_files import VoiceFile, read_voice
+from tts_core.text import part_long_words
 
 if TYPE_CHECKING:
     from piper import PiperVoice
@@ -51,6 +52,8 @@ class PiperModel:
         try:
             memory_bytes = path.stat().st_size
             voice = PiperVoice(session=_session(file), config=PiperConfig.from_dict(dict(file.config)))
+        except MemoryError:
+            raise
         except Exception as error:  # onnxruntime raises types of its own for each way in which a file can be wrong
             raise _unusable(file, " ".join(str(error).split())[:_TOLD_CHARS] or type(error).__name__) from error
         inputs = {one.name for one in voice.session.get_inputs()}
@@ -69,10 +72,12 @@ class PiperModel:
         if voice is None:
             raise EngineFailed(engine="Piper", reason="its voice is closed")
         how = SynthesisConfig(speaker_id=speaker, length_scale=voice.config.length_scale / speed)
-        sentences = iter(voice.synthesize(text, how))
+        sentences = iter(voice.synthesize(part_long_words(text), how))  # by an espeak-ng of its own
         while True:
             try:
                 chunk = next(sentences, None)
+            except MemoryError:
+                raise
             except Exception as error:  # see load; without its own words, which may quote the text
                 raise _unusable(self.file, f"it broke while it spoke ({type(error).__name__})") from error
             if chunk is None:

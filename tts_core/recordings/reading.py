@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from tts_core.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE
-from tts_core.errors import AudioUnreadable, RecordingTooLong
+from tts_core.errors import AudioUnreadable, RecordingTooLong, memory_errors_typed
 from tts_core.events import Samples
 
 MAX_REFERENCE_S = 60.0
@@ -51,16 +51,17 @@ _FOREIGN = {"m4a": "mov", "webm": "matroska", "aac": "aac"}
 
 
 def read_recording(path: Path, *, max_seconds: float = MAX_REFERENCE_S) -> Clip:
-    """Decode a file from outside. Raises AudioUnreadable, or RecordingTooLong.
+    """Decode a file from outside. Raises AudioUnreadable, RecordingTooLong or OutOfMemory.
 
     What is decoded is counted while it is decoded: a header may lie about length and rate, and 25 MB of Opus hold
     nine hours.
     """
     container = _container(path)
-    if container in _FOREIGN:
-        clip = _read_foreign(path, container, max_seconds)
-    else:
-        clip = _read_native(path, container, max_seconds)
+    with memory_errors_typed():
+        if container in _FOREIGN:
+            clip = _read_foreign(path, container, max_seconds)
+        else:
+            clip = _read_native(path, container, max_seconds)
     if not len(clip.samples):
         raise _refusal(path, "it holds no sound")
     if not np.isfinite(clip.samples).all():

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tts_core.text import normalized
+
 if TYPE_CHECKING:
     from opencc import OpenCC
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
@@ -27,6 +29,9 @@ _APOSTROPHES = re.compile("['’ʼ＇]")
 _BRACKETS = re.compile(r"[\[\](){}<>]")
 """The normalizer takes what stands in them for remarks that nobody says."""
 _IN_NUMBERS = re.compile(r"(?<=\d)[,，](?=\d{3})")
+_MOST_DIGITS = 100
+"""Of a number; what is longer stays as it is, for Python refuses to write out numbers of thousands."""
+_LONG_NUMBER = re.compile(rf"[\d,]{{{_MOST_DIGITS}}}")
 _CHINESE_NUMBER = re.compile("[零〇一二三四五六七八九十百千万亿两]+(?:点[零〇一二三四五六七八九]+)?")
 _PERCENT = re.compile(f"百分之((?:{_CHINESE_NUMBER.pattern})|[0-9.]+)")
 _DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
@@ -99,11 +104,12 @@ def _counts_characters(text: str, language: str) -> bool:
 
 def _plain(text: str, language: str) -> str:
     """Words and blanks, without what people don't hear."""
-    text = _IN_NUMBERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    text = _IN_NUMBERS.sub("", normalized(text, "NFKC").casefold())
     if language in ("zh", "yue"):
         text = _CHINESE_NUMBER.sub(lambda found: _number(found[0]), _PERCENT.sub(r"\1%", _simplified(text)))
     if language == "en":
-        text = _english()(_BRACKETS.sub(" ", _APOSTROPHES.sub("'", text)))
+        text = _LONG_NUMBER.sub(r"\g<0> ", _BRACKETS.sub(" ", _APOSTROPHES.sub("'", text)))
+        text = _english()(" ".join(text.split()))  # it takes quadratic time over blanks in a row
     text = _APOSTROPHES.sub("", text)
     return " ".join("".join(char if _is_heard(char) else " " for char in text).split())
 
@@ -114,7 +120,7 @@ def _is_heard(char: str) -> bool:
 
 
 def _simplified(text: str) -> str:
-    return str(_converter().convert(text))
+    return str(_converter().convert(text.encode(errors="replace").decode()))  # it breaks at half a character
 
 
 @cache
@@ -134,6 +140,8 @@ def _english() -> EnglishTextNormalizer:
 
 def _number(text: str) -> str:
     """ "二十一" -> "21", "二零二四" -> "2024", "三点一四" -> "3.14". Whisper writes either."""
+    if len(text) > _MOST_DIGITS:
+        return text
     whole, dot, fraction = text.partition("点")
     if not any(char in _SMALL_UNITS or char in _LARGE_UNITS for char in whole):
         digits = "".join(str(_DIGITS[char]) for char in whole)

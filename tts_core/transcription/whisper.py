@@ -30,6 +30,7 @@ from tts_core.errors import (
     UnknownSpokenLanguage,
     WeightsMismatch,
     WeightsUnreadable,
+    is_out_of_memory,
 )
 from tts_core.events import Samples
 from tts_core.protocols import CancelCheck
@@ -102,7 +103,9 @@ class WhisperModel:
         model: Any = _read_model(folder, torch.float32 if device.startswith("cpu") else torch.float16)
         try:
             model.to(device)
-        except (RuntimeError, AssertionError) as error:  # torch's, where the device is full or not there
+        except (RuntimeError, AssertionError) as error:  # torch's, where the device is not there
+            if is_out_of_memory(error):
+                raise
             raise TranscriptionFailed(reason=_one_line(error)) from error
         tell(total, total)
         return cls(folder, model.eval(), _read_features(folder), _read_tokenizer(folder))
@@ -281,7 +284,9 @@ def _own_chances(device: torch.device) -> Iterator[None]:
 def _failures_typed() -> Iterator[None]:
     try:
         yield
-    except (RuntimeError, ValueError, IndexError) as error:  # torch's and transformers', memory that ran out included
+    except (RuntimeError, ValueError, IndexError) as error:  # torch's and transformers'
+        if is_out_of_memory(error):
+            raise
         logger.exception("a transcription failed")
         raise TranscriptionFailed(reason=_one_line(error)) from error
 
@@ -328,6 +333,8 @@ def _read_model(folder: Path, dtype: torch.dtype) -> WhisperForConditionalGenera
     except (SafetensorError, OSError) as error:
         raise WeightsUnreadable(file=weights, reason=_one_line(error)) from error
     except Exception as error:  # the files are sound by themselves: the config says what no model can be
+        if is_out_of_memory(error):
+            raise
         logger.exception("a Whisper model can't be made")
         raise ModelFolderInvalid(file=folder / CONFIG_FILE, reason=_one_line(error)) from error
     model: WhisperForConditionalGeneration = read[0]
