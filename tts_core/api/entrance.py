@@ -6,7 +6,6 @@ The routes find the visitor in `scope["state"]["visitor"]`.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tts_core.access.reception import Reception
 from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api import rights
+from tts_core.api.counting import answer_counted
 from tts_core.api.errors import failure_response
 from tts_core.api.proxy import route_path
 from tts_core.api.rights import Right
@@ -45,19 +45,21 @@ class Entrance:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        with ExitStack() as held:
-            try:
-                visitor = self._let_in(scope, held)
-            except StudioError as error:
-                await _refusal(error, scope)(scope, receive, send)
-                return
-            if visitor is not None and visitor.is_guest:
-                scope, receive, send = self._veil.over(scope, receive, send)
+        try:
+            visitor, right = self._let_in(scope)
+        except StudioError as error:
+            await _refusal(error, scope)(scope, receive, send)
+            return
+        if visitor is not None and visitor.is_guest:
+            scope, receive, send = self._veil.over(scope, receive, send)
+        if visitor is not None and right in (Right.WORK, Right.UPLOAD):
+            await answer_counted(self._app, self._reception.quotas, visitor, right, (scope, receive, send))
+        else:
             await self._app(scope, receive, send)
 
-    def _let_in(self, scope: Scope, held: ExitStack) -> Visitor | None:
-        """Who it is; None for somebody unknown where all may come. Raises StudioError. What `held` gets lasts as long
-        as the answer."""
+    def _let_in(self, scope: Scope) -> tuple[Visitor | None, Right | None]:
+        """Who it is, None for somebody unknown where all may come; and what the request is to guests. Raises
+        StudioError."""
         path, method = route_path(scope), scope.get("method", "WEBSOCKET")
         by_link = self._link.leads((scope.get("server") or (None, None))[1])
         if by_link and self._link.now.url.startswith("https:"):
@@ -66,7 +68,7 @@ class Entrance:
         if visitor is None and path not in rights.OPEN:
             raise LoginRequired
         if visitor is None:
-            return None
+            return None, None
         path = path.removeprefix(GUEST_PREFIX) if path.startswith(f"{GUEST_PREFIX}/") else path
         right = rights.of_guest(method, path)
         if visitor.is_guest and right is None and path not in rights.OPEN:
@@ -76,11 +78,11 @@ class Entrance:
         if right is Right.UPLOAD:
             self._reception.quotas.upload(visitor)
         if right is Right.WORK:
-            held.enter_context(self._reception.quotas.work(visitor))
+            self._reception.quotas.check(visitor)
         state = scope.setdefault("state", {})
         state[IN_STATE] = visitor
         state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
-        return visitor
+        return visitor, right
 
     def _visitor(self, scope: Scope, *, by_link: bool) -> Visitor | None:
         """None for somebody unknown, where one has to be known. Raises WrongKey, TooManyAttempts."""
