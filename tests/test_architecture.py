@@ -50,7 +50,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         | {"library_engine", "models_of_kind", "voice_choice", "transcriber"}
         | {"sharing"}
         | {"supervision"}
-        | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services"}
+        | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services", "temporary_files"}
     ),
     frozenset({"api", "ui"}),
     frozenset({"cli"}),  # some of its commands serve

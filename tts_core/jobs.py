@@ -148,6 +148,7 @@ class Jobs:
         self._changed = Condition()
         self._queue: list[str] = []
         self._stops: dict[str, Event] = {}
+        self._when_over: dict[str, Callable[[], None]] = {}
         self._is_closing = False
         self._is_kept = False
         self._worker: Thread | None = None
@@ -202,6 +203,7 @@ class Jobs:
                 self._queue.remove(key)
                 job = self._board.change(key, lambda job: replace(job, state=JobState.CANCELLED, position=0))
                 self._number()
+                self._tell_over(key)
             return job
 
     def job(self, key: str) -> Job:
@@ -211,9 +213,22 @@ class Jobs:
             raise UnknownJob(job=key)
         return job
 
+    def when_over(self, key: str, call: Callable[[], None]) -> None:
+        """Call it once that job has ended, whatever its end; at once if it has. It must be quick."""
+        with self._changed:
+            job = self._board.item(key)
+            if job is not None and not job.state.is_over:
+                self._when_over[key] = call
+                return
+        call()
+
     def jobs(self) -> tuple[Job, ...]:
         """Newest first."""
         return tuple(sorted(self._board.items(), key=lambda job: job.created_at, reverse=True))
+
+    def files_in_use(self) -> set[Path]:
+        """Those that waiting and running jobs read."""
+        return {Path(job.inputs["path"]) for job in self.jobs() if "path" in job.inputs and not job.state.is_over}
 
     def newest_of(self, subject: str) -> Job | None:
         return next((job for job in self.jobs() if job.subject == subject), None)
@@ -309,6 +324,11 @@ class Jobs:
             self._stops.pop(key, None)
             self._board.change(key, lambda job: replace(job, eta_s=None, position=0, **changes))
             self._keep()
+            self._tell_over(key)
+
+    def _tell_over(self, key: str) -> None:
+        if (call := self._when_over.pop(key, None)) is not None:
+            call()
 
     def _forget_oldest(self) -> None:
         kept = dict.fromkeys(JobKind, 0)

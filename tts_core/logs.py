@@ -154,7 +154,7 @@ def _add(root: logging.Logger, handler: logging.Handler, *, name: str, level: in
 
 
 def _without_quotes(lines: list[str]) -> Iterator[str]:
-    """The first line, and of a stack that somebody wrote out below it (uvicorn does, when starting fails) the places and
+    """The first line, and of a stack that was written out below it (uvicorn does so when starting fails) the places and
     the error's type. What else stands there may quote a request, as asyncio quotes a task's error."""
     yield lines[0]
     is_in_stack = False

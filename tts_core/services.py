@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
@@ -33,7 +34,7 @@ from tts_core.model_manager import ModelManager
 from tts_core.model_store.store import ModelStore
 from tts_core.models_of_kind import ModelsOfKind
 from tts_core.outputs import Outputs
-from tts_core.paths import default_data_dir
+from tts_core.paths import Paths, default_data_dir
 from tts_core.piper_engine import PiperEngine
 from tts_core.protocols import Engine
 from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
@@ -43,6 +44,7 @@ from tts_core.speaker_embedding import SpeakerEmbedder, load_speaker
 from tts_core.speaker_service import SpeakerService
 from tts_core.synthesis import Synthesis
 from tts_core.system import SystemInfo
+from tts_core.temporary_files import TemporaryFiles, places_of
 from tts_core.transcriber import Transcriber, load_transcriber
 from tts_core.voice_check import VoiceCheck
 from tts_core.voice_library.folders import VoiceFolders
@@ -90,6 +92,7 @@ class Services:
     system: SystemInfo
     reception: Reception
     link: PublicLink
+    temporary: TemporaryFiles
 
     def start(self) -> None:
         """Make private what earlier versions did not, make room among old takes, check the models and take up the
@@ -97,7 +100,7 @@ class Services:
         self._tell_what_needs_a_hand()
         Thread(target=close_to_others, args=(self.settings.paths.private,), name="make-private", daemon=True).start()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
-        self.transcriber.prune()
+        self.temporary.start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
         self.voices.restore_jobs()
@@ -122,6 +125,7 @@ class Services:
     def close(self) -> None:
         """Stop background work, keeping what it has done, and free the engines."""
         self.link.close()
+        self.temporary.close()
         self.downloads.close()
         self.voices.close()
         self.models.close()
@@ -166,9 +170,8 @@ def build_services(settings: Settings) -> Services:
         YourTtsCloner(yourtts),
     )
     synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
-    reception = build_reception(settings)
     voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
-    embedder = build_embedder(settings, models)
+    reception, embedder = build_reception(settings), build_embedder(settings, models)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
@@ -189,6 +192,7 @@ def build_services(settings: Settings) -> Services:
         system=system,
         reception=reception,
         link=PublicLink(settings.share, reception, paths.share_certificate_file),
+        temporary=build_temporary(paths, voices, reception),
     )
 
 
@@ -199,6 +203,11 @@ def build_reception(settings: Settings) -> Reception:
     if settings.admin_password:
         reception.add(ADMIN, settings.admin_password, Role.ADMIN)
     return reception
+
+
+def build_temporary(paths: Paths, voices: Voices, reception: Reception) -> TemporaryFiles:
+    """What is left when old ones have gone counts for guests."""
+    return TemporaryFiles(places_of(paths, Path(gettempdir())), voices.jobs.files_in_use, reception.quotas.pruned)
 
 
 def build_cache(

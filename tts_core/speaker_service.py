@@ -8,7 +8,6 @@ change of engines, too.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -43,7 +42,6 @@ from tts_core.yourtts.speakers import Speaker
 from tts_core.yourtts_engine import CLONE_VOICE, LANGUAGES, NAME, YourTts, language_of
 
 EngineName = Literal["yourtts", "qwen3"]
-_LEFT_BEHIND_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +186,6 @@ class SpeakerService:
     @contextmanager
     def _kept(self, clip: Clip) -> Iterator[Path]:
         """As a file for a moment."""
-        self._prune()
         file = self._scratch_dir / f"{secrets.token_hex(16)}.wav"
         try:
             with AudioWriter(file, "wav", clip.sample_rate) as writer:
@@ -196,15 +193,6 @@ class SpeakerService:
             yield file
         finally:
             file.unlink(missing_ok=True)
-
-    def _prune(self) -> None:
-        """What a killed process left behind."""
-        for file in self._scratch_dir.glob("*.wav*"):
-            try:
-                if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
-                    file.unlink(missing_ok=True)
-            except OSError:
-                continue
 
 
 def _language(wanted: str, text: str) -> Language:

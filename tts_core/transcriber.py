@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,8 +42,6 @@ SUGGESTED = "whisper_small"
 READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
 """Phases, in this order."""
 MAX_WAITING_UPLOADS = 16
-UPLOADS_KEPT_S = 24 * 3600.0
-"""A recording whose job failed is there for another try until then."""
 _READ, _LOADED = 2.0, 20.0
 """Percent when these phases are over; the rest is transcribing."""
 
@@ -73,7 +69,8 @@ class Transcriber:
     """Thread-safe. `cache` holds the models of kind WHISPER among others, and knows them by their keys."""
 
     def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel], uploads: Path) -> None:
-        """`uploads`: a folder for recordings that only their job needs."""
+        """`uploads`: a folder for recordings that only their job needs. One whose job failed stays a day for another
+        try."""
         self._models = models
         self._whispers = ModelsOfKind(models, ModelKind.WHISPER)
         self._cache = cache
@@ -177,7 +174,6 @@ class Transcriber:
             raise QueueFull(waiting=len(mine))
         self.choose(model_key)
         spoken_language(language)
-        self.prune()
         recording = self._uploads / f"heard-{secrets.token_hex(8)}"
         try:
             make_private(self._uploads)
@@ -186,13 +182,6 @@ class Transcriber:
             recording.unlink(missing_ok=True)
             raise TranscriptionFailed(reason=error.strerror or "the disk refuses it") from error
         return self.start(jobs, recording, language=language, model_key=model_key)
-
-    def prune(self) -> None:
-        """Remove uploads that nobody came back for."""
-        for upload in self._uploads.glob("heard-*"):
-            with suppress(OSError):  # gone already
-                if time.time() - upload.stat().st_mtime > UPLOADS_KEPT_S:
-                    upload.unlink()
 
     def do(self, run: JobRun) -> Mapping[str, Any]:
         """The work of a job that `start` has queued."""

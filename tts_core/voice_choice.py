@@ -26,7 +26,7 @@ def voice_meant(services: Services, wanted: str) -> str:
         raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for voice in named))
     if named:
         return named[0].id
-    return spoken_as(_saved(services, wanted, by_name=True), services.models)
+    return spoken_as(saved_voice(services, wanted), services.models)
 
 
 def voice_of_request(
@@ -85,12 +85,16 @@ def _is_named(voice: Voice, voice_id: str | None, plain: str | None) -> bool:
 def _find_saved(services: Services, wanted: str, *, by_name: bool) -> SavedVoice | None:
     """None for one that is not there, or was deleted. Raises AmbiguousVoice."""
     try:
-        return _saved(services, wanted, by_name=by_name)
+        return saved_voice(services, wanted, by_name=by_name)
     except UnknownVoice:
         return None
 
 
-def _saved(services: Services, wanted: str, *, by_name: bool) -> SavedVoice:
+def saved_voice(services: Services, wanted: str, *, by_name: bool = True) -> SavedVoice:
+    """One of the library by its id, and where `by_name` allows also by a name that only one voice has.
+
+    Raises UnknownVoice, also for one that was deleted, and AmbiguousVoice.
+    """
     voice_id = wanted.removeprefix(f"{LIBRARY}/")
     saved = services.voices.find(voice_id) if by_name else services.voices.voice(voice_id)
     if saved.is_deleted:

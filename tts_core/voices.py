@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from tts_core.domain import StopReason, SynthesisRequest
+from tts_core.domain import StopReason, SynthesisRequest, Take
 from tts_core.errors import (
     AmbiguousVoice,
     Cancelled,
@@ -30,7 +30,7 @@ from tts_core.synthesis import Synthesis, collect, never
 from tts_core.text import find_name, plain_name
 from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voice_library.folders import VoiceFolders, new_id
-from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, now
+from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus, matches, now
 from tts_core.voice_library.store import VoiceStore
 from tts_core.voice_prompts import VoicePrompts
 from tts_core.voice_recordings import VoiceRecordings, disk_errors_typed
@@ -106,7 +106,7 @@ class Voices:
     def voices(self, *, search: str = "", deleted: bool = False) -> tuple[SavedVoice, ...]:
         """Favourites first, then newest first; `search` looks in names, tags and languages."""
         words = {*search.casefold().split()}
-        found = [voice for voice in self._store.voices() if voice.is_deleted is deleted and _has_all(voice, words)]
+        found = [voice for voice in self._store.voices() if voice.is_deleted is deleted and matches(voice, words)]
         return tuple(sorted(found, key=lambda voice: not voice.is_favourite))
 
     def voice(self, voice_id: str) -> SavedVoice:
@@ -252,8 +252,13 @@ class Voices:
         return len(old)
 
     def preview(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Path:
-        """Let the voice speak a sentence and keep the sound with it. Raises what `Synthesis.speak` raises, and what
-        `spoken_as` does."""
+        """Let the voice speak a sentence and keep the sound with it. Raises what `sample` raises."""
+        take = self.sample(voice_id, text, cancelled=cancelled)
+        with disk_errors_typed(self._folders.folder(voice_id)):
+            return self._folders.keep_preview(voice_id, take.path)
+
+    def sample(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Take:
+        """Let the voice speak a sentence. Raises what `Synthesis.speak` raises, and what `spoken_as` does."""
         voice = self._store.voice(voice_id)
         ready = spoken_as(voice, self._models)
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
@@ -261,8 +266,7 @@ class Voices:
         take = collect(speak_as_job(self._synthesis, self.jobs, request, cancelled=cancelled))
         if take.stop_reason is StopReason.CANCELLED:
             raise Cancelled
-        with disk_errors_typed(self._folders.folder(voice.id)):
-            return self._folders.keep_preview(voice.id, take.path)
+        return take
 
     def restore_jobs(self) -> None:
         """Show the jobs of the last app. A voice that was being prepared when it was killed says so."""
@@ -387,9 +391,3 @@ def consent_record(consent: Consent | None) -> Mapping[str, Any] | None:
     if consent is None:
         return None
     return {"own_voice": consent.own_voice, "who": consent.who, "note": consent.note, "when": now()}
-
-
-def _has_all(voice: SavedVoice, words: Set[str]) -> bool:
-    parts: Iterable[str] = (voice.name, voice.language, voice.speaker, voice.kind.value, *voice.tags)
-    searched = " ".join(parts).casefold()
-    return all(word in searched for word in words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -153,16 +152,3 @@ def test_after_a_failure_the_recording_is_there_for_another_try(
     data_of(http.post(f"/api/jobs/{job['id']}/retry"))
     assert ended(http, job["id"])["result"]["text"] == "hello world"
     assert uploads(services) == []
-
-
-def test_uploads_that_nobody_came_back_for_are_removed(services: Services) -> None:
-    folder = services.settings.paths.heard_dir
-    folder.mkdir(parents=True)
-    names = ("heard-old", "heard-new", "not-ours")
-    for name in names:
-        (folder / name).write_bytes(b"sound")
-    long_ago = time.time() - 2 * transcriber.UPLOADS_KEPT_S
-    for name in ("heard-old", "not-ours"):
-        os.utime(folder / name, (long_ago, long_ago))
-    services.start()
-    assert {path.name for path in folder.iterdir()} == {"heard-new", "not-ours"}

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tts_core.access.kept_bytes import KeptBytes
 from tts_core.access.visitor import Role, Visitor
-from tts_core.errors import GuestsWaiting, TooManyAtOnce, TooManyRequests
+from tts_core.errors import GuestsSpaceUsedUp, GuestsWaiting, SpaceUsedUp, TooManyAtOnce, TooManyRequests
 
 MINUTE_S = 60.0
 MAX_KEPT = 10_000
@@ -28,16 +29,22 @@ class Quota:
     """Of these at work or waiting."""
     uploads: int = 20
     """A minute."""
+    kept_bytes: int = 1_000_000_000
+    """That are left on the disk within a day: what was sent, and what was made on the page."""
 
 
 QUOTAS: Mapping[Role, Quota] = MappingProxyType(
     {
         Role.GUEST: Quota(300, works=20, at_once=3, uploads=20),
-        Role.ADMIN: Quota(3000, works=600, at_once=32, uploads=600),
+        Role.ADMIN: Quota(3000, works=600, at_once=32, uploads=600, kept_bytes=20_000_000_000),
     }
 )
 GUESTS_AT_ONCE = 8
 """Of all guests together; half of the places that there are stay free for admins."""
+GUESTS_KEPT_BYTES = 4_000_000_000
+"""The disk's space for files of all guests together. What admins have left there counts, too, where it was measured."""
+PRUNED_EVERY_S = 3600.0
+"""How often old files make room."""
 
 
 @dataclass(slots=True)
@@ -56,14 +63,17 @@ class Quotas:
         quotas: Mapping[Role, Quota] = QUOTAS,
         guests_at_once: int = GUESTS_AT_ONCE,
         clock: Callable[[], float] = time.monotonic,
+        guests_kept_bytes: int = GUESTS_KEPT_BYTES,
     ) -> None:
         self._quotas = quotas
         self._guests_at_once = guests_at_once
+        self._guests_kept_bytes = guests_kept_bytes
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
         self._working: Counter[str] = Counter()
         self._guests_working = 0
+        self._kept = KeptBytes(clock)
 
     def ask(self, visitor: Visitor) -> None:
         """Count a request. Raises TooManyRequests."""
@@ -72,19 +82,47 @@ class Quotas:
                 self._take(visitor, "requests", self._quotas[visitor.role].requests)
 
     def upload(self, visitor: Visitor) -> None:
-        """Count a file that is kept. Raises TooManyRequests."""
+        """Count a file that is kept. Raises TooManyRequests, SpaceUsedUp, GuestsSpaceUsedUp."""
         if visitor.counted_as:
             with self._lock:
+                self._check_space(visitor)
                 self._take(visitor, "uploads", self._quotas[visitor.role].uploads)
+
+    def receive(self, visitor: Visitor, size_bytes: int) -> None:
+        """Count a part of such a file, before it is written. Raises SpaceUsedUp, GuestsSpaceUsedUp."""
+        if visitor.counted_as:
+            with self._lock:
+                self._check_space(visitor)
+                self._kept.add(visitor, size_bytes)
+
+    def keep(self, visitor: Visitor, size_bytes: int) -> None:
+        """Count what work has left on the disk."""
+        if visitor.counted_as:
+            with self._lock:
+                self._kept.add(visitor, size_bytes)
+
+    def pruned(self, left_bytes: int) -> None:
+        """Old files were removed; so many bytes of all visitors are left."""
+        with self._lock:
+            self._kept.pruned(left_bytes)
+
+    def check(self, visitor: Visitor) -> None:
+        """Whether there is room for work of the visitor's now. Raises TooManyAtOnce, GuestsWaiting, SpaceUsedUp,
+        GuestsSpaceUsedUp."""
+        if visitor.counted_as:
+            with self._lock:
+                self._check_room(visitor)
+                self._check_space(visitor)
 
     @contextmanager
     def work(self, visitor: Visitor) -> Iterator[None]:
-        """While an engine works for the visitor, or will. Raises TooManyAtOnce, GuestsWaiting, TooManyRequests."""
+        """While an engine works for the visitor, or will. Raises TooManyRequests, and what `check` raises."""
         if not visitor.counted_as:
             yield
             return
         with self._lock:
             self._check_room(visitor)
+            self._check_space(visitor)
             self._take(visitor, "works", self._quotas[visitor.role].works)
             self._working[visitor.counted_as] += 1
             self._guests_working += visitor.is_guest
@@ -102,6 +140,15 @@ class Quotas:
             raise TooManyAtOnce(limit=limit)
         if visitor.is_guest and self._guests_working >= self._guests_at_once:
             raise GuestsWaiting(limit=self._guests_at_once)
+
+    def _check_space(self, visitor: Visitor) -> None:
+        limit = self._quotas[visitor.role].kept_bytes
+        if self._kept.of(visitor) >= limit:
+            wait_s = math.ceil(self._kept.freed_in_s(visitor))
+            hours = math.ceil(wait_s / 3600)
+            raise SpaceUsedUp(limit_mb=limit // 10**6, hours=hours, retry_after_s=wait_s)
+        if visitor.is_guest and self._kept.of_guests >= self._guests_kept_bytes:
+            raise GuestsSpaceUsedUp(limit_mb=self._guests_kept_bytes // 10**6, retry_after_s=int(PRUNED_EVERY_S))
 
     def _take(self, visitor: Visitor, what: str, limit: int) -> None:
         now = self._clock()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Role(str, Enum):
@@ -32,3 +34,9 @@ class Visitor:
 
 OWNER = Visitor("", Role.ADMIN, "")
 """Whoever sits at this machine, where nobody has to log in."""
+
+
+def visitor_in(scope: Mapping[str, Any]) -> Visitor:
+    """Who sent a request, as the entrance has found; without an entrance there is only the owner."""
+    visitor = scope.get("state", {}).get(IN_STATE)
+    return visitor if isinstance(visitor, Visitor) else OWNER

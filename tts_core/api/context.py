@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection
 
+from tts_core.access.visitor import Visitor, visitor_in
 from tts_core.api.streams import Streams
 from tts_core.api.work import Workers
 from tts_core.services import Services
@@ -34,6 +35,11 @@ def _streams(connection: HTTPConnection) -> Streams:
     return streams
 
 
+def _visitor(connection: HTTPConnection) -> Visitor:
+    return visitor_in(connection.scope)
+
+
 UseServices = Annotated[Services, Depends(_services)]
 UseWorkers = Annotated[Workers, Depends(_workers)]
 UseStreams = Annotated[Streams, Depends(_streams)]
+UseVisitor = Annotated[Visitor, Depends(_visitor)]

@@ -28,6 +28,7 @@ from tts_core.recordings.gender import Gender
 from tts_core.recordings.reading import Clip, read_recording
 from tts_core.services import Services
 from tts_core.speaker_embedding import OTHER_BELOW, SAME_FROM, Similarity
+from tts_core.voice_choice import saved_voice
 from tts_core.voice_library.faults import LibraryUnwritable
 
 router = APIRouter(tags=["speakers"], responses=failures())
@@ -159,7 +160,7 @@ def _clip(services: Services, speaker: SpeakerBody) -> Clip:
         raise InvalidRequest(reason="give each speaker either audio or voice_id.")
     if speaker.audio is not None:
         return clip_of(speaker.audio, speaker.sample_rate)
-    voice = services.voices.find(speaker.voice_id or "")
+    voice = saved_voice(services, speaker.voice_id or "")
     recording = services.voices.reference(voice.id)
     if recording is None:
         raise AudioUnreadable(path=voice.name, reason="the voice has no recording")

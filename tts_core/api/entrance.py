@@ -7,7 +7,6 @@ The routes find the visitor in `scope["state"]["visitor"]`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tts_core.access.reception import Reception
 from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api import rights
+from tts_core.api.counting import answer_counted
 from tts_core.api.errors import failure_response
 from tts_core.api.open_exchanges import Exchange, OpenExchanges
 from tts_core.api.proxy import route_path
@@ -55,24 +55,26 @@ class Entrance:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        with ExitStack() as held:
-            try:
-                visitor, may_stay = self._let_in(scope, held)
-            except StudioError as error:
-                await _refusal(error, scope)(scope, receive, send)
-                return
-            if visitor is not None and visitor.is_guest:
-                scope, receive, send = self._veil.over(scope, receive, send)
-            if may_stay is None:
-                await self._app(scope, receive, send)
-                return
-            exchange = Exchange(scope, receive, send)
-            held.enter_context(self._watch.watching(exchange, may_stay))
-            await exchange.run(self._app)
+        try:
+            visitor, right, may_stay = self._let_in(scope)
+        except StudioError as error:
+            await _refusal(error, scope)(scope, receive, send)
+            return
+        if visitor is not None and visitor.is_guest:
+            scope, receive, send = self._veil.over(scope, receive, send)
+        app = self._app
+        if visitor is not None and right in (Right.WORK, Right.UPLOAD):
+            app = partial(answer_counted, app, self._reception.quotas, visitor, right)
+        if may_stay is None:
+            await app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
+        with self._watch.watching(exchange, may_stay):
+            await exchange.run(app)
 
-    def _let_in(self, scope: Scope, held: ExitStack) -> tuple[Visitor | None, MayStay | None]:
-        """Who it is, None for somebody unknown where all may come; and what may end that while the answer lasts. Raises
-        StudioError. What `held` gets lasts as long as the answer."""
+    def _let_in(self, scope: Scope) -> tuple[Visitor | None, Right | None, MayStay | None]:
+        """Who it is, None for somebody unknown where all may come; what the request is to guests; and what may end the
+        answer while it lasts. Raises StudioError."""
         path, method = route_path(scope), scope.get("method", "WEBSOCKET")
         by_link = self._link.leads((scope.get("server") or (None, None))[1])
         if by_link and self._link.now.url.startswith("https:"):
@@ -81,7 +83,7 @@ class Entrance:
         if visitor is None and path not in rights.OPEN:
             raise LoginRequired
         if visitor is None:
-            return None, None
+            return None, None, None
         path = path.removeprefix(GUEST_PREFIX) if path.startswith(f"{GUEST_PREFIX}/") else path
         right = rights.of_guest(method, path)
         if visitor.is_guest and right is None and path not in rights.OPEN:
@@ -91,11 +93,12 @@ class Entrance:
         if right is Right.UPLOAD:
             self._reception.quotas.upload(visitor)
         if right is Right.WORK:
-            held.enter_context(self._reception.quotas.work(visitor))
+            self._reception.quotas.check(visitor)
         state = scope.setdefault("state", {})
         state[IN_STATE] = visitor
         state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
-        return visitor, None if path in rights.OPEN else may_stay  # the answer to a log-out says that it is done
+        # The answer to a log-out says that it is done.
+        return visitor, right, None if path in rights.OPEN else may_stay
 
     def _visitor(self, scope: Scope, *, by_link: bool) -> tuple[Visitor | None, MayStay | None]:
         """None for somebody unknown, where one has to be known; and, of who has logged in, whether that still holds.

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tts_core.access.visitor import IN_STATE, OWNER, Visitor
+from tts_core.access.visitor import visitor_in
 from tts_core.addresses import is_this_machine
 from tts_core.api.errors import failure_response
 from tts_core.api.work import Workers
@@ -74,6 +74,5 @@ def _check(scope: Scope) -> None:
     assistants are not."""
     if scope["method"] != "POST":
         raise MethodNotAllowed(method=scope["method"])
-    visitor: Visitor = scope.get("state", {}).get(IN_STATE, OWNER)
-    if not visitor.name and not is_this_machine((scope.get("client") or ("",))[0]):
+    if not visitor_in(scope).name and not is_this_machine((scope.get("client") or ("",))[0]):
         raise LoginRequired

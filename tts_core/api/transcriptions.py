@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import APIRouter, Form, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from tts_core.api.context import UseServices, UseWorkers
+from tts_core.api.context import UseServices, UseVisitor, UseWorkers
+from tts_core.api.counting import place_of
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Success
 from tts_core.api.uploads import kept_upload
@@ -53,15 +54,19 @@ class StartedTranscription(BaseModel):
     "", responses=failures(TranscriberMissing, ModelNotReady, UnknownModelKey, UnknownSpokenLanguage, *_UPLOAD_FAILURES)
 )
 async def transcribe(
+    request: Request,
     body: Annotated[TranscriptionForm, Form(media_type="multipart/form-data")],
     services: UseServices,
     workers: UseWorkers,
+    visitor: UseVisitor,
 ) -> Success[StartedTranscription]:
     """Start the job that writes down what is said. When it is done, its `result` is `{"text", "language" (Whisper's
     code), "segments": [{"start_s", "end_s", "text"}], "model_key"}`, and the recording is removed; after a failure it
     is kept for a day, for `POST /api/jobs/{job_id}/retry`.
     """
     job = await workers.decode(lambda: _started(services, body))
+    services.reception.quotas.keep(visitor, body.file.size or 0)
+    services.voices.jobs.when_over(job.key, place_of(request).pop_all().close)
     return Success(data=StartedTranscription(job_id=job.key), message="The recording is being transcribed.")
 
 

@@ -12,6 +12,7 @@ from tts_core.api.schemas import RequestBody
 from tts_core.recordings.check import ClipReport, Finding
 from tts_core.recordings.reading import Clip
 from tts_core.voice_check import Likeness
+from tts_core.voice_library.public import PublicVoice
 from tts_core.voice_library.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices import Consent, NewVoice
 
@@ -71,6 +72,21 @@ class VoiceObject(BaseModel):
 
     @classmethod
     def of(cls, voice: SavedVoice) -> VoiceObject:
+        return cls.model_validate(voice)
+
+
+class GuestVoice(BaseModel):
+    """What guests are told of a saved voice."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    name: str
+    kind: VoiceKind
+    language: str
+
+    @classmethod
+    def of(cls, voice: PublicVoice) -> GuestVoice:
         return cls.model_validate(voice)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from tts_core.api.context import UseServices, UseWorkers
+from tts_core.api.context import UseServices, UseVisitor, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Success
 from tts_core.api.uploads import kept_upload
@@ -16,6 +16,7 @@ from tts_core.api.voice_schemas import (
     CompareBody,
     DesignBody,
     DuplicateBody,
+    GuestVoice,
     Preview,
     PreviewBody,
     RecordingReport,
@@ -33,6 +34,7 @@ from tts_core.errors import (
     CloneNotSupported,
     EngineFailed,
     ModelNotReady,
+    NotForGuests,
     QueueFull,
     RecordingTooLong,
     ReferenceRequired,
@@ -47,6 +49,7 @@ from tts_core.recordings.check import examine
 from tts_core.recordings.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.services import Services
 from tts_core.voice_library.faults import LibraryBusy, LibraryUnwritable
+from tts_core.voice_library.public import public_voice, public_voices
 from tts_core.voice_library.record import SavedVoice
 from tts_core.voice_rules import require_model
 
@@ -57,23 +60,29 @@ _NEW_FAILURES = (UnknownModelKey, CloneNotSupported, UnknownLanguage, *_WRITE_FA
 _UPLOAD_FAILURES = (AudioUnreadable, RecordingTooLong, BodyTooLarge)
 
 
-@router.get("", response_model=Success[list[VoiceObject]])
-def list_voices(services: UseServices, search: str = "", deleted: bool = False) -> Response:
+@router.get("", response_model=Success[list[VoiceObject]] | Success[list[GuestVoice]])
+def list_voices(services: UseServices, visitor: UseVisitor, search: str = "", deleted: bool = False) -> Response:
     """The library: favourites first, then the newest. `search` looks in names, tags and languages; `deleted` shows
-    those that can be restored instead.
+    those that can be restored instead. Guests are told id, name, kind and language, and nothing of deleted voices.
     """
+    if visitor.is_guest:
+        if deleted:
+            raise NotForGuests
+        shown = public_voices(services.voices.voices(), search)
+        return _as_it_is([GuestVoice.of(voice) for voice in shown], f"{len(shown)} voices.")
     found = services.voices.voices(search=search, deleted=deleted)
     fault = services.voices.fault
     message = f"{len(found)} voices." + (f" {fault.message}" if fault else "")
-    told = Success(data=[VoiceObject.of(voice) for voice in found], message=message)
-    # Written here: the framework would look at each of ten thousand voices once more.
-    return Response(told.model_dump_json(), media_type="application/json")
+    return _as_it_is([VoiceObject.of(voice) for voice in found], message)
 
 
-@router.get("/{voice_id}", responses=failures(UnknownVoice))
-def get_voice(voice_id: str, services: UseServices) -> Success[VoiceObject]:
-    """One voice as it is now."""
-    return _told(present(services, voice_id), "This is the voice.")
+@router.get("/{voice_id}", response_model=Success[VoiceObject] | Success[GuestVoice], responses=failures(UnknownVoice))
+def get_voice(voice_id: str, services: UseServices, visitor: UseVisitor) -> Response:
+    """One voice as it is now. Guests are told id, name, kind and language."""
+    voice, message = present(services, voice_id), "This is the voice."
+    if visitor.is_guest:
+        return _as_it_is(GuestVoice.of(public_voice(voice)), message)
+    return _as_it_is(VoiceObject.of(voice), message)
 
 
 @router.post("/upload", responses=failures(*_NEW_FAILURES, *_UPLOAD_FAILURES))
@@ -224,6 +233,11 @@ def present(services: Services, voice_id: str) -> SavedVoice:
     if voice.is_deleted:
         raise UnknownVoice(voice=voice_id)
     return voice
+
+
+def _as_it_is(data: object, message: str) -> Response:
+    """The framework would look at each of ten thousand voices once more, and choose among the shapes by itself."""
+    return Response(Success(data=data, message=message).model_dump_json(), media_type="application/json")
 
 
 def _told(voice: SavedVoice, message: str) -> Success[VoiceObject]:

@@ -16,7 +16,7 @@
     │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing · EmbedderMissing · UserExists
     ├── Busy                    try again later (429)
     │   ├── QueueFull · MemoryBudgetFull · TooManyStreams
-    │   └── TooManyAttempts · TooManyRequests · TooManyAtOnce · GuestsWaiting
+    │   └── TooManyAttempts · TooManyRequests · TooManyAtOnce · GuestsWaiting · SpaceUsedUp · GuestsSpaceUsedUp
     ├── Refused                 not allowed from there (400, 403, 405, 408, 413, 426)
     │   ├── HostNotAllowed · OriginNotAllowed · MethodNotAllowed · BodyTooLarge · UpgradeRequired · NotForGuests
     │   ├── BodyTooSlow · NeighboursOnly
@@ -58,6 +58,7 @@ from tts_core.errors.access import (
     AccountsUnwritable as AccountsUnwritable,
     BodyTooLarge as BodyTooLarge,
     BodyTooSlow as BodyTooSlow,
+    GuestsSpaceUsedUp as GuestsSpaceUsedUp,
     GuestsWaiting as GuestsWaiting,
     HostNotAllowed as HostNotAllowed,
     InvalidAccount as InvalidAccount,
@@ -66,6 +67,7 @@ from tts_core.errors.access import (
     NeighboursOnly as NeighboursOnly,
     NotForGuests as NotForGuests,
     OriginNotAllowed as OriginNotAllowed,
+    SpaceUsedUp as SpaceUsedUp,
     TooManyAtOnce as TooManyAtOnce,
     TooManyAttempts as TooManyAttempts,
     TooManyRequests as TooManyRequests,

@@ -89,6 +89,26 @@ class GuestsWaiting(Busy):
     template = "{limit} requests of guests are at work or waiting already. Try again in a moment."
 
 
+class SpaceUsedUp(Busy):
+    """`retry_after_s`: whole seconds."""
+
+    code = "space_used_up"
+    template = (
+        "What you have sent and made within a day takes {limit_mb} MB, as much as is kept for one visitor. It is "
+        "removed a day after it came. Try again in {hours} hours."
+    )
+
+
+class GuestsSpaceUsedUp(Busy):
+    """`retry_after_s`: whole seconds."""
+
+    code = "guests_space_used_up"
+    template = (
+        "The {limit_mb} MB that are kept for all guests together are used up. Files are removed a day after they came. "
+        "Try again in some hours, or ask whoever runs the studio."
+    )
+
+
 class AccountsMissing(StudioError):
     """`command`: what makes the first account."""
 

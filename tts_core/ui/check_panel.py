@@ -106,7 +106,7 @@ class _Checking:
 
     def __init__(self, services: Services, words: Words) -> None:
         self._transcriber = services.transcriber
-        self._quotas = services.reception.quotas
+        self._reception = services.reception
         self._words = words
         self._offers = Offers(services, words)
         self._listening = Listening()
@@ -129,7 +129,7 @@ class _Checking:
         ]
         language = str((details or {}).get("language") or AUTO_LANGUAGE)
         try:
-            with self._quotas.work(visitor_of(request)):
+            with self._reception.quotas.work(visitor_of(request)):
                 for step in self._listening.run(self._work(Path(take), wanted, language), request.session_hash or ""):
                     if isinstance(step, Stage):
                         yield [transcribe_words.stage(words, step), *[gr.skip()] * 4]

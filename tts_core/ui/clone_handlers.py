@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -131,6 +133,7 @@ class CloneHandler:
     def spoken(self, form: CloneForm) -> Spoken:
         if not form.file:
             raise ReferenceRequired(voice=form.model or "clone")
+        self._keep_another_day(Path(form.file))
         model = self._model(form.model)
         transcript = None if model == CLONER else _transcript(form.mode, form.transcript)
         wanted = SynthesisRequest(
@@ -203,6 +206,12 @@ class CloneHandler:
         if not ready:
             raise ModelNotReady(name="Qwen3-TTS Base")
         return ready[0][1]
+
+    def _keep_another_day(self, file: Path) -> None:
+        """It may wait long until it is read; meanwhile it must not be pruned."""
+        if file.parent.parent == self._folder:
+            with suppress(OSError):
+                os.utime(file)
 
     def _with(self, desk: Desk, clip: Clip) -> Desk:
         working = self._written(clip)

@@ -22,6 +22,7 @@ from tts_core.ui.save_panel import SavePanel
 from tts_core.ui.scripts import ACTIONS
 from tts_core.ui.speak_handlers import SpeakHandler
 from tts_core.ui.transcribe_button import Heard, Source, TranscribeButton
+from tts_core.ui.visitors import visitor_of
 from tts_core.ui.voice_choices import language_choices
 from tts_core.ui.words import Words
 
@@ -160,10 +161,14 @@ def wire(
     """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
     handler = CloneHandler(services)
     _wire_models(tab, places, services, handler, words)
-    _wire_recording(tab, handler, words)
+    _wire_recording(tab, services, handler, words)
     _wire_transcribe(tab, places, services, handler, words)
     event = SpeakEvent("clone", CloneForm, handler.spoken)
-    _wire_check(tab, lambda: player.wire(tab.player, tab, event, services, speaker, words), handler, words)
+
+    def generate() -> gr.events.Dependency:
+        return player.wire(tab.player, tab, event, services, speaker, words)
+
+    _wire_check(tab, generate, services, handler, words)
     if tab.save is not None:
         save_panel.wire(tab.save, tab, services, handler, words)
 
@@ -198,29 +203,42 @@ def _wire_models(
         )
 
 
-def _wire_recording(tab: CloneTab, handler: CloneHandler, words: Words) -> None:
+def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, words: Words) -> None:
     def shown(desk: Desk, aim: tuple[str, ...]) -> list[Any]:
         working = str(desk.working) if desk.working else None
         return [desk, working, _coach(words, desk, *aim), gr.update(visible=desk.working is not None)]
 
-    def heard(desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
+    def worked(request: gr.Request, desk: Desk, step: Callable[[], Desk], aim: tuple[str, ...]) -> list[Any]:
+        """A step that reads a recording and mostly writes another is counted, so that nobody can take all."""
+        visitor, quotas = visitor_of(request), services.reception.quotas
+        try:
+            with quotas.work(visitor):
+                now = step()
+                if now.working is not None and now.working not in (desk.working, desk.plain):
+                    quotas.keep(visitor, now.working.stat().st_size)
+        except StudioError as error:
+            alert = fragments.alert(words("clone.not_usable"), words.error(error))
+            return [*shown(desk, aim)[:2], alert, gr.skip()]
+        return shown(now, aim)
+
+    def heard(request: gr.Request, desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
         """Called too when the page was just told what it shows; then nothing is new."""
         path = Path(file) if file else None
         if desk.shows(path):
             yield [gr.skip()] * 4
             return
+        if path is None:
+            yield shown(handler.take_in(desk, None), aim)
+            return
         yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), gr.skip()]
-        try:
-            yield shown(handler.take_in(desk, path), aim)
-        except StudioError as error:
-            alert = fragments.alert(words("clone.not_usable"), words.error(error))
-            yield [*shown(desk, aim)[:2], alert, gr.skip()]
+        yield worked(request, desk, lambda: handler.take_in(desk, path), aim)
 
-    def mended(event: gr.EventData, desk: Desk, *aim: str) -> list[Any]:
+    def mended(event: gr.EventData, request: gr.Request, desk: Desk, *aim: str) -> list[Any]:
         action = event.action
         if action == DROP:
             return shown(Desk(), aim)
-        return shown(handler.revert(desk) if action == REVERT else handler.mend(desk, Fix(action)), aim)
+        step = (lambda: handler.revert(desk)) if action == REVERT else (lambda: handler.mend(desk, Fix(action)))
+        return worked(request, desk, step, aim)
 
     tab.file.change(
         heard, [tab.desk, tab.file, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
@@ -280,7 +298,11 @@ def _wire_transcribe(
 
 
 def _wire_check(
-    tab: CloneTab, generate: Callable[[], gr.events.Dependency], handler: CloneHandler, words: Words
+    tab: CloneTab,
+    generate: Callable[[], gr.events.Dependency],
+    services: Services,
+    handler: CloneHandler,
+    words: Words,
 ) -> None:
     """What was asked is remembered at the click: the recording may be another one before the take is finished.
 
@@ -288,13 +310,15 @@ def _wire_check(
     """
     asked = gr.State(None)
 
-    def compare(take: str | None, with_what: Compared | None) -> Iterator[str]:
+    def compare(take: str | None, with_what: Compared | None, request: gr.Request) -> Iterator[str]:
         if take is None or with_what is None:
             yield ""
             return
         yield fragments.busy(words("likeness.comparing"))
         try:
-            yield clone_view.likeness(words, handler.compare(Path(take), with_what))
+            with services.reception.quotas.work(visitor_of(request)):
+                found = handler.compare(Path(take), with_what)
+            yield clone_view.likeness(words, found)
         except StudioError as error:
             yield fragments.hint(words.error(error))
 

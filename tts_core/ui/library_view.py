@@ -99,11 +99,15 @@ class VoiceView:
 
 def cards(words: Words, views: Sequence[VoiceView], total: int) -> str:
     """`total` voices were found; the first ones are shown."""
-    rows = "".join(_card(words, view) for view in views)
-    more = ""
-    if total > len(views):
-        left = words("library.more", {"shown": len(views), "total": total})
-        more = f'<p class="studio-more">{left} {_button(words, VoiceAction.MORE, "", "")}</p>'
+    return card_list(words, [_card(words, view) for view in views], total)
+
+
+def card_list(words: Words, shown: Sequence[str], total: int) -> str:
+    """The cards that are shown, of so many."""
+    rows, more = "".join(shown), ""
+    if total > len(shown):
+        left = words("library.more", {"shown": len(shown), "total": total})
+        more = f'<p class="studio-more">{left} {button(words, VoiceAction.MORE, "", "")}</p>'
     return f'<ul class="studio-voices" aria-label="{words("tab.library")}">{rows}</ul>{more}'
 
 
@@ -122,7 +126,7 @@ def nothing_found(words: Words, *, is_searched: bool) -> str:
 
 def notice(words: Words, text: str, undo: tuple[VoiceAction, str] | None = None) -> str:
     """What was just done, and the way back: an action and the voice's id."""
-    back = _button(words, undo[0], undo[1], "", label=words("library.undo")) if undo else ""
+    back = button(words, undo[0], undo[1], "", label=words("library.undo")) if undo else ""
     return f'<p class="studio-notice" role="status"><span>✓ {escape(text)}</span>{back}</p>'
 
 
@@ -196,13 +200,13 @@ def _duration(voice: SavedVoice) -> str:
 def _card(words: Words, view: VoiceView) -> str:
     voice, look = view.voice, view.look
     return f"""<li class="studio-voice" id="voice-{escape(voice.id)}" data-look="{look.value}">
-<div class="studio-voice-head">{_star(words, voice)}<h3>{escape(voice.name)}</h3>{_badge(words, look)}</div>
+<div class="studio-voice-head">{_star(words, voice)}<h3>{escape(voice.name)}</h3>{badge(words, look)}</div>
 <p class="studio-voice-about">{escape(_about(words, view))}{_tags(voice)}</p>
 {_progress(words, view)}{_failure(words, view)}
 <div class="studio-model-buttons">{_buttons(words, view)}</div></li>"""
 
 
-def _badge(words: Words, look: VoiceLook) -> str:
+def badge(words: Words, look: VoiceLook) -> str:
     return (
         f'<span class="studio-badge" data-state="{look.value}"><span aria-hidden="true">{_ICONS[look]}</span> '
         f"{words(f'voice_state.{look.value}')}</span>"
@@ -211,11 +215,14 @@ def _badge(words: Words, look: VoiceLook) -> str:
 
 def _about(words: Words, view: VoiceView) -> str:
     voice = view.voice
-    language = (
-        "" if voice.language.casefold() == "auto" else words.get(f"language.{voice.language}", voice.language.title())
-    )
-    parts = (words(f"voice_kind.{voice.kind.value}"), view.model, voice.speaker.replace("_", " ").title(), language)
-    return " · ".join(part for part in (*parts, _duration(voice)) if part)
+    kind, language = words(f"voice_kind.{voice.kind.value}"), language_name(words, voice.language)
+    parts = (kind, view.model, voice.speaker.replace("_", " ").title(), language, _duration(voice))
+    return " · ".join(part for part in parts if part)
+
+
+def language_name(words: Words, language: str) -> str:
+    """Of a saved voice, for people; "" where it follows the text."""
+    return "" if language.casefold() == "auto" else words.get(f"language.{language}", language.title())
 
 
 def _tags(voice: SavedVoice) -> str:
@@ -224,8 +231,6 @@ def _tags(voice: SavedVoice) -> str:
 
 def _star(words: Words, voice: SavedVoice) -> str:
     is_on = voice.is_favourite
-    if words.is_for_guests:
-        return '<span class="studio-star" aria-hidden="true">★</span>' if is_on else ""
     return (
         f'<button type="button" class="studio-star" data-action="{VoiceAction.FAVOURITE.value}" '
         f'data-key="{escape(voice.id)}" aria-pressed="{str(is_on).lower()}" '
@@ -251,8 +256,6 @@ def _failure(words: Words, view: VoiceView) -> str:
 
 def _buttons(words: Words, view: VoiceView) -> str:
     """Always the same places."""
-    if words.is_for_guests:
-        return _guest_buttons(words, view)
     look = view.look
     is_there = look is not VoiceLook.DELETED
     offered = {
@@ -267,20 +270,12 @@ def _buttons(words: Words, view: VoiceView) -> str:
         VoiceAction.ASK_REMOVE: not is_there,
     }
     return "".join(
-        _button(words, action, view.voice.id, view.voice.name, is_offered=is_offered)
+        button(words, action, view.voice.id, view.voice.name, is_offered=is_offered)
         for action, is_offered in offered.items()
     )
 
 
-def _guest_buttons(words: Words, view: VoiceView) -> str:
-    ready = view.look is VoiceLook.READY
-    return "".join(
-        _button(words, action, view.voice.id, view.voice.name, is_offered=ready)
-        for action in (VoiceAction.USE, VoiceAction.SAMPLE)
-    )
-
-
-def _button(words: Words, action: VoiceAction, key: str, name: str, *, label: str = "", is_offered: bool = True) -> str:
+def button(words: Words, action: VoiceAction, key: str, name: str, *, label: str = "", is_offered: bool = True) -> str:
     text = label or words(f"voice.{action.value}")
     event = f' data-event="{EVENTS[action]}"' if action in EVENTS else ""
     named = f' aria-label="{escape(text)}: {escape(name)}"' if name else ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -99,8 +99,16 @@ def wire(
     """`bundle` holds the form's widgets under its field names."""
 
     def speak(form: Any, request: gr.Request) -> Iterator[list[Any]]:
-        place = services.reception.quotas.work(visitor_of(request))
-        return _speak(handler, words, lambda: event.to_speak(form), request.session_hash or "", place)
+        visitor, quotas = visitor_of(request), services.reception.quotas
+
+        def run() -> Iterator[SpeakView]:
+            with quotas.work(visitor):
+                for view in handler.run(event.to_speak(form), request.session_hash or ""):
+                    if view.audio is not None:
+                        quotas.keep(visitor, Path(view.audio).stat().st_size)  # the page keeps a copy
+                    yield view
+
+        return _speak(run(), words)
 
     def halt(request: gr.Request) -> None:
         handler.stop(request.session_hash or "")
@@ -119,20 +127,12 @@ def wire(
     return check_panel.wire(player.check, player, bundle.text, generate, services, words)
 
 
-def _speak(
-    handler: SpeakHandler,
-    words: Words,
-    make_form: Callable[[], Spoken],
-    session: str,
-    place: AbstractContextManager[None],
-) -> Iterator[list[Any]]:
-    """`place`: among the visitor's own requests."""
+def _speak(views: Iterator[SpeakView], words: Words) -> Iterator[list[Any]]:
     yield [None, None, "", fragments.busy(words("speak.starting")), *_buttons(running=True)]
     try:
-        with place:
-            for view in handler.run(make_form(), session):
-                # The last view is what programs get, so it carries file, facts and idle buttons together.
-                yield [*_parts(view), *(_buttons(running=False) if view.details else (gr.skip(), gr.skip()))]
+        for view in views:
+            # The last view is what programs get, so it carries file, facts and idle buttons together.
+            yield [*_parts(view), *(_buttons(running=False) if view.details else (gr.skip(), gr.skip()))]
     except Cancelled:
         yield _ended(fragments.hint(words("speak.cancelled")))
     except StudioError as error:

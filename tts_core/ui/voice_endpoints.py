@@ -8,6 +8,7 @@ import gradio as gr
 
 from tts_core.errors import StudioError
 from tts_core.services import Services
+from tts_core.voice_library.public import PublicVoice, public_voices
 from tts_core.voice_library.record import SavedVoice
 
 
@@ -17,6 +18,8 @@ def publish(services: Services, *, for_guests: bool) -> None:
 
     def list_saved_voices(search: str = "") -> list[dict[str, Any]]:
         """The voices of the library, favourites first; `search` looks in names, tags and languages."""
+        if for_guests:
+            return [public_facts(voice) for voice in public_voices(voices.voices(), search)]
         return [voice_facts(voice) for voice in voices.voices(search=search)]
 
     def delete_voice(voice: str) -> dict[str, Any]:
@@ -28,6 +31,17 @@ def publish(services: Services, *, for_guests: bool) -> None:
 
     for function in (list_saved_voices,) if for_guests else (list_saved_voices, delete_voice):
         gr.events.api(function, api_name=function.__name__)
+
+
+def public_facts(voice: PublicVoice) -> dict[str, Any]:
+    """What programs of guests are told of one."""
+    return {
+        "id": voice.id,
+        "voice": f"library/{voice.id}",
+        "name": voice.name,
+        "kind": voice.kind.value,
+        "language": voice.language,
+    }
 
 
 def voice_facts(voice: SavedVoice) -> dict[str, Any]:

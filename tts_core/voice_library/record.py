@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
@@ -97,6 +97,13 @@ _STATUSES = {status.value: status for status in VoiceStatus}
 """Any other word says of a voice that it has still to be prepared."""
 _TIMES = ("created_at", "updated_at")
 _FIELDS = frozenset(item.name for item in dataclasses.fields(SavedVoice)) - {"others"}
+
+
+def matches(voice: SavedVoice, words: Iterable[str]) -> bool:
+    """All of these words, in lower case, stand in its name, tags, language, speaker or kind."""
+    parts = (voice.name, voice.language, voice.speaker, voice.kind.value, *voice.tags)
+    searched = " ".join(parts).casefold()
+    return all(word in searched for word in words)
 
 
 def now() -> str:

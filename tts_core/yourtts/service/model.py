@@ -41,7 +41,7 @@ class LoadedModel:
 
     def vector(self, samples: Floats, rate: int) -> Floats:
         """What the speaker encoder makes of a recording, shape (vector_size,)."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix="tts-studio-") as folder:
             file = Path(folder) / "reference.wav"
             soundfile.write(file, samples, rate, subtype="FLOAT")
             vector = self._model.speaker_manager.compute_embedding_from_clip(file)
@@ -79,7 +79,7 @@ class LoadedModel:
 def load_model(folder: str, *, gpu: bool) -> LoadedModel:
     """Coqui reads only tensors from its pickles (`weights_only`); the folder is not changed."""
     found = open_folder(Path(folder))
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(prefix="tts-studio-") as scratch:
         config = Path(scratch) / "config.json"
         config.write_text(json.dumps(found.config()), encoding="utf-8")
         synthesizer = Synthesizer(

@@ -1,0 +1,51 @@
+"""How much visitors have left on the disk: what they sent and what was made for them, in files that stay for a day."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+from tts_core.access.visitor import Visitor
+
+KEPT_S = 24 * 3600.0
+"""After so long without use such a file is removed."""
+_SPAN_S = 3600.0
+"""What came within the same hour is counted as one."""
+
+
+class KeptBytes:
+    """Not thread-safe."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._left: OrderedDict[tuple[int, str], int] = OrderedDict()
+        """Bytes by hour and visitor, oldest first."""
+        self._of: Counter[str] = Counter()
+        self.of_guests = 0
+        """All of them together: what lay there when it was measured, and what they have left there since."""
+
+    def of(self, visitor: Visitor) -> int:
+        return self._of[visitor.counted_as]
+
+    def add(self, visitor: Visitor, size_bytes: int) -> None:
+        key = (int(self._clock() // _SPAN_S), visitor.counted_as)
+        self._left[key] = self._left.get(key, 0) + size_bytes
+        self._of[visitor.counted_as] += size_bytes
+        self.of_guests += size_bytes * visitor.is_guest
+
+    def freed_in_s(self, visitor: Visitor) -> float:
+        """Until the oldest of the visitor's files have gone."""
+        oldest = next((hour for hour, whose in self._left if whose == visitor.counted_as), None)
+        return 0.0 if oldest is None else max(0.0, self._ends_at(oldest) - self._clock())
+
+    def pruned(self, left_bytes: int) -> None:
+        """Old files were removed; so many bytes lie there now, whoever left them."""
+        self.of_guests = left_bytes
+        now = self._clock()
+        while self._left and self._ends_at(next(iter(self._left))[0]) <= now:
+            (_, whose), size_bytes = self._left.popitem(last=False)
+            self._of[whose] -= size_bytes
+        self._of += Counter()  # who has left nothing is forgotten
+
+    def _ends_at(self, hour: int) -> float:
+        return (hour + 1) * _SPAN_S + KEPT_S
