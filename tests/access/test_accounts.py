@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,18 @@ def test_what_cant_be_done_says_why(file: AccountsFile) -> None:
         "",
         "{",
         "[]",
+        "null",
+        "[" * 100_000,
+        '{"users": {}}',
+        '{"users": "", "keys": []}',
+        '{"users": null}',
+        '{"accounts": [], "users": []}',
         '{"users": [{"name": "Anna"}]}',
         '{"users": [{"name": 1, "role": "admin", "password": "", "created_at": ""}]}',
+        '{"users": [{"name": "Anna", "role": "owner", "password": "", "created_at": ""}]}',
+        '{"users": [{"name": "Anna", "role": "admin", "password": "ä", "created_at": ""}]}',
+        '{"users": [{"name": "\\ud800", "role": "admin", "password": "", "created_at": ""}]}',
+        '{"keys": [{"id": "1", "name": "x", "role": "guest", "sha256": "ä", "created_at": ""}]}',
     ],
 )
 def test_a_broken_file_lets_nobody_in_and_is_left_as_it_is(file: AccountsFile, text: str) -> None:
@@ -94,6 +105,50 @@ def test_a_broken_file_lets_nobody_in_and_is_left_as_it_is(file: AccountsFile, t
     with pytest.raises(AccountsUnusable):
         file.add_user("Anna", PASSWORD, Role.ADMIN)
     assert file.file.read_text(encoding="utf-8") == text
+
+
+def check_unusable(file: AccountsFile) -> None:
+    with pytest.raises(AccountsUnusable):
+        file.read()
+    for change in (
+        lambda: file.add_user("Bea", PASSWORD, Role.ADMIN),
+        lambda: file.remove_user("Anna"),
+        lambda: file.add_key("program", Role.GUEST),
+    ):
+        with pytest.raises(AccountsUnusable):
+            change()
+
+
+def test_half_a_file_is_left_as_it_is_and_counts_again_when_it_is_whole(file: AccountsFile) -> None:
+    file.add_user("Anna", PASSWORD, Role.ADMIN)
+    whole = file.file.read_bytes()
+    half = whole[: len(whole) // 2]
+    file.file.write_bytes(half)
+    check_unusable(file)
+    assert file.file.read_bytes() == half
+    file.file.write_bytes(whole)
+    assert file.read().user("Anna") is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes room for all of it")
+def test_a_file_of_any_size_costs_no_memory(file: AccountsFile) -> None:
+    file.file.parent.mkdir()
+    with file.file.open("wb") as huge:
+        huge.truncate(10**12)
+    check_unusable(file)
+    assert file.file.stat().st_size == 10**12
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_ordinary_file_is_neither_read_nor_replaced(
+    file: AccountsFile, make: Callable[[Path], None]
+) -> None:
+    file.file.parent.mkdir()
+    make(file.file)
+    before = file.file.stat()
+    check_unusable(file)
+    assert (file.file.stat().st_mode, file.file.stat().st_ino) == (before.st_mode, before.st_ino)
 
 
 def test_a_key_can_be_taken_back(file: AccountsFile) -> None:

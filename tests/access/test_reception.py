@@ -88,6 +88,30 @@ def test_a_broken_file_of_accounts_ends_sessions(file: AccountsFile, reception: 
         reception.log_in("Anna", PASSWORD, HERE)
 
 
+def test_a_broken_file_is_told_once_and_again_after_it_was_whole(
+    file: AccountsFile, reception: Reception, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = file.file.read_bytes()
+    for _ in range(2):
+        file.file.write_text("{", encoding="utf-8")
+        for _ in range(3):
+            assert reception.of_key("tts-any") is None
+        file.file.write_bytes(whole)
+        reception.of_key("tts-any")
+    assert len([line for line in caplog.messages if str(file.file) in line]) == 2
+
+
+def test_attempts_of_one_ipv6_network_are_counted_together(file: AccountsFile) -> None:
+    reception = Reception(file, Login.ALL, Clock())
+    for host in range(FREE_AT_ADDRESS + 1):
+        with pytest.raises(WrongPassword):
+            reception.log_in(f"name {host}", OTHER, f"2001:db8::{host:x}")
+    with pytest.raises(TooManyAttempts):
+        reception.log_in("Anna", PASSWORD, "2001:db8::ffff")
+    assert reception.log_in("Anna", PASSWORD, "2001:db8:0:1::1")
+    assert reception.without_login("2001:db8::1") == reception.without_login("2001:db8::2")
+
+
 def test_wrong_keys_and_passwords_of_one_address_are_counted_together(file: AccountsFile) -> None:
     reception = Reception(file, Login.ALL, Clock())
     _, secret = file.add_key("program", Role.GUEST)

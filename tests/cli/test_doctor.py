@@ -36,6 +36,16 @@ def test_what_fails_is_said_in_words_and_by_the_status(run: Run, data_dir: Path)
     assert (answer.status, outcomes["python"], outcomes["data_folder"]) == (1, "ok", "fail")
 
 
+def test_a_damaged_accounts_file_is_told(data_dir: Path) -> None:
+    environ = {"TTS_STUDIO_DATA_DIR": str(data_dir)}
+    assert finding("accounts", environ).outcome is Outcome.OK
+    data_dir.mkdir(exist_ok=True)
+    (data_dir / "accounts.json").write_text("{", encoding="utf-8")
+    found = finding("accounts", environ)
+    assert found.outcome is Outcome.FAIL
+    assert str(data_dir / "accounts.json") in found.message
+
+
 def test_a_taken_port_is_told(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_PORT": str(taken.getsockname()[1])}

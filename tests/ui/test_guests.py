@@ -74,8 +74,9 @@ def test_the_streams_of_a_page_end_with_the_account(studio: Studio) -> None:
     accounts.add_user("for a day", PASSWORD, Role.GUEST)
     with client_of(studio.url) as page:
         page.post("/login", data={"username": "for a day", "password": PASSWORD}).raise_for_status()
-        loads = [event for event in page.get("/config").json()["dependencies"] if event["targets"][0][1] == "load"]
-        asked = {"data": [], "fn_index": loads[0]["id"], "session_hash": "day"}
+        events = page.get("/config").json()["dependencies"]
+        load = next(event for event in events if "load" in [name for _, name in event["targets"]] and event["queue"])
+        asked = {"data": [None for _ in load["inputs"]], "fn_index": load["id"], "session_hash": "day"}
         page.post("/gradio_api/queue/join", json=asked).raise_for_status()
         page.get("/gradio_api/queue/data?session_hash=day").raise_for_status()  # its end leaves the queue open
         with (
