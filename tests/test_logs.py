@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
+import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+from tests.serving import Serve
 from tts_core.errors import EngineFailed
 from tts_core.logs import (
     KEPT_FILES,
@@ -77,6 +84,47 @@ def test_a_lost_task_does_not_tell_its_text(log_file: Path) -> None:
     written = log_file.read_text(encoding="utf-8")
     assert "never retrieved" in written
     assert SECRET not in written
+
+
+async def break_at_start(scope: Scope, receive: Receive, send: Send) -> None:
+    """As Starlette tells of a lifespan that failed: a stack that is a text."""
+    assert scope["type"] == "lifespan"
+    await receive()
+    cause = ValueError(f'{SECRET}\n  File "{SECRET}.py", line 1, in secret\nSecret: {SECRET}')
+    try:
+        fail_with(cause)
+    except KeyError:
+        await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+
+
+def fail_with(cause: Exception) -> NoReturn:
+    raise KeyError(SECRET) from cause
+
+
+async def break_always(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        raise KeyError(SECRET)
+
+
+def test_why_a_server_does_not_start_is_kept_without_texts(log_file: Path) -> None:
+    server = uvicorn.Server(uvicorn.Config(break_at_start, port=0, log_config=None, lifespan="on"))
+    with suppress(SystemExit):
+        server.run()
+    written = log_file.read_text(encoding="utf-8")
+    assert SECRET not in written
+    assert "Secret" not in written
+    assert "ERROR uvicorn.error: ValueError\n" in written
+    assert "in break_at_start\n" in written
+    assert "in fail_with\nKeyError\n" in written
+
+
+def test_what_breaks_in_a_server_is_kept_with_its_stack(log_file: Path, serve: Serve) -> None:
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(serve(break_always)).status_code == 500
+    written = log_file.read_text(encoding="utf-8")
+    assert SECRET not in written
+    assert "in break_always" in written
+    assert "KeyError: (message left out" in written
 
 
 def test_the_console_hears_warnings_without_texts(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
+import torch
 
-from tts_core.errors import EngineFailed, MemoryBudgetFull, ModelInUse, ModelNotLoaded
+from tts_core.errors import EngineFailed, MemoryBudgetFull, ModelInUse, ModelNotLoaded, OutOfMemory
 from tts_core.model_cache import CachePolicy, ModelCache, Progress
 
 
@@ -308,3 +309,15 @@ def test_what_a_model_makes_ready_in_the_background_is_told() -> None:
     warming.warming = None
     assert [model.warming for model in cache.statuses()] == [None]
     cache.close()
+
+
+@pytest.mark.parametrize("kind", [MemoryError, torch.OutOfMemoryError])
+def test_too_little_memory_is_told_apart_while_a_model_loads_and_while_it_works(kind: type[Exception]) -> None:
+    loader = FakeLoader(failures=[kind("no room")])
+    cache = ModelCache(loader)
+    with pytest.raises(OutOfMemory):
+        cache.load("one")
+    with pytest.raises(OutOfMemory), cache.lease("one"):
+        raise kind("no room")
+    with cache.lease("one") as model:
+        assert not model.is_closed

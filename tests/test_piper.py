@@ -350,3 +350,20 @@ raise SystemExit(main(["--data-dir", {data!r}, "speak", "Hello.", "--voice", {TI
     assert TINY in done.stdout
     assert "pip install -r requirements-piper.txt [piper_missing]" in done.stderr
     assert done.returncode == 2
+
+
+_SPEAK = """
+import sys
+from pathlib import Path
+from tts_core.piper.model import PiperModel
+model = PiperModel.load(Path(sys.argv[1]))
+print(sum(len(sound) for sound in model.speak("'s" * 150, speaker=None, speed=1.0)))
+"""
+
+
+def test_a_word_of_nothing_but_suffixes_does_not_end_the_process(tmp_path: Path) -> None:
+    """Its own espeak-ng keeps a word's suffixes in a buffer of fixed size."""
+    command = [sys.executable, "-c", _SPEAK, str(write_voice(tmp_path))]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0

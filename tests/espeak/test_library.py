@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -51,3 +55,30 @@ def test_a_voice_that_does_not_exist_is_a_typed_error() -> None:
 
 def test_text_that_is_not_valid_unicode_is_spoken_without_harm() -> None:
     assert LIBRARY.synthesize("a\ud800b", voice="gmw/en-US", rate=NORMAL_RATE, cancelled=never).any()
+
+
+WORDS_OF_SUFFIXES = (
+    *(("gmw/en-US", unit) for unit in ("'s", "s'", "ness", "'sness")),
+    *(("gmw/nl", unit) for unit in ("jes", "en", "er", "lijkjes")),
+    *(("ira/fa", unit) for unit in ("ی", "ان", "ات", "مان")),
+)
+"""espeak-ng strips one suffix after the other, and keeps them in a buffer of 200 bytes."""
+_SPEAK = """
+import json, sys
+from tts_core.espeak.library import LIBRARY
+for voice, text in json.load(sys.stdin):
+    LIBRARY.synthesize(text, voice=voice, rate=175, cancelled=lambda: False)
+    LIBRARY.phonemes(text, voice=voice)
+"""
+
+
+def test_a_word_of_nothing_but_suffixes_does_not_end_the_process() -> None:
+    told = json.dumps([(voice, unit * (300 // len(unit))) for voice, unit in WORDS_OF_SUFFIXES])
+    done = subprocess.run([sys.executable, "-c", _SPEAK], input=told, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_words_as_long_as_there_are_stay_whole() -> None:
+    word = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
+    assert "\n" not in LIBRARY.phonemes(word, voice="gmw/de")
+    assert " " not in LIBRARY.phonemes(word, voice="gmw/de")

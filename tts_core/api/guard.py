@@ -108,14 +108,14 @@ class Guard:
             pass  # nobody is there to be answered, or the body was refused, which is answered below
         except CancelledError:
             return  # the server ends and waits no longer for an open page
-        except Exception as error:
+        except Exception as problem:
             # The route's pattern, not the address: whoever wrote the address may have put a text there.
             logger.exception("%s %s failed", scope.get("method"), getattr(scope.get("route"), "path", "(no route)"))
             if scope["type"] == "websocket":
                 raise
             # An answer that has begun is cut off by the server: only a broken connection can still tell.
             if not exchange.is_answering and not exchange.is_answered:
-                failure = OutOfMemory() if is_out_of_memory(error) else StudioError()
+                failure = OutOfMemory() if is_out_of_memory(problem) else StudioError()
                 await failure_response(failure)(scope, exchange.receive, exchange.send)
         if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
             if isinstance(exchange.refusal, BodyTooLarge):
