@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import socket
 import sys
 import webbrowser
 from threading import Timer
@@ -14,7 +13,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from tts_core.access.visitor import Role
-from tts_core.api.serving import bind, build_server, end_on_signals, url_of
+from tts_core.api.serving import bind, build_server, end_on_signals, listen, url_of
 from tts_core.certificate import CERT_FLAG
 from tts_core.errors import InvalidSetting, StudioError
 from tts_core.logs import setup_logging
@@ -128,7 +127,7 @@ def main(arguments: list[str]) -> int:
         services.check_somebody_can_come(settings, is_shared=options.share)
         listeners = [bind(settings)]
         if options.share:
-            listeners.append(socket.create_server(("127.0.0.1", 0)))  # only the link's helper comes in there
+            listeners.append(listen("127.0.0.1", 0))  # only the link's helper comes in there
     except StudioError as error:
         print(f"{error.message} [{error.code}]", file=sys.stderr)  # noqa: T201
         return 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tts_core.api.serving import listen
+
 Serve = Callable[[ASGIApp], str]
 """Serves an application until the test ends; returns its address without a slash at the end."""
 
@@ -18,7 +19,7 @@ Serve = Callable[[ASGIApp], str]
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """Yields the address, without a slash at the end."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

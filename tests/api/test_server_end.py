@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.api.watchers import hear, listening, socket_of
 from tts_core.api.server import create_api
-from tts_core.api.serving import bind, build_server
+from tts_core.api.serving import bind, build_server, listen
 from tts_core.paths import ROOT_DIR
 from tts_core.services import Services
 
@@ -127,3 +128,11 @@ def test_a_thread_that_can_not_be_stopped_does_not_keep_the_process(number: int,
         finally:
             process.kill()
             asking.join(END_TIMEOUT_S)
+
+
+def test_answers_leave_at_once() -> None:
+    """asyncio sends without delay only where a socket names TCP; else answers on kept connections wait 40 ms."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP

@@ -38,18 +38,27 @@ MAX_SOCKET_MESSAGE_BYTES = 16_384
 def bind(settings: Settings) -> socket.socket:
     """The listening socket; a named port must be free, else the first free one is taken. Raises InvalidSetting."""
     ports = [settings.port] if settings.port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     for port in ports:
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
         try:
-            listener.bind((settings.host, port))
-            listener.listen()  # now, not when the page is built: until then another app could take the port as well
+            return listen(settings.host, port)
         except OSError:
-            listener.close()
-        else:
-            return listener
+            continue
     raise InvalidSetting(name="--port", value=ports[0], expected="a free port on an address of this machine")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens from now on, so that nobody else takes the port while the page is built. Raises OSError."""
+    # TCP is named: asyncio sends at once only then; else each answer on a kept connection waits 40 ms for the next.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def url_of(listener: socket.socket, certificate: Certificate | None = None) -> str:
