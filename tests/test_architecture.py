@@ -65,6 +65,7 @@ HOMES = {
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
     "uvicorn": {"api"},
+    "h11": {"api"},
     "mcp": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},

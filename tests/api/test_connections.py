@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import h11
 import pytest
 import uvicorn
 
@@ -19,7 +20,7 @@ from tests.api.conftest import API, client_of
 from tests.api.raw_http import RawServer
 from tests.api.watchers import EVENTS, hear, socket_of
 from tests.conftest import wait_until
-from tts_core.api.connections import BACKLOG, OTHER_DESCRIPTORS, ConnectionLimits, HttpConnection, _home, limits_here
+from tts_core.api.connections import BACKLOG, OTHER_DESCRIPTORS, ConnectionLimits, HttpConnection, _network, limits_here
 from tts_core.api.server import create_api
 from tts_core.api.serving import build_server
 from tts_core.proxy_settings import ProxySettings
@@ -218,10 +219,10 @@ def test_one_address_cannot_take_all_places_unless_it_carries_many(
 
 
 def test_a_network_of_ipv6_counts_as_one_address() -> None:
-    assert _home("2001:db8:1:2::3") == _home("2001:db8:1:2:ffff::9") != _home("2001:db8:1:3::3")
-    assert _home("fe80::1%eth0") == _home("fe80::2%eth0")
-    assert _home("::ffff:192.0.2.1") == "192.0.2.1" != _home("::ffff:192.0.2.2")
-    assert _home("testclient") == "testclient"
+    assert _network("2001:db8:1:2::3") == _network("2001:db8:1:2:ffff::9") != _network("2001:db8:1:3::3")
+    assert _network("fe80::1%eth0") == _network("fe80::2%eth0")
+    assert _network("::ffff:192.0.2.1") == "192.0.2.1" != _network("::ffff:192.0.2.2")
+    assert _network("testclient") == "testclient"
 
 
 class Transport(asyncio.Transport):
@@ -238,6 +239,15 @@ def test_who_takes_a_little_now_and_then_is_not_stuck() -> None:
     for now, transport.unsent in enumerate((0, 70_000, 70_000, 70_000, 60_000, 90_000, 0, 50, 50)):
         stuck.append(connection.stuck_s(now))
     assert stuck == [0, 0, 1, 2, 0, 1, 0, 0, 1]
+
+
+def test_who_still_takes_the_end_of_an_answer_is_not_idle() -> None:
+    connection, transport = HttpConnection.__new__(HttpConnection), Transport()
+    connection.transport, connection.conn = transport, h11.Connection(h11.SERVER)
+    idle = []
+    for transport.unsent in (0, 70_000, 1, 0):
+        idle.append(connection.idle_s(100))
+    assert idle == [100, 0, 0, 100]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")

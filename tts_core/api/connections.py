@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -79,16 +80,22 @@ class _Connection(asyncio.Protocol):
         super().resume_writing()
         self._taken_at = self.loop.time()
 
+    def unsent_bytes(self) -> int:
+        try:
+            return self.transport.get_write_buffer_size()
+        except AttributeError:  # Python 3.10 forgets the socket of a TLS connection before it tells that it is gone
+            return 0
+
     def stuck_s(self, now: float) -> float:
         """For how long the client has taken nothing of what waits to be sent. Counts from one call to the next."""
-        unsent_bytes = self.transport.get_write_buffer_size()
+        unsent_bytes = self.unsent_bytes()
         if not unsent_bytes or not self._unsent_bytes or unsent_bytes < self._unsent_bytes:
             self._taken_at = now
         self._unsent_bytes = unsent_bytes
         return now - self._taken_at
 
     def idle_s(self, now: float) -> float:
-        """For how long a request has been waited for; 0 while one is answered."""
+        """For how long a request has been waited for; 0 while one is answered, and until the answer is sent."""
         del now
         return 0.0
 
@@ -113,7 +120,7 @@ class HttpConnection(_Connection, H11Protocol):
         super().on_response_complete()
 
     def idle_s(self, now: float) -> float:
-        is_idle = self.cycle is None or self.cycle.response_complete
+        is_idle = self.conn.our_state in (h11.IDLE, h11.DONE) and not self.unsent_bytes()
         return now - self._idle_since if is_idle else 0.0
 
 
@@ -122,22 +129,24 @@ class Connections(ServerState):
 
     connections: set[_Connection]  # type: ignore[assignment]  # of these two kinds only
 
-    def __init__(self, limits: ConnectionLimits, carries_many: Callable[[str], bool]) -> None:
-        """`carries_many` tells the addresses of proxies, to which the limit of one address does not apply."""
+    def __init__(self, limits: ConnectionLimits, is_proxy: Callable[[str], bool]) -> None:
+        """`is_proxy` tells of an address whether many people may stand behind it; its limit then is that of all."""
         super().__init__()
         self._limits = limits
-        self._carries_many = carries_many
+        self._is_proxy = is_proxy
 
     def admit(self, new: HttpConnection) -> None:
         """Where there is one too many, the one leaves that has been idle longest: `new` itself if all are busy."""
-        if len(self.connections) > self._limits.per_address and not self._carries_many(_address(new)):
-            home = _home(_address(new))
-            neighbours = [one for one in self.connections if _home(_address(one)) == home]
+        if len(self.connections) > self._limits.per_address and not self._is_proxy(_address(new)):
+            network = _network(_address(new))
+            neighbours = [one for one in self.connections if _network(_address(one)) == network]
             if len(neighbours) > self._limits.per_address:
-                logger.warning("An address has %d connections; it gets no more", self._limits.per_address)
+                logger.warning(
+                    "One address has %d connections; for each new one another ends", self._limits.per_address
+                )
                 self._end_idlest(neighbours, new)
         if len(self.connections) > self._limits.total:
-            logger.warning("All %d connections are taken", self._limits.total)
+            logger.warning("All %d connections are taken; for each new one another ends", self._limits.total)
             self._end_idlest(list(self.connections), new)
 
     async def end_overdue(self) -> None:
@@ -160,7 +169,7 @@ def _address(connection: _Connection) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _home(address: str) -> str:
+def _network(address: str) -> str:
     """What counts as one address: of IPv6 the network, of which a household has all addresses."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
