@@ -61,7 +61,7 @@ def test_nothing_goes_while_the_library_is_not_known_for_sure(folders: VoiceFold
     folders.sweep(store.recorded())
     store.put(SavedVoice("b", "B"))
     store.put(SavedVoice("d", "D"))
-    assert store.recorded() == {"b", "d"}
+    assert store.recorded() == frozenset({"b", "d"})
     (tmp_path / "voices.json").write_bytes(b"{broken")
     folders.sweep(VoiceStore(tmp_path / "voices.json").recorded())
     VoiceStore(tmp_path / "voices.json").put(SavedVoice("c", "C"))  # sets the broken file aside, with what was put last
