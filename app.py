@@ -7,6 +7,7 @@ import dataclasses
 import os
 import sys
 import webbrowser
+from contextlib import suppress
 from threading import Timer
 
 from fastapi import FastAPI
@@ -37,7 +38,8 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     # Gradio reads its environment when imported; nothing leaves the machine, and its copies live in our data folder.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
-    make_private(services.settings.paths.page_cache_dir)
+    with suppress(OSError):  # a folder that can't be written: whoever uploads something is told
+        make_private(services.settings.paths.page_cache_dir)
     from tts_core.ui.without import without  # noqa: PLC0415
 
     with without("mcp"):  # Gradio would load it for a server that we don't use: a second of every start

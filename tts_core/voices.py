@@ -232,6 +232,8 @@ class Voices:
         """Take the record out for good, and with `files` what lies in its folder; the names of the removed files."""
         with self._folders.losing_record(voice_id) if files else nullcontext():
             self._store.remove(voice_id)
+        if not files:  # they are kept on purpose, and no sweep takes them
+            self._folders.unmark(voice_id)
         if files:
             self._removed.add(voice_id)
         for job in self.jobs.jobs():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tts_core.services import build_services
+from tts_core.settings import Settings
 from tts_core.voice_library.faults import LibraryBusy
 from tts_core.voice_library.folders import UNRECORDED, VoiceFolders
 from tts_core.voice_library.record import SavedVoice
@@ -55,13 +57,26 @@ def test_what_may_be_somebodys_stays(folders: VoiceFolders, tmp_path: Path) -> N
     assert (outside / "original.wav").exists()
 
 
+def test_files_that_are_kept_on_purpose_stay(tmp_path: Path) -> None:
+    services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path)}))
+    paths = services.settings.paths
+    for voice_id in ("a" * 16, "b" * 16):
+        VoiceStore(paths.voices_file).put(SavedVoice(voice_id, voice_id))
+    folder = left(VoiceFolders(paths.voices_dir, tmp_path), "a" * 16)
+    services.voices.remove("a" * 16, files=False)
+    os.utime(folder, (0, 0))
+    services.voices.restore_jobs()
+    services.close()
+    assert (folder / "original.wav").exists()
+
+
 def test_nothing_goes_while_the_library_is_not_known_for_sure(folders: VoiceFolders, tmp_path: Path) -> None:
     old = left(folders, "a" * 16)
     store = VoiceStore(tmp_path / "voices.json")
     folders.sweep(store.recorded())
     store.put(SavedVoice("b", "B"))
     store.put(SavedVoice("d", "D"))
-    assert store.recorded() == {"b", "d"}
+    assert store.recorded() == frozenset({"b", "d"})
     (tmp_path / "voices.json").write_bytes(b"{broken")
     folders.sweep(VoiceStore(tmp_path / "voices.json").recorded())
     VoiceStore(tmp_path / "voices.json").put(SavedVoice("c", "C"))  # sets the broken file aside, with what was put last
