@@ -83,21 +83,23 @@ def test_a_giant_message_is_refused_before_it_is_whole(running: Running) -> None
 
 STUCK = """
 import threading
+from types import SimpleNamespace
 from fastapi import FastAPI
 from tts_core.api import serving
 from tts_core.api.streams import Streams
 from tts_core.settings import Settings
 
 serving.STOP_AFTER_S = 0.2
+settings = Settings.from_env({})
 app = FastAPI()
-app.state.streams = Streams()
+app.state.streams, app.state.services = Streams(), SimpleNamespace(settings=settings)
 
 @app.get("/compile")
 def stuck():
     print("compiling", flush=True)
     threading.Event().wait()
 
-listener = serving.bind(Settings.from_env({}))
+listener = serving.bind(settings)
 serving.end_on_signals(rest_s=0.5)
 try:
     print(serving.url_of(listener), flush=True)
