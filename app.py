@@ -13,12 +13,14 @@ from threading import Timer
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from tts_core.access.public_link import GUEST, Link
 from tts_core.access.visitor import Role
 from tts_core.api.serving import bind, build_server, end_on_signals, listen, url_of
-from tts_core.certificate import CERT_FLAG
-from tts_core.errors import InvalidSetting, StudioError
-from tts_core.logs import setup_logging
-from tts_core.options import (
+from tts_core.domain.errors import InvalidSetting, StudioError
+from tts_core.platform.logs import setup_logging
+from tts_core.platform.paths import ASSETS_DIR
+from tts_core.platform.settings.certificate import CERT_FLAG
+from tts_core.platform.settings.options import (
     DISK_OPTIONS,
     MODEL_OPTIONS,
     SERVER_OPTIONS,
@@ -26,11 +28,9 @@ from tts_core.options import (
     options_parser,
     with_options,
 )
-from tts_core.paths import ASSETS_DIR
+from tts_core.platform.settings.studio import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
+from tts_core.platform.whole_files import make_private
 from tts_core.services import Services, build_services
-from tts_core.settings import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
-from tts_core.sharing.link import GUEST, Link
-from tts_core.whole_files import make_private
 
 
 def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
@@ -40,16 +40,16 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
     with suppress(OSError):  # a folder that can't be written: whoever uploads something is told
         make_private(services.settings.paths.page_cache_dir)
-    from tts_core.ui.without import without  # noqa: PLC0415
+    from tts_core.ui.blocked_import import without  # noqa: PLC0415
 
     with without("mcp"):  # Gradio would load it for a server that we don't use: a second of every start
         import gradio as gr  # noqa: PLC0415 - after the environment
 
-    from tts_core.api.entrance import GUEST_PREFIX, GuestPages  # noqa: PLC0415
-    from tts_core.api.login import add_login  # noqa: PLC0415
+    from tts_core.api.protection.authentication import GUEST_PREFIX, GuestPages  # noqa: PLC0415
+    from tts_core.api.protection.login import add_login  # noqa: PLC0415
     from tts_core.api.server import create_api  # noqa: PLC0415
     from tts_core.ui.gradio_answers import HANDLERS  # noqa: PLC0415
-    from tts_core.ui.gradio_guard import guard_gradio  # noqa: PLC0415
+    from tts_core.ui.gradio_patches import guard_gradio  # noqa: PLC0415
     from tts_core.ui.language import LanguageRedirect  # noqa: PLC0415
     from tts_core.ui.login_page import login_page  # noqa: PLC0415
     from tts_core.ui.page import PAGE_PATHS, build_page  # noqa: PLC0415

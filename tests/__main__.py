@@ -11,12 +11,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from tests import ROOT
 from tests.browser import find_browser, in_ci
 from tests.nginx import find_nginx
 
-ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),

@@ -13,8 +13,8 @@ import hypothesis
 import pytest
 
 from tests.serving import Serve, serving
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 
 SOON_S = 120.0
 """What takes a moment on an idle machine; whoever waits longer waits in vain."""

@@ -11,10 +11,10 @@ from threading import Event
 
 import numpy as np
 
-from tts_core.domain import Capabilities, Language, StopReason, SynthesisRequest, Voice
-from tts_core.errors import EngineFailed, UnknownLanguage
-from tts_core.events import AudioChunk, EngineEvent, Finished, Loading, Samples
-from tts_core.protocols import CancelCheck
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import EngineFailed, UnknownLanguage
+from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
+from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Voice
 
 SAMPLE_RATE = 24_000
 CHUNK_SAMPLES = 2_400

@@ -15,7 +15,7 @@ import pytest
 from tests.browser import in_ci
 from tests.certificates import write_certificate
 from tests.conftest import wait_until
-from tts_core.paths import ROOT_DIR
+from tts_core.platform.paths import ROOT_DIR
 
 GIVEN = ROOT_DIR / "deploy" / "nginx.conf"
 GIVEN_NAME = "speech.example.com"

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests import ROOT
+
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
     frozenset(
@@ -223,7 +224,7 @@ def name_of(source: Path) -> str:
 
 
 def part_of(name: str) -> str:
-    """ "tts_core.espeak.engine" is in part "espeak"; what tts_core itself defines is in part "tts_core"."""
+    """ "tts_core.engines.espeak.engine" is in part "espeak"; what tts_core itself defines is in part "tts_core"."""
     names = name.split(".")
     return names[1] if names[0] == "tts_core" and len(names) > 1 and not names[1].startswith("__v") else names[0]
 

@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 
 from tests.conftest import SOON_S
 from tests.test_requirements import RUNTIME
-from tts_core.cli.serve_all import KNOWN
-from tts_core.paths import ROOT_DIR
+from tts_core.cli.serve.all import KNOWN
+from tts_core.platform.paths import ROOT_DIR
 
 DEPLOY = ROOT_DIR / "deploy"
 

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import tts_core
-from tts_core.espeak.engine import MAX_SENTENCE_CHARS
-from tts_core.languages import find_language
-from tts_core.text import (
+from tts_core.domain.languages import find_language
+from tts_core.domain.text import (
     NormalForm,
     clean,
     detect_language,
@@ -28,7 +27,8 @@ from tts_core.text import (
     speakable,
     split_sentences,
 )
-from tts_core.transcription.error_rate import compare
+from tts_core.engines.espeak.engine import MAX_SENTENCE_CHARS
+from tts_core.engines.whisper.error_rate import compare
 
 LENGTH = 200_000
 """Ten times what may be spoken at once."""
@@ -156,7 +156,10 @@ def test_text_as_people_write_it_keeps_its_marks() -> None:
 
 def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
     for module in pkgutil.walk_packages(tts_core.__path__, "tts_core."):
-        if not module.name.startswith(("tts_core.yourtts.service", "tts_core.peers")) and "__main__" not in module.name:
+        if (
+            not module.name.startswith(("tts_core.engines.yourtts.service", "tts_core.peers"))
+            and "__main__" not in module.name
+        ):
             for name, value in vars(importlib.import_module(module.name)).items():
                 if isinstance(value, re.Pattern):
                     yield f"{module.name}.{name}", value
@@ -164,13 +167,13 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
 
 SEARCHED = {
     *(
-        "tts_core.text._LINE_END",
-        "tts_core.text._SENTENCE_END",
-        "tts_core.text._CLAUSE_END",
-        "tts_core.text._LONG_WORD",
+        "tts_core.domain.text._LINE_END",
+        "tts_core.domain.text._SENTENCE_END",
+        "tts_core.domain.text._CLAUSE_END",
+        "tts_core.domain.text._LONG_WORD",
     ),
-    *(f"tts_core.transcription.error_rate.{name}" for name in ("_APOSTROPHES", "_BRACKETS", "_IN_NUMBERS")),
-    *(f"tts_core.transcription.error_rate.{name}" for name in ("_LONG_NUMBER", "_CHINESE_NUMBER", "_PERCENT")),
+    *(f"tts_core.engines.whisper.error_rate.{name}" for name in ("_APOSTROPHES", "_BRACKETS", "_IN_NUMBERS")),
+    *(f"tts_core.engines.whisper.error_rate.{name}" for name in ("_LONG_NUMBER", "_CHINESE_NUMBER", "_PERCENT")),
 }
 """Patterns that are looked for all over a text; the others are held against the whole of it, or its start."""
 

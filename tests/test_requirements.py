@@ -9,8 +9,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.test_architecture import HOMES, SOURCES, imports
-from tts_core.paths import PACKAGE_DIR, PIPER_REQUIREMENTS_FILE, REQUIREMENTS_FILE
-from tts_core.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
+from tts_core.engines.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
+from tts_core.platform.paths import PACKAGE_DIR, PIPER_REQUIREMENTS_FILE, REQUIREMENTS_FILE
 
 YOURTTS_SERVICE = PACKAGE_DIR / "yourtts" / "service"
 """It runs in an environment of its own."""

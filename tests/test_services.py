@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from tests.conftest import wait_until
-from tts_core.domain import SynthesisRequest
+from tts_core.domain.values import SynthesisRequest
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
-from tts_core.synthesis import collect
+from tts_core.speech.synthesis import collect
 
 
 @pytest.fixture

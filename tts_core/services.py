@@ -11,54 +11,54 @@ from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.reception import Login, Reception
+from tts_core.access.login import Login, Reception
+from tts_core.access.public_link import PublicLink
+from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
-from tts_core.board import Board
-from tts_core.catalogue import ModelKind, load_catalogue
-from tts_core.downloader.job import DownloadJob
-from tts_core.downloader.queue import Downloads
-from tts_core.downloads.existing import Places
-from tts_core.downloads.owner import FolderLock
-from tts_core.downloads.part_file import PartStore, want_of
-from tts_core.downloads.queue_file import QueueFile
-from tts_core.downloads.sources import hubs
-from tts_core.downloads.task import DownloadTask
-from tts_core.errors import AccountsMissing
-from tts_core.espeak.engine import EspeakEngine
-from tts_core.gate import Gate
-from tts_core.jobs import JobKind
-from tts_core.library_engine import LibraryEngine
-from tts_core.live import LiveStreams
-from tts_core.model_cache import CachePolicy, ModelCache, Progress
-from tts_core.model_manager import ModelManager
-from tts_core.model_store.store import ModelStore
-from tts_core.models_of_kind import ModelsOfKind
-from tts_core.outputs import Outputs
-from tts_core.paths import Paths, default_data_dir
-from tts_core.piper_engine import PiperEngine
-from tts_core.protocols import Engine
-from tts_core.qwen import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
-from tts_core.settings import Settings
-from tts_core.sharing.link import PublicLink
-from tts_core.speaker_embedding import SpeakerEmbedder, load_speaker
-from tts_core.speaker_service import SpeakerService
-from tts_core.synthesis import Synthesis
-from tts_core.system import SystemInfo
-from tts_core.temporary_files import TemporaryFiles, places_of
-from tts_core.transcriber import Transcriber, load_transcriber
-from tts_core.voice_check import VoiceCheck
-from tts_core.voice_library.folders import VoiceFolders
-from tts_core.voice_library.store import VoiceStore
-from tts_core.voice_prompts import VoicePrompts
-from tts_core.voice_recordings import VoiceRecordings
-from tts_core.voice_transfer import VoiceTransfer
-from tts_core.voices import Voices
-from tts_core.whole_files import close_to_others
-from tts_core.yourtts_engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
+from tts_core.domain.engine import Engine
+from tts_core.domain.errors import AccountsMissing
+from tts_core.engines.espeak.engine import EspeakEngine
+from tts_core.engines.piper.engine import PiperEngine
+from tts_core.engines.qwen.engine import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
+from tts_core.engines.qwen.speaker_embedding import SpeakerEmbedder, load_speaker
+from tts_core.engines.qwen.voice_check import VoiceCheck
+from tts_core.engines.whisper.transcriber import Transcriber, load_transcriber
+from tts_core.engines.yourtts.engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
+from tts_core.engines.yourtts.speaker_service import SpeakerService
+from tts_core.models.catalogue import ModelKind, load_catalogue
+from tts_core.models.download_task import DownloadTask
+from tts_core.models.downloads.existing import Places
+from tts_core.models.downloads.fetch import DownloadJob
+from tts_core.models.downloads.folder_lock import FolderLock
+from tts_core.models.downloads.hubs.ordering import hubs
+from tts_core.models.downloads.queue import Downloads
+from tts_core.models.downloads.queue_file import QueueFile
+from tts_core.models.downloads.transfer.part_file import PartStore, want_of
+from tts_core.models.memory import CachePolicy, ModelCache, Progress
+from tts_core.models.of_kind import ModelsOfKind
+from tts_core.models.status import ModelManager
+from tts_core.models.store.store import ModelStore
+from tts_core.platform.feed import Board
+from tts_core.platform.jobs import JobKind
+from tts_core.platform.paths import Paths, default_data_dir
+from tts_core.platform.settings.studio import Settings
+from tts_core.platform.system import SystemInfo
+from tts_core.platform.whole_files import close_to_others
+from tts_core.speech.live import LiveStreams
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
+from tts_core.speech.takes import Outputs
+from tts_core.voices.engine import LibraryEngine
+from tts_core.voices.folders import VoiceFolders
+from tts_core.voices.library import Voices
+from tts_core.voices.prompts import VoicePrompts
+from tts_core.voices.recordings import VoiceRecordings
+from tts_core.voices.store import VoiceStore
+from tts_core.voices.transfer import VoiceTransfer
 
 if TYPE_CHECKING:
-    from tts_core.engine.speech_model import QwenModel
-    from tts_core.transcription.whisper import WhisperModel
+    from tts_core.engines.qwen.speech_model import QwenModel
+    from tts_core.engines.whisper.model import WhisperModel
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tts_core.access.accounts import Accounts, AccountsFile
 from tts_core.access.visitor import Role
-from tts_core.errors import AccountsUnusable, InvalidAccount, UnknownKey, UnknownUser, UserExists
+from tts_core.domain.errors import AccountsUnusable, InvalidAccount, UnknownKey, UnknownUser, UserExists
 
 PASSWORD = "correct horse"
 

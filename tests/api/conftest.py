@@ -11,9 +11,9 @@ import pytest
 
 from tests.serving import serving
 from tts_core.api.server import create_api
-from tts_core.logs import setup_logging
+from tts_core.platform.logs import setup_logging
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 
 API = "/api/tts/qwen3"
 

@@ -14,13 +14,13 @@ import numpy.typing as npt
 import openai
 
 from tests.fakes import FakeEngine, tone
-from tts_core.domain import Capabilities, StopReason, SynthesisRequest
-from tts_core.encoding.formats import STREAM_RATE
-from tts_core.events import AudioChunk, EngineEvent, Finished
-from tts_core.gate import Gate
-from tts_core.protocols import CancelCheck, Engine
+from tts_core.audio.stream_formats import STREAM_RATE
+from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.events import AudioChunk, EngineEvent, Finished
+from tts_core.domain.values import Capabilities, StopReason, SynthesisRequest
 from tts_core.services import Services
-from tts_core.synthesis import Synthesis
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
 
 PADDING_S = 0.1
 """What a codec may add to the sound."""

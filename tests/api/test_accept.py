@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tts_core.api.accept import wanted_audio
-from tts_core.audio import FORMATS
+from tts_core.api.studio.accept import wanted_audio
+from tts_core.audio.files import FORMATS
 
 
 @pytest.mark.parametrize(

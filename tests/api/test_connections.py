@@ -20,12 +20,19 @@ from tests.api.conftest import API, client_of
 from tests.api.raw_http import RawServer
 from tests.api.watchers import EVENTS, hear, socket_of
 from tests.conftest import wait_until
-from tts_core.api.connections import BACKLOG, OTHER_DESCRIPTORS, ConnectionLimits, HttpConnection, _network, limits_here
+from tts_core.api.protection.connections import (
+    BACKLOG,
+    OTHER_DESCRIPTORS,
+    ConnectionLimits,
+    HttpConnection,
+    _network,
+    limits_here,
+)
 from tts_core.api.server import create_api
 from tts_core.api.serving import build_server
-from tts_core.proxy_settings import ProxySettings
+from tts_core.platform.settings.proxies import ProxySettings
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 TAKE_ID = "0123456789abcdef" * 2
 TAKE_BYTES = 64_000_000

@@ -19,13 +19,13 @@ from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.kept_bytes import KEPT_S
 from tts_core.access.quotas import Quota, Quotas
+from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
-from tts_core.jobs import JobKind, JobRun
-from tts_core.model_manager import ModelManager
+from tts_core.engines.whisper.transcriber import Transcriber
+from tts_core.models.status import ModelManager
+from tts_core.platform.jobs import JobKind, JobRun
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
-from tts_core.temporary_files import TemporaryFiles, places_of
-from tts_core.transcriber import Transcriber
 
 JSON, FORM = "application/json", "multipart/form-data; boundary=x"
 BODIES = {

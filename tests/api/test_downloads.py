@@ -16,12 +16,12 @@ from tests.hubs.faults import Fault
 from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import CODEC_FILE, MAIN_FILE
+from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tests.serving import serving
-from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.api.server import create_api
-from tts_core.downloads.task import TaskState
+from tts_core.models.download_task import TaskState
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 
 __all__ = ["hubs", "small_model"]
 

@@ -17,16 +17,16 @@ from websockets.sync.client import connect
 from tests.api.conftest import API, client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
+from tts_core.access.attempts import Throttle
+from tts_core.access.login import FREE_AT_ADDRESS
 from tts_core.access.quotas import Quota, Quotas
-from tts_core.access.reception import FREE_AT_ADDRESS
-from tts_core.access.throttle import Throttle
 from tts_core.access.visitor import Role
-from tts_core.api import rights
-from tts_core.api.entrance import COOKIE
-from tts_core.api.login import add_login
+from tts_core.api.protection import guest_rules as rights
+from tts_core.api.protection.authentication import COOKIE
+from tts_core.api.protection.login import add_login
 from tts_core.api.server import create_api
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 from tts_core.ui.login_page import login_page
 
 PASSWORD = "correct horse"

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from tests.api.conftest import API
-from tts_core import errors
 from tts_core.api.errors import STATUS, failure_response, failures, status_of
-from tts_core.errors import QueueFull, StudioError
+from tts_core.domain import errors
+from tts_core.domain.errors import QueueFull, StudioError
 
 SECRET = "nobody else may read this"
 

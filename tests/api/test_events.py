@@ -17,11 +17,11 @@ from tests.api.raw_http import RawServer
 from tests.api.test_models import KEYS
 from tests.api.watchers import EVENTS, EventReader, listening
 from tests.conftest import wait_until
+from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tests.serving import serving
-from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
-from tts_core.downloads.task import TaskState
+from tts_core.models.download_task import TaskState
 from tts_core.services import Services
 
 LIMIT = 4

@@ -20,8 +20,8 @@ from starlette.websockets import WebSocket
 from tests.api.raw_http import RawAnswer, RawServer
 from tests.api.watchers import socket_of
 from tests.serving import Serve, serving
-from tts_core.api.guard import SECURITY_HEADERS, Guard
-from tts_core.settings import Limits, Settings
+from tts_core.api.protection.request_guard import SECURITY_HEADERS, Guard
+from tts_core.platform.settings.studio import Limits, Settings
 
 OWN_PAGE = "http://127.0.0.1:7860"
 NONCE = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import API
-from tts_core.settings import Limits
+from tts_core.platform.settings.studio import Limits
 
 MOST_S = 3.0
 """Each took ten or more of an idle processor, or had no end."""

@@ -38,16 +38,16 @@ from tests.api.voice_stage import (
 )
 from tests.api.watchers import EventReader, ServerEvent, hear, socket_of
 from tests.fakes import FakeEngine
+from tests.models.staged_downloads import stage_downloads
 from tests.serving import Serve, serving
-from tests.staged_downloads import stage_downloads
-from tts_core import voice_prompts, voices
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
-from tts_core.events import Samples
-from tts_core.jobs import JobKind
-from tts_core.paths import ROOT_DIR
-from tts_core.recordings.edit import append_silence
+from tts_core.audio.editing import append_silence
+from tts_core.domain.events import Samples
+from tts_core.platform.jobs import JobKind
+from tts_core.platform.paths import ROOT_DIR
 from tts_core.services import Services
+from tts_core.voices import library as voices, prompts as voice_prompts
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 
@@ -258,7 +258,7 @@ import sys, uvicorn
 from tts_core import voice_prompts, voices
 from tts_core.api.server import create_api
 from tts_core.services import build_services
-from tts_core.settings import Settings
+from tts_core.platform.settings.studio import Settings
 import os
 services = build_services(Settings.from_env(os.environ))
 services.start()

@@ -17,12 +17,12 @@ from tests.api.test_speech import with_engine
 from tests.fakes import FakeEngine, tone
 from tests.serving import serving
 from tts_core.api.server import create_api
-from tts_core.domain import StopReason, SynthesisRequest
-from tts_core.events import AudioChunk, EngineEvent, Finished
-from tts_core.protocols import CancelCheck
-from tts_core.recordings import reading
+from tts_core.audio import reading
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.events import AudioChunk, EngineEvent, Finished
+from tts_core.domain.values import StopReason, SynthesisRequest
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 
 
 @dataclass

@@ -23,8 +23,8 @@ from tests.serving import Serve
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
 from tts_core.api.server import create_api
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]  # pytest finds fixtures by name
 

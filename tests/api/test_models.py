@@ -19,12 +19,12 @@ from tests.api.test_speech import begin
 from tests.conftest import SOON_S, first_line, wait_until
 from tests.serving import Serve
 from tts_core.api.server import create_api
-from tts_core.catalogue import load_catalogue
-from tts_core.errors import Cancelled
-from tts_core.events import CheckProgress
-from tts_core.model_files.hash_cache import CHUNK_BYTES
-from tts_core.model_manager import ModelManager, ModelStatus
-from tts_core.protocols import CancelCheck
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled
+from tts_core.domain.events import CheckProgress
+from tts_core.models.catalogue import load_catalogue
+from tts_core.models.files.hash_cache import CHUNK_BYTES
+from tts_core.models.status import ModelManager, ModelStatus
 from tts_core.services import Services
 
 WHISPER_KEYS = ["whisper_tiny", "whisper_base", "whisper_small", "whisper_large_v3_turbo"]

@@ -27,18 +27,18 @@ from tests.api.conftest import client_of
 from tests.conftest import SOON_S
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.reception import Login, Reception
+from tts_core.access.login import Login, Reception
+from tts_core.access.public_link import PublicLink
 from tts_core.access.sessions import SESSION_S
 from tts_core.access.visitor import Role
-from tts_core.api import open_exchanges
-from tts_core.api.entrance import COOKIE, Entrance
-from tts_core.api.open_exchanges import Exchange, OpenExchanges
+from tts_core.api.protection import open_exchanges
+from tts_core.api.protection.authentication import COOKIE, Entrance
+from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
+from tts_core.api.protection.path_mask import Veil
 from tts_core.api.server import create_api
-from tts_core.api.veil import Veil
+from tts_core.platform.settings.share import ShareSettings
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
-from tts_core.share_settings import ShareSettings
-from tts_core.sharing.link import PublicLink
 
 PASSWORD, OTHER = "correct horse", "battery staple"
 Headers = dict[str, str]

@@ -16,13 +16,13 @@ from tests.conftest import wait_until
 from tests.fakes import FakeEngine
 from tests.serving import Serve
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.reception import Login, Reception
+from tts_core.access.login import Login, Reception
 from tts_core.access.visitor import Role
 from tts_core.api.server import create_api
-from tts_core.gate import Gate
+from tts_core.platform.settings.studio import Limits
 from tts_core.services import Services
-from tts_core.settings import Limits
-from tts_core.synthesis import Synthesis
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
 
 FIELDS = {"message", "type", "param", "code"}
 

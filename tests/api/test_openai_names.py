@@ -13,11 +13,11 @@ from tests.api.openai_stage import openai_client, seconds, with_engines
 from tests.api.voice_stage import BASE, DESIGN, ROLES, Stage, http, ready, stage, voice_models, voice_recording
 from tests.fakes import FakeEngine
 from tests.serving import Serve
-from tts_core.api.openai_names import openai_names
+from tts_core.api.openai.names import openai_names
 from tts_core.api.server import create_api
-from tts_core.model_files.config import PUBLISHED_SPEAKERS
+from tts_core.domain.text import plain_name
+from tts_core.models.files.config import PUBLISHED_SPEAKERS
 from tts_core.services import Services
-from tts_core.text import plain_name
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 THEIRS = [

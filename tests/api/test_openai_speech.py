@@ -18,29 +18,21 @@ import openai
 import pytest
 
 from tests.api.conftest import RunningApi, client_of
-from tests.api.openai_stage import (
-    PADDING_S,
-    HeldEngine,
-    OwnSpeedEngine,
-    heard,
-    openai_client,
-    seconds,
-    with_engines,
-)
+from tests.api.openai_stage import PADDING_S, HeldEngine, OwnSpeedEngine, heard, openai_client, seconds, with_engines
 from tests.api.raw_http import RawServer
 from tests.api.test_speech import SECRET, TellTale
 from tests.conftest import wait_until
+from tests.engines.qwen.test_engine import Lost
 from tests.fakes import EndlessEngine, FakeEngine, tone
 from tests.serving import Serve
-from tests.test_qwen import Lost
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
-from tts_core.encoding.formats import STREAM_FORMATS, STREAM_RATE
-from tts_core.gate import Gate
-from tts_core.jobs import Job, JobState
-from tts_core.protocols import Engine
+from tts_core.audio.stream_formats import STREAM_FORMATS, STREAM_RATE
+from tts_core.domain.engine import Engine
+from tts_core.platform.jobs import Job, JobState
 from tts_core.services import Services
-from tts_core.synthesis import Synthesis
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
 
 TEXT = "abcdefghij"
 """Takes a second to say."""

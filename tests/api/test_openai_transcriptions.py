@@ -16,17 +16,17 @@ from tests.api.openai_stage import openai_client
 from tests.api.raw_http import RawServer
 from tests.api.test_transcriptions import recording, root, services, uploads
 from tests.conftest import wait_until
+from tests.engines.whisper.whisper_studio import KEY
 from tests.serving import Serve, serving
-from tests.transcription.whisper_studio import KEY
-from tts_core.api import openai_transcriptions
+from tts_core.api.openai import transcriptions as openai_transcriptions
 from tts_core.api.server import create_api
-from tts_core.errors import Cancelled
-from tts_core.jobs import JobState
-from tts_core.protocols import CancelCheck
-from tts_core.recordings.reading import Clip
+from tts_core.audio.reading import Clip
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled
+from tts_core.engines.whisper.transcriber import Say, Transcriber, never
+from tts_core.engines.whisper.transcript import Transcript
+from tts_core.platform.jobs import JobState
 from tts_core.services import Services
-from tts_core.transcriber import Say, Transcriber, never
-from tts_core.transcription.transcript import Transcript
 
 __all__ = ["recording", "root", "services"]
 

@@ -11,14 +11,15 @@ import httpx
 import pytest
 
 from app import build_app
+from tests import ROOT
 from tests.api.conftest import API, client_of
 from tests.api.raw_http import RawServer
 from tests.api.test_guard import chunks, detail
 from tests.api.watchers import EVENTS, hear, listening, socket_of
 from tests.serving import serving
-from tts_core.api.guard import SECURITY_HEADERS
+from tts_core.api.protection.request_guard import SECURITY_HEADERS
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def test_the_page_does_not_hide_what_rest_does_not_know(
 @pytest.mark.parametrize("prefix", ["", "/zh"])
 @pytest.mark.parametrize("route", ["gradio_api/file=", "file=", "gradio_api/file/", "static/", "gradio_api/static/"])
 def test_files_of_the_machine_are_not_served(studio: Studio, visitor: httpx.Client, prefix: str, route: str) -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     paths = studio.settings.paths
     for target in (
         Path("/etc/passwd"),

@@ -18,12 +18,12 @@ from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
 from tts_core.api.server import create_api
-from tts_core.audio import AudioWriter
-from tts_core.preferences import Preferences, PreferencesFile
+from tts_core.audio.files import AudioWriter
+from tts_core.platform.settings.preferences import Preferences, PreferencesFile
+from tts_core.platform.settings.studio import Settings
+from tts_core.platform.whole_files import copy_private, make_private, open_private, write_json
 from tts_core.services import build_services
-from tts_core.settings import Settings
-from tts_core.voice_library.official_prompt import OfficialPrompt
-from tts_core.whole_files import copy_private, make_private, open_private, write_json
+from tts_core.voices.official_prompt import OfficialPrompt
 
 __all__ = ["voice_recording"]
 

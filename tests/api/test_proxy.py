@@ -14,11 +14,11 @@ from starlette.types import Scope
 
 from tests.api.raw_http import RawAnswer, RawServer
 from tests.serving import Serve
-from tts_core.api.guard import Guard
-from tts_core.api.proxy import as_asked, route_path
-from tts_core.errors import InvalidSetting
-from tts_core.proxy_settings import ROOT_VARIABLE, TRUSTED_VARIABLE, ProxySettings
-from tts_core.settings import Settings
+from tts_core.api.protection.proxy import as_asked, route_path
+from tts_core.api.protection.request_guard import Guard
+from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.settings.proxies import ROOT_VARIABLE, TRUSTED_VARIABLE, ProxySettings
+from tts_core.platform.settings.studio import Settings
 
 PUBLIC = "speech.example.com"
 

@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import status_code_conformance
 
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 EXAMPLES = {GenerationMode.POSITIVE: 5, GenerationMode.NEGATIVE: 2}
 LEFT_OUT = (

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.api.watchers import hear, listening, socket_of
 from tts_core.api.server import create_api
 from tts_core.api.serving import bind, build_server, listen
-from tts_core.paths import ROOT_DIR
+from tts_core.platform.paths import ROOT_DIR
 from tts_core.services import Services
 
 END_TIMEOUT_S = 60
@@ -87,7 +87,7 @@ from types import SimpleNamespace
 from fastapi import FastAPI
 from tts_core.api import serving
 from tts_core.api.streams import Streams
-from tts_core.settings import Settings
+from tts_core.platform.settings.studio import Settings
 
 serving.STOP_AFTER_S = 0.2
 settings = Settings.from_env({})

@@ -16,12 +16,12 @@ from tests.api.conftest import client_of
 from tests.api.test_events import KEY, LIMIT, SEND_TIMEOUT_S
 from tests.api.watchers import hear, listening, socket_of
 from tests.conftest import wait_until
+from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tests.serving import serving
-from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.api.server import create_api
 from tts_core.api.serving import build_server
 from tts_core.api.streams import Streams
-from tts_core.downloads.task import Phase, TaskState
+from tts_core.models.download_task import Phase, TaskState
 from tts_core.services import Services
 
 CONTRACT = {

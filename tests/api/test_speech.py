@@ -20,14 +20,14 @@ from tests.conftest import wait_until
 from tests.fakes import SAMPLE_RATE, EndlessEngine, FakeEngine, tone
 from tests.serving import Serve
 from tts_core.api.server import create_api
-from tts_core.audio import FORMATS
-from tts_core.domain import SynthesisRequest
-from tts_core.events import EngineEvent
-from tts_core.gate import Gate
-from tts_core.protocols import CancelCheck, Engine
+from tts_core.audio.files import FORMATS
+from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.events import EngineEvent
+from tts_core.domain.values import SynthesisRequest
+from tts_core.platform.settings.studio import Limits
 from tts_core.services import Services
-from tts_core.settings import Limits
-from tts_core.synthesis import Synthesis
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
 
 SECRET = "The plums in the icebox were delicious."
 FACTS = {

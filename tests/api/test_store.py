@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import client_of
-from tests.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED
-from tests.model_store.conftest import Home
+from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED
+from tests.models.store.conftest import Home
 from tests.serving import Serve
 from tts_core.api.server import create_api
 

@@ -15,12 +15,12 @@ import soundfile
 
 from tests.api.conftest import API, client_of
 from tests.api.voice_stage import SOON_S, data_of, refusal
+from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 from tests.serving import serving
-from tests.transcription.whisper_studio import KEY, whisper_studio
-from tts_core import transcriber
 from tts_core.api.server import create_api
+from tts_core.engines.whisper import transcriber
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 
 ROUTE = f"{API}/transcriptions"
 
@@ -117,7 +117,7 @@ def test_what_is_no_recording_is_refused_at_once(http: httpx.Client, services: S
 def test_too_long_a_recording_is_refused_while_it_is_read(
     http: httpx.Client, recording: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tts_core.api.transcriptions.MAX_RECORDING_S", 0.5)
+    monkeypatch.setattr("tts_core.api.studio.transcriptions.MAX_RECORDING_S", 0.5)
     assert refusal(sent(http, recording)) == (422, "recording_too_long")
 
 

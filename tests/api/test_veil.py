@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from tts_core.api.veil import Veil
+from tts_core.api.protection.path_mask import Veil
 
 FOLDERS = {"/studio-data": Path("/data"), "/studio-home": Path("/")}
 

@@ -35,12 +35,12 @@ from tests.api.voice_stage import (
     voice_models,
     voice_recording,
 )
-from tests.engine.formula_checkpoint import reference_audio
+from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.platform.settings.studio import Limits
 from tts_core.services import build_services
-from tts_core.settings import Limits
-from tts_core.voice_library.archive import names_in
+from tts_core.voices.archive import names_in
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 

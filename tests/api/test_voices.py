@@ -34,9 +34,9 @@ from tests.api.voice_stage import (
     voice_recording,
 )
 from tests.serving import Serve, serving
-from tts_core import voices
 from tts_core.api.server import create_api
 from tts_core.services import Services, build_services
+from tts_core.voices import library as voices
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 

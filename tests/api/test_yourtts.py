@@ -1,6 +1,6 @@
 """The surface of YourTTS's clients, in the app and alone, where YourTTS is not installed: Qwen3-TTS serves it.
 
-What YourTTS itself does is tested by tests/yourtts, in its own environment.
+What YourTTS itself does is tested by tests/engines/yourtts, in its own environment.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import pytest
 import soundfile
 
 from tests.api.conftest import client_of
-from tests.engine.formula_checkpoint import write_checkpoint
+from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.fakes import FakeEngine, tone
 from tests.serving import serving
-from tts_core.api import yourtts
-from tts_core.api.alone import AloneService, create_alone
-from tts_core.api.neighbours import is_neighbour
+from tts_core.api.protection.private_network import is_neighbour
 from tts_core.api.server import create_api
-from tts_core.api.sounds import clip_of
-from tts_core.domain import Capabilities, Language, Recording, SynthesisRequest
-from tts_core.engine.config import read_model_config
-from tts_core.errors import VoicePromptInvalid
-from tts_core.events import EngineEvent
-from tts_core.gate import Gate
-from tts_core.protocols import CancelCheck
-from tts_core.recordings.reading import Clip, read_recording
+from tts_core.api.services import yourtts
+from tts_core.api.services.single_service import AloneService, create_alone
+from tts_core.api.services.sounds import clip_of
+from tts_core.audio.reading import Clip, read_recording
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import VoicePromptInvalid
+from tts_core.domain.events import EngineEvent
+from tts_core.domain.values import Capabilities, Language, Recording, SynthesisRequest
+from tts_core.engines.qwen.talker.config import read_model_config
+from tts_core.engines.yourtts.speaker_service import SpeakerService
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
-from tts_core.speaker_service import SpeakerService
-from tts_core.synthesis import Synthesis, collect
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis, collect
 
 RATE = 16_000
 SERVICE = AloneService("YourTTS", (yourtts.router, yourtts.health_router))

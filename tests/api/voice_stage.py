@@ -13,11 +13,11 @@ import pytest
 import soundfile
 
 from tests.api.conftest import API, client_of
-from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
+from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
 
 VOICES = f"{API}/voices"
 BASE, MISSING_BASE, ROLES, DESIGN = "base_0_6b", "base_1_7b", "custom_1_7b", "voice_design_1_7b"

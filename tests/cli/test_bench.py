@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 import tts_core
+from tests import ROOT
 from tests.cli.conftest import Run
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.engine.formula_checkpoint import write_checkpoint
-from tts_core.cli.bench_hearing import Chunk, Heard
-from tts_core.cli.bench_model import model_folder
-from tts_core.cli.bench_synth import ratios
-from tts_core.paths import Paths
+from tests.engines.qwen.formula_checkpoint import write_checkpoint
+from tts_core.cli.bench.hearing import Chunk, Heard
+from tts_core.cli.bench.model import model_folder
+from tts_core.cli.bench.synth import ratios
+from tts_core.platform.paths import Paths
 
 FRAMES = 6
 PEER = """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.cli.conftest import Run
 from tts_core.cli.doctor import Finding, Outcome, diagnose
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 
 def finding(check: str, environ: dict[str, str]) -> Finding:

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run
-from tests.downloads.app_process import DownloadProcess, Home
 from tests.hubs.faults import Fault
 from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE
-from tts_core.downloads.task import TaskState
-from tts_core.paths import ROOT_DIR
+from tests.models.downloads.app_process import DownloadProcess, Home
+from tts_core.models.download_task import TaskState
+from tts_core.platform.paths import ROOT_DIR
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 __all__ = ["hubs", "small_model"]
 

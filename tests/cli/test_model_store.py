@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.model_folders import CUSTOM_KEY, PUBLISHED, Files, build_studio, write_files
-from tts_core.catalogue import load_catalogue
+from tests.models.model_folders import CUSTOM_KEY, PUBLISHED, Files, build_studio, write_files
 from tts_core.cli.status import Exit
+from tts_core.models.catalogue import load_catalogue
 
 
 @pytest.fixture

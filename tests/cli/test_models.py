@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tts_core.catalogue import load_catalogue
+from tts_core.models.catalogue import load_catalogue
 
 KEYS = load_catalogue(None).keys()
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tts_core.paths import ROOT_DIR
+from tts_core.platform.paths import ROOT_DIR
 
 
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import soundfile
 import torch
 
 from tests.cli.conftest import Answer, Run
-from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
-from tests.engine.golden import golden
+from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
+from tests.engines.qwen.golden import golden
 
 FULL = ("--text", "hello world", "--greedy", "--max-frames", "24")
 Speak = Callable[..., Answer]
@@ -21,7 +21,7 @@ Speak = Callable[..., Answer]
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:
-    """See tests/engine/conftest.py."""
+    """See tests/engines/qwen/conftest.py."""
     torch.set_num_threads(1)
 
 

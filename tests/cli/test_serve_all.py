@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from tests.conftest import SOON_S, wait_until
-from tests.supervision.test_supervisor import free_port, gone
-from tts_core.paths import ROOT_DIR
+from tests.platform.test_supervisor import free_port, gone
+from tts_core.platform.paths import ROOT_DIR
 
 
 class ServeAll:

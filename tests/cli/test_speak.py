@@ -15,8 +15,8 @@ import soundfile
 
 from tests.cli.conftest import Run
 from tests.conftest import SOON_S
-from tts_core.audio import FORMATS
-from tts_core.paths import ROOT_DIR
+from tts_core.audio.files import FORMATS
+from tts_core.platform.paths import ROOT_DIR
 
 LONG = "This is one more sentence that takes a while to say. " * 300
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.transcription.whisper_studio import KEY, whisper_studio
+from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

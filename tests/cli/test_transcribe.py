@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.transcription.scripted_whisper import write_whisper
+from tests.engines.whisper.scripted_whisper import write_whisper
 from tts_core.cli.status import Exit
-from tts_core.paths import PACKAGE_DIR
+from tts_core.platform.paths import PACKAGE_DIR
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -17,9 +17,9 @@ import torch
 
 from tests.api.voice_stage import voice_models, voice_recording
 from tests.cli.conftest import Answer, Run
-from tests.engine.formula_checkpoint import reference_audio
-from tts_core import voices as voices_module
-from tts_core.paths import ROOT_DIR
+from tests.engines.qwen.formula_checkpoint import reference_audio
+from tts_core.platform.paths import ROOT_DIR
+from tts_core.voices import library as voices_module
 
 __all__ = ["voice_models", "voice_recording"]
 
@@ -29,7 +29,7 @@ SAID = ("--text", "hello world", "--language", "english")
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:
-    """See tests/engine/conftest.py."""
+    """See tests/engines/qwen/conftest.py."""
     torch.set_num_threads(1)
 
 

@@ -19,12 +19,12 @@ from app import build_app
 from tests.api.conftest import client_of
 from tests.api.openai_stage import seconds
 from tests.conftest import SOON_S, wait_until
+from tests.engines.whisper.whisper_studio import KEY, whisper_studio
+from tests.models.staged_downloads import StagedDownloads, stage_downloads
 from tests.serving import serving
-from tests.staged_downloads import StagedDownloads, stage_downloads
-from tests.transcription.whisper_studio import KEY, whisper_studio
-from tts_core.paths import ROOT_DIR
+from tts_core.platform.paths import ROOT_DIR
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 pytestmark = pytest.mark.slow
 

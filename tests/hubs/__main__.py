@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import SMALL_WEIGHTS_BYTES, make_model
-from tests.model_folders import KINDS
+from tests.models.model_folders import KINDS
 
 
 def main() -> None:

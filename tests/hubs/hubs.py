@@ -10,7 +10,7 @@ from tests.hubs.hub import LoopbackHub
 from tests.hubs.hugging_face import HuggingFaceHub
 from tests.hubs.models import PublishedModel, write_catalogue
 from tests.hubs.modelscope import ModelScopeHub
-from tts_core.source_settings import SourceSettings
+from tts_core.platform.settings.sources import SourceSettings
 
 
 class Hubs:

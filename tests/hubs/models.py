@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hubs.content import StoredFile, write_bytes, write_weights
-from tests.model_folders import CUSTOM_KEY, KINDS, LARGE_KEY, config
-from tts_core.catalogue import WEIGHTS_FILE, ModelKind, load_catalogue
+from tests.models.model_folders import CUSTOM_KEY, KINDS, LARGE_KEY, config
+from tts_core.models.catalogue import WEIGHTS_FILE, ModelKind, load_catalogue
 
 MAIN_FILE = WEIGHTS_FILE
 CODEC_FILE = "speech_tokenizer/model.safetensors"

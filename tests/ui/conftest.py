@@ -16,11 +16,11 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from tests import ROOT
 from tests.browser import browser_or_skip
 from tests.conftest import SOON_S
-from tests.engine.formula_checkpoint import reference_audio
+from tests.engines.qwen.formula_checkpoint import reference_audio
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMED_HOST = "studio.test"
 """A name that no browser takes for this machine."""
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.engine.formula_checkpoint import reference_audio
-from tts_core.errors import (
+from tests.engines.qwen.formula_checkpoint import reference_audio
+from tts_core.audio.judging import Fix
+from tts_core.domain.errors import (
     AudioUnreadable,
     ConsentMissing,
     ModelNotReady,
@@ -17,11 +18,10 @@ from tts_core.errors import (
     ReferenceRequired,
     TranscriptMissing,
 )
-from tts_core.recordings.check import Fix
 from tts_core.services import Services
-from tts_core.ui.clone_handlers import CloneHandler, Desk
-from tts_core.ui.clone_view import coach
-from tts_core.ui.forms import OWN_VOICE, TIMBRE_ONLY, CloneForm, SaveForm
+from tts_core.ui.clone.handler import CloneHandler, Desk
+from tts_core.ui.clone.view import coach
+from tts_core.ui.widgets.forms import OWN_VOICE, TIMBRE_ONLY, CloneForm, SaveForm
 from tts_core.ui.words import load_words
 
 RATE = 24_000

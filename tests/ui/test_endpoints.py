@@ -11,7 +11,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from tests.conftest import SOON_S
-from tests.engine.formula_checkpoint import reference_audio
+from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.ui.conftest import RunningApp
 
 ENDPOINTS = {

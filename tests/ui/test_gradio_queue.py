@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tests.conftest import SOON_S
-from tts_core.ui.gradio_guard import guard_gradio
+from tts_core.ui.gradio_patches import guard_gradio
 
 IDLE_S = 0.5
 MOST_WAKES = 60

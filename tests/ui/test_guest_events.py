@@ -15,21 +15,21 @@ import soundfile
 
 from app import build_app
 from tests.api.conftest import API, client_of
-from tests.engine.formula_checkpoint import reference_audio
+from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.visitor import Role, Visitor
-from tts_core.api import rights
-from tts_core.gate import Gate
-from tts_core.model_cache import ModelCache
-from tts_core.recordings import reading
+from tts_core.api.protection import guest_rules as rights
+from tts_core.audio import reading
+from tts_core.engines.whisper.transcriber import Transcriber
+from tts_core.models.memory import ModelCache
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
-from tts_core.transcriber import Transcriber
-from tts_core.ui.clone_handlers import CloneHandler
-from tts_core.voice_library.record import SavedVoice, VoiceStatus
-from tts_core.voice_library.store import VoiceStore
+from tts_core.speech.queue import Gate
+from tts_core.ui.clone.handler import CloneHandler
+from tts_core.voices.record import SavedVoice, VoiceStatus
+from tts_core.voices.store import VoiceStore
 
 SECRET = "S3CRET"
 HERE, GONE = "aaaaaaaaaaaaaaa1", "aaaaaaaaaaaaaaa2"

@@ -17,8 +17,8 @@ from tests.api.conftest import client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 PASSWORD = "correct horse"
 FORBIDDEN = (

@@ -15,7 +15,7 @@ from tests.conftest import SOON_S
 from tests.hubs.faults import Fault
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE, make_model
-from tests.model_folders import BASE_KEY, CUSTOM_KEY, TOKENIZER_KEY
+from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, TOKENIZER_KEY
 from tests.ui.conftest import RunningApp, Visitor, running_app
 
 MAIN_BYTES = 60_000_000

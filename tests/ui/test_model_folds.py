@@ -14,13 +14,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.hubs.faults import Fault
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE, PublishedModel, make_model
-from tests.model_folders import CUSTOM_KEY
+from tests.models.model_folders import CUSTOM_KEY
 from tests.ui.conftest import RunningApp, Visitor, call, running_app
-from tts_core.catalogue import load_catalogue
+from tts_core.models.catalogue import load_catalogue
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
-from tts_core.ui.source_choices import SourceChoices
-from tts_core.ui.source_list import source_list
+from tts_core.ui.models.source_choices import SourceChoices
+from tts_core.ui.models.source_list import source_list
 from tts_core.ui.words import load_words
 
 MAIN_BYTES = 40_000_000

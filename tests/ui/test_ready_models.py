@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser
 
-from tests.engine.formula_checkpoint import write_checkpoint
+from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.ui.conftest import RunningApp, Visitor, call, running_app
 
 CUSTOM, DESIGN = "Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen3-TTS-12Hz-1.7B-VoiceDesign"

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
+from tests import ROOT
+from tests.access.fake_helper import HOST
 from tests.browser import browser_or_skip
 from tests.conftest import SOON_S
-from tests.sharing.fake_helper import HOST
-from tests.ui.conftest import QUIET, ROOT, RunningApp, running_app
-from tts_core.errors import UnknownFile
+from tests.ui.conftest import QUIET, RunningApp, running_app
+from tts_core.domain.errors import UnknownFile
 from tts_core.ui.words import load_words
 
 pytestmark = [
@@ -43,7 +44,7 @@ CLONE = """async (path) => {
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     folder = tmp_path_factory.mktemp("shared")
     helper = folder / "helper"
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.sharing.fake_helper import main"
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.access.fake_helper import main"
     helper.write_text(f"#!{sys.executable}\n{start}; main('works')\n", encoding="utf-8")
     helper.chmod(0o755)
     arguments = ["--share", "--share-server", "127.0.0.1:7000", "--share-helper", str(helper)]

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import CHUNK_SAMPLES, FakeEngine
-from tts_core.domain import Sampling
-from tts_core.errors import EmptyText, EngineFailed, InvalidValue, UnknownVoice
-from tts_core.events import Loading
-from tts_core.gate import Gate
-from tts_core.jobs import Jobs, JobState
-from tts_core.live import LiveStreams
-from tts_core.outputs import Outputs
-from tts_core.settings import Limits
-from tts_core.synthesis import Synthesis
-from tts_core.ui.forms import SpeakForm
-from tts_core.ui.speak_handlers import SpeakHandler, SpeakView
+from tts_core.domain.errors import EmptyText, EngineFailed, InvalidValue, UnknownVoice
+from tts_core.domain.events import Loading
+from tts_core.domain.values import Sampling
+from tts_core.platform.jobs import Jobs, JobState
+from tts_core.platform.settings.studio import Limits
+from tts_core.speech.live import LiveStreams
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
+from tts_core.speech.takes import Outputs
+from tts_core.ui.speak.handler import SpeakHandler, SpeakView
+from tts_core.ui.widgets.forms import SpeakForm
 from tts_core.ui.words import load_words
 
 

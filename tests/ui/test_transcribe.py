@@ -12,14 +12,14 @@ import soundfile
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
+from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
+from tests.engines.whisper.scripted_whisper import write_whisper
+from tests.engines.whisper.whisper_studio import whisper_studio
 from tests.hubs.content import write_bytes
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import PublishedModel
-from tests.transcription.scripted_whisper import write_whisper
-from tests.transcription.whisper_studio import whisper_studio
 from tests.ui.conftest import RunningApp, Visitor, running_app
-from tts_core.catalogue import ModelKind
+from tts_core.models.catalogue import ModelKind
 
 BASE, SMALL = "Qwen3-TTS-12Hz-0.6B-Base", "whisper_small"
 SOON = 120_000

@@ -10,23 +10,24 @@ import gradio as gr
 import pytest
 import torch
 
-from tests.model_folders import TOKENIZER_KEY
-from tests.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
-from tests.transcription.whisper_studio import whisper_studio
-from tts_core.downloads.task import Phase, TaskState
-from tts_core.errors import Cancelled, TranscriberMissing
-from tts_core.protocols import CancelCheck
-from tts_core.recordings.check import ClipReport
+from tests.engines.whisper.whisper_studio import whisper_studio
+from tests.models.model_folders import TOKENIZER_KEY
+from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
+from tts_core.audio.judging import ClipReport
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled, TranscriberMissing
+from tts_core.engines.whisper.error_rate import compare
+from tts_core.engines.whisper.transcriber import LOADING, Say, SpokenCheck
+from tts_core.engines.whisper.transcript import Transcript
+from tts_core.models.download_task import Phase, TaskState
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.settings import Settings
-from tts_core.transcriber import LOADING, Say, SpokenCheck
-from tts_core.transcription.error_rate import compare
-from tts_core.transcription.transcript import Transcript
-from tts_core.ui import clone_view, transcribe_words
-from tts_core.ui.clone_handlers import CloneHandler, Desk
-from tts_core.ui.model_view import Action
-from tts_core.ui.transcribe_offer import Offers
-from tts_core.ui.transcribe_work import Listening, Stage
+from tts_core.ui.clone import view as clone_view
+from tts_core.ui.clone.handler import CloneHandler, Desk
+from tts_core.ui.models.view import Action
+from tts_core.ui.transcribe import words as transcribe_words
+from tts_core.ui.transcribe.handler import Listening, Stage
+from tts_core.ui.transcribe.offer import Offers
 from tts_core.ui.words import load_words
 
 SMALL, TINY = "whisper_small", "whisper_tiny"

@@ -13,10 +13,10 @@ from app import build_app
 from tests.fakes import EndlessEngine, FakeEngine
 from tests.serving import serving
 from tests.ui.conftest import RunningApp, Visitor, finished_file, live
-from tts_core.gate import Gate
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
-from tts_core.synthesis import Synthesis
+from tts_core.speech.queue import Gate
+from tts_core.speech.synthesis import Synthesis
 
 
 @dataclass(frozen=True)

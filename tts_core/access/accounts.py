@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from tts_core.access.passwords import MIN_CHARS, hashed
 from tts_core.access.visitor import Role
-from tts_core.errors import (
+from tts_core.domain.errors import (
     AccountsUnusable,
     AccountsUnwritable,
     InvalidAccount,
@@ -27,7 +27,7 @@ from tts_core.errors import (
     UnknownUser,
     UserExists,
 )
-from tts_core.whole_files import write_json
+from tts_core.platform.whole_files import write_json
 
 KEY_PREFIX = "tts-"
 _MAX_BYTES = 10_000_000

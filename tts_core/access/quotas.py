@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from tts_core.access.kept_bytes import KeptBytes
 from tts_core.access.visitor import Role, Visitor
-from tts_core.errors import GuestsSpaceUsedUp, GuestsWaiting, SpaceUsedUp, TooManyAtOnce, TooManyRequests
+from tts_core.domain.errors import GuestsSpaceUsedUp, GuestsWaiting, SpaceUsedUp, TooManyAtOnce, TooManyRequests
 
 MINUTE_S = 60.0
 MAX_KEPT = 10_000

@@ -14,10 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from tts_core.api.openai_errors import is_openai, openai_response
+from tts_core.api.openai.errors import is_openai, openai_response
 from tts_core.api.schemas import Failure
-from tts_core.downloads.faults import DiskFault, DownloadFault, OwnedByOther
-from tts_core.errors import (
+from tts_core.domain.errors import (
     BodyTooLarge,
     BodyTooSlow,
     Busy,
@@ -42,7 +41,8 @@ from tts_core.errors import (
     UnknownProvider,
     UpgradeRequired,
 )
-from tts_core.voice_library.faults import LibraryUnwritable
+from tts_core.models.download_faults import DiskFault, DownloadFault, OwnedByOther
+from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
 """The common name for an answer that nobody waits for any more; HTTP itself has none."""

@@ -8,36 +8,37 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Match
 
 import tts_core
-from tts_core.api import (
-    context,
+from tts_core.api import context
+from tts_core.api.docs import add_docs
+from tts_core.api.errors import add_handlers, failure_response
+from tts_core.api.mcp.endpoint import add_mcp
+from tts_core.api.openai import (
+    models as openai_models,
+    speech as openai_speech,
+    transcriptions as openai_transcriptions,
+)
+from tts_core.api.protection.authentication import Entrance
+from tts_core.api.protection.path_mask import Veil
+from tts_core.api.protection.request_guard import Guard
+from tts_core.api.services import embedding, yourtts
+from tts_core.api.streams import Streams
+from tts_core.api.studio import (
     downloads,
-    embedding,
     events,
     jobs,
     models,
-    openai_models,
-    openai_speech,
-    openai_transcriptions,
     speech,
     store,
     system,
     transcriptions,
     voice_files,
     voices,
-    yourtts,
 )
-from tts_core.api.docs import add_docs
-from tts_core.api.entrance import Entrance
-from tts_core.api.errors import add_handlers, failure_response
-from tts_core.api.guard import Guard
-from tts_core.api.mcp_endpoint import add_mcp
-from tts_core.api.streams import Streams
-from tts_core.api.veil import Veil
 from tts_core.api.work import Workers
-from tts_core.errors import MethodNotAllowed, NotFound
-from tts_core.paths import ROOT_DIR
+from tts_core.domain.errors import MethodNotAllowed, NotFound
+from tts_core.platform.paths import ROOT_DIR
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services
-from tts_core.settings import Settings
 
 DESCRIPTION = """Speech made on your own machine.
 

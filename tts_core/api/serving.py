@@ -12,7 +12,7 @@ from typing import NoReturn
 import uvicorn
 from fastapi import FastAPI
 
-from tts_core.api.connections import (
+from tts_core.api.protection.connections import (
     BACKLOG,
     ConnectionLimits,
     Connections,
@@ -20,9 +20,9 @@ from tts_core.api.connections import (
     SocketConnection,
     limits_here,
 )
-from tts_core.certificate import Certificate
-from tts_core.errors import InvalidSetting
-from tts_core.settings import FIRST_PORT, WILDCARD_HOSTS, Settings
+from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.settings.certificate import Certificate
+from tts_core.platform.settings.studio import FIRST_PORT, WILDCARD_HOSTS, Settings
 
 logger = logging.getLogger(__name__)
 

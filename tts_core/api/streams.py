@@ -16,10 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from tts_core.downloader.queue import Downloads
-from tts_core.downloads.task import DownloadTask
-from tts_core.errors import Cancelled, TooManyStreams
-from tts_core.jobs import Job, Jobs
+from tts_core.domain.errors import Cancelled, TooManyStreams
+from tts_core.models.download_task import DownloadTask
+from tts_core.models.downloads.queue import Downloads
+from tts_core.platform.jobs import Job, Jobs
 
 MAX_STREAMS = 32
 HEARTBEAT_S = 30.0

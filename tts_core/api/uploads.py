@@ -14,8 +14,8 @@ from anyio.to_thread import run_sync
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
-from tts_core.voice_recordings import disk_errors_typed
-from tts_core.whole_files import open_private
+from tts_core.platform.whole_files import open_private
+from tts_core.voices.recordings import disk_errors_typed
 
 _PREFIX = "tts-studio-"
 _COPIED_BYTES = 1 << 20

@@ -12,8 +12,8 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
-from tts_core.errors import memory_errors_typed
-from tts_core.protocols import CancelCheck
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import memory_errors_typed
 
 Result = TypeVar("Result")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tts_core.cli import progress
-from tts_core.transcriber import LOADING, SpokenCheck
+from tts_core.engines.whisper.transcriber import LOADING, SpokenCheck
 
 
 def show_listening(phase: str, percent: float) -> None:

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tts_core.audio import AudioWriter, read_audio
+from tts_core.audio.files import AudioWriter, read_audio
 from tts_core.cli.codes import load_codes, save_codes
 from tts_core.cli.status import Exit
-from tts_core.codec_tool import load_codec
-from tts_core.errors import CodesUnreadable, OutputExists, OutputUnwritable
+from tts_core.domain.errors import CodesUnreadable, OutputExists, OutputUnwritable
+from tts_core.engines.qwen.round_trip import load_codec
 from tts_core.services import Services
 
 

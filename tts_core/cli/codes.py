@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tts_core.errors import CodesUnreadable, OutputUnwritable
-from tts_core.events import Codes
+from tts_core.domain.errors import CodesUnreadable, OutputUnwritable
+from tts_core.domain.events import Codes
 
 CODES_PER_FRAME = 16
 _MAX_FRAMES = 1_000_000

@@ -17,14 +17,14 @@ from packaging.requirements import Requirement
 
 from tts_core.access.accounts import AccountsFile
 from tts_core.cli.status import Exit
-from tts_core.compute_settings import AUTO, THREADS_VARIABLE, WHOLE_NUMBERS
-from tts_core.domain import SynthesisRequest
-from tts_core.errors import AccountsUnusable, StudioError
-from tts_core.espeak.engine import NAME as BUILT_IN
-from tts_core.events import AudioChunk, TakeReady
-from tts_core.paths import REQUIREMENTS_FILE
+from tts_core.domain.errors import AccountsUnusable, StudioError
+from tts_core.domain.events import AudioChunk, TakeReady
+from tts_core.domain.values import SynthesisRequest
+from tts_core.engines.espeak.engine import NAME as BUILT_IN
+from tts_core.platform.paths import REQUIREMENTS_FILE
+from tts_core.platform.settings.compute import AUTO, THREADS_VARIABLE, WHOLE_NUMBERS
+from tts_core.platform.settings.studio import FIRST_PORT
 from tts_core.services import Services
-from tts_core.settings import FIRST_PORT
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 ROOM_FOR_A_MODEL_BYTES = 6_000_000_000

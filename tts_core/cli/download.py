@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 from tts_core.cli import progress
 from tts_core.cli.status import Exit
-from tts_core.downloads.report import facts, note_sentence, source_name, summary
-from tts_core.downloads.task import DownloadTask, Phase, Provider, TaskState
-from tts_core.errors import Cancelled, StudioError
+from tts_core.domain.errors import Cancelled, StudioError
+from tts_core.models.download_report import facts, note_sentence, source_name, summary
+from tts_core.models.download_task import DownloadTask, Phase, Provider, TaskState
 from tts_core.services import Services
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)

@@ -10,30 +10,16 @@ import sys
 from collections.abc import Sequence
 
 import tts_core
-from tts_core.cli import (
-    bench,
-    checkpoint,
-    codec,
-    doctor,
-    download,
-    gpu_check,
-    install_yourtts,
-    models,
-    serve_all,
-    serve_embedding,
-    serve_yourtts,
-    similarity,
-    speak,
-    transcribe,
-    users,
-    voices,
-)
+from tts_core.cli import codec, doctor, download, install_yourtts, models, similarity, speak, transcribe, users
+from tts_core.cli.bench import checkpoint, command as bench, gpu_check
+from tts_core.cli.serve import all as serve_all, embedding as serve_embedding, yourtts as serve_yourtts
 from tts_core.cli.status import Exit
-from tts_core.errors import Cancelled, StudioError
-from tts_core.logs import setup_logging
-from tts_core.options import DISK_OPTIONS, MODEL_OPTIONS, options_parser, with_options
+from tts_core.cli.voices import command as voices
+from tts_core.domain.errors import Cancelled, StudioError
+from tts_core.platform.logs import setup_logging
+from tts_core.platform.settings.options import DISK_OPTIONS, MODEL_OPTIONS, options_parser, with_options
+from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.settings import Settings
 
 COMMANDS = (
     *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),

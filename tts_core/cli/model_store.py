@@ -11,7 +11,7 @@ from typing import Any
 
 from tts_core.cli import progress
 from tts_core.cli.status import Exit
-from tts_core.model_store.reports import LeftoverKind, StoreProgress, UpdateReport, UpdateState
+from tts_core.models.store.reports import LeftoverKind, StoreProgress, UpdateReport, UpdateState
 from tts_core.services import Services
 
 LEFTOVER_WORDS: Mapping[LeftoverKind, str] = {

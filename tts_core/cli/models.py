@@ -9,10 +9,10 @@ from typing import Any
 
 from tts_core.cli import model_store, progress
 from tts_core.cli.status import Exit
-from tts_core.errors import Cancelled
-from tts_core.events import CheckProgress
-from tts_core.model_files.findings import ModelState, NextStep, Verification
-from tts_core.model_manager import ModelManager, ModelStatus
+from tts_core.domain.errors import Cancelled
+from tts_core.domain.events import CheckProgress
+from tts_core.models.files.findings import ModelState, NextStep, Verification
+from tts_core.models.status import ModelManager, ModelStatus
 from tts_core.services import Services
 
 ALL = "all"

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tts_core.audio.reading import read_recording
 from tts_core.cli.status import Exit
-from tts_core.recordings.reading import read_recording
+from tts_core.engines.qwen.speaker_embedding import OTHER_BELOW, SAME_FROM
 from tts_core.services import Services
-from tts_core.speaker_embedding import OTHER_BELOW, SAME_FROM
 
 VERDICTS = {True: "likely the same speaker", False: "likely another speaker", None: "it can't be told"}
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tts_core.audio import FORMATS
+from tts_core.audio.files import FORMATS
 from tts_core.cli import progress
 from tts_core.cli.check import check_as_json, check_as_words, show_listening
 from tts_core.cli.codes import save_codes
 from tts_core.cli.status import Exit
-from tts_core.domain import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
-from tts_core.errors import (
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import (
     Cancelled,
     InvalidRequest,
     OutputExists,
@@ -29,12 +29,12 @@ from tts_core.errors import (
     UnknownVoice,
     UnsupportedFormat,
 )
-from tts_core.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
-from tts_core.protocols import CancelCheck
+from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
+from tts_core.engines.whisper.transcriber import SpokenCheck
 from tts_core.services import Services, folder_synthesis
-from tts_core.synthesis import Synthesis
-from tts_core.transcriber import SpokenCheck
-from tts_core.voice_choice import voice_meant
+from tts_core.speech.synthesis import Synthesis
+from tts_core.voices.finder import voice_meant
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:

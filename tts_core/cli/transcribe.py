@@ -10,8 +10,8 @@ from typing import Any
 from tts_core.cli import progress
 from tts_core.cli.check import show_listening
 from tts_core.cli.status import Exit
+from tts_core.engines.whisper.transcript import as_srt
 from tts_core.services import Services
-from tts_core.transcription.transcript import as_srt
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:

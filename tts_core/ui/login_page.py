@@ -6,8 +6,8 @@ from html import escape
 
 from starlette.datastructures import Headers
 
-from tts_core.errors import StudioError
-from tts_core.paths import ASSETS_DIR
+from tts_core.domain.errors import StudioError
+from tts_core.platform.paths import ASSETS_DIR
 from tts_core.ui.language import preferred_language
 from tts_core.ui.page_head import HTML_TAGS
 from tts_core.ui.words import load_words

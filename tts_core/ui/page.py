@@ -6,23 +6,16 @@ import gradio as gr
 
 from tts_core.access.visitor import Role
 from tts_core.services import Services
-from tts_core.ui import (
-    clone_tab,
-    design_tab,
-    download_endpoints,
-    endpoints,
-    fragments,
-    guest_library,
-    library_tab,
-    models_tab,
-    share_banner,
-    speak_tab,
-    system_tab,
-    voice_endpoints,
-    voice_use,
-)
-from tts_core.ui.gradio_guard import GuardedBlocks
-from tts_core.ui.speak_handlers import SpeakHandler
+from tts_core.ui.clone import tab as clone_tab
+from tts_core.ui.design import tab as design_tab
+from tts_core.ui.endpoints import downloads as download_endpoints, studio as endpoints, voices as voice_endpoints
+from tts_core.ui.gradio_patches import GuardedBlocks
+from tts_core.ui.library import guests as guest_library, tab as library_tab
+from tts_core.ui.models import tab as models_tab
+from tts_core.ui.speak import tab as speak_tab, voice_use
+from tts_core.ui.speak.handler import SpeakHandler
+from tts_core.ui.system import share_banner, tab as system_tab
+from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words, load_words
 
 PAGE_PATHS = {"en": "/", "zh": "/zh"}

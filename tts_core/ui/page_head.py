@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tts_core.paths import ASSETS_DIR
+from tts_core.platform.paths import ASSETS_DIR
 
 HTML_TAGS = {"en": "en", "zh": "zh-CN"}
 """Page language to BCP 47 tag."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tts_core.access.visitor import Role
-from tts_core.domain import Voice
-from tts_core.errors import StudioError
-from tts_core.model_files.findings import FileProblem
+from tts_core.domain.errors import StudioError
+from tts_core.domain.values import Voice
+from tts_core.models.files.findings import FileProblem
 
 LANGUAGES = ("en", "zh")
 _TABLES = Path(__file__).parent / "strings"

@@ -11,7 +11,7 @@ import soundfile
 from gradio_client import Client
 from playwright.sync_api import Browser
 
-from tests.engine.formula_checkpoint import reference_audio, write_checkpoint
+from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
 from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor, running_app
 from tests.ui.voices.steps import RATE
 

@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from tests.engine.formula_checkpoint import reference_audio
+from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor
 from tests.ui.voices.steps import RATE, box, card, kept, opened, record, upload, write_m4a, write_webm
 

@@ -10,7 +10,7 @@ import torch
 from gradio_client import Client
 from playwright.sync_api import Page, expect
 
-from tests.engine.formula_checkpoint import reference_audio
+from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.ui.conftest import RunningApp, Visitor
 from tests.ui.voices.steps import RATE, box, card, edit, kept, opened
 

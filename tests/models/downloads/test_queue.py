@@ -1,0 +1,369 @@
+"""The queue's behaviour with a job that does what the test says; files, threads and the folder's lock are real."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, LARGE_KEY, TOKENIZER_KEY, Studio, build_studio
+from tts_core.domain.errors import Cancelled, UnknownModelKey
+from tts_core.models.download_faults import AllSourcesFailed, DiskFull, DownloadFault, Interrupted, NetDns
+from tts_core.models.download_task import DownloadTask, Note, Phase, Provider, TaskState
+from tts_core.models.downloads.folder_lock import FolderLock
+from tts_core.models.downloads.queue import Downloads
+from tts_core.models.downloads.queue_file import QueueFile
+from tts_core.models.downloads.run import Run
+from tts_core.models.files.findings import ModelState
+from tts_core.models.status import ModelManager
+from tts_core.platform.feed import Board
+
+TOTAL = 1000
+PATIENCE_S = 120.0
+
+
+@dataclass
+class ScriptedJob:
+    """Runs until told to `go` on (or stopped); then ends, with `fault` if there is one."""
+
+    studio: Studio
+    go: Event = field(default_factory=Event)
+    fault: Exception | None = None
+    done: int = 0
+    ran: list[tuple[str, Provider]] = field(default_factory=list)
+
+    def is_ready(self, key: str, run: Run) -> bool:
+        return self.studio.manager().status(key).valid
+
+    def fetch(self, key: str, provider: Provider, run: Run) -> None:
+        self.ran.append((key, provider))
+        run.begin(Phase.TRANSFERRING, done=0, total=TOTAL, file="model.safetensors", source="hf")
+        while not self.go.is_set():
+            run.bytes(self.done)
+            if run.wait(0.01):
+                raise Interrupted
+        if self.fault is not None:
+            raise self.fault
+        self.studio.install(key)
+
+
+@dataclass
+class Desk:
+    """One process: its queue, its view of the models."""
+
+    studio: Studio
+    job: ScriptedJob
+    models: ModelManager
+    downloads: Downloads
+
+    def state(self, key: str) -> TaskState | None:
+        task = self.downloads.task(key)
+        return task.state if task else None
+
+    def until(self, key: str, condition: Callable[[DownloadTask], bool]) -> DownloadTask:
+        deadline = time.monotonic() + PATIENCE_S
+        while (task := self.downloads.task(key)) is None or not condition(task):
+            assert time.monotonic() < deadline, f"never came true: {task}"
+            time.sleep(0.01)
+        return task
+
+    def reach(self, key: str, state: TaskState) -> DownloadTask:
+        return self.until(key, lambda task: task.state is state)
+
+
+NewDesk = Callable[[], Desk]
+
+
+@pytest.fixture
+def new_desk(tmp_path: Path) -> Iterator[NewDesk]:
+    """Each is as a process of its own on the same folders."""
+    studio = build_studio(tmp_path)
+
+    with ExitStack() as opened:
+
+        def build() -> Desk:
+            board: Board[DownloadTask] = Board()
+            models = ModelManager(studio.catalogue, studio.models_dir, studio.cache_file, board.item)
+            job = ScriptedJob(studio)
+            lock, file = FolderLock(studio.models_dir / ".downloads"), QueueFile(tmp_path / "downloads.json")
+            downloads = Downloads(models, board, job, lock, file)
+            opened.callback(downloads.close)
+            return Desk(studio, job, models, downloads)
+
+        yield build
+
+
+@pytest.fixture
+def desk(new_desk: NewDesk) -> Desk:
+    return new_desk()
+
+
+def test_one_runs_and_the_others_wait_in_order(desk: Desk) -> None:
+    for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
+        desk.downloads.start(key)
+    desk.reach(BASE_KEY, TaskState.RUNNING)
+    assert [(task.key, task.position) for task in desk.downloads.tasks()] == [
+        (BASE_KEY, 0),
+        (CUSTOM_KEY, 1),
+        (LARGE_KEY, 2),
+    ]
+    assert desk.downloads.move(LARGE_KEY, 1).position == 1
+    assert desk.downloads.move(LARGE_KEY, 99).position == 2
+    assert desk.downloads.move(LARGE_KEY, 1).position == 1
+    desk.job.go.set()
+    desk.reach(CUSTOM_KEY, TaskState.READY)
+    assert [key for key, _ in desk.job.ran] == [BASE_KEY, LARGE_KEY, CUSTOM_KEY]
+
+
+def test_a_second_click_joins(desk: Desk) -> None:
+    desk.downloads.start(BASE_KEY)
+    desk.reach(BASE_KEY, TaskState.RUNNING)
+    assert desk.downloads.start(BASE_KEY).state is TaskState.RUNNING
+    desk.downloads.start(CUSTOM_KEY)
+    assert desk.downloads.start(CUSTOM_KEY, "modelscope").provider == "modelscope"
+    desk.job.go.set()
+    desk.reach(CUSTOM_KEY, TaskState.READY)
+    assert desk.job.ran == [(BASE_KEY, "auto"), (CUSTOM_KEY, "modelscope")]
+
+
+def test_pause_and_resume(desk: Desk) -> None:
+    desk.downloads.start(BASE_KEY, "mirror")
+    desk.job.done = 400
+    desk.until(BASE_KEY, lambda task: task.bytes_done == 400)
+    paused = desk.downloads.pause(BASE_KEY)
+    assert (paused.state, paused.bytes_done, paused.bytes_per_second, paused.eta_s) == (TaskState.PAUSED, 400, 0, None)
+    status = desk.models.status(BASE_KEY)
+    assert (status.state, status.reason_code, status.bytes_done) == (ModelState.INCOMPLETE, "paused", 400)
+    resumed = desk.downloads.resume(BASE_KEY)
+    assert (resumed.state, resumed.provider) == (TaskState.WAITING, "mirror")
+    desk.reach(BASE_KEY, TaskState.RUNNING)
+    desk.job.go.set()
+    assert desk.reach(BASE_KEY, TaskState.READY).progress == 100
+
+
+def test_a_paused_task_lets_the_next_one_run(desk: Desk) -> None:
+    desk.downloads.start(BASE_KEY)
+    desk.downloads.start(CUSTOM_KEY)
+    desk.reach(BASE_KEY, TaskState.RUNNING)
+    desk.downloads.pause(BASE_KEY)
+    desk.reach(CUSTOM_KEY, TaskState.RUNNING)
+    assert desk.downloads.pause(TOKENIZER_KEY).state is TaskState.CANCELLED  # nothing to pause
+    assert desk.downloads.cancel(CUSTOM_KEY).state is TaskState.CANCELLED
+    assert desk.downloads.cancel(BASE_KEY).state is TaskState.CANCELLED
+    assert desk.models.status(BASE_KEY).state is ModelState.NOT_DOWNLOADED
+
+
+def test_states_of_models_follow_the_download(desk: Desk) -> None:
+    desk.downloads.start(BASE_KEY)
+    desk.downloads.start(CUSTOM_KEY)
+    desk.reach(BASE_KEY, TaskState.RUNNING)
+    states = {status.key: status.state for status in desk.models.statuses()}
+    assert (states[BASE_KEY], states[CUSTOM_KEY]) == (ModelState.DOWNLOADING, ModelState.WAITING)
+    desk.job.fault = NetDns(source="huggingface.co")
+    desk.job.go.set()
+    assert desk.reach(BASE_KEY, TaskState.ERROR).code == "NET_DNS"
+    status = desk.models.status(BASE_KEY)
+    assert (status.state, status.reason_code) == (ModelState.ERROR, "NET_DNS")
+    assert "huggingface.co" in (status.reason or "")
+    assert desk.downloads.cancel(BASE_KEY).code == ""
+    assert desk.models.status(BASE_KEY).state is ModelState.NOT_DOWNLOADED
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (DiskFull(folder="/models"), TaskState.PAUSED),
+        (AllSourcesFailed(reasons="none"), TaskState.ERROR),
+        (ValueError("a bug"), TaskState.ERROR),
+    ],
+)
+def test_a_fault_ends_or_pauses(desk: Desk, fault: Exception, state: TaskState) -> None:
+    desk.job.fault = fault
+    desk.job.go.set()
+    desk.downloads.start(BASE_KEY)
+    code = fault.code if isinstance(fault, DownloadFault) else "DOWNLOAD_FAILED"
+    assert desk.until(BASE_KEY, lambda task: bool(task.code)).code == code
+    assert desk.state(BASE_KEY) is state
+    desk.job.fault = None
+    assert desk.downloads.start(BASE_KEY).code == ""
+    desk.reach(BASE_KEY, TaskState.READY)
+
+
+def test_a_ready_model_ends_at_once_and_stays_ready(desk: Desk) -> None:
+    desk.studio.install(BASE_KEY)
+    desk.studio.deep(BASE_KEY)
+    task = desk.downloads.start(BASE_KEY)
+    assert (task.state, task.bytes_done) == (TaskState.READY, desk.models.entry(BASE_KEY).total_bytes)
+    assert desk.job.ran == []
+
+
+def test_unknown_keys(desk: Desk) -> None:
+    for call in (desk.downloads.start, desk.downloads.pause, desk.downloads.cancel, desk.downloads.task):
+        with pytest.raises(UnknownModelKey):
+            call("nonsense")
+
+
+def test_readers_get_each_end_and_the_newest_number(desk: Desk) -> None:
+    with desk.downloads.subscribe() as changes:
+        desk.downloads.start(BASE_KEY)
+        desk.downloads.start(CUSTOM_KEY)
+        desk.job.go.set()
+        desk.reach(CUSTOM_KEY, TaskState.READY)
+        seen = [changes.next(0), changes.next(0), changes.next(0)]
+    ends = [task for task in seen if task]
+    assert [(task.key, task.state) for task in ends] == [(BASE_KEY, TaskState.READY), (CUSTOM_KEY, TaskState.READY)]
+    with desk.downloads.subscribe(ends[0].seq) as changes:
+        assert changes.next(0) == ends[1]
+        assert changes.next(0) is None
+    with pytest.raises(Cancelled):
+        changes.next(0)
+
+
+def test_followers_see_it_to_the_end(desk: Desk) -> None:
+    desk.downloads.start(BASE_KEY)
+    seen: list[DownloadTask] = []
+    reader = Thread(target=lambda: seen.extend(desk.downloads.follow(BASE_KEY)))
+    reader.start()
+    for done in (100, 300):
+        desk.job.done = done
+        wait_until(lambda done=done: any(task.bytes_done == done for task in seen))  # type: ignore[misc]
+    desk.job.go.set()
+    reader.join(PATIENCE_S)
+    numbers = [task.bytes_done for task in seen]
+    assert numbers == sorted(numbers)
+    assert {100, 300} <= set(numbers)
+    assert seen[-1].state is TaskState.READY
+    assert list(desk.downloads.follow(CUSTOM_KEY)) == []
+
+
+def test_numbers_fall_only_with_a_note(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(key: str, provider: Provider, run: Run) -> None:
+        run.begin(Phase.TRANSFERRING, done=0, total=TOTAL, file="a", source="hf")
+        run.bytes(800)
+        run.begin(Phase.TRANSFERRING, done=200, total=TOTAL, file="a", source="mirror")
+        assert desk.downloads.task(key).bytes_done == 800  # type: ignore[union-attr]
+        run.note(Note("HASH_MISMATCH", source="hf"), lost_to=200)
+        assert desk.downloads.task(key).bytes_done == 200  # type: ignore[union-attr]
+
+    monkeypatch.setattr(desk.job, "fetch", fetch)
+    desk.downloads.start(BASE_KEY)
+    assert desk.reach(BASE_KEY, TaskState.READY).notes[0].code == "HASH_MISMATCH"
+
+
+def test_speed_and_stall(desk: Desk) -> None:
+    def moves(task: DownloadTask) -> bool:
+        desk.job.done += 1
+        return task.bytes_per_second > 0
+
+    desk.downloads.start(BASE_KEY)
+    task = desk.until(BASE_KEY, moves)
+    assert task.eta_s is not None
+    assert not task.stalled
+    task = desk.until(BASE_KEY, lambda task: task.stalled)
+    assert (task.bytes_per_second, task.eta_s, task.bytes_done) == (0, None, desk.job.done)
+
+
+def test_the_queue_outlives_the_app(new_desk: NewDesk) -> None:
+    first = new_desk()
+    first.downloads.restore(resume=False)
+    for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
+        first.downloads.start(key, "modelscope")
+    first.reach(BASE_KEY, TaskState.RUNNING)
+    first.downloads.pause(LARGE_KEY)
+    first.downloads.close()
+    assert first.state(BASE_KEY) is TaskState.PAUSED
+
+    second = new_desk()
+    second.downloads.restore(resume=False)
+    assert [(task.key, task.state, task.provider) for task in second.downloads.tasks()] == [
+        (key, TaskState.PAUSED, "modelscope") for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY)
+    ]
+    assert second.models.status(BASE_KEY).reason_code == "paused"
+
+
+def test_the_queue_goes_on_where_the_user_wants_it(new_desk: NewDesk) -> None:
+    first = new_desk()
+    first.downloads.restore(resume=False)
+    for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
+        first.downloads.start(key)
+    first.downloads.pause(LARGE_KEY)
+    first.reach(BASE_KEY, TaskState.RUNNING)
+    first.downloads.close()
+
+    second = new_desk()
+    second.job.go.set()
+    second.downloads.restore(resume=True)
+    second.reach(CUSTOM_KEY, TaskState.READY)
+    assert [key for key, _ in second.job.ran] == [BASE_KEY, CUSTOM_KEY]
+    assert second.state(LARGE_KEY) is TaskState.PAUSED  # as the user left it
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"tasks": 3}', '{"tasks": [{"key": 1}]}'])
+def test_a_broken_queue_file_is_kept_aside(desk: Desk, tmp_path: Path, content: str) -> None:
+    (tmp_path / "downloads.json").write_text(content, encoding="utf-8")
+    desk.downloads.restore(resume=True)
+    assert desk.downloads.tasks() == ()
+    assert (tmp_path / "downloads.json.broken").read_text(encoding="utf-8") == content
+
+
+def test_a_process_that_only_fetches_one_model_leaves_the_queue_alone(new_desk: NewDesk, tmp_path: Path) -> None:
+    app = new_desk()
+    app.downloads.restore(resume=False)
+    app.downloads.pause(app.downloads.start(BASE_KEY).key)
+    other = new_desk()
+    other.job.go.set()
+    other.downloads.start(CUSTOM_KEY)
+    other.reach(CUSTOM_KEY, TaskState.READY)
+    stored = json.loads((tmp_path / "downloads.json").read_text(encoding="utf-8"))
+    assert [task["key"] for task in stored["tasks"]] == [BASE_KEY]
+
+
+def test_a_second_process_shows_the_first_ones_numbers_and_finds_it_ready(new_desk: NewDesk) -> None:
+    first, second = new_desk(), new_desk()
+    first.downloads.start(BASE_KEY)
+    first.reach(BASE_KEY, TaskState.RUNNING)
+    first.job.done = 640
+    second.downloads.start(BASE_KEY)
+    second.downloads.start(CUSTOM_KEY)
+    task = second.until(BASE_KEY, lambda task: task.bytes_done == 640)
+    assert (task.state, task.foreign, task.position, task.source) == (TaskState.WAITING, True, 1, "hf")
+    assert second.downloads.tasks()[1].position == 2
+    assert second.models.status(BASE_KEY).state is ModelState.WAITING
+    first.job.go.set()
+    first.reach(BASE_KEY, TaskState.READY)
+    second.job.go.set()
+    second.reach(BASE_KEY, TaskState.READY)
+    second.reach(CUSTOM_KEY, TaskState.READY)
+
+
+def test_a_process_that_waits_can_stop_waiting_and_takes_over(new_desk: NewDesk) -> None:
+    first, second = new_desk(), new_desk()
+    first.downloads.start(BASE_KEY)
+    first.reach(BASE_KEY, TaskState.RUNNING)
+    second.downloads.start(CUSTOM_KEY)
+    second.until(CUSTOM_KEY, lambda task: task.foreign)
+    assert second.downloads.cancel(CUSTOM_KEY).state is TaskState.CANCELLED
+    second.downloads.start(CUSTOM_KEY)
+    second.until(CUSTOM_KEY, lambda task: task.foreign)
+    first.downloads.close()  # as at the end of that process
+    second.reach(CUSTOM_KEY, TaskState.RUNNING)
+
+
+def test_closing_ends_readers_and_forbids_starts(desk: Desk) -> None:
+    desk.downloads.start(BASE_KEY)
+    desk.reach(BASE_KEY, TaskState.RUNNING)
+    seen: list[DownloadTask] = []
+    reader = Thread(target=lambda: seen.extend(desk.downloads.follow(BASE_KEY)))
+    reader.start()
+    desk.downloads.close()
+    reader.join(PATIENCE_S)
+    assert seen[-1].state is TaskState.PAUSED
+    with pytest.raises(Cancelled):
+        desk.downloads.start(CUSTOM_KEY)

@@ -1,0 +1,127 @@
+"""Files that are needed for a moment or a day: uploads, the page's copies, what a killed process left behind. They are
+removed by age, at the start and every hour; what is not named as we or Gradio name such files stays, and no link is
+followed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from tts_core.access.kept_bytes import KEPT_S
+from tts_core.access.quotas import PRUNED_EVERY_S
+from tts_core.platform.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+_NO_NAME = re.compile(r"(?!)")
+_RANDOM = "[a-z0-9_]{8}"
+"""As Python's tempfile makes names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    folder: Path
+    folders: re.Pattern[str] = _NO_NAME
+    """Names of folders in it whose files are temporary …"""
+    files: re.Pattern[str] = _NO_NAME
+    """… and of such files in it."""
+
+
+def places_of(paths: Paths, shared_dir: Path) -> tuple[Place, ...]:
+    """Everywhere that temporary files of the studio lie; others have theirs in `shared_dir`, too."""
+    return (
+        # One folder for each file: Gradio's have the name of a hash, ours cannot be guessed. An upload that is still
+        # on its way, or broke off, is a file.
+        Place(
+            paths.page_cache_dir,
+            folders=re.compile(rf"[0-9a-f]{{64}}|[0-9a-f]{{32}}|pairs-{_RANDOM}"),
+            files=re.compile(f"tmp{_RANDOM}"),
+        ),
+        Place(paths.heard_dir, files=re.compile(r"heard-.+|[0-9a-f]{32}\.wav.*")),
+        Place(shared_dir, folders=re.compile(f"tts-studio-{_RANDOM}")),
+    )
+
+
+class TemporaryFiles:
+    def __init__(
+        self,
+        places: Collection[Place],
+        in_use: Callable[[], Collection[Path]],
+        pruned: Callable[[int], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`in_use`: files that a job needs still. `pruned` is told how many bytes are left."""
+        self._places = places
+        self._in_use = in_use
+        self._pruned = pruned
+        self._clock = clock
+        self._is_closing = Event()
+
+    def start(self) -> None:
+        """Prune now and every hour, in the background."""
+        Thread(target=self._run, name="prune-temporary-files", daemon=True).start()
+
+    def close(self) -> None:
+        self._is_closing.set()
+
+    def prune(self) -> int:
+        """Remove what nobody has used for a day; how many files."""
+        needed, oldest = set(self._in_use()), self._clock() - KEPT_S
+        removed = left_bytes = 0
+        for place in self._places:
+            for file, found in _files(place, oldest):
+                changed_at = max(found.st_mtime, found.st_ctime)  # a copy keeps the time of what it was copied from
+                if changed_at < oldest and file not in needed and _removed(file):
+                    removed += 1
+                else:
+                    left_bytes += found.st_size
+        self._pruned(left_bytes)
+        return removed
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.prune()
+            except Exception:  # the thread's edge: the next hour tries again
+                logger.exception("Temporary files can't be pruned")
+            if self._is_closing.wait(PRUNED_EVERY_S):
+                return
+
+
+def _files(place: Place, oldest: float) -> Iterator[tuple[Path, os.stat_result]]:
+    """The ordinary files. A folder that has been empty since before `oldest` once they were looked at goes."""
+    for entry, found in _entries(place.folder):
+        if stat.S_ISREG(found.st_mode) and place.files.fullmatch(entry.name):
+            yield entry, found
+        elif stat.S_ISDIR(found.st_mode) and place.folders.fullmatch(entry.name):
+            yield from ((file, inside) for file, inside in _entries(entry) if stat.S_ISREG(inside.st_mode))
+            if max(found.st_mtime, found.st_ctime) < oldest:
+                with suppress(OSError):  # something else is in it
+                    entry.rmdir()
+
+
+def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    """What of this user's lies in a folder. Links are told as links."""
+    entries = []
+    with suppress(OSError):  # there is none
+        for entry in folder.iterdir():
+            with suppress(OSError):  # gone meanwhile
+                entries.append((entry, entry.lstat()))
+    me = getattr(os, "getuid", None)  # Windows has one folder for each user
+    return [(entry, found) for entry, found in entries if me is None or found.st_uid == me()]
+
+
+def _removed(file: Path) -> bool:
+    try:
+        file.unlink()
+    except OSError:  # gone already, or open on Windows: the next pruning sees
+        return False
+    return True

@@ -1,0 +1,108 @@
+"""The helper program at work: started, listened to, ended."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from tts_core.access.share_server import Server
+from tts_core.domain.errors import HelperUnusable, TunnelFailed, TunnelSilent
+
+READY_S = 30.0
+"""For the share server to give a link."""
+END_S = 5.0
+_READY = re.compile(r"start proxy success: (https?://\S+)")
+_FAILED = re.compile(r"login to server failed|start error", re.IGNORECASE)
+_CONTROL = re.compile(r"\x1b\[[0-9;]*m|[^\x20-\x7e]")
+_SAID_CHARS = 200
+
+
+class Tunnel:
+    """One run of the helper."""
+
+    def __init__(self, process: subprocess.Popen[str], server: Server) -> None:
+        self._process = process
+        self._server = server
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._said: deque[str] = deque(maxlen=1)
+        self._reader = Thread(target=self._read, name="share-helper", daemon=True)
+        self._reader.start()
+
+    @classmethod
+    def start(cls, helper: Path, server: Server, port: int) -> Tunnel:
+        """Lead from the share server to `port` of this machine. Raises HelperUnusable."""
+        # As Gradio calls it: its own build of frpc knows no other way.
+        command = [
+            *(str(helper), "http", "-n", secrets.token_urlsafe(32), "-l", str(port), "-i", "127.0.0.1"),
+            *("--uc", "--sd", "random", "--ue", "--server_addr", server.address, "--disable_log_color"),
+        ]
+        if server.certificate is not None:
+            command += ["--tls_enable", "--tls_trusted_ca_file", str(server.certificate)]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the checked helper, or the one the owner names
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            raise HelperUnusable(file=str(helper), reason=error.strerror or type(error).__name__) from error
+        return cls(process, server)
+
+    @property
+    def said(self) -> str:
+        """The helper's last words."""
+        return self._said[-1] if self._said else "it said nothing"
+
+    def link(self, timeout_s: float = READY_S) -> str:
+        """Wait for it. Raises TunnelFailed, TunnelSilent."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise TunnelSilent(server=self._server.address, said=self.said, seconds=round(timeout_s)) from None
+            if line is not None and (ready := _READY.search(line)):
+                return ready[1]
+            if line is None or _FAILED.search(line):
+                raise TunnelFailed(server=self._server.address, said=self.said)
+
+    def wait(self, ended: Callable[[], None]) -> None:
+        """Call `ended`, from a thread of its own, when the helper has ended."""
+
+        def watch() -> None:
+            self._process.wait()
+            self._reader.join(END_S)
+            ended()
+
+        Thread(target=watch, name="share-end", daemon=True).start()
+
+    def close(self) -> None:
+        """End the helper; harmless when it has ended."""
+        with suppress(OSError):
+            self._process.terminate()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> None:
+        """To the end, for a helper whose words nobody reads would stand still."""
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        with self._process.stdout as lines:
+            for line in lines:
+                if text := _CONTROL.sub("", line).strip():
+                    self._said.append(text[:_SAID_CHARS])
+                    self._lines.put(text)
+        self._lines.put(None)

@@ -1,0 +1,204 @@
+"""What AI assistants may do here, as tools of the Model Context Protocol: speak, list voices, clone. Nothing else.
+
+Loaded with the first request only: the protocol's package takes a second. Docstrings and descriptions of fields
+are what the assistants read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import AudioContent, CallToolResult, ResourceLink, TextContent, ToolAnnotations
+from pydantic import Field
+from starlette.requests import Request
+
+import tts_core
+from tts_core.api.uploads import kept_upload
+from tts_core.api.work import Workers
+from tts_core.audio.files import FORMATS
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import AudioUnreadable, Cancelled, ModelNotReady, ReferenceRequired, StudioError
+from tts_core.domain.values import AUTO_LANGUAGE, Recording, StopReason, SynthesisRequest, Take
+from tts_core.models.catalogue import ModelKind
+from tts_core.services import Services
+from tts_core.speech.jobs import speak_as_job
+from tts_core.speech.synthesis import collect
+from tts_core.voices.finder import model_of, voice_meant
+
+INLINE_BYTES = 2_000_000
+"""Longer files are linked only."""
+INSTRUCTIONS = (
+    "Speaks texts on the user's own machine. Ask list_voices for a voice when the user wants a certain one; "
+    "without it the best voice that is ready speaks."
+)
+Text = Annotated[str, Field(description="What is said. Plain text, in the language of the voice.")]
+Voice = Annotated[str, Field(description="A voice's id or name from list_voices; empty: the best that is ready.")]
+Language = Annotated[str, Field(description='As "English", "zh" or "auto".')]
+Instruct = Annotated[str, Field(description='How to say it, as "slowly, in a whisper"; only some voices can.')]
+Format = Annotated[Literal["mp3", "wav", "flac", "ogg", "opus"], Field(description="Of the audio file.")]
+Audio = Annotated[
+    str, Field(description="The recording, a file of 3 to 30 seconds of one person, as base64. Addresses are refused.")
+]
+SavedVoice = Annotated[str, Field(description="In place of a recording: a saved voice's id or name.")]
+Transcript = Annotated[str, Field(description="What is said in the recording; empty: only the timbre is taken over.")]
+
+
+MaxSeconds = Annotated[float, Field(description="The audio ends there at the latest; 0: as long as the text needs.")]
+
+
+class _Tools:
+    def __init__(self, services: Services, workers: Workers) -> None:
+        self._services = services
+        self._workers = workers
+
+    async def speak(
+        self,
+        ctx: Context[Any],
+        text: Text,
+        voice: Voice = "",
+        language: Language = AUTO_LANGUAGE,
+        instruct: Instruct = "",
+        format: Format = "mp3",  # noqa: A002 - the word of all requests
+        max_seconds: MaxSeconds = 0,
+    ) -> CallToolResult:
+        """Speak a text aloud and return the audio: the file itself, and a link to it on the user's machine."""
+
+        def wanted(_held: ExitStack) -> SynthesisRequest:
+            meant = voice_meant(self._services, voice) if voice else None
+            longest = max_seconds or None
+            return SynthesisRequest(text, voice=meant, language=language, instruct=instruct, max_seconds=longest)
+
+        return await self._spoken(ctx, wanted, format)
+
+    async def list_voices(self) -> list[dict[str, str]]:
+        """List the voices that can speak now, best first: built-in ones, those of models, and saved ones."""
+        voices = await self._workers.decode(self._services.synthesis.voices)
+        return [
+            {"id": voice.id, "name": voice.name, "model": model_of(self._services, voice) or voice.engine}
+            for voice in voices
+        ]
+
+    async def clone(
+        self,
+        ctx: Context[Any],
+        text: Text,
+        audio: Audio = "",
+        voice: SavedVoice = "",
+        transcript: Transcript = "",
+        language: Language = AUTO_LANGUAGE,
+        format: Format = "mp3",  # noqa: A002
+        max_seconds: MaxSeconds = 0,
+    ) -> CallToolResult:
+        """Speak a text in the voice of a recording, or of a voice that the user has saved, and return the audio.
+
+        Clone only voices of people who agreed to it. The recording is used once and not kept.
+        """
+
+        def wanted(held: ExitStack) -> SynthesisRequest:
+            plain = SynthesisRequest(text, language=language, max_seconds=max_seconds or None)
+            if voice:
+                return replace(plain, voice=voice_meant(self._services, voice))
+            if not audio:
+                raise ReferenceRequired(voice="clone")
+            recording = Recording(held.enter_context(kept_upload(_decoded(audio))), transcript or None, True)
+            return replace(plain, voice=f"{self._base()}/clone", reference=recording)
+
+        return await self._spoken(ctx, wanted, format)
+
+    async def _spoken(
+        self, ctx: Context[Any], wanted: Callable[[ExitStack], SynthesisRequest], format_name: str
+    ) -> CallToolResult:
+        request = ctx.request_context.request
+        assert isinstance(request, Request)  # noqa: S101 - it came over HTTP
+
+        def work(gone: CancelCheck) -> Take:
+            with ExitStack() as held:
+                jobs, asked = self._services.voices.jobs, wanted(held)
+                events = speak_as_job(self._services.synthesis, jobs, asked, format=format_name, cancelled=gone)
+                take = collect(events)
+            if take.stop_reason is StopReason.CANCELLED:
+                take.path.unlink(missing_ok=True)  # nobody will learn its address
+                raise Cancelled
+            return take
+
+        try:
+            take = await self._workers.run_until(work)
+        except StudioError as error:
+            raise ToolError(f"{error.message} [{error.code}]") from error
+        return _told(take, _link(request, take))
+
+    def _base(self) -> str:
+        """The largest Base model that is ready. Raises ModelNotReady."""
+        ready = [
+            status
+            for status in self._services.models.statuses()
+            if status.valid and status.entry.kind is ModelKind.BASE
+        ]
+        if not ready:
+            raise ModelNotReady(name="Qwen3-TTS Base")
+        return max(ready, key=lambda status: status.entry.size).key
+
+
+def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:
+    server: MCPServer[Any] = MCPServer(
+        "tts-studio",
+        title="TTS Studio",
+        instructions=INSTRUCTIONS,
+        version=tts_core.__version__,
+        log_level="ERROR",
+        subscriptions=False,
+    )
+    tools = _Tools(services, workers)
+    changes_nothing = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    makes_a_file = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+    server.add_tool(tools.speak, annotations=makes_a_file)
+    server.add_tool(tools.list_voices, annotations=changes_nothing)
+    server.add_tool(tools.clone, annotations=makes_a_file)
+    return server
+
+
+def _decoded(audio: str) -> BytesIO:
+    """Also of a data: address, as browsers write it. Raises AudioUnreadable."""
+    head, comma, body = audio.partition(",")
+    encoded = body if comma and head.startswith("data:") and head.endswith(";base64") else audio
+    try:
+        return BytesIO(base64.b64decode("".join(encoded.split()), validate=True))
+    except (binascii.Error, ValueError):
+        raise AudioUnreadable(path="audio", reason="it is not base64") from None
+
+
+def _told(take: Take, url: str) -> CallToolResult:
+    mime = FORMATS[take.format].mime.partition(";")[0]
+    size = take.path.stat().st_size
+    facts = {
+        "url": url,
+        "voice": take.voice.name,
+        "duration_seconds": round(take.duration_s, 3),
+        "sample_rate": take.sample_rate,
+        "seed": take.seed,
+        "stop_reason": take.stop_reason.value,
+    }
+    content: list[Any] = [
+        TextContent(type="text", text=json.dumps(facts, ensure_ascii=False)),
+        ResourceLink(type="resource_link", name=take.path.name, uri=url, mime_type=mime, size=size),
+    ]
+    if size <= INLINE_BYTES:
+        data = base64.b64encode(Path(take.path).read_bytes()).decode()
+        content.append(AudioContent(type="audio", data=data, mime_type=mime))
+    return CallToolResult(content=content)
+
+
+def _link(request: Request, take: Take) -> str:
+    """As whoever asked reaches it, through whatever proxy."""
+    path = request.scope["app"].url_path_for("read_audio", take_id=take.id)
+    return f"{str(request.base_url).rstrip('/')}{path}"

@@ -1,0 +1,122 @@
+"""What can be asked for below /v1: models and voices, for OpenAI's clients and those that ask what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from tts_core.api.context import UseServices
+from tts_core.api.openai.errors import FAILURES, PREFIX
+from tts_core.api.openai.names import openai_names
+from tts_core.domain.errors import UnknownModelKey
+from tts_core.platform.paths import OPENAI_NAMES
+from tts_core.services import Services
+from tts_core.voices.finder import model_of
+
+router = APIRouter(prefix=PREFIX, tags=["openai"], responses=FAILURES)
+
+OURS, THEIRS = "tts-studio", "openai"
+
+
+class OpenAIModel(BaseModel):
+    id: str = Field(examples=["custom_0_6b", "tts-1"])
+    object: Literal["model"] = "model"
+    created: int = Field(description="Seconds since 1970: since when it is here.")
+    owned_by: str = Field(description="`openai` for a name of theirs that stands for a model of ours.")
+
+
+class OpenAIModels(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
+
+
+class NamedModel(BaseModel):
+    id: str
+    name: str
+
+
+class NamedModels(BaseModel):
+    models: list[NamedModel]
+
+
+class NamedVoice(BaseModel):
+    id: str = Field(examples=["builtin/aria"])
+    name: str = Field(examples=["Aria"])
+    model: str = Field(examples=["builtin"])
+    description: str
+    aliases: list[str] = Field(description="OpenAI's names for it, where no better model is ready.")
+
+
+class NamedVoices(BaseModel):
+    object: Literal["list"] = "list"
+    voices: list[NamedVoice]
+
+
+@router.get("/models")
+def list_models(services: UseServices) -> OpenAIModels:
+    """The models that can speak or listen now, and OpenAI's names for the best of them."""
+    return OpenAIModels(data=_models(services))
+
+
+@router.get("/models/{model_id}")
+def read_model(model_id: str, services: UseServices) -> OpenAIModel:
+    """One of them."""
+    found = _models(services)
+    for model in found:
+        if model.id == model_id:
+            return model
+    raise UnknownModelKey(key=model_id, known=", ".join(model.id for model in found))
+
+
+@router.get("/audio/models")
+def list_speech_models(services: UseServices) -> NamedModels:
+    """The models that can speak now, as Open WebUI asks for them."""
+    keys = [*openai_names().speech_models, *_speaking(services)]
+    return NamedModels(models=[NamedModel(id=key, name=key) for key in keys])
+
+
+@router.get("/audio/voices")
+def list_voices(services: UseServices) -> NamedVoices:
+    """The voices that can speak now, best first: preset, saved and designed ones. `voice` takes id, name or alias."""
+    names = openai_names()
+    voices = [
+        NamedVoice(
+            id=voice.id,
+            name=voice.name,
+            model=model_of(services, voice),
+            description=voice.description,
+            aliases=names.aliases(voice),
+        )
+        for voice in services.synthesis.voices()
+    ]
+    return NamedVoices(voices=voices)
+
+
+def _speaking(services: Services) -> list[str]:
+    """Keys, best first."""
+    return list(dict.fromkeys(model_of(services, voice) for voice in services.synthesis.voices()))
+
+
+def _models(services: Services) -> list[OpenAIModel]:
+    names = openai_names()
+    listening = [status.key for status in services.transcriber.ready()]
+    known = services.models.keys()
+    theirs = [*names.speech_models, *(names.transcription_models if listening else ())]
+    here = _changed(OPENAI_NAMES)
+    return [
+        *(OpenAIModel(id=name, created=here, owned_by=THEIRS) for name in theirs),
+        *(
+            OpenAIModel(id=key, created=_changed(services.models.folder(key)) if key in known else here, owned_by=OURS)
+            for key in [*_speaking(services), *listening]
+        ),
+    ]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return int(path.stat().st_mtime)
+    except OSError:  # deleted meanwhile
+        return 0

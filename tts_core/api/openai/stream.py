@@ -1,0 +1,190 @@
+"""Speech that leaves while it is made: one thread makes the sound, another encodes as much as the client has taken."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from threading import Event
+from typing import Any
+
+import numpy as np
+from anyio import fail_after
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tts_core.api.errors import status_of
+from tts_core.api.openai.errors import openai_error
+from tts_core.api.streams import SEND_TIMEOUT_S, data_event
+from tts_core.api.work import Workers
+from tts_core.audio.files import FULL_SCALE
+from tts_core.audio.stream_formats import stream_format
+from tts_core.audio.streaming import StreamEncoder
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled, StreamTooLong, StudioError
+from tts_core.domain.events import AudioChunk, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.domain.values import StopReason
+from tts_core.speech.live import LiveStream
+
+TOKENS_PER_S = 12.5
+"""The models' frames: what usage counts as output."""
+SSE = "text/event-stream"
+Begin = Callable[[CancelCheck], Generator[SpeakEvent, None, None]]
+"""Speaks until it is cancelled; raises at the call what is wrong with the request."""
+
+logger = logging.getLogger(__name__)
+
+
+class StreamedSpeech:
+    """One text on its way. `make` runs in one thread, `pieces` in others; a slow listener never holds up the engine."""
+
+    def __init__(self, begin: Begin, format: str, tempo: float) -> None:  # noqa: A002 - the requests' word
+        self.mime = stream_format(format).mime
+        self.duration_s = 0.0
+        """Of what was handed on."""
+        self.stop_reason = StopReason.COMPLETE
+        self._begin = begin
+        self._format = format
+        self._tempo = tempo
+        self._sound: LiveStream | None = None
+        self._is_whole = False
+        self._begun = Event()
+        self._stop = Event()
+
+    def stop(self) -> None:
+        """Nobody listens any more; `make` ends soon."""
+        self._stop.set()
+
+    def make(self, gone: CancelCheck) -> None:
+        """Speak to the end. Raises what `Synthesis.speak` raises, Cancelled also for a take that was stopped midway."""
+        try:
+            # closing drops a take that has not ended
+            with closing(self._begin(lambda: gone() or self._stop.is_set())) as events:
+                for event in events:
+                    if self._is_last(event):
+                        break
+            self._is_whole = True
+        finally:
+            self._begun.set()
+            if self._sound is not None:
+                self._sound.close()
+
+    def pieces(self) -> Iterator[bytes]:
+        """The encoded sound as it comes, none of them empty; without an end where the making failed."""
+        self._begun.wait()
+        sound = self._sound
+        if sound is None:
+            return
+        encoder = StreamEncoder(self._format, sound.sample_rate, self._tempo)
+        for data in sound.read():
+            samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+            if piece := encoder.encode(samples):
+                yield piece
+        last = encoder.finish() if self._is_whole else b""
+        self.duration_s = encoder.duration_s
+        if last:
+            yield last
+
+    def _is_last(self, event: SpeakEvent) -> bool:
+        match event:
+            case Started() if self._sound is None:
+                self._sound = LiveStream("", event.sample_rate)
+            case AudioChunk() if self._sound is not None:
+                if not self._sound.write(event.samples):
+                    raise StreamTooLong
+                self._begun.set()
+            case Restarted():
+                # What was heard can't be taken back: the answer ends where the model lost its way.
+                logger.warning("streamed speech ends early: %s", event.reason.value)
+                self.stop_reason = event.reason
+                return True
+            case TakeReady():
+                event.take.path.unlink(missing_ok=True)  # who asked for it has it
+                self.stop_reason = event.take.stop_reason
+                if self.stop_reason is StopReason.CANCELLED:
+                    raise Cancelled
+                return True
+        return False
+
+
+class SpokenResponse(Response):
+    """The sound as bytes, or as server-sent events. Begins with the first bytes of sound: what goes wrong before them
+    is raised, and answered with the fitting status. What goes wrong later cuts the connection, or is an event."""
+
+    def __init__(
+        self,
+        speech: StreamedSpeech,
+        workers: Workers,
+        *,
+        headers: Mapping[str, str],
+        events_for: str | None = None,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+    ) -> None:
+        """`events_for` is the text, where events are wanted."""
+        kept = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would else hold the sound back
+        mime = speech.mime if events_for is None else SSE
+        super().__init__(headers={**headers, **kept, "Content-Type": mime})
+        del self.headers["Content-Length"]
+        self._speech = speech
+        self._workers = workers
+        self._events_for = events_for
+        self._send_timeout_s = send_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        making = asyncio.create_task(self._workers.run(Request(scope, receive), self._speech.make))
+        pieces = self._workers.stream(self._speech.pieces())
+        try:
+            first = await anext(pieces, b"")
+            if not first:
+                await making
+            await self._put(
+                send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            await self._body(send, first)
+            async for piece in pieces:
+                await self._body(send, piece)
+            await self._end(send, making)
+        except TimeoutError:
+            logger.info("a listener of streamed speech reads no more")
+        finally:
+            self._speech.stop()
+            await asyncio.wait([making])
+            if not making.cancelled():
+                making.exception()  # seen, so that nobody complains of one that nobody awaited
+
+    async def _end(self, send: Send, making: asyncio.Task[None]) -> None:
+        try:
+            await making
+        except StudioError as error:
+            level = logging.INFO if isinstance(error, Cancelled) else logging.WARNING
+            logger.log(level, "streamed speech broke off: %s", error.code)
+            if self._events_for is None:
+                return  # without the last chunk: the server cuts the connection, which tells the client
+            failure = openai_error(error, status_of(type(error)))
+            await self._put(send, _body(data_event(failure.model_dump()), more=False))
+            return
+        done = b"" if self._events_for is None else data_event(self._done(self._events_for))
+        await self._put(send, _body(done, more=False))
+
+    async def _body(self, send: Send, sound: bytes) -> None:
+        if self._events_for is not None:
+            sound = data_event({"type": "speech.audio.delta", "audio": base64.b64encode(sound).decode()})
+        await self._put(send, _body(sound, more=True))
+
+    async def _put(self, send: Send, message: dict[str, Any]) -> None:
+        """Raises TimeoutError for a client that reads nothing."""
+        with fail_after(self._send_timeout_s):
+            await send(message)
+
+    def _done(self, text: str) -> dict[str, Any]:
+        said, heard = len(text), math.ceil(self._speech.duration_s * TOKENS_PER_S)
+        usage = {"input_tokens": said, "output_tokens": heard, "total_tokens": said + heard}
+        return {"type": "speech.audio.done", "usage": usage, "stop_reason": self._speech.stop_reason.value}
+
+
+def _body(data: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": more}

@@ -1,0 +1,170 @@
+"""The layer behind the guard: who is asking, whether they may, and how much. Around REST, the pages and all streams, so
+that there is one rule for all of them. Pure ASGI, so that nothing is buffered.
+
+The routes find the visitor in `scope["state"]["visitor"]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tts_core.access.login import Reception
+from tts_core.access.public_link import PublicLink
+from tts_core.access.visitor import IN_STATE, Role, Visitor
+from tts_core.api.errors import failure_response
+from tts_core.api.protection import guest_rules as rights
+from tts_core.api.protection.counting import answer_counted
+from tts_core.api.protection.guest_rules import Right
+from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
+from tts_core.api.protection.path_mask import Veil
+from tts_core.api.protection.proxy import route_path
+from tts_core.domain.errors import LoginRequired, NotForGuests, StudioError
+
+COOKIE = "tts_studio_session"
+MAX_COOKIES = 8
+"""Of that name that are looked at."""
+_ON_GUEST_PAGE = "on_guest_page"
+GUEST_PREFIX = "/guest"
+"""Where the pages for guests are mounted; guests see them at the usual addresses."""
+
+
+MayStay = Callable[[], bool]
+_Known = Callable[[], Visitor | None]
+
+
+class Entrance:
+    """Middleware; `app` is everything else."""
+
+    def __init__(
+        self, app: ASGIApp, reception: Reception, veil: Veil, link: PublicLink, watch: OpenExchanges | None = None
+    ) -> None:
+        self._app = app
+        self._reception = reception
+        self._link = link
+        self._veil = veil
+        self._watch = watch or OpenExchanges()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            visitor, right, may_stay = self._let_in(scope)
+        except StudioError as error:
+            await _refusal(error, scope)(scope, receive, send)
+            return
+        if visitor is not None and visitor.is_guest:
+            scope, receive, send = self._veil.over(scope, receive, send)
+        app = self._app
+        if visitor is not None and right in (Right.WORK, Right.UPLOAD):
+            app = partial(answer_counted, app, self._reception.quotas, visitor, right)
+        if may_stay is None:
+            await app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
+        with self._watch.watching(exchange, may_stay):
+            await exchange.run(app)
+
+    def _let_in(self, scope: Scope) -> tuple[Visitor | None, Right | None, MayStay | None]:
+        """Who it is, None for somebody unknown where all may come; what the request is to guests; and what may end the
+        answer while it lasts. Raises StudioError."""
+        path, method = route_path(scope), scope.get("method", "WEBSOCKET")
+        by_link = self._link.leads((scope.get("server") or (None, None))[1])
+        if by_link and self._link.now.url.startswith("https:"):
+            scope["scheme"] = "https" if scope["type"] == "http" else "wss"  # as it began, far away
+        visitor, may_stay = self._visitor(scope, by_link=by_link)
+        if visitor is None and path not in rights.OPEN:
+            raise LoginRequired
+        if visitor is None:
+            return None, None, None
+        path = path.removeprefix(GUEST_PREFIX) if path.startswith(f"{GUEST_PREFIX}/") else path
+        right = rights.of_guest(method, path)
+        if visitor.is_guest and right is None and path not in rights.OPEN:
+            raise NotForGuests
+        if right is not Right.FILE:
+            self._reception.quotas.ask(visitor)
+        if right is Right.UPLOAD:
+            self._reception.quotas.upload(visitor)
+        if right is Right.WORK:
+            self._reception.quotas.check(visitor)
+        state = scope.setdefault("state", {})
+        state[IN_STATE] = visitor
+        state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
+        # The answer to a log-out says that it is done.
+        return visitor, right, None if path in rights.OPEN else may_stay
+
+    def _visitor(self, scope: Scope, *, by_link: bool) -> tuple[Visitor | None, MayStay | None]:
+        """None for somebody unknown, where one has to be known; and, of who has logged in, whether that still holds.
+        Raises WrongKey, TooManyAttempts."""
+        address = (scope.get("client") or ("",))[0]
+        if not by_link and not self._reception.needs_login(address):
+            return self._reception.without_login(address), None
+        headers = Headers(scope=scope)
+        kind, _, key = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and key.strip():
+            found: Visitor | None = self._reception.by_key(key.strip(), address)
+            again: _Known = partial(self._reception.of_key, key.strip())
+        else:
+            ways = [partial(self._reception.by_session, token) for token in session_tokens(headers)]
+            found, again = next(((known, way) for way in ways if (known := way())), (None, lambda: None))
+        # What a share server of somebody else's carries, it could also say itself: no more than a guest's rights.
+        visitor = replace(found, role=Role.GUEST) if found and by_link else found
+        return visitor, lambda: again() == found
+
+
+def session_tokens(headers: Headers) -> list[str]:
+    """Of the cookies; a browser may send several, for this path and for those above it."""
+    tokens = []
+    for header in headers.getlist("cookie"):
+        for part in header.split(";"):  # one that can't be read, of another program on this host, hides no other
+            cookies: SimpleCookie = SimpleCookie()
+            try:
+                cookies.load(part)
+            except CookieError:
+                continue
+            if COOKIE in cookies and cookies[COOKIE].value:
+                tokens.append(cookies[COOKIE].value)
+    return tokens[:MAX_COOKIES]
+
+
+def _refusal(error: StudioError, scope: Scope) -> Response:
+    is_page = isinstance(error, LoginRequired) and _wants_page(scope)
+    return _to_login(scope) if is_page else failure_response(error)
+
+
+def _wants_page(scope: Scope) -> bool:
+    accepted = Headers(scope=scope).get("accept", "")
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and "text/html" in accepted
+
+
+def _to_login(scope: Scope) -> RedirectResponse:
+    """Relative, so that it also holds below a proxy's path."""
+    path, root = route_path(scope), scope.get("root_path", "")
+    up = "../" * (path.count("/") - 1) or "./"
+    if root and scope["path"] == root:  # without its slash, what is relative would lead out of it
+        up = f"{root}/"
+    answer = RedirectResponse(f"{up}login?to={path.strip('/')}", 303)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+class GuestPages:
+    """Innermost middleware: what guests ask of the pages goes to the pages for guests."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("state", {}).get(_ON_GUEST_PAGE) and not (path := route_path(scope)).startswith(
+            f"{GUEST_PREFIX}/"
+        ):
+            inside = scope.get("root_path", "") + GUEST_PREFIX + path
+            scope = {**scope, "path": inside, "raw_path": inside.encode()}
+        await self._app(scope, receive, send)

@@ -1,0 +1,100 @@
+"""Counts what a request costs while it passes: its place among the works from the moment its body is there, so that a
+body that comes slowly takes no place from others; and the bytes of an upload before they are written."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from anyio import move_on_after
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tts_core.access.quotas import Quotas
+from tts_core.access.visitor import Visitor
+from tts_core.api.errors import failure_response
+from tts_core.api.protection.guest_rules import Right
+from tts_core.domain.errors import StudioError
+
+DRAIN_S = 3.0
+"""An answer that comes while the client still sends may be lost with the connection: its body is read so long."""
+
+_PLACE = "place"
+
+
+def place_of(connection: HTTPConnection) -> ExitStack:
+    """The place among the works that a request holds. Work that goes on after the answer takes it over (`pop_all`) and
+    closes it at its own end."""
+    place = connection.scope.get("state", {}).get(_PLACE)
+    return place if isinstance(place, ExitStack) else ExitStack()
+
+
+async def answer_counted(
+    app: ASGIApp, quotas: Quotas, visitor: Visitor, right: Right, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Let `app` answer a request of that right; where a quota is used up meanwhile, the answer says so instead."""
+    with ExitStack() as place:
+        scope.setdefault("state", {})[_PLACE] = place
+        counted = _Counted(quotas, visitor, right, place, receive, send)
+        try:
+            await app(scope, counted.receive, counted.send)
+        except ClientDisconnect:
+            if counted.refusal is None:
+                raise
+    if counted.refusal is not None and not counted.has_begun:
+        if counted.has_more:
+            await _drain(receive)
+        await failure_response(counted.refusal)(scope, receive, send)
+
+
+class _Counted:
+    """A refused request looks to the application like a client that has gone; what it answers then is left out."""
+
+    def __init__(
+        self, quotas: Quotas, visitor: Visitor, right: Right, place: ExitStack, receive: Receive, send: Send
+    ) -> None:
+        self._quotas = quotas
+        self._visitor = visitor
+        self._right = right
+        self._place = place
+        self._receive = receive
+        self._send = send
+        self.refusal: StudioError | None = None
+        self.has_begun = False
+        """The answer has."""
+        self.has_more = True
+        """The body has not been read to its end."""
+
+    async def receive(self) -> Message:
+        if self.refusal is not None:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.request" and self.has_more:
+            self.has_more = message.get("more_body", False)
+            try:
+                self._count(len(message.get("body", b"")))
+            except StudioError as error:
+                self.refusal = error
+                return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.refusal is not None and not self.has_begun:
+            return
+        if message["type"] == "http.response.start":
+            self.has_begun = True
+            if "content-length" in Headers(raw=message["headers"]):
+                self._place.close()  # the work is done: who reads slowly holds no place either
+        await self._send(message)
+
+    def _count(self, size_bytes: int) -> None:
+        if self._right is Right.UPLOAD:
+            self._quotas.receive(self._visitor, size_bytes)
+        elif not self.has_more:
+            self._place.enter_context(self._quotas.work(self._visitor))
+
+
+async def _drain(receive: Receive) -> None:
+    with move_on_after(DRAIN_S):
+        while (await receive()).get("more_body", False):
+            pass

@@ -1,0 +1,271 @@
+"""The outermost layer, around REST, the page and all streams: who may ask, how much they may send, what browsers are
+told, and what is answered when something breaks. Pure ASGI, so that nothing is buffered."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+from asyncio import CancelledError
+from types import MappingProxyType
+from typing import NamedTuple
+
+from anyio import current_time, fail_after, move_on_after
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tts_core.access.public_link import PublicLink
+from tts_core.api.errors import failure_response
+from tts_core.api.protection.proxy import as_asked, route_path
+from tts_core.domain.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    HostNotAllowed,
+    OriginNotAllowed,
+    OutOfMemory,
+    StudioError,
+    is_out_of_memory,
+)
+from tts_core.platform.settings.studio import WILDCARD_HOSTS, Limits, Settings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
+"""Looked at, too, but another site's page could take all places there."""
+MCP_ROUTES = ("/mcp", "/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/")
+FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker", *MCP_ROUTES})
+"""Take sound inside of JSON."""
+CONTENT_POLICY = (
+    "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio 6 compiles its event code in the browser
+    "style-src 'self' 'unsafe-inline'",
+    "worker-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
+)
+SECURITY_HEADERS = MappingProxyType(
+    {
+        "Content-Security-Policy": "; ".join(CONTENT_POLICY),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "X-Frame-Options": "SAMEORIGIN",
+    }
+)
+MAX_DRAINED_BYTES = 4_000_000
+DRAIN_S = 3.0
+CLOSE = MappingProxyType({"Connection": "close"})
+
+_HOST = r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{0,5}))?"
+_HOST_HEADER = re.compile(_HOST)
+_ORIGIN_HEADER = re.compile(rf"(?P<scheme>https?)://{_HOST}")
+_DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
+
+logger = logging.getLogger(__name__)
+
+
+class Guard:
+    """Middleware; `app` is everything else."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, link: PublicLink | None = None) -> None:
+        """`link`: whose host is served, too, while there is one."""
+        self._app = app
+        self._link = link
+        self._hosts = frozenset(settings.allowed_hosts)
+        # An address can't be rebound to another machine, only a name can, and nobody can list all of a server's.
+        self._any_address = settings.host in WILDCARD_HOSTS
+        self._limits = settings.limits
+        self._proxies = settings.proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        asked = as_asked(
+            {**scope, "headers": [_with_readable_cookies(header) for header in scope["headers"]]}, self._proxies
+        )
+        headers = Headers(scope=asked)
+        limit_bytes = _body_limit(route_path(asked), headers, self._limits)
+        exchange = _Exchange(receive, send, limit_bytes, self._limits)
+        exchange.is_whole = scope["type"] == "websocket"
+        try:
+            self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
+            host = self._check_host(headers)
+            _check_origin(asked, headers, host)
+            _check_length(headers, limit_bytes)
+        except StudioError as error:
+            if isinstance(error, BodyTooLarge):
+                await exchange.drain()
+            await failure_response(error, CLOSE)(asked, receive, exchange.send)
+            return
+        await self._answer(asked, exchange)
+
+    async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered, or the body was refused, which is answered below
+        except CancelledError:
+            return  # the server ends and waits no longer for an open page
+        except Exception as problem:
+            # The route's pattern, not the address: whoever wrote the address may have put a text there.
+            logger.exception("%s %s failed", scope.get("method"), getattr(scope.get("route"), "path", "(no route)"))
+            if scope["type"] == "websocket":
+                raise
+            # An answer that has begun is cut off by the server: only a broken connection can still tell.
+            if not exchange.is_answering and not exchange.is_answered:
+                failure = OutOfMemory() if is_out_of_memory(problem) else StudioError()
+                await failure_response(failure)(scope, exchange.receive, exchange.send)
+        if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
+            if isinstance(exchange.refusal, BodyTooLarge):
+                await exchange.drain()
+            await failure_response(exchange.refusal, CLOSE)(scope, exchange.receive, exchange.send_anyway)
+
+    def _check_host(self, headers: Headers) -> _Host:
+        given = headers.getlist("host")
+        match = _HOST_HEADER.fullmatch(given[0].lower()) if len(given) == 1 else None
+        if match is None or not self._is_allowed(match["name"]):
+            raise HostNotAllowed
+        return _Host(match["name"], match["port"])
+
+    def _is_allowed(self, name: str) -> bool:
+        if name in self._hosts or (self._any_address and _is_address(name)):
+            return True
+        return self._link is not None and name == self._link.host
+
+
+class _Host(NamedTuple):
+    name: str
+    """Lower case; an IPv6 address has its brackets."""
+    port: str | None
+
+    def port_for(self, scheme: str) -> int:
+        return int(self.port) if self.port else _DEFAULT_PORTS[scheme]
+
+
+class _Exchange:
+    """One request while it is answered: counts what comes in, adds headers to what goes out."""
+
+    def __init__(self, receive: Receive, send: Send, limit_bytes: int, limits: Limits) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit_bytes = limit_bytes
+        self._limits = limits
+        self._received_bytes = 0
+        self._waited_s = 0.0
+        self.is_whole = False
+        """All of the body has come, or there is none: after it, a client may be silent for as long as it likes."""
+        self.refusal: StudioError | None = None
+        """What is wrong with the body."""
+        self.is_answering = False
+        """The answer has begun and is not complete."""
+        self.is_answered = False
+
+    async def receive(self) -> Message:
+        """The next message; a body that grows too large or comes too slowly looks like a client that has gone."""
+        if self.refusal is None:
+            try:
+                message = await self._next()
+            except TimeoutError:
+                self.refusal = BodyTooSlow()
+            else:
+                if self._received_bytes <= self._limit_bytes:
+                    return message
+                self.refusal = BodyTooLarge(limit_bytes=self._limit_bytes)
+        return {"type": "http.disconnect"}
+
+    async def _next(self) -> Message:
+        """Raises TimeoutError, while the body is still coming."""
+        began = current_time()
+        with fail_after(None if self.is_whole else self._patience_s()):
+            message = await self._receive()
+        self._waited_s += current_time() - began
+        if message["type"] == "http.request":
+            self._received_bytes += len(message.get("body", b""))
+            self.is_whole = not message.get("more_body", False)
+        return message
+
+    def _patience_s(self) -> float:
+        """For how long the next piece may be waited for. The time in which nobody asked for one does not count."""
+        pause_s = self._limits.body_pause_s
+        return min(pause_s, pause_s + self._received_bytes / self._limits.min_body_bytes_per_s - self._waited_s)
+
+    async def drain(self) -> None:
+        """Read on for a moment: a connection closed on a client that still sends may take the answer with it."""
+        allowed_bytes = self._received_bytes + MAX_DRAINED_BYTES
+        with move_on_after(DRAIN_S):
+            while self._received_bytes < allowed_bytes:
+                message = await self._receive()
+                if not message.get("more_body", False):
+                    return
+                self._received_bytes += len(message.get("body", b""))
+
+    async def send(self, message: Message) -> None:
+        """Pass an answer on, unless it is about a body that was refused."""
+        if self.refusal is None or self.is_answering:
+            await self.send_anyway(message)
+
+    async def send_anyway(self, message: Message) -> None:
+        if message["type"].endswith("http.response.start"):
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            self.is_answering = True
+        elif message["type"].endswith("http.response.body") and not message.get("more_body", False):
+            self.is_answering = False
+            self.is_answered = True
+        await self._send(message)
+
+
+def _with_readable_cookies(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Without cookies that hold a backslash, which none may (RFC 6265).
+
+    Frameworks read cookies with Python's own reader; before 3.12.6 it takes quadratic time over backslashes, many
+    seconds for one header.
+    """
+    name, value = header
+    if name != b"cookie" or b"\\" not in value:
+        return header
+    return name, b";".join(part for part in value.split(b";") if b"\\" not in part)
+
+
+def _body_limit(path: str, headers: Headers, limits: Limits) -> int:
+    if headers.get("content-type", "").lower().startswith("multipart/"):
+        return limits.max_upload_bytes
+    return limits.max_float_body_bytes if path in FLOAT_ROUTES else limits.max_body_bytes
+
+
+def _check_length(headers: Headers, limit_bytes: int) -> None:
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > limit_bytes:
+        raise BodyTooLarge(limit_bytes=limit_bytes)
+
+
+def _check_origin(scope: Scope, headers: Headers, host: _Host) -> None:
+    """Refuse what another site's page sends: always where a connection stays open, else where it could change
+    something."""
+    if scope["type"] == "http" and scope["method"] in SAFE_METHODS and route_path(scope) not in HELD_OPEN:
+        return
+    scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
+    is_own_site = headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+    if not is_own_site or not all(_is_own_origin(value, scheme, host) for value in headers.getlist("origin")):
+        raise OriginNotAllowed
+
+
+def _is_own_origin(origin: str, scheme: str, host: _Host) -> bool:
+    match = _ORIGIN_HEADER.fullmatch(origin.lower())
+    if match is None:  # also "null", which a page without an origin sends
+        return False
+    if match["scheme"] not in (scheme, "https"):  # TLS may end at a proxy in front of us, but never begin behind it
+        return False
+    theirs = _Host(match["name"], match["port"])
+    return theirs.name == host.name and theirs.port_for(match["scheme"]) == host.port_for(match["scheme"])
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

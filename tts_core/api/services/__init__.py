@@ -1,0 +1,1 @@
+"""Services that other programs know by ports of their own: YourTTS and speaker embeddings."""

@@ -1,0 +1,160 @@
+"""The surface that voice-translation programs know as YourTTS: sound as lists of numbers. Also served alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tts_core.api.context import UseServices, UseWorkers
+from tts_core.api.errors import failures
+from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
+from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO
+from tts_core.domain.errors import (
+    BodyTooLarge,
+    EngineFailed,
+    InvalidRequest,
+    LanguageNotServed,
+    OutputFailed,
+    QueueFull,
+    RecordingTooLong,
+    SpeakerServiceUnavailable,
+    SpeakerVectorMisfit,
+    UnknownVoice,
+)
+from tts_core.domain.events import Samples
+from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.yourtts.speaker_service import EngineName, SpeakerRequest, Spoken
+from tts_core.services import Services
+
+router = APIRouter(tags=["yourtts"], responses=failures())
+health_router = APIRouter(tags=["system"])
+
+MAX_VECTOR = 4096
+_SpeakerId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
+_VECTOR = Field(None, max_length=MAX_VECTOR, description="As YourTTS's speaker encoder (512 numbers) or /extract gave.")
+_FAILURES = (LanguageNotServed, UnknownVoice, RecordingTooLong, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
+
+
+class _Body(BaseModel):
+    """Fields that are not listed here are ignored: programs of several releases ask."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class SpeakBody(_Body):
+    text: str
+    speaker_id: str | None = Field(None, description="Of /register_speaker. One that is not known is passed over.")
+    reference_audio: Floats | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
+    reference_sample_rate: int | None = _RATE
+    voice_embedding: Floats | None = _VECTOR
+    speaker: str | None = Field(None, description="A preset speaker's name.")
+    language: str | None = Field(None, description="en, fr-fr or pt-br; left out, the text tells.")
+    speech_rate: float | None = Field(None, description=f"{MIN_TEMPO:g} to {MAX_TEMPO:g}; 2 is twice as fast.")
+
+    def to_domain(self) -> SpeakerRequest:
+        """Raises what `clip_of` raises."""
+        return SpeakerRequest(
+            text=self.text,
+            speaker_id=self.speaker_id or "",
+            reference=clip_of(self.reference_audio, self.reference_sample_rate) if self.reference_audio else None,
+            vector=_vector(self.voice_embedding),
+            speaker=self.speaker or "",
+            language=self.language or AUTO_LANGUAGE,
+            speed=1.0 if self.speech_rate is None else self.speech_rate,
+        )
+
+
+class SpokenAnswer(BaseModel):
+    audio: list[float] = Field(description="Mono samples between -1 and 1.")
+    sample_rate: int
+    text: str
+    used_reference: bool = Field(description="Somebody's recording or vector was imitated.")
+    speaker_applied: bool = Field(description="Who was asked for speaks; false for the first voice there is.")
+    engine: EngineName
+
+
+class RegisterBody(_Body):
+    speaker_id: _SpeakerId
+    reference_audio: Floats = Field(description="Mono samples between -1 and 1, up to 60 s.")
+    reference_sample_rate: int | None = _RATE
+    voice_embedding: Floats | None = _VECTOR
+
+
+class Registered(BaseModel):
+    status: Literal["ok"] = "ok"
+    speaker_id: str
+    message: str
+    cache_size: int = Field(description="How many speakers are registered.")
+
+
+class SpeakerHealth(BaseModel):
+    status: Literal["ok"] = "ok"
+    model_loaded: bool
+    device: str
+    cached_speakers: int
+    engine: EngineName | None = Field(description="Who speaks: YourTTS, or Qwen3-TTS in its place; null: nobody can.")
+
+
+@router.post("/synthesize", responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable))
+async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> SpokenAnswer:
+    """Speak a text as a registered speaker, as whoever is heard in `reference_audio`, or as a preset speaker."""
+    wanted = body.to_domain()
+    spoken = await workers.run(request, lambda gone: services.speaker_service.speak(wanted, gone))
+    return _answer(body.text, spoken)
+
+
+@router.post("/register_speaker", responses=failures(RecordingTooLong, BodyTooLarge, OutputFailed))
+async def register_speaker(
+    request: Request, body: RegisterBody, services: UseServices, workers: UseWorkers
+) -> Registered:
+    """Remember somebody by an id of the program's own; restarts don't forget. An id that exists gets the new voice."""
+    if not body.reference_audio:
+        raise InvalidRequest(reason="reference_audio: it holds no sound.")
+    clip, vector = clip_of(body.reference_audio, body.reference_sample_rate), _vector(body.voice_embedding)
+    known = await workers.run(request, lambda _gone: services.speaker_service.register(body.speaker_id, clip, vector))
+    return Registered(speaker_id=body.speaker_id, message="The speaker is registered.", cache_size=known)
+
+
+@health_router.get("/health")
+def health(services: UseServices) -> SpeakerHealth:
+    """Whether the server answers, and who would speak. Never waits for anything."""
+    return speaker_health(services)
+
+
+def speaker_health(services: Services) -> SpeakerHealth:
+    """What both `/health` routes say of this service."""
+    service, found = services.speaker_service, services.system.acceleration_if_known()
+    engine = service.engine()
+    loaded = services.yourtts.loaded() if engine == "yourtts" else next(iter(services.cache.statuses()), None)
+    device = loaded.device if loaded is not None else None
+    return SpeakerHealth(
+        model_loaded=loaded is not None and loaded.is_loaded,
+        device=device or (found.preferred_device if found else "cpu"),
+        cached_speakers=service.registered(),
+        engine=engine,
+    )
+
+
+def _vector(numbers: list[float] | None) -> Samples | None:
+    """Raises InvalidRequest."""
+    if not numbers:
+        return None
+    vector = np.asarray(numbers, np.float64)
+    if not np.isfinite(vector).all() or not np.abs(vector).max() < np.finfo(np.float32).max:
+        raise InvalidRequest(reason="voice_embedding holds values that are no numbers.")
+    return vector.astype(np.float32)
+
+
+def _answer(text: str, spoken: Spoken) -> SpokenAnswer:
+    return SpokenAnswer.model_construct(  # a million numbers of our own need no check
+        audio=spoken.samples.tolist(),
+        sample_rate=spoken.sample_rate,
+        text=text,
+        used_reference=spoken.used_reference,
+        speaker_applied=spoken.speaker_applied,
+        engine=spoken.engine,
+    )

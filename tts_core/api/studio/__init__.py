@@ -1,0 +1,1 @@
+"""The studio's own REST routes: speech, voices, models, downloads, jobs, events."""

@@ -1,0 +1,179 @@
+"""What happens to models and voices, as it happens: server-sent events and a WebSocket, forms of the same stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from typing import Annotated, Any, TypeVar
+
+from anyio import create_task_group, fail_after
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Response, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from tts_core.api.context import UseServices, UseStreams
+from tts_core.api.errors import failure_response, failures
+from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, server_event
+from tts_core.api.studio.download_messages import ModelEvent, SocketMessage, initial_state
+from tts_core.api.studio.job_messages import CLONE_KINDS, CloneMessage, JobMessage
+from tts_core.domain.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
+from tts_core.models.download_task import DownloadTask
+from tts_core.platform.jobs import Job
+from tts_core.services import Services
+
+router = APIRouter(tags=["events"])
+
+MAX_MESSAGE_CHARS = 4096
+"""Of what a client says over a WebSocket: it has nothing to say but "ping"."""
+MESSAGE_TOO_BIG = 1009
+Item = TypeVar("Item", DownloadTask, Job)
+_EXAMPLE = (
+    'event: model_progress\ndata: {"type": "model_progress", "model_id": "custom_0_6b", "status": "downloading", '
+    '"progress": 41.3, "message": "Downloading model.safetensors from ModelScope.", …}\nid: 1718\n\n'
+    'event: heartbeat\ndata: {"type": "heartbeat", "count": 1}\n\n'
+)
+
+
+@router.get(
+    "/api/models/events",
+    status_code=200,
+    response_class=HeldResponse,
+    responses={
+        **failures(TooManyStreams, OriginNotAllowed),
+        200: {
+            "model": ModelEvent,
+            "description": "Server-sent events; the schema is that of the `data` of `model_*`.",
+            "content": {
+                "text/event-stream": {
+                    "schema": {"$ref": "#/components/schemas/ModelEvent"},
+                    "examples": {"stream": {"value": _EXAMPLE}},
+                }
+            },
+        },
+    },
+)
+async def model_events(
+    services: UseServices, streams: UseStreams, last_event_id: Annotated[str | None, Header()] = None
+) -> HeldResponse:
+    """Server-sent events. First `initial_state` with all `models`, as `/models` lists them and with their progress;
+    then, whenever a download changes, `model_progress`, `model_complete`, `model_error` or `model_incomplete`
+    (paused or stopped); every 30 s `heartbeat`. Who reconnects with `Last-Event-ID` is told every end it missed.
+    """
+    return HeldResponse(streams, _events(services, streams, last_event_id))
+
+
+@router.get(
+    "/ws",
+    response_model=SocketMessage | CloneMessage | JobMessage,
+    response_description="One message of the WebSocket",
+    responses=failures(UpgradeRequired, TooManyStreams, OriginNotAllowed),
+)
+async def socket_over_http() -> Response:
+    """A WebSocket: connect with `ws://`. It sends what is described here, one JSON text a message: first every
+    download and every other job that is not over, then each change. `?after_seq=` tells what came after a message
+    about a model with that `seq`, `?after_job_seq=` after one about another job. A client that sends
+    `{"type": "ping"}` gets `{"type": "pong"}`.
+    """
+    return failure_response(UpgradeRequired(), {"Upgrade": "websocket"})
+
+
+@router.websocket("/ws")
+async def socket(websocket: WebSocket, services: UseServices, streams: UseStreams) -> None:
+    try:
+        with streams.place():
+            # Before the client may say or do anything: what happens after that is told.
+            asked = websocket.query_params
+            downloads = _beginning(services.downloads.tasks(), asked.get("after_seq"))
+            jobs = _beginning(services.voices.jobs.jobs(), asked.get("after_job_seq"))
+            await websocket.accept()
+            async with create_task_group() as both:
+
+                async def tell() -> None:
+                    await _tell(websocket, services, streams, downloads, jobs)
+                    both.cancel_scope.cancel()
+
+                both.start_soon(tell)
+                await _listen(websocket, streams)
+                both.cancel_scope.cancel()
+    except TooManyStreams as error:
+        await websocket.send_denial_response(failure_response(error))
+
+
+async def _events(services: Services, streams: Streams, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
+    after_seq = _beginning(services.downloads.tasks(), last_event_id)[1]
+    state = initial_state(await run_sync(services.models.statuses))
+    yield server_event(state, number=str(after_seq), retry=RECONNECT_MS)
+    beats = Beats(streams)
+    async with aclosing(streams.changes(services.downloads, after_seq)) as changes:
+        async for task in changes:
+            if task is not None:
+                yield server_event(ModelEvent.of(task).model_dump(mode="json"), number=str(task.seq))
+            if (beat := beats.due()) is not None:
+                yield beat
+
+
+async def _tell(
+    websocket: WebSocket,
+    services: Services,
+    streams: Streams,
+    downloads: tuple[Sequence[DownloadTask], int],
+    jobs: tuple[Sequence[Job], int],
+) -> None:
+    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
+    going_on = [item for items, after_seq in (downloads, jobs) for item in items if _is_told_first(item, after_seq)]
+    news = streams.merged((services.voices.jobs, jobs[1]), (services.downloads, downloads[1]))
+    with suppress(WebSocketDisconnect, TimeoutError):
+        async with aclosing(news):
+            for item in going_on:
+                await _send_change(websocket, item, streams)
+            async for change in news:
+                if change is not None:
+                    await _send_change(websocket, change, streams)
+
+
+def _is_told_first(item: DownloadTask | Job, after_seq: int) -> bool:
+    return not item.state.is_over and item.seq <= after_seq
+
+
+async def _send_change(websocket: WebSocket, change: DownloadTask | Job, streams: Streams) -> None:
+    if isinstance(change, DownloadTask):
+        await _send(websocket, SocketMessage.of(change).model_dump(mode="json"), streams)
+    else:
+        message = CloneMessage.of(change) if change.kind in CLONE_KINDS else JobMessage.of(change)
+        await _send(websocket, message.model_dump(mode="json"), streams)
+
+
+async def _listen(websocket: WebSocket, streams: Streams) -> None:
+    """Answer pings until the client has gone. Whatever else it says is nothing to us."""
+    with suppress(WebSocketDisconnect, TimeoutError):
+        while (message := await websocket.receive())["type"] != "websocket.disconnect":
+            said = message.get("text") or ""
+            if len(said) > MAX_MESSAGE_CHARS or len(message.get("bytes") or b"") > MAX_MESSAGE_CHARS:
+                await websocket.close(MESSAGE_TOO_BIG)
+                return
+            if _is_ping(said):
+                await _send(websocket, {"type": "pong"}, streams)
+
+
+async def _send(websocket: WebSocket, message: dict[str, Any], streams: Streams) -> None:
+    with fail_after(streams.send_timeout_s):
+        await websocket.send_text(json.dumps(message, ensure_ascii=False))
+
+
+def _beginning(items: Sequence[Item], last_seen: str | None) -> tuple[Sequence[Item], int]:
+    """The items as they are now, and the number after which changes are news to a client.
+
+    A number from before a restart is none of ours: such a client is told how things stand.
+    """
+    newest = max((item.seq for item in items), default=0)
+    seen = int(last_seen[:20]) if last_seen and last_seen.isascii() and last_seen.isdecimal() else newest
+    return items, min(seen, newest)
+
+
+def _is_ping(said: str) -> bool:
+    try:
+        message = json.loads(said)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(message, dict) and message.get("type") == "ping"

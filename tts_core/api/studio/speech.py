@@ -1,0 +1,133 @@
+"""Routes that speak: make a take, hear it while it is made, fetch the finished file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+
+from tts_core.api.context import UseServices, UseWorkers
+from tts_core.api.errors import failures
+from tts_core.api.schemas import Speaker, Success, SynthesizeBody, Synthesized
+from tts_core.api.studio.accept import wanted_audio
+from tts_core.audio.files import FORMATS
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import (
+    AmbiguousVoice,
+    Cancelled,
+    EngineFailed,
+    ModelNotLoadable,
+    ModelNotReady,
+    OutputFailed,
+    QueueFull,
+    UnknownModelKey,
+    UnknownTake,
+    UnknownVoice,
+    VoiceNotReady,
+)
+from tts_core.domain.values import StopReason, Take
+from tts_core.services import Services
+from tts_core.speech.jobs import speak_as_job
+from tts_core.speech.synthesis import collect
+from tts_core.voices.finder import model_of, voice_of_request
+
+DEFAULT_FORMAT = "wav"
+
+router = APIRouter(prefix="/api/tts/qwen3", tags=["speech"], responses=failures())
+
+_AUDIO = {kind.mime.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS.values()}
+_SPEAK_FAILURES = (
+    *(UnknownModelKey, UnknownVoice, AmbiguousVoice, ModelNotReady, VoiceNotReady),
+    *(QueueFull, EngineFailed, ModelNotLoadable, OutputFailed),
+)
+
+
+@router.get("/speakers")
+def list_speakers(services: UseServices) -> Success[list[Speaker]]:
+    """The voices that can speak now, best first."""
+    speakers = [Speaker.of(voice, model_of(services, voice)) for voice in services.synthesis.voices()]
+    return Success(data=speakers, message=f"{len(speakers)} voices can speak.")
+
+
+@router.post(
+    "/synthesize",
+    response_model=Success[Synthesized],
+    responses={200: {"content": _AUDIO, "description": "The take, or its file"}, **failures(*_SPEAK_FAILURES)},
+)
+async def synthesize(request: Request, body: SynthesizeBody, services: UseServices, workers: UseWorkers) -> Any:
+    """Speak a text. Closing the connection stops the work, and so does cancelling its job in `/api/jobs`.
+
+    Answers with the take's address, or with the file itself where `Accept` asks for audio (`audio/*`, `audio/mpeg`, …);
+    then `X-Seed`, `X-Duration-Seconds`, `X-Sample-Rate` and `X-Voice-Id` say what the body can't.
+    """
+    wanted = wanted_audio(request.headers.getlist("accept"))
+    format_name = body.format or wanted or DEFAULT_FORMAT
+    take = await workers.run(request, lambda gone: _speak(services, body, format_name, gone))
+    if wanted is not None:
+        return _whole_file(take)
+    url = request.scope.get("root_path", "") + request.app.url_path_for("read_audio", take_id=take.id)
+    data = Synthesized.of(take, model_of(services, take.voice), url)
+    return Success(data=data, message=f"{take.voice.name} spoke {take.duration_s:.1f} s.")
+
+
+@router.head("/audio/{take_id}", include_in_schema=False)
+@router.get(
+    "/audio/{take_id}",
+    response_class=FileResponse,
+    responses={200: {"content": _AUDIO, "description": "The file"}, **failures(UnknownTake)},
+)
+def read_audio(take_id: str, services: UseServices) -> Response:
+    """A finished take's file. Understands `Range`, so players can seek."""
+    path = services.outputs.find(take_id)
+    kind = next(kind for kind in FORMATS.values() if kind.extension == path.suffix)
+    return FileResponse(
+        path,
+        media_type=kind.mime,
+        filename=path.name,
+        content_disposition_type="inline",
+        headers={"Cache-Control": "private, max-age=86400, immutable"},
+    )
+
+
+@router.get(
+    "/live/{stream_id}",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
+        **failures(UnknownTake),
+    },
+)
+def listen_live(stream_id: str, services: UseServices, workers: UseWorkers) -> Response:
+    """The page's sound while it is being made: raw mono 16-bit little-endian samples, `X-Sample-Rate` a second."""
+    stream = services.live.get(stream_id)
+    return StreamingResponse(
+        workers.stream(stream.read()),
+        media_type="application/octet-stream",
+        # X-Accel-Buffering: nginx would else hold the sound back until it is complete.
+        headers={"X-Sample-Rate": str(stream.sample_rate), "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled: CancelCheck) -> Take:
+    voice = voice_of_request(services, body.model_key, body.voice_id, body.speaker)
+
+    request, jobs = body.to_domain(voice), services.voices.jobs
+    take = collect(speak_as_job(services.synthesis, jobs, request, format=format_name, cancelled=cancelled))
+    if take.stop_reason is StopReason.CANCELLED:
+        take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone
+        raise Cancelled
+    return take
+
+
+def _whole_file(take: Take) -> FileResponse:
+    headers = {
+        "X-Duration-Seconds": f"{take.duration_s:.3f}",
+        "X-Sample-Rate": str(take.sample_rate),
+        "X-Voice-Id": take.voice.id,
+        "X-Stop-Reason": take.stop_reason.value,
+        "Cache-Control": "no-store",
+    }
+    if take.seed is not None:
+        headers["X-Seed"] = str(take.seed)
+    return FileResponse(take.path, media_type=FORMATS[take.format].mime, filename=take.path.name, headers=headers)

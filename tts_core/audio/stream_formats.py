@@ -1,0 +1,55 @@
+"""The formats that can be sent while the sound is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tts_core.domain.errors import UnsupportedFormat
+
+STREAM_RATE = 24_000
+"""Hertz of everything that is sent; mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFormat:
+    mime: str
+    container: str = ""
+    """FFmpeg's name; "" for bare samples."""
+    codec: str = ""
+    sample_format: str = ""
+    """FFmpeg's name of what the codec takes."""
+    bits_per_second: int | None = None
+    """None where the codec decides."""
+    container_options: Mapping[str, str] = field(default_factory=dict)
+    codec_options: Mapping[str, str] = field(default_factory=dict)
+    gain: float = 1.0
+    """Makes up for what the codec does to the level."""
+
+
+STREAM_FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
+    {
+        # no table of contents: it would have to be filled in at the end
+        "mp3": StreamFormat(
+            *("audio/mpeg", "mp3", "libmp3lame", "fltp", 96_000),
+            {"write_xing": "0", "id3v2_version": "0"},
+            gain=1 / 0.95,  # LAME turns everything down, against clipping
+        ),
+        # a page for each 20 ms instead of each second
+        "opus": StreamFormat(*("audio/ogg; codecs=opus", "ogg", "libopus", "flt", 64_000), {"page_duration": "20000"}),
+        "aac": StreamFormat("audio/aac", "adts", "aac", "fltp", 96_000),
+        "flac": StreamFormat("audio/flac", "flac", "flac", "s16", None, {}, {"frame_size": "1152"}),
+        "wav": StreamFormat("audio/wav"),
+        "pcm": StreamFormat("audio/pcm"),
+    }
+)
+"""By the name that requests use. wav and pcm hold 16-bit samples, little-endian, at the level the engine made."""
+
+
+def stream_format(name: str) -> StreamFormat:
+    """Raises UnsupportedFormat naming those that work."""
+    try:
+        return STREAM_FORMATS[name]
+    except KeyError as error:
+        raise UnsupportedFormat(format=name, choices=", ".join(STREAM_FORMATS)) from error

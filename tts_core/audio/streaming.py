@@ -1,0 +1,131 @@
+"""Sound encoded piece by piece, at another rate and tempo where that is asked for.
+
+    encoder = StreamEncoder("mp3", source_rate=22_050, tempo=1.5)
+    for samples in speech:
+        send(encoder.encode(samples))
+    send(encoder.finish())
+
+Nothing is ever sought or corrected afterwards, so that every format can go through a pipe.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tts_core.audio.files import to_int16
+from tts_core.audio.stream_formats import STREAM_RATE, StreamFormat, stream_format
+from tts_core.domain.errors import InvalidValue
+from tts_core.domain.events import Samples
+
+if TYPE_CHECKING:
+    from tts_core.audio.ffmpeg import Stretcher
+
+MIN_TEMPO, MAX_TEMPO = 0.25, 4.0
+_ENGINE_SPEEDS = (0.5, 2.0)
+"""What an engine that knows speeds can do itself."""
+_UNKNOWN_SIZE = 0xFFFFFFFF
+"""What a wav file that has no end yet says of its size."""
+
+
+class StreamEncoder:
+    """One sound as a growing file. Used by one thread at a time."""
+
+    def __init__(self, format: str, source_rate: int, tempo: float = 1.0) -> None:  # noqa: A002 - the requests' word
+        """`source_rate` is that of the samples, hertz; `tempo` 2.0 is twice as fast at the same pitch.
+
+        Raises UnsupportedFormat, InvalidValue.
+        """
+        kind = stream_format(format)
+        if not MIN_TEMPO <= tempo <= MAX_TEMPO:  # also refuses nan
+            raise InvalidValue(name="speed", low=MIN_TEMPO, high=MAX_TEMPO)
+        self._stretcher = _stretcher(source_rate, tempo)
+        self._packer: _Packer = _packer(kind, format)
+        self._sent_samples = 0
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound handed on so far."""
+        return self._sent_samples / STREAM_RATE
+
+    def encode(self, samples: Samples) -> bytes:
+        """The bytes that mono float32 samples in [-1, 1] add; b"" while the codec waits for more."""
+        pieces = [samples] if self._stretcher is None else self._stretcher.stretch(samples)
+        return b"".join(self._pack(piece) for piece in pieces)
+
+    def finish(self) -> bytes:
+        """The last bytes; nothing can be encoded afterwards."""
+        rest = b"" if self._stretcher is None else b"".join(self._pack(piece) for piece in self._stretcher.rest())
+        return rest + self._packer.finish()
+
+    def _pack(self, samples: Samples) -> bytes:
+        self._sent_samples += len(samples)
+        return self._packer.pack(samples)
+
+
+class _Packer(Protocol):
+    def pack(self, samples: Samples) -> bytes:
+        """Mono samples at STREAM_RATE as bytes."""
+
+    def finish(self) -> bytes: ...
+
+
+class _Bare:
+    """Samples as they are, after a header."""
+
+    def __init__(self, header: bytes) -> None:
+        self._header = header
+
+    def pack(self, samples: Samples) -> bytes:
+        header, self._header = self._header, b""
+        return header + to_int16(samples).astype("<i2").tobytes()
+
+    def finish(self) -> bytes:
+        header, self._header = self._header, b""
+        return header
+
+
+def _packer(kind: StreamFormat, name: str) -> _Packer:
+    if not kind.container:
+        return _Bare(_wav_header() if name == "wav" else b"")
+    from tts_core.audio.ffmpeg import Compressor  # noqa: PLC0415 - see there
+
+    return Compressor(kind)
+
+
+def split_speed(speed: float, *, is_known: bool) -> tuple[float, float]:
+    """What the engine is to do, which knows speeds or not, and the tempo that is left to do to its sound."""
+    slowest, fastest = _ENGINE_SPEEDS if is_known else (1.0, 1.0)
+    of_engine = min(max(speed, slowest), fastest)
+    return of_engine, speed / of_engine
+
+
+def stretched(samples: Samples, source_rate: int, tempo: float) -> tuple[Samples, int]:
+    """A whole sound at another tempo and the same pitch, and its rate. `tempo` as for StreamEncoder."""
+    stretcher = _stretcher(source_rate, tempo)
+    if stretcher is None:
+        return samples, source_rate
+    return np.concatenate([*stretcher.stretch(samples), *stretcher.rest(), samples[:0]]), STREAM_RATE
+
+
+def _stretcher(source_rate: int, tempo: float) -> Stretcher | None:
+    if source_rate == STREAM_RATE and tempo == 1.0:
+        return None
+    from tts_core.audio.ffmpeg import Stretcher  # noqa: PLC0415 - see there
+
+    return Stretcher(source_rate, tempo)
+
+
+def _wav_header() -> bytes:
+    """Of a file that may be of any length."""
+    width = 2
+    form = struct.pack("<HHIIHH", 1, 1, STREAM_RATE, STREAM_RATE * width, width, 8 * width)
+    return b"".join(
+        (
+            *(b"RIFF", struct.pack("<I", _UNKNOWN_SIZE), b"WAVE"),
+            *(b"fmt ", struct.pack("<I", len(form)), form),
+            *(b"data", struct.pack("<I", _UNKNOWN_SIZE)),
+        )
+    )

@@ -1,0 +1,129 @@
+"""Another engine in a process of its own, as tts_core/peers answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from tts_core.cli.bench.hearing import AUDIBLE, Chunk, Heard
+from tts_core.domain.errors import MeasurementFailed, PeerMissing, PeerNeedsCuda
+from tts_core.platform.paths import PACKAGE_DIR
+from tts_core.platform.system import peak_bytes
+
+PEERS = ("qwen-tts", "faster-qwen3-tts")
+_RUNNER = PACKAGE_DIR / "peers" / "peer_runner.py"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerChoice:
+    name: str
+    """One of PEERS."""
+    python: Path
+    """Of the environment that it is installed in."""
+    precision: str | None
+    """None: bfloat16 on a graphics card, float32 elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What both engines do."""
+
+    folder: Path
+    device: str
+    """torch's own name."""
+    threads: int
+    frames: int
+    text: str
+
+
+class Peer:
+    """Make it with `start`."""
+
+    def __init__(self, choice: PeerChoice, process: subprocess.Popen[str], task: Task, precision: str) -> None:
+        self.choice = choice
+        self.precision = precision
+        self.gpu_peak_bytes: int | None = None
+        self._process = process
+        self._asked, self._answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+        self._task = task
+        loaded = self._answer()
+        self.load_s: float = loaded["load_s"]
+        self.versions: dict[str, str] = loaded["versions"]
+        self._pid: int = loaded["pid"]
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most RAM that its process has held."""
+        return peak_bytes(self._pid)
+
+    def speak(self, seed: int) -> Heard:
+        """One take. Raises MeasurementFailed."""
+        try:
+            self._asked.write(json.dumps({"seed": seed}) + "\n")
+            self._asked.flush()
+        except OSError as error:
+            raise self._has_ended() from error
+        take = self._answer()
+        self.gpu_peak_bytes = take["gpu_peak_bytes"]
+        return Heard(tuple(Chunk(*chunk) for chunk in take["chunks"]), take["wall_s"], take["sample_rate"])
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._answers.readline()
+        if not line:
+            raise self._has_ended()
+        answer: dict[str, Any] = json.loads(line)
+        failed, name, reason = answer.get("failed"), self.choice.name, answer.get("reason")
+        if failed == "missing":
+            raise PeerMissing(subject=name, python=self.choice.python, reason=reason)
+        if failed == "no_cuda":
+            raise PeerNeedsCuda(subject=name, device=self._task.device)
+        if failed is not None:
+            raise MeasurementFailed(subject=name, reason=reason)
+        return answer
+
+    def _has_ended(self) -> MeasurementFailed:
+        return MeasurementFailed(subject=self.choice.name, reason=f"it ended with status {self._process.wait()}.")
+
+
+@contextmanager
+def start(choice: PeerChoice, task: Task) -> Iterator[Peer]:
+    """Load the model there; the process ends with the context.
+
+    Raises PeerMissing, PeerNeedsCuda or MeasurementFailed.
+    """
+    precision = choice.precision or ("float32" if task.device == "cpu" else "bfloat16")
+    order = {
+        "peer": choice.name,
+        "folder": str(task.folder.resolve()),
+        "device": task.device,
+        "precision": precision,
+        "threads": task.threads,
+        "frames": task.frames,
+        "text": task.text,
+        "audible": AUDIBLE,
+    }
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own script, by a Python that the user names
+            [str(choice.python), str(_RUNNER), json.dumps(order)],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        )
+    except OSError as error:
+        raise PeerMissing(subject=choice.name, python=choice.python, reason=error.strerror) from error
+    with process:
+        try:
+            yield Peer(choice, process, task, precision)
+        finally:
+            process.kill()
+            with suppress(OSError):  # what it did not read any more
+                cast(IO[str], process.stdin).close()

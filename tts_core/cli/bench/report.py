@@ -1,0 +1,60 @@
+"""How every benchmark tells its numbers: words for people on stderr, then one JSON line on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import tts_core
+from tts_core.engines.qwen.device import probe
+from tts_core.platform.paths import ROOT_DIR
+from tts_core.platform.system import processor
+from tts_core.services import Services
+
+
+def tell(subject: str, report: dict[str, Any], words: Iterable[str], services: Services) -> None:
+    """Print both. To the report's own numbers come the machine, the versions and the commit."""
+    for line in words:
+        print(line, file=sys.stderr)
+    about = {"machine": machine(services), "versions": services.system.versions(), "commit": commit()}
+    print(json.dumps({"bench": subject, **report, **about}))
+
+
+def machine(services: Services) -> dict[str, Any]:
+    """What the numbers depend on. `load` is of the last minute: how busy the machine was with all that runs on it."""
+    found = probe() if "torch" in sys.modules else services.system.acceleration()
+    return {
+        "system": platform.platform(),
+        "cpu": asdict(processor()),
+        "memory_bytes": services.system.memory().total,
+        "gpu": None if found.gpu is None else asdict(found.gpu),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def commit() -> str:
+    """Of the code that runs, "-dirty" if it was changed since; the app's version where there is no repository."""
+    if (ROOT_DIR / ".git").exists():
+        asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        try:
+            told = subprocess.run(asked, cwd=ROOT_DIR, capture_output=True, text=True, check=False)  # noqa: S603
+        except OSError:  # no git
+            return tts_core.__version__
+        return told.stdout.strip() or tts_core.__version__
+    return tts_core.__version__
+
+
+def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
+    """Median, least and greatest."""
+    return {
+        "median": round(statistics.median(values), digits),
+        "min": round(min(values), digits),
+        "max": round(max(values), digits),
+    }

@@ -1,0 +1,63 @@
+"""What the commands have in common that serve one service alone."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tts_core.cli.status import Exit
+from tts_core.platform.settings.compute import AUTO
+from tts_core.platform.settings.options import SERVER_OPTIONS, options_parser
+from tts_core.platform.settings.studio import AUTH_VARIABLE, allowed_hosts
+from tts_core.services import Services
+
+if TYPE_CHECKING:
+    from tts_core.api.services.single_service import AloneService
+
+MAX_PORT = 65_535
+
+
+def add_alone_parser(
+    commands: Any, shared: argparse.ArgumentParser, name: str, *, about: str, port: int
+) -> argparse.ArgumentParser:
+    """A command with the options of every server; the port is its own, so that several run side by side."""
+    server = options_parser(*(option for option in SERVER_OPTIONS if option.flag != "--port"))
+    parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared, server], help=about)
+    parser.add_argument("--port", type=port_number, default=port, metavar="N", help=f"default {port}")
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    parser.add_argument(
+        "--no-auth",
+        dest=AUTH_VARIABLE,
+        action="store_const",
+        const="off",
+        default=argparse.SUPPRESS,
+        help="answer everybody, wherever it listens; else it asks for a key, or answers the private network only",
+    )
+    parser.add_argument(
+        "--gpu",
+        dest="TTS_STUDIO_DEVICE",
+        action="store_const",
+        const=AUTO,
+        default=argparse.SUPPRESS,
+        help="compute on the graphics card where there is one that can",
+    )
+    return parser
+
+
+def run_alone(args: argparse.Namespace, services: Services, service: AloneService) -> Exit:
+    from tts_core.api.services.single_service import serve_alone  # noqa: PLC0415 - the web framework: no other command waits for it
+    from tts_core.api.serving import end_on_signals  # noqa: PLC0415
+
+    settings = services.settings
+    hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host])
+    auth = vars(args).get(AUTH_VARIABLE, settings.auth)
+    end_on_signals()
+    serve_alone(services, replace(settings, port=args.port, allowed_hosts=hosts, auth=auth), service)
+    return Exit.DONE
+
+
+def port_number(value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a port number from 1 to {MAX_PORT}, not {value!r}")
+    return int(value)

@@ -1,0 +1,54 @@
+"""`serve-yourtts`: the YourTTS service alone, as clients on port 5004 know it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from threading import Event, Thread
+from typing import Any
+
+from tts_core.cli.serve.single_service import add_alone_parser, run_alone
+from tts_core.cli.status import Exit
+from tts_core.platform.settings.options import YOURTTS_OPTIONS
+from tts_core.platform.settings.studio import DEFAULT_KEEP_ALIVE_S
+from tts_core.services import Services
+
+PORT = 5004
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    about = "serve /synthesize and /register_speaker alone: speech in a voice that is sent along"
+    parser = add_alone_parser(commands, shared, "serve-yourtts", about=about, port=PORT)
+    for option in YOURTTS_OPTIONS:
+        parser.add_argument(
+            option.flag, dest=option.variable, metavar=option.metavar, default=argparse.SUPPRESS, help=option.help
+        )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, services: Services) -> Exit:
+    from tts_core.api.services import yourtts  # noqa: PLC0415 - the web framework: no other command waits for it
+    from tts_core.api.services.single_service import AloneService  # noqa: PLC0415
+
+    _tell_who_serves(services)
+    is_over = Event()
+    if services.speaker_service.engine() == "yourtts" and services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S:
+        # Its clients wait ten seconds, and it is all there is: it stays unless --keep-alive says otherwise.
+        Thread(target=services.yourtts.warm_up, args=(is_over,), name="warm-up", daemon=True).start()
+    try:
+        return run_alone(args, services, AloneService("YourTTS", (yourtts.router, yourtts.health_router)))
+    finally:
+        is_over.set()
+
+
+def _tell_who_serves(services: Services) -> None:
+    engine = services.speaker_service.engine()
+    if engine == "yourtts":
+        print(services.yourtts.search(), file=sys.stderr)
+        return
+    environment = services.yourtts.environment
+    why = services.yourtts.search() if environment.is_installed else f"there is no environment in {environment.folder}"
+    who = "Qwen3-TTS serves in its place" if engine else "nobody can speak yet"
+    print(
+        f"YourTTS is not installed ({why}); {who}. To install it: python -m tts_core install-yourtts", file=sys.stderr
+    )

@@ -1,0 +1,44 @@
+"""What upper layers may rely on: the shape of an engine. Whatever fits can be added to the studio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from tts_core.domain.events import EngineEvent
+from tts_core.domain.values import Capabilities, SynthesisRequest, Voice
+
+CancelCheck = Callable[[], bool]
+"""Answers True once the caller wants the work to stop; cheap, safe to call from any thread."""
+
+
+class Engine(Protocol):
+    """A source of speech. Constructing one is cheap; what is heavy loads on the first `stream`."""
+
+    @property
+    def name(self) -> str:
+        """Stable id, the first part of its voices' ids."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of every chunk."""
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The voices it can speak with now, best first."""
+
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        """What that voice can be asked to do, None for whichever. Raises UnknownVoice."""
+
+    def at_once(self, voice: str) -> int:
+        """Requests for that voice which it may speak at the same time now, at least 1; cheap."""
+
+    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        """Speak `request.text` with `request.voice` (one of `voices()`).
+
+        Loading… while its model is read, chunks as they are made, then one Finished.
+
+        Raises UnknownLanguage at the call and EngineFailed when it can't speak; asks `cancelled` at least every chunk.
+        """
+
+    def close(self) -> None:
+        """Free what it holds; the next `stream` loads again."""

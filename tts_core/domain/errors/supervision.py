@@ -1,0 +1,25 @@
+"""What keeps several services from being served side by side."""
+
+from __future__ import annotations
+
+from tts_core.domain.errors.base import InvalidRequest, StudioError
+
+
+class UnknownService(InvalidRequest):
+    code = "unknown_service"
+    template = "There is no service {name!r}. Choose among: {known}."
+
+
+class ServicePortTaken(StudioError):
+    """`finder`: the command that names who has it."""
+
+    code = "service_port_taken"
+    template = (
+        "Port {port}, which {service} wants, is taken by {holder}. End that, or choose another port: {flag} N. "
+        "This shows who has it: {finder}"
+    )
+
+
+class NothingSupervised(StudioError):
+    code = "nothing_supervised"
+    template = "Nothing answers at {url}: start the services with serve-all, or say its --status-port."

@@ -1,0 +1,91 @@
+"""What a running job tells its watcher, as plain data. Presenters turn events into words; failures are raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tts_core.domain.values import StopReason, Take
+
+Samples = npt.NDArray[np.float32]
+"""Mono audio in [-1, 1], shape (samples,)."""
+Codes = npt.NDArray[np.int64]
+"""Codec codes, shape (frames, 16)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Waiting for the engine."""
+
+    position: int
+    """1 is next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The engine has taken the request."""
+
+    sample_rate: int
+    """Hertz of the chunks that follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The model is being read into memory; comes a few times a second."""
+
+    model: str
+    """For people."""
+    done_bytes: int
+    total_bytes: int
+    """0 while unknown."""
+
+    @property
+    def percent(self) -> int:
+        return min(100, 100 * self.done_bytes // self.total_bytes) if self.total_bytes else 0
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """The next piece of speech."""
+
+    samples: Samples
+    codes: Codes | None = None
+    """What the samples were made from; None where the engine knows no codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An engine's last event."""
+
+    stop_reason: StopReason
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The attempt so far went wrong; forget its chunks. Another Started and the chunks of a new attempt follow."""
+
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class TakeReady:
+    """A use case's last event: the finished file."""
+
+    take: Take
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProgress:
+    """Bytes hashed so far by a deep validation."""
+
+    file: str
+    """Path inside the model's folder, with forward slashes."""
+    done_bytes: int
+    total_bytes: int
+
+
+EngineEvent = Loading | AudioChunk | Finished
+SpeakEvent = Queued | Started | Loading | AudioChunk | Restarted | TakeReady

@@ -1,0 +1,1 @@
+"""The speech engines, one package each. They do not know each other."""

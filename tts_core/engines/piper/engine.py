@@ -1,0 +1,147 @@
+"""Piper's voices as an engine: whatever lies in the voices' folders speaks, each model loaded on first use."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tts_core.audio.files import resample
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import UnknownLanguage, UnknownVoice
+from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
+from tts_core.domain.languages import find_language
+from tts_core.domain.text import paragraphs, split_sentences
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.engines.piper.model import PiperModel
+from tts_core.engines.piper.voice_files import VoiceFile, VoiceShelf
+from tts_core.models.memory import CachePolicy, ModelCache
+
+NAME = "piper"
+SAMPLE_RATE = 22_050
+"""Of most voices; the sound of the others is resampled, so that all have one."""
+AUTO = Language(AUTO_LANGUAGE, "Auto")
+MAX_SENTENCE_CHARS = 300
+CHUNK_S = 0.2
+PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S = 0.5, 0.15
+"""Silence at speed 1 after a paragraph and a sentence; the voices end a sentence with a little of their own."""
+
+FindFolders = Callable[[], Sequence[Path]]
+
+
+class PiperEngine:
+    """All Piper voices. See `protocols.Engine`."""
+
+    name = NAME
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, folders: FindFolders, keep_alive_s: float | None) -> None:
+        """`folders` tells where voices lie; an idle one leaves memory after `keep_alive_s` (None: never)."""
+        self._folders = folders
+        self._shelf = VoiceShelf()
+        # By path. Its own: these models are small, and most are no catalogue's.
+        self._cache = ModelCache(
+            lambda path, _progress: PiperModel.load(Path(path)), CachePolicy(keep_alive_s=keep_alive_s)
+        )
+
+    def voices(self) -> tuple[Voice, ...]:
+        files = self._files()
+        labels = _labels(files)
+        return tuple(
+            Voice(_voice_id(file, speaker), f"{labels[file.name]} {speaker}".strip(), NAME, _description(file))
+            for file in files
+            for speaker in file.speakers or ("",)
+        )
+
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        files = self._files() if voice is None else (self._find(voice)[0],)
+        languages = {file.language.code: file.language for file in files}
+        speakers = tuple(name for file in files for name in file.speakers)
+        return Capabilities((AUTO, *languages.values()), speakers=speakers, supports_speed=True)
+
+    def at_once(self, voice: str) -> int:
+        return 1
+
+    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        file, speaker = self._find(request.voice)
+        if find_language(request.language, (AUTO, file.language)) is None:
+            raise UnknownLanguage(language=request.language)
+        return self._speak(request, file, speaker, cancelled)
+
+    def close(self) -> None:
+        self._cache.close()
+
+    def _files(self) -> tuple[VoiceFile, ...]:
+        return self._shelf.voices(self._folders())
+
+    def _find(self, voice_id: str | None) -> tuple[VoiceFile, str]:
+        """The file and the speaker in it, "" for its only one. Raises UnknownVoice."""
+        for file in self._files():
+            for speaker in file.speakers or ("",):
+                if voice_id in (None, _voice_id(file, speaker)):
+                    return file, speaker
+        raise UnknownVoice(voice=voice_id or NAME)
+
+    def _speak(
+        self, request: SynthesisRequest, file: VoiceFile, speaker: str, cancelled: CancelCheck
+    ) -> Iterator[EngineEvent]:
+        room = sys.maxsize if request.max_seconds is None else round(request.max_seconds * SAMPLE_RATE)
+        with self._cache.begin(str(file.model)) as lease:
+            for done_bytes, total_bytes in lease.progress():
+                yield Loading(file.label, done_bytes, total_bytes)
+            for chunk in _chunks(_sentences(lease.model(), request, speaker)):
+                if cancelled():
+                    yield Finished(StopReason.CANCELLED, seed=None)
+                    return
+                yield AudioChunk(chunk[:room])
+                room -= len(chunk)
+                if room <= 0:
+                    yield Finished(StopReason.MAX_LENGTH, seed=None)
+                    return
+        yield Finished(StopReason.COMPLETE, seed=None)
+
+
+def _sentences(model: PiperModel, request: SynthesisRequest, speaker: str) -> Iterator[Samples]:
+    """The sound of one sentence after the other, each with the silence that belongs before it."""
+    number = model.file.speakers.get(speaker)
+    pause_s = 0.0
+    for line in paragraphs(request.text):
+        for sentence in split_sentences(line, max_chars=MAX_SENTENCE_CHARS):
+            for sound in model.speak(sentence, speaker=number, speed=request.speed):
+                yield np.zeros(round(pause_s / request.speed * SAMPLE_RATE), np.float32)
+                yield resample(sound, model.file.sample_rate, SAMPLE_RATE)
+                pause_s = SENTENCE_PAUSE_S
+        pause_s = PARAGRAPH_PAUSE_S
+
+
+def _chunks(sounds: Iterator[Samples]) -> Iterator[Samples]:
+    size = round(CHUNK_S * SAMPLE_RATE)
+    for sound in sounds:
+        for start in range(0, len(sound), size):
+            yield sound[start : start + size]
+
+
+def _voice_id(file: VoiceFile, speaker: str) -> str:
+    return f"{NAME}/{file.name.lower()}" + (f"/{speaker}" if speaker else "")
+
+
+def _labels(files: Sequence[VoiceFile]) -> dict[str, str]:
+    """A name for people for each file; where two would share one, the quality is added, else it is the file's."""
+    plain = Counter(file.label for file in files)
+    longer = {file.name: f"{file.label} {file.quality}".strip() for file in files}
+    shared = Counter(longer.values())
+    return {
+        file.name: file.label
+        if plain[file.label] == 1
+        else longer[file.name]
+        if shared[longer[file.name]] == 1
+        else file.name
+        for file in files
+    }
+
+
+def _description(file: VoiceFile) -> str:
+    return ", ".join(filter(None, ("Piper", file.language.name, file.quality)))

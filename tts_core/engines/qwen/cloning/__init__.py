@@ -1,0 +1,1 @@
+"""A recording of a voice to what a clone is made from."""

@@ -1,0 +1,1 @@
+"""Codec codes to sound and back."""

@@ -1,0 +1,249 @@
+"""The Qwen3-TTS models as engines: which voices each has, and a request in the words of the model. Loads on first use.
+
+The model itself is `engine.speech_model`, imported only when one is loaded, for torch takes seconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tts_core.audio.editing import TAIL_SILENCE_S, append_silence
+from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import EngineFailed, ReferenceRequired, UnknownLanguage, UnknownVoice
+from tts_core.domain.events import EngineEvent, Finished, Loading
+from tts_core.domain.languages import find_language
+from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.engines.qwen.talker.config import read_model_config
+from tts_core.models.catalogue import WEIGHTS_SUFFIX, ModelKind
+from tts_core.models.memory import ModelCache, Progress
+from tts_core.models.status import ModelManager
+
+if TYPE_CHECKING:
+    from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
+    from tts_core.engines.qwen.talker.prompt import VoicePrompt
+
+SAMPLE_RATE = 24_000
+AUTO = "auto"
+_BEST_FIRST = ("1.7B", "0.6B", "")
+_MAX_SEED = 2**32
+_OWN_VOICES = {ModelKind.VOICE_DESIGN: "Design", ModelKind.BASE: "Clone"}
+"""The only voice of models without preset speakers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingModel:
+    """A model that can be loaded."""
+
+    name: str
+    """For people."""
+    kind: ModelKind
+    folder: Path
+    capabilities: Capabilities
+
+
+FindModel = Callable[[], SpeakingModel | None]
+"""Looks whether the model is ready; None while it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What a user may decide about how models compute: "auto" or a name."""
+
+    device: str = AUTO
+    precision: str = AUTO
+    threads: int | None = None
+
+
+class QwenEngine:
+    """One model. See `protocols.Engine`."""
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, name: str, find: FindModel, cache: ModelCache[QwenModel]) -> None:
+        """`name` is the model's key in `cache`."""
+        self.name = name
+        self._find = find
+        self._cache = cache
+
+    def voices(self) -> tuple[Voice, ...]:
+        model = self._find()
+        if model is None:
+            return ()
+        own = _OWN_VOICES.get(model.kind)
+        names = [own] if own else [_spoken_name(speaker) for speaker in model.capabilities.speakers]
+        return tuple(Voice(self._voice_id(name), name, self.name, model.name) for name in names)
+
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        model = self._find()
+        return Capabilities(languages=()) if model is None else model.capabilities
+
+    def at_once(self, voice: str) -> int:
+        return slots_of(self._cache, self.name)
+
+    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        model = self._find()
+        if model is None:
+            raise EngineFailed(engine=self.name, reason="its model is not complete on the disk any more")
+        language = find_language(request.language, model.capabilities.languages)
+        if language is None:
+            raise UnknownLanguage(language=request.language)
+        if model.kind is ModelKind.BASE and request.reference is None and not request.speaker_vector:
+            raise ReferenceRequired(voice=self._voice_id(_OWN_VOICES[model.kind]))
+        speaker = self._speaker(request.voice, model)
+
+        def in_model_words(loaded: QwenModel) -> SpeechRequest:
+            return speech_request(request, language, _voice_prompt(request, speaker, loaded))
+
+        return stream_leased(self._cache, self.name, model.name, in_model_words, cancelled)
+
+    def close(self) -> None:
+        """Nothing of its own to free: the cache holds the model."""
+
+    def _voice_id(self, name: str) -> str:
+        return f"{self.name}/{name.lower().replace(' ', '_')}"
+
+    def _speaker(self, voice_id: str | None, model: SpeakingModel) -> str:
+        """The checkpoint's name of a preset speaker; "" for the other kinds. Raises UnknownVoice."""
+        if model.kind is not ModelKind.CUSTOM_VOICE:
+            return ""
+        for speaker in model.capabilities.speakers:
+            if voice_id in (None, self._voice_id(speaker)):
+                return speaker
+        raise UnknownVoice(voice=voice_id or "")
+
+
+def slots_of(cache: ModelCache[QwenModel], key: str) -> int:
+    """Takes that the model of that key makes at once; one while it is not in memory."""
+    model = cache.loaded(key)
+    return 1 if model is None else model.slots
+
+
+def stream_leased(
+    cache: ModelCache[QwenModel],
+    key: str,
+    name: str,
+    in_model_words: Callable[[QwenModel], SpeechRequest],
+    cancelled: CancelCheck,
+) -> Iterator[EngineEvent]:
+    """Load the model of that key where it is not in memory (`name` is for people), then let it speak."""
+    with cache.begin(key) as lease:
+        for done_bytes, total_bytes in lease.progress():
+            yield Loading(name, done_bytes, total_bytes)
+            if cancelled():
+                yield Finished(StopReason.CANCELLED, None)
+                return
+        model = lease.model()
+        yield from model.stream(in_model_words(model), cancelled=cancelled)
+
+
+def catalogue_engines(manager: ModelManager, cache: ModelCache[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
+    """An engine for each model of that kind, best first, ready or not."""
+    entries = [entry for entry in map(manager.entry, manager.keys()) if entry.kind is kind]
+    entries.sort(key=lambda entry: _BEST_FIRST.index(entry.size))
+    return tuple(QwenEngine(entry.key, _finder(manager, entry.key), cache) for entry in entries)
+
+
+def model_in(folder: Path) -> SpeakingModel:
+    """The model in any folder, by its config.json. Raises ModelFolderInvalid naming the file."""
+    config = read_model_config(folder)
+    kind = ModelKind(config.kind)
+    capabilities = Capabilities(
+        languages=tuple(Language(code, code.title()) for code in (AUTO, *config.languages)),
+        speakers=tuple(config.talker.speaker_ids),
+        supports_instruct=config.obeys_instruct,
+        supports_sampling=True,
+        can_clone=kind is ModelKind.BASE,
+        can_design=kind is ModelKind.VOICE_DESIGN,
+    )
+    return SpeakingModel(folder.name, kind, folder, capabilities)
+
+
+def load_model(folder: Path, choice: ModelChoice, progress: Progress) -> QwenModel:
+    """Read a model's folder; seconds. Raises what `QwenModel.load` raises."""
+    from tts_core.engines.qwen.speech_model import QwenModel  # noqa: PLC0415 - torch: seconds and hundreds of megabytes
+
+    return QwenModel.load(
+        folder, device=choice.device, precision=choice.precision, threads=choice.threads, progress=progress
+    )
+
+
+def weights_bytes(folder: Path) -> int:
+    """About what the model takes in memory: its weights on the disk."""
+    return sum(file.stat().st_size for file in folder.rglob(f"*{WEIGHTS_SUFFIX}"))
+
+
+def _finder(manager: ModelManager, key: str) -> FindModel:
+    def find() -> SpeakingModel | None:
+        status = manager.status(key)
+        if not status.valid:
+            return None
+        return SpeakingModel(status.entry.display_name, status.entry.kind, status.path, manager.capabilities(key))
+
+    return find
+
+
+def _spoken_name(speaker: str) -> str:
+    """ "uncle_fu" -> "Uncle Fu"."""
+    return speaker.replace("_", " ").title()
+
+
+def speech_request(request: SynthesisRequest, language: Language, voice: VoicePrompt) -> SpeechRequest:
+    """The request in the words of the model."""
+    from tts_core.engines.qwen.speech_model import SpeechRequest  # noqa: PLC0415
+    from tts_core.engines.qwen.talker.prompt import PromptRequest  # noqa: PLC0415 - see load_model
+
+    decoding = request.decoding
+    prompt = PromptRequest(
+        text=request.text,
+        voice=voice,
+        language=language.code,
+        instruct=request.instruct.strip(),
+        text_mode=decoding.text_mode,
+    )
+    return SpeechRequest(
+        prompt,
+        seed=secrets.randbelow(_MAX_SEED) if request.seed is None else request.seed,
+        sampling=request.sampling,
+        greedy=decoding.greedy,
+        max_frames=decoding.max_frames,
+        max_seconds=request.max_seconds,
+        chunk_frames=decoding.chunk_frames,
+    )
+
+
+def preset(speaker: str) -> VoicePrompt:
+    """A speaker that a custom voice model was trained with."""
+    from tts_core.engines.qwen.talker.prompt import PresetSpeaker  # noqa: PLC0415 - see load_model
+
+    return PresetSpeaker(speaker)
+
+
+def _voice_prompt(request: SynthesisRequest, speaker: str, model: QwenModel) -> VoicePrompt:
+    from tts_core.engines.qwen.talker.prompt import DesignedVoice  # noqa: PLC0415 - see load_model
+
+    if request.reference is not None:
+        recording = request.reference
+        clip = read_recording(recording.path, max_seconds=MAX_REFERENCE_S)
+        samples = clip.samples
+        if recording.append_silence and recording.transcript is not None:
+            samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
+        return model.prepare_voice(samples, clip.sample_rate, recording.transcript)
+    if request.speaker_vector:
+        return _known_by_vector(request.speaker_vector, model)
+    return preset(speaker) if speaker else DesignedVoice()
+
+
+def _known_by_vector(vector: tuple[float, ...], model: QwenModel) -> VoicePrompt:
+    """Raises VoicePromptInvalid for one of another model."""
+    from tts_core.engines.qwen.cloning.voice_prompt import prompt_of, require_fit  # noqa: PLC0415 - see load_model
+
+    prompt = prompt_of(np.array(vector, np.float32), None, "")
+    require_fit(prompt, model.config.talker, "speaker_vector")
+    return prompt

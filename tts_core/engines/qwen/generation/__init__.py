@@ -1,0 +1,1 @@
+"""Takes while they are generated: frames of several takes beside each other, and who is served next."""

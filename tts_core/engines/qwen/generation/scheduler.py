@@ -1,0 +1,153 @@
+"""Who speaks when: one thread owns the model and makes a frame of every take in turn, new takes join in between."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import Lock
+
+import torch
+
+from tts_core.domain.errors import QueueFull
+from tts_core.domain.events import EngineEvent
+from tts_core.domain.values import StopReason
+from tts_core.engines.qwen.generation.frame_step import FrameStep
+from tts_core.engines.qwen.generation.generate import Batch, Frame
+from tts_core.engines.qwen.generation.sound_queue import SoundLane, Voice
+from tts_core.engines.qwen.generation.take import Speech
+from tts_core.engines.qwen.generation.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_JOINS = 8
+"""Takes that join between two frames where nobody is about to run out of sound, else one."""
+_LEAST_SLACK_S = 0.04
+_POLL_S = 0.1
+
+
+class Scheduler:
+    def __init__(self, step: FrameStep, lane: SoundLane, device: torch.device, *, max_waiting: int) -> None:
+        self._step = step
+        self._lane = lane
+        self._max_waiting = max_waiting
+        self._batch = Batch(step)
+        self._voices: dict[int, Voice] = {}
+        """By the row that the batch knows them by."""
+        self._joined = 0
+        self._waiting: deque[Speech] = deque()
+        self._lock = Lock()
+        self._worker = Worker("speech", self._turn, device)
+        self._warming: Iterator[tuple[int, int]] = iter(())
+        self.warmed = (0, 0)
+        """Recordings made, of how many."""
+        self._is_warm = True
+        if step.runs_ahead:
+            lane.use_thread(device, self._worker.wake)
+
+    @property
+    def is_warm(self) -> bool:
+        """Everything usual is as fast as it gets."""
+        return self._is_warm and self._lane.is_warm
+
+    def speak(self, speech: Speech) -> Iterator[EngineEvent]:
+        """Its events; it is submitted when the first one is asked for. Raises QueueFull then."""
+        self.submit(speech)
+        yield from speech.listen()
+
+    def submit(self, speech: Speech) -> None:
+        """Have it spoken as soon as there is a slot. Raises QueueFull."""
+        with self._lock:
+            if len(self._waiting) >= self._max_waiting:
+                raise QueueFull(waiting=len(self._waiting))
+            self._waiting.append(speech)
+        self._worker.wake()
+
+    def warm_up(self) -> None:
+        """In the background, whenever nobody speaks, until everything usual has been recorded."""
+        if self._step.runs_ahead:
+            self._is_warm = False
+            self._warming = self._step.warm_up()
+            self._lane.warm_up()
+            self._worker.wake()
+
+    def wait_until_warm(self, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """tell: recordings made, of how many."""
+        while not self.is_warm:
+            tell(*self.warmed)
+            time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """What was submitted is spoken to its end, then the threads end."""
+        self._warming = iter(())  # what nobody will use need not be made ready
+        self._worker.close()
+        self._lane.close()
+
+    def _turn(self) -> bool:
+        try:
+            self._admit()
+            if not len(self._batch):
+                return self._warm_a_little()
+            for event in self._batch.frame():
+                if isinstance(event, Frame):
+                    self._lane.add(self._voices[event.row], event.codes)
+                else:
+                    self._lane.end(self._voices.pop(event.row), event.reason)
+        except Exception as error:
+            logger.exception("a frame failed")
+            self._fail_all(error)
+        return True
+
+    def _admit(self) -> None:
+        self._let_go()
+        slack = min((v.speech.deadline for v in self._voices.values() if v.speech.has_sound), default=torch.inf)
+        joins = _JOINS if slack - time.monotonic() > _LEAST_SLACK_S else 1
+        while joins and self._batch.has_room and self._lane.has_room:
+            with self._lock:
+                if not self._waiting:
+                    return
+                speech = self._waiting.popleft()
+            self._join(speech)
+            joins -= 1
+
+    def _let_go(self) -> None:
+        """Whoever waits no more."""
+        with self._lock:
+            waiting = tuple(self._waiting)
+        for speech in waiting:
+            if speech.is_cancelled():
+                with self._lock:
+                    self._waiting.remove(speech)
+                speech.finish(StopReason.CANCELLED)
+
+    def _join(self, speech: Speech) -> None:
+        """An error is this take's alone."""
+        row, self._joined = self._joined, self._joined + 1
+        voice = self._lane.open(speech)
+        try:
+            stopped = self._batch.join(speech.request, row)
+        except Exception as error:
+            logger.exception("a take can't begin")
+            speech.fail(error)
+            self._lane.end(voice, StopReason.CANCELLED)
+            return
+        if stopped is None:
+            self._voices[row] = voice
+        else:
+            self._lane.end(voice, stopped.reason)
+
+    def _fail_all(self, error: Exception) -> None:
+        self._batch.clear()
+        voices, self._voices = self._voices, {}
+        for voice in voices.values():
+            voice.speech.fail(error)
+            self._lane.end(voice, StopReason.CANCELLED)
+
+    def _warm_a_little(self) -> bool:
+        done = next(self._warming, None)
+        if done is None:
+            self._is_warm = True
+            return False
+        self.warmed = done
+        return True

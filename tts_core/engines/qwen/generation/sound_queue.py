@@ -1,0 +1,178 @@
+"""Frames to sound while they are made: who runs out of sound first is served first, with whoever waits for as much."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tts_core.domain.events import AudioChunk
+from tts_core.domain.values import StopReason
+from tts_core.engines.qwen.codec.chunks import chunk_sizes
+from tts_core.engines.qwen.codec.slots import MOST_TOGETHER, WIDTHS, CodecSlots
+from tts_core.engines.qwen.generation.take import Speech
+from tts_core.engines.qwen.generation.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Frames that become one chunk."""
+
+    codes: Tensor
+    """(T, 16), and what fills up to a width that is recorded."""
+    frames: int
+    """T."""
+    end: StopReason | None = None
+    """It is the take's last, for this reason."""
+
+
+@dataclass(slots=True, eq=False)
+class Voice:
+    """One take on the lane."""
+
+    speech: Speech
+    slot: int
+    sizes: Iterator[int]
+    wanted: int
+    """Frames of the next chunk."""
+    frames: list[Tensor] = field(default_factory=list)
+    """Of it, so far."""
+    pieces: deque[_Piece] = field(default_factory=deque)
+    """To be decoded, oldest first."""
+    has_begun: bool = False
+
+
+class SoundLane:
+    """`open` a voice, `add` its frames, `end` it. With a thread of its own it works beside the caller, else at once."""
+
+    def __init__(self, codec: CodecSlots, slots: int, *, pads: bool) -> None:
+        """pads: the codec records, so a take's last chunk gets a usual width."""
+        self._codec = codec
+        self._pads = pads
+        self._free = list(reversed(range(slots)))
+        self._voices: list[Voice] = []
+        self._lock = Lock()
+        self._worker: Worker | None = None
+        self._on_free: Callable[[], None] | None = None
+        self._warming: Iterator[None] = iter(())
+        self.is_warm = True
+
+    def use_thread(self, device: torch.device, on_free: Callable[[], None]) -> None:
+        """From now on; `on_free` is called when a voice has ended."""
+        self._worker = Worker("speech-codec", self._turn, device)
+        self._on_free = on_free
+
+    def warm_up(self) -> None:
+        """Have everything usual recorded whenever there is nothing else to do."""
+        self.is_warm = False
+        self._warming = self._codec.warm_up()
+        self._work()
+
+    @property
+    def has_room(self) -> bool:
+        return bool(self._free)
+
+    def open(self, speech: Speech) -> Voice:
+        sizes = chunk_sizes(speech.chunk_frames)
+        with self._lock:
+            voice = Voice(speech, self._free.pop(), sizes, next(sizes))
+            self._voices.append(voice)
+        self._work()
+        return voice
+
+    def add(self, voice: Voice, codes: Tensor) -> None:
+        """A frame (16,)."""
+        voice.frames.append(codes)
+        if len(voice.frames) >= voice.wanted:
+            voice.wanted = next(voice.sizes)
+            self._hand_over(voice, None)
+
+    def end(self, voice: Voice, reason: StopReason) -> None:
+        """What is left of its frames becomes sound, then its speech is finished."""
+        self._hand_over(voice, reason)
+
+    def close(self) -> None:
+        self._warming = iter(())
+        if self._worker is not None:
+            self._worker.close()
+
+    def _hand_over(self, voice: Voice, end: StopReason | None) -> None:
+        frames, voice.frames = voice.frames, []
+        filling = 0
+        if frames and end is not None and self._pads:
+            filling = next((width for width in WIDTHS if width >= len(frames)), len(frames)) - len(frames)
+        codes = torch.stack(frames + frames[-1:] * filling) if frames else torch.empty(0, 0)
+        with self._lock:
+            voice.pieces.append(_Piece(codes, len(frames), end))
+        self._work()
+
+    def _work(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
+            return
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        with self._lock:
+            group = self._next_group()
+        try:
+            if not group:
+                return self._warm_a_little()
+            self._do(group)
+        except Exception as error:
+            logger.exception("the codec failed")
+            for voice, _ in group:
+                voice.speech.fail(error)
+        for voice, piece in group:
+            if piece is not None and piece.end is not None:
+                self._finish(voice, piece.end)
+        return True
+
+    def _next_group(self) -> list[tuple[Voice, _Piece | None]]:
+        """The most urgent piece with those that can be decoded beside it, or a voice that is to begin."""
+        waiting = sorted((v for v in self._voices if v.pieces or not v.has_begun), key=lambda v: v.speech.deadline)
+        if not waiting:
+            return []
+        if not waiting[0].has_begun:
+            return [(waiting[0], None)]
+        length = len(waiting[0].pieces[0].codes)
+        alike = [voice for voice in waiting if voice.has_begun and len(voice.pieces[0].codes) == length]
+        return [(voice, voice.pieces.popleft()) for voice in alike[:MOST_TOGETHER]]
+
+    def _do(self, group: Sequence[tuple[Voice, _Piece | None]]) -> None:
+        pieces = []
+        for voice, piece in group:
+            if piece is None:
+                voice.has_begun = True
+                self._codec.begin(voice.slot, voice.speech.reference)
+            elif piece.frames and not voice.speech.is_cancelled():
+                pieces.append((voice, piece))
+        if not pieces:
+            return
+        codes = torch.stack([piece.codes for _, piece in pieces])
+        sound = self._codec.decode([voice.slot for voice, _ in pieces], codes)
+        frame = sound.shape[1] // codes.shape[1]
+        for (voice, piece), samples in zip(pieces, sound.numpy(), strict=True):
+            made = piece.codes[: piece.frames].numpy().astype(np.int64)
+            voice.speech.send(AudioChunk(samples[: piece.frames * frame], codes=made), piece.frames)
+
+    def _warm_a_little(self) -> bool:
+        self.is_warm = next(self._warming, self) is self
+        return not self.is_warm
+
+    def _finish(self, voice: Voice, reason: StopReason) -> None:
+        voice.speech.finish(reason)
+        with self._lock:
+            self._voices.remove(voice)
+            self._free.append(voice.slot)
+        if self._on_free is not None:
+            self._on_free()

@@ -1,0 +1,135 @@
+"""What takes carry from frame to frame, in memory that stays where it is: rows beside each other, one for each slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tts_core.engines.qwen.kernels.rows import Rows
+from tts_core.engines.qwen.talker.kv_cache import KvCache
+from tts_core.engines.qwen.talker.layers import RotaryTable
+from tts_core.engines.qwen.talker.prompt import Prompt
+from tts_core.engines.qwen.talker.sampling import Draws, DrawState
+from tts_core.engines.qwen.talker.talker import Talker
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRows(Rows):
+    """All that a take carries from frame to frame but its keys and values. B slots."""
+
+    text: Tensor
+    """(B, S, H): what is added to each frame's input, then the pad for all later ones."""
+    last_text: Tensor
+    """(B, 1) int64: the place of that pad."""
+    positions: Tensor
+    """(B, 1) int64, of the next input."""
+    frames: Tensor
+    """(B, 1) int64: frames before this one."""
+    hidden: Tensor
+    """(B, 1, H): of the position before."""
+    first: Tensor
+    """(B, 1) int64: the code 0 drawn from it."""
+    inputs: Tensor
+    """(B, 1, H): the frame as the talker reads it."""
+    codes: Tensor
+    """(B, 16) int64: the frame."""
+    draws: DrawState
+
+    @classmethod
+    def allocate(cls, talker: Talker, rows: int, text: int) -> TakeRows:
+        config, device = talker.config, talker.device
+
+        def hidden(count: int) -> Tensor:
+            return torch.zeros(rows, count, config.transformer.hidden_size, device=device, dtype=talker.dtype)
+
+        def whole(count: int) -> Tensor:
+            return torch.zeros(rows, count, dtype=torch.int64, device=device)
+
+        draws = DrawState.allocate(rows, config.vocab_size, device)
+        codes = whole(config.code_groups)
+        return cls(hidden(text), whole(1), whole(1), whole(1), hidden(1), whole(1), hidden(1), codes, draws)
+
+    def begin(self, prompt: Prompt, draws: Draws) -> None:
+        """Make its only row that of a take whose prompt is about to be read."""
+        count = prompt.trailing.shape[1]
+        self.text[:, :count] = prompt.trailing
+        self.text[:, count : count + 1] = prompt.pad
+        self.last_text.fill_(count)
+        self.positions.fill_(prompt.embeddings.shape[1])
+        self.frames.zero_()
+        self.draws.fill(draws)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Codes on their way to the host."""
+
+    codes: Tensor
+    arrived: torch.cuda.Event | None
+
+    @classmethod
+    def begin(cls, codes: Tensor) -> Reading:
+        """Of codes that may change as soon as the device has done what it is given now."""
+        if not codes.is_cuda:
+            return cls(codes.to("cpu", copy=True), None)
+        copy = torch.empty(codes.shape, dtype=codes.dtype, pin_memory=True).copy_(codes, non_blocking=True)
+        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record()
+        return cls(copy, arrived)
+
+    def wait(self) -> Tensor:
+        """(rows, 16) int64 on the CPU."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.codes
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of some slots."""
+
+    rows: TakeRows
+    cache: KvCache
+    table: RotaryTable
+
+    @classmethod
+    def allocate(cls, talker: Talker, *, rows: int, capacity: int, text: int) -> Memory:
+        transformer, device = talker.config.transformer, talker.device
+        return cls(
+            TakeRows.allocate(talker, rows, text),
+            KvCache.allocate(transformer, rows=rows, capacity=capacity, device=device, dtype=talker.dtype),
+            RotaryTable.build(transformer.head_dim, transformer.rope_theta, capacity, device),
+        )
+
+    def part(self, first: int, count: int) -> Memory:
+        return Memory(self.rows.part(first, count), self.cache.part(first, count), self.table)
+
+    def put(self, slot: int, source: Memory, length: int) -> None:
+        self.rows.put(slot, source.rows)
+        self.cache.put(slot, source.cache, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Where recorded work reads a prompt, whatever slot it is for."""
+
+    memory: Memory
+    embeddings: Tensor
+    """(1, T, H): the prompt and what was there before."""
+    last: Tensor
+    """(1): its last position."""
+
+    @classmethod
+    def allocate(cls, talker: Talker, *, longest: int, text: int) -> Staging:
+        hidden = talker.config.transformer.hidden_size
+        return cls(
+            Memory.allocate(talker, rows=1, capacity=longest, text=text),
+            torch.zeros(1, longest, hidden, device=talker.device, dtype=talker.dtype),
+            torch.zeros(1, dtype=torch.int64, device=talker.device),
+        )
+
+    def inputs(self, length: int) -> tuple[Memory, Tensor, Tensor]:
+        """What `FrameStep._read` reads for prompts up to that length."""
+        return self.memory, self.embeddings[:, :length], self.last

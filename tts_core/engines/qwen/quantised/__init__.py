@@ -1,0 +1,1 @@
+"""Transformers with int8 or 4-bit weights."""

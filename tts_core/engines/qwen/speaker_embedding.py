@@ -1,0 +1,148 @@
+"""Use case: who speaks, as a vector (x-vector), and whether two recordings are of one speaker.
+
+found = services.embedder.extract(samples, 16_000)
+likeness = services.embedder.compare(read_recording(one), read_recording(other))
+
+It loads the speaker encoder of a Base model and nothing else of it. Embeddings of the two sizes differ in length and
+can't be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_core.audio.gender import Gender, estimated_gender
+from tts_core.audio.judging import HOP_S, frame_levels, speech_frames
+from tts_core.audio.reading import Clip
+from tts_core.domain.errors import EmbedderMissing, InvalidRequest
+from tts_core.domain.events import Samples
+from tts_core.models.catalogue import ModelKind
+from tts_core.models.memory import CachedModel, ModelCache
+from tts_core.models.of_kind import ModelsOfKind
+from tts_core.models.status import ModelManager, ModelStatus
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
+
+SUGGESTED = "base_0_6b"
+"""For who has none."""
+MIN_S, MIN_SPEECH_S = 1.0, 0.5
+"""Of the whole, and of speech in it: less says more about the words than about the speaker."""
+HEARD_S = 30.0
+"""Of each recording; a voice is known by then, and time and memory grow with the length."""
+SAME_FROM, OTHER_BELOW = 0.75, 0.4
+"""Cosines. Rules of thumb: nobody has measured error rates of this encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a recording tells about its speaker."""
+
+    embedding: npt.NDArray[np.float32] | None
+    """[D]; None where the recording is too short."""
+    model_key: str
+    gender: Gender | None
+    """None where the pitch does not tell."""
+    message: str
+    """English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    cosine: float
+    """Of the two embeddings, -1 to 1."""
+    model_key: str
+
+    @property
+    def same_speaker(self) -> bool | None:
+        """A guess; None where the value allows none."""
+        if self.cosine >= SAME_FROM:
+            return True
+        return False if self.cosine < OTHER_BELOW else None
+
+
+class SpeakerEmbedder:
+    """Thread-safe. `cache` knows encoders by the keys of their Base models."""
+
+    def __init__(self, models: ModelManager, cache: ModelCache[SpeakerModel]) -> None:
+        self._models = models
+        self._bases = ModelsOfKind(models, ModelKind.BASE)
+        self._cache = cache
+
+    def ready(self) -> tuple[ModelStatus, ...]:
+        """The Base models that can be used now, the smallest first."""
+        return tuple(self._bases.ready())
+
+    def choose(self, model_key: str = "") -> ModelStatus:
+        """The model of that key, "" for the smallest. Raises EmbedderMissing, UnknownModelKey, ModelNotReady."""
+        if not model_key:
+            ready = self.ready()
+            if not ready:
+                suggested = self._models.entry(SUGGESTED)
+                megabytes = round(suggested.total_bytes / 1e6)
+                raise EmbedderMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
+            return ready[0]
+        return self._bases.named(model_key)
+
+    def extract(self, clip: Clip, model_key: str = "") -> Extraction:
+        """Who speaks. Raises what `choose` raises, InvalidRequest, EngineFailed."""
+        key = self.choose(model_key).key
+        if (why := _too_short(clip)) is not None:
+            return Extraction(None, key, None, why)
+        heard = _heard(clip)
+        with self._cache.lease(key) as encoder:
+            embedding = encoder.embed(heard, clip.sample_rate)
+        gender = estimated_gender(heard, clip.sample_rate)
+        return Extraction(embedding, key, gender, f"The speaker was heard for {len(heard) / clip.sample_rate:.1f} s.")
+
+    def compare(self, one: Clip, other: Clip, model_key: str = "") -> Similarity:
+        """How alike two speakers sound. Raises what `extract` raises; InvalidRequest for a recording without speech."""
+        for clip in (one, other):
+            if (why := _too_short(clip)) is not None:
+                raise InvalidRequest(reason=f"one of the recordings can't be judged: {why}")
+        key = self.choose(model_key).key
+        return Similarity(self.cosine(one, other, key), key)
+
+    def cosine(self, one: Clip, other: Clip, model_key: str) -> float:
+        """The same without a look at what can be heard in them, by a model that is known to be ready."""
+        with self._cache.lease(model_key) as encoder:
+            first, second = (_unit(encoder.embed(_heard(clip), clip.sample_rate)) for clip in (one, other))
+        return float(first @ second)
+
+    def loaded(self) -> CachedModel | None:
+        """The encoder in memory that was used last."""
+        return next((model for model in self._cache.statuses() if model.is_loaded), None)
+
+    def close(self) -> None:
+        self._cache.close()
+
+
+def load_speaker(folder: Path, device: str, threads: int | None = None) -> SpeakerModel:
+    """Read a Base model's speaker encoder. Raises what `SpeakerModel.load` raises."""
+    from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel  # noqa: PLC0415 - torch: seconds, much memory
+
+    return SpeakerModel.load(folder, device=device, threads=threads)
+
+
+def _too_short(clip: Clip) -> str | None:
+    """Why it can't be judged; None if it can."""
+    if clip.duration_s < MIN_S:
+        return f"{clip.duration_s:.1f} s are too short; at least {MIN_S:.0f} s are needed."
+    speech_s = float(speech_frames(frame_levels(clip.samples, clip.sample_rate)).sum() * HOP_S)
+    if speech_s < MIN_SPEECH_S:
+        return f"only {speech_s:.1f} s of speech are heard in it."
+    return None
+
+
+def _heard(clip: Clip) -> Samples:
+    return clip.samples[: round(HEARD_S * clip.sample_rate)]
+
+
+def _unit(embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    norm = float((embedding @ embedding) ** 0.5)
+    return embedding / norm if norm else embedding

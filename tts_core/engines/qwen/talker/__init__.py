@@ -1,0 +1,1 @@
+"""Text to codec codes: configuration, weights, transformers, prompts and sampling."""

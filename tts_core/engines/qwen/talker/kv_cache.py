@@ -1,0 +1,59 @@
+"""Keys and values of a transformer's past positions: allocated ahead, written in place, passed as an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tts_core.engines.qwen.talker.config import TransformerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class KvCache:
+    """Both (layers, B, kv heads, capacity, head dim), of one layer without the first.
+
+    Unwritten places hold zeros: masked, but they must be finite.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    @classmethod
+    def allocate(
+        cls, config: TransformerConfig, *, rows: int, capacity: int, device: torch.device, dtype: torch.dtype
+    ) -> KvCache:
+        shape = (config.layers, rows, config.kv_heads, capacity, config.head_dim)
+        return cls(torch.zeros(shape, device=device, dtype=dtype), torch.zeros(shape, device=device, dtype=dtype))
+
+    @property
+    def capacity(self) -> int:
+        return self.keys.shape[-2]
+
+    def grown(self, capacity: int) -> KvCache:
+        """The same contents with more room."""
+        more = (*self.keys.shape[:3], capacity - self.capacity, self.keys.shape[4])
+        keys, values = (torch.cat((old, old.new_zeros(more)), dim=3) for old in (self.keys, self.values))
+        return KvCache(keys, values)
+
+    def part(self, first: int, count: int) -> KvCache:
+        """Some rows, for reading and writing through it."""
+        return KvCache(self.keys.narrow(1, first, count), self.values.narrow(1, first, count))
+
+    def put(self, row: int, source: KvCache, length: int) -> None:
+        """Copy the first positions of the only row of `source` to `row`."""
+        for mine, theirs in ((self.keys, source.keys), (self.values, source.values)):
+            mine[:, row, :, :length] = theirs[:, 0, :, :length]
+
+    def of(self, layer: int) -> KvCache:
+        """One layer's."""
+        return KvCache(self.keys[layer], self.values[layer])
+
+    def write(self, key: Tensor, value: Tensor, *, positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """Of one layer: store (B, kv heads, T, D) at each row's `positions` (B, T); answers all up to `length`."""
+        keys, values = self.keys, self.values
+        rows = torch.arange(key.shape[0], device=key.device)[:, None]
+        keys[rows, :, positions] = key.transpose(1, 2)
+        values[rows, :, positions] = value.transpose(1, 2)
+        return keys[:, :, :length], values[:, :, :length]

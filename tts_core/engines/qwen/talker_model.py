@@ -1,0 +1,106 @@
+"""A loaded speaking model: config, text tokenizer and talker. Knows nothing of audio, which the codec adds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from tts_core.domain.errors import EngineFailed
+from tts_core.engines.qwen.quantised.rounding import expect_rounded
+from tts_core.engines.qwen.talker.config import (
+    WEIGHTS_FILE,
+    GenerationConfig,
+    ModelConfig,
+    read_generation_config,
+    read_model_config,
+)
+from tts_core.engines.qwen.talker.prompt import Prompt, PromptBuilder, PromptRequest
+from tts_core.engines.qwen.talker.talker import Talker
+from tts_core.engines.qwen.talker.text_tokenizer import TextTokenizer
+from tts_core.engines.qwen.talker.weights import Placement, Progress, build_on_meta, load_weights
+
+if TYPE_CHECKING:
+    from tts_core.engines.qwen.kernels.workers import Workers
+
+_SPEAKER_ENCODER = "speaker_encoder"
+_SMALLEST = 4
+"""Bits of a weight."""
+
+
+class TalkerModel:
+    """Use `TalkerModel.load(folder, placement)`; `close` frees the weights."""
+
+    def __init__(
+        self, config: ModelConfig, generation: GenerationConfig, tokenizer: TextTokenizer, talker: Talker
+    ) -> None:
+        self.config = config
+        self.generation = generation
+        self.tokenizer = tokenizer
+        self._talker: Talker | None = talker
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        placement: Placement,
+        *,
+        speaker_encoder: nn.Module | None = None,
+        workers: Workers | None = None,
+        progress: Progress | None = None,
+    ) -> TalkerModel:
+        """Read a model's folder. Raises a ModelFolderInvalid that names the file.
+
+        workers: who compute whole numbers; None takes own ones.
+        speaker_encoder: built on the meta device, filled from the same file; without it a Base model's is left aside.
+        """
+        config = read_model_config(folder)
+        generation = read_generation_config(folder)
+        tokenizer = TextTokenizer(folder)
+        talker = build_on_meta(lambda: Talker(config.talker))
+        if placement.weight_bits and not placement.uses_loops:
+            expect_rounded(talker)
+        elif placement.weight_bits:
+            from tts_core.engines.qwen.quantised.int4 import expect_int4  # noqa: PLC0415 - loads a compiler
+            from tts_core.engines.qwen.quantised.int8 import expect_int8, fuse_int8  # noqa: PLC0415
+
+            workers = workers or whole_number_workers()
+            (expect_int4 if placement.weight_bits == _SMALLEST else expect_int8)(talker, workers)
+        root = nn.ModuleDict({"talker": talker})
+        skip: Collection[str] = ()
+        if speaker_encoder is not None:
+            root[_SPEAKER_ENCODER] = speaker_encoder
+        elif config.speaker_encoder is not None:
+            skip = (f"{_SPEAKER_ENCODER}.",)
+        load_weights(root, folder / WEIGHTS_FILE, placement, skip=skip, progress=progress)
+        if workers is not None:
+            fuse_int8(talker, workers)
+        return cls(config, generation, tokenizer, talker)
+
+    @property
+    def talker(self) -> Talker:
+        if self._talker is None:
+            raise EngineFailed(engine="Qwen3-TTS", reason="its model is closed")
+        return self._talker
+
+    @property
+    def device(self) -> torch.device:
+        return self.talker.device
+
+    def build_prompt(self, request: PromptRequest) -> Prompt:
+        """Raises UnknownLanguage or UnknownVoice."""
+        return PromptBuilder(self.config, self.talker, self.tokenizer).build(request)
+
+    def close(self) -> None:
+        """Free the weights. Takes in progress keep them until they end."""
+        self._talker = None
+
+
+def whole_number_workers() -> Workers:
+    """Threads that compute whole numbers, for all parts of a model: as many as torch has."""
+    from tts_core.engines.qwen.kernels.workers import Workers  # noqa: PLC0415 - loads a compiler
+
+    return Workers(torch.get_num_threads())

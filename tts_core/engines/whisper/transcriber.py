@@ -1,0 +1,219 @@
+"""Use case: what is said in a recording, by the best Whisper model that is ready; and whether it is what was wanted.
+
+transcript = services.transcriber.transcribe(path, language="Chinese")
+check = services.transcriber.check(take.path, "你好。", language=take.language)
+job = services.transcriber.start(services.voices.jobs, path, subject=voice_id)
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled, QueueFull, TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
+from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.whisper.error_rate import ErrorRate, compare
+from tts_core.engines.whisper.languages import spoken_language
+from tts_core.engines.whisper.transcript import Transcript
+from tts_core.models.catalogue import ModelEntry, ModelKind
+from tts_core.models.memory import ModelCache, Progress as LoadProgress
+from tts_core.models.of_kind import ModelsOfKind
+from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.platform.jobs import Job, JobKind, JobRun, Jobs
+from tts_core.platform.whole_files import make_private
+
+if TYPE_CHECKING:
+    from tts_core.engines.whisper.model import WhisperModel
+
+SUGGESTED = "whisper_small"
+"""For who has none: understands most languages well, and a CPU can bear it."""
+READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
+"""Phases, in this order."""
+MAX_WAITING_UPLOADS = 16
+_READ, _LOADED = 2.0, 20.0
+"""Percent when these phases are over; the rest is transcribing."""
+
+Say = Callable[[str, float], None]
+"""Told a phase and the percent of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenCheck:
+    """What is said, beside what should be said."""
+
+    transcript: Transcript
+    error_rate: ErrorRate
+
+
+def never() -> bool:
+    return False
+
+
+def _to_nobody(_phase: str, _percent: float) -> None:
+    pass
+
+
+class Transcriber:
+    """Thread-safe. `cache` holds the models of kind WHISPER among others, and knows them by their keys."""
+
+    def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel], uploads: Path) -> None:
+        """`uploads`: a folder for recordings that only their job needs. One whose job failed stays a day for another
+        try."""
+        self._models = models
+        self._whispers = ModelsOfKind(models, ModelKind.WHISPER)
+        self._cache = cache
+        self._uploads = uploads
+
+    def ready(self) -> tuple[ModelStatus, ...]:
+        """The Whisper models that can be used now, best first."""
+        return tuple(sorted(self._whispers.ready(), key=_size, reverse=True))
+
+    def suggestion(self) -> ModelEntry:
+        """The model to download for who has none."""
+        return self._models.entry(SUGGESTED)
+
+    def choose(self, model_key: str = "") -> ModelStatus:
+        """The model of that key, "" for the best one. Raises TranscriberMissing, UnknownModelKey, ModelNotReady."""
+        if not model_key:
+            ready = self.ready()
+            if not ready:
+                suggested = self.suggestion()
+                megabytes = round(suggested.total_bytes / 1e6)
+                raise TranscriberMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
+            return ready[0]
+        return self._whispers.named(model_key)
+
+    def transcribe(
+        self,
+        recording: Path | Clip,
+        *,
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+        cancelled: CancelCheck = never,
+        say: Say = _to_nobody,
+    ) -> Transcript:
+        """At most half an hour of sound. `language`: name or code, "auto" to find it out.
+
+        Raises what `choose` raises, UnknownSpokenLanguage, AudioUnreadable, RecordingTooLong, Cancelled,
+        MemoryBudgetFull and EngineFailed.
+        """
+        status = self.choose(model_key)
+        code = spoken_language(language)
+        say(READING, 0.0)
+        clip = read_recording(recording, max_seconds=MAX_RECORDING_S) if isinstance(recording, Path) else recording
+        with self._cache.begin(status.key) as lease:
+            for done_bytes, total_bytes in lease.progress():
+                if cancelled():
+                    raise Cancelled
+                say(LOADING, _READ + (_LOADED - _READ) * (done_bytes / total_bytes if total_bytes else 0.0))
+            return lease.model().transcribe(
+                clip.samples,
+                clip.sample_rate,
+                language=code,
+                cancelled=cancelled,
+                progress=lambda done_s, total_s: say(TRANSCRIBING, _LOADED + (100.0 - _LOADED) * done_s / total_s),
+            )
+
+    def check(
+        self,
+        recording: Path | Clip,
+        wanted: str,
+        *,
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+        cancelled: CancelCheck = never,
+        say: Say = _to_nobody,
+    ) -> SpokenCheck:
+        """How far what is said is from the text that it was made of, in that voice's language.
+
+        Raises what `transcribe` raises.
+        """
+        transcript = self.transcribe(
+            recording, language=_asked_or_auto(language), model_key=model_key, cancelled=cancelled, say=say
+        )
+        return SpokenCheck(transcript, compare(wanted, transcript.text, transcript.language))
+
+    def start(
+        self,
+        jobs: Jobs,
+        recording: Path,
+        *,
+        subject: str = "",
+        language: str = AUTO_LANGUAGE,
+        model_key: str = "",
+    ) -> Job:
+        """Transcribe as a job, whose result is `Transcript.as_json()` and "model_key"; the file must stay until then.
+
+        `subject` is what people know the recording by, e.g. a voice's id. Raises what `choose` raises and
+        UnknownSpokenLanguage, so that nobody waits for nothing.
+        """
+        self.choose(model_key)
+        spoken_language(language)
+        inputs = {"path": str(recording), "language": language, "model_key": model_key}
+        return jobs.submit(JobKind.TRANSCRIPTION, subject or recording.name, inputs)
+
+    def start_upload(self, jobs: Jobs, upload: Path, *, language: str = AUTO_LANGUAGE, model_key: str = "") -> Job:
+        """The same for a file that nobody needs besides: it is taken over, and goes once it is transcribed.
+
+        Raises QueueFull and TranscriptionFailed (no room on the disk), too.
+        """
+        mine = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
+        if len(mine) >= MAX_WAITING_UPLOADS:
+            raise QueueFull(waiting=len(mine))
+        self.choose(model_key)
+        spoken_language(language)
+        recording = self._uploads / f"heard-{secrets.token_hex(8)}"
+        try:
+            make_private(self._uploads)
+            shutil.move(upload, recording)
+        except OSError as error:
+            recording.unlink(missing_ok=True)
+            raise TranscriptionFailed(reason=error.strerror or "the disk refuses it") from error
+        return self.start(jobs, recording, language=language, model_key=model_key)
+
+    def do(self, run: JobRun) -> Mapping[str, Any]:
+        """The work of a job that `start` has queued."""
+        model_key = self.choose(run.inputs["model_key"]).key
+        recording = Path(run.inputs["path"])
+        transcript = self.transcribe(
+            recording,
+            language=run.inputs["language"],
+            model_key=model_key,
+            cancelled=run.cancelled,
+            say=run.say,
+        )
+        if recording.parent == self._uploads:
+            recording.unlink(missing_ok=True)
+        return {**transcript.as_json(), "model_key": model_key}
+
+
+def load_transcriber(folder: Path, device: str, threads: int | None, progress: LoadProgress) -> WhisperModel:
+    """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed.
+
+    threads: that compute on a CPU; None: as many as help.
+    """
+    from tts_core.engines.qwen.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
+    from tts_core.engines.whisper.model import WhisperModel  # noqa: PLC0415
+
+    use_few_threads(threads)
+    return WhisperModel.load(folder, device=choose(device).device, progress=progress)
+
+
+def _size(status: ModelStatus) -> int:
+    """The larger a Whisper model, the fewer its mistakes."""
+    return status.entry.total_bytes
+
+
+def _asked_or_auto(language: str) -> str:
+    """A voice may speak what Whisper does not know; it is heard as what it resembles most."""
+    try:
+        spoken_language(language)
+    except UnknownSpokenLanguage:
+        return AUTO_LANGUAGE
+    return language

@@ -1,0 +1,310 @@
+"""YourTTS as engines: its preset and registered speakers speak, and whoever is heard in a recording is imitated.
+
+The model runs in a process of its own, which lives as long as it is used and a while longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event, Lock
+
+import numpy as np
+
+from tts_core.audio.files import resample
+from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import (
+    EngineFailed,
+    ReferenceRequired,
+    SpeakerVectorMisfit,
+    StudioError,
+    UnknownLanguage,
+    UnknownVoice,
+)
+from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
+from tts_core.domain.languages import find_language
+from tts_core.domain.text import detect_language
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.engines.yourtts.environment import Environment
+from tts_core.engines.yourtts.finder import ModelFinder, Search
+from tts_core.engines.yourtts.model_folder import ModelFolder
+from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess
+from tts_core.engines.yourtts.speakers import Speaker, SpeakerStore
+from tts_core.models.memory import CachedModel, CachePolicy, ModelCache, Progress
+from tts_core.platform.settings.studio import Settings
+
+NAME, CLONER = "yourtts", "yourtts_clone"
+CLONE_VOICE = f"{CLONER}/clone"
+LANGUAGES = (
+    Language("en", "English"),
+    Language("fr-fr", "French"),
+    Language("pt-br", "Portuguese (Brazil)"),
+)
+"""What the published model was trained with."""
+AUTO = Language(AUTO_LANGUAGE, "Auto")
+DEFAULT_RATE = 16_000
+_KEPT_VECTORS = 64
+_LEAST_S = 0.5
+"""Of a recording: the speaker encoder hears nothing in less."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the folder of a model tells without loading it."""
+
+    languages: tuple[Language, ...]
+    speakers: tuple[str, ...]
+    sample_rate: int
+
+
+class YourTts:
+    """The installed YourTTS, for whatever speaks with it. Thread-safe; asking it costs some look-ups on the disk."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        finder: ModelFinder,
+        speakers: SpeakerStore,
+        cache: ModelCache[YourTtsProcess],
+    ) -> None:
+        """`cache` makes a process for any key; there is only one."""
+        self.environment = environment
+        self.speakers = speakers
+        self._finder = finder
+        self._cache = cache
+        self._known: tuple[object, _Known] | None = None
+        self._vectors: OrderedDict[str, Samples] = OrderedDict()
+        self._lock = Lock()
+
+    def model(self) -> ModelFolder | None:
+        """The model that can speak now; None where it or its environment is missing."""
+        return self.search().model if self.environment.is_installed else None
+
+    def search(self) -> Search:
+        """Where the model was looked for, whether the environment is there or not."""
+        return self._finder.find()
+
+    def known(self) -> _Known | None:
+        """None while it can't speak."""
+        model = self.model()
+        if model is None:
+            return None
+        mark = (model.folder, *(file.stat().st_mtime_ns for file in model.files.values() if file.exists()))
+        with self._lock:
+            if self._known is None or self._known[0] != mark:
+                self._known = mark, _look_into(model)
+            return self._known[1]
+
+    def loaded(self) -> CachedModel | None:
+        return next((model for model in self._cache.statuses() if model.is_loaded), None)
+
+    def speak(
+        self, request: SynthesisRequest, language: str, whom: str | Speaker, cancelled: CancelCheck
+    ) -> Iterator[EngineEvent]:
+        """Loading…, chunks, Finished. `whom`: a preset speaker's name, or somebody to imitate."""
+        with self._cache.begin(NAME) as lease:
+            for done_bytes, total_bytes in lease.progress():
+                yield Loading(PEOPLE_CALL_IT, done_bytes, total_bytes)
+                if cancelled():
+                    yield Finished(StopReason.CANCELLED, request.seed)
+                    return
+            process = lease.model()
+            facts = process.load()
+            vector = np.zeros(0, np.float32) if isinstance(whom, str) else self._vector(whom, process, facts)
+            wanted = {
+                "text": request.text,
+                "language": language,
+                "speaker": whom if isinstance(whom, str) else "",
+                "speed": request.speed,
+                "seed": request.seed,
+            }
+            rate = self.sample_rate
+            room = None if request.max_seconds is None else round(request.max_seconds * rate)
+            for samples in process.speak(wanted, vector, cancelled):
+                chunk = resample(samples, facts.sample_rate, rate)[:room]
+                yield AudioChunk(chunk)
+                room = None if room is None else room - len(chunk)
+                if room == 0:
+                    yield Finished(StopReason.MAX_LENGTH, request.seed)
+                    return
+        yield Finished(StopReason.CANCELLED if cancelled() else StopReason.COMPLETE, request.seed)
+
+    def warm_up(self, until: Event) -> None:
+        """Load it, let it say a word that nobody hears, and hold it: a first sentence takes long. Never raises."""
+        wanted = {"text": "Ready.", "language": LANGUAGES[0].code, "speaker": "", "speed": 1.0, "seed": None}
+        try:
+            with self._cache.lease(NAME) as process:
+                for _ in process.speak(wanted, np.zeros(0, np.float32), until.is_set):
+                    pass
+                until.wait()
+        except StudioError as error:
+            logger.warning("%s", error.message)
+
+    @property
+    def sample_rate(self) -> int:
+        known = self.known()
+        return DEFAULT_RATE if known is None else known.sample_rate
+
+    def close(self) -> None:
+        """End its process; the next request starts it again."""
+        self._cache.close()
+
+    def _vector(self, speaker: Speaker, process: YourTtsProcess, facts: ServiceFacts) -> Samples:
+        """As the model knows that speaker; what was sent counts where it is of this model, else their recording."""
+        sent = speaker.vector
+        if sent is not None and len(sent) == facts.vector_size:
+            return sent
+        if sent is not None and not len(speaker.samples):
+            raise SpeakerVectorMisfit(length=len(sent), engine=PEOPLE_CALL_IT, wanted=facts.vector_size)
+        key = hashlib.sha256(speaker.samples.tobytes() + str(speaker.rate).encode()).hexdigest()
+        with self._lock:
+            found = self._vectors.get(key)
+        if found is None:
+            found = process.vector(speaker.samples, speaker.rate)
+        with self._lock:
+            self._vectors[key] = found
+            self._vectors.move_to_end(key)
+            while len(self._vectors) > _KEPT_VECTORS:
+                self._vectors.popitem(last=False)
+        return found
+
+
+class YourTtsEngine:
+    """Preset and registered speakers. See `protocols.Engine`."""
+
+    name = NAME
+
+    def __init__(self, yourtts: YourTts) -> None:
+        self._yourtts = yourtts
+
+    @property
+    def sample_rate(self) -> int:
+        return self._yourtts.sample_rate
+
+    def voices(self) -> tuple[Voice, ...]:
+        known = self._yourtts.known()
+        if known is None:
+            return ()
+        presets = [Voice(f"{NAME}/{name}", name, NAME, PEOPLE_CALL_IT) for name in known.speakers]
+        registered = self._yourtts.speakers.names().items()
+        return (*presets, *(Voice(f"{NAME}/{key}", name, NAME, PEOPLE_CALL_IT) for key, name in registered))
+
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        known = self._yourtts.known()
+        if known is None:
+            return Capabilities(languages=())
+        return Capabilities((AUTO, *known.languages), speakers=known.speakers, supports_speed=True)
+
+    def at_once(self, voice: str) -> int:
+        return 1
+
+    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        known = _required(self._yourtts)
+        language = language_of(request.language, request.text, known.languages)
+        name = (request.voice or "").removeprefix(f"{NAME}/")
+        whom: str | Speaker | None = name if name in known.speakers else self._yourtts.speakers.by_key(name)
+        if whom is None:
+            raise UnknownVoice(voice=request.voice or "")
+        return self._yourtts.speak(request, language.code, whom, cancelled)
+
+    def close(self) -> None:
+        self._yourtts.close()
+
+
+class YourTtsCloner:
+    """Whoever is heard in a recording. See `protocols.Engine`."""
+
+    name = CLONER
+
+    def __init__(self, yourtts: YourTts) -> None:
+        self._yourtts = yourtts
+
+    @property
+    def sample_rate(self) -> int:
+        return self._yourtts.sample_rate
+
+    def voices(self) -> tuple[Voice, ...]:
+        return () if self._yourtts.known() is None else (Voice(CLONE_VOICE, "Clone", CLONER, PEOPLE_CALL_IT),)
+
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        known = self._yourtts.known()
+        if known is None:
+            return Capabilities(languages=())
+        return Capabilities((AUTO, *known.languages), supports_speed=True, can_clone=True)
+
+    def at_once(self, voice: str) -> int:
+        return 1
+
+    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        known = _required(self._yourtts)
+        language = language_of(request.language, request.text, known.languages)
+        return self._yourtts.speak(request, language.code, _somebody(request), cancelled)
+
+    def close(self) -> None:
+        """The other engine ends the process of both."""
+
+
+def language_of(wanted: str, text: str, languages: tuple[Language, ...]) -> Language:
+    """Never another language's sound: "auto" is what the text is written in. Raises UnknownLanguage."""
+    found = find_language(wanted, (AUTO, *languages))
+    if found is not None and found.code == AUTO_LANGUAGE:
+        wanted = detect_language(text)
+        found = find_language(wanted, languages)
+    if found is None:
+        raise UnknownLanguage(language=wanted)
+    return found
+
+
+def build_yourtts(settings: Settings) -> YourTts:
+    """Costs next to nothing; whether it is installed is looked up when somebody asks."""
+    paths = settings.paths
+    environment = Environment(paths.yourtts_dir / "environment")
+    finder = ModelFinder(paths.models_dir, settings.yourtts)
+
+    def start(_key: str, _progress: Progress) -> YourTtsProcess:
+        model = finder.find().model
+        if model is None:
+            raise EngineFailed(engine=PEOPLE_CALL_IT, reason="its model is not on this machine any more")
+        process = YourTtsProcess(environment.python, model.folder, gpu=settings.device != "cpu")
+        process.load()
+        return process
+
+    cache = ModelCache(start, CachePolicy(keep_alive_s=settings.keep_alive_s))
+    return YourTts(environment, finder, SpeakerStore(paths.registered_speakers_dir), cache)
+
+
+def _required(yourtts: YourTts) -> _Known:
+    known = yourtts.known()
+    if known is None:
+        raise EngineFailed(engine=PEOPLE_CALL_IT, reason="its environment or its model is not on this machine any more")
+    return known
+
+
+def _somebody(request: SynthesisRequest) -> Speaker:
+    if request.reference is None:
+        if not request.speaker_vector:
+            raise ReferenceRequired(voice=CLONE_VOICE)
+        return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, np.array(request.speaker_vector, np.float32))
+    clip = read_recording(request.reference.path, max_seconds=MAX_REFERENCE_S)
+    samples = np.pad(clip.samples, (0, max(0, round(_LEAST_S * clip.sample_rate) - len(clip.samples))))
+    return Speaker("", samples, clip.sample_rate)
+
+
+def _look_into(model: ModelFolder) -> _Known:
+    """Never raises: what can't be read is what the published model has."""
+    try:
+        codes = model.languages()
+        speakers = tuple(sorted({name.strip() for name in model.speakers()} - {""}))
+        audio = model.config().get("audio")
+        rate = int(audio["sample_rate"]) if isinstance(audio, dict) and "sample_rate" in audio else DEFAULT_RATE
+    except (OSError, ValueError, TypeError):
+        logger.warning("the files beside %s can't be read", model.checkpoint)
+        return _Known(LANGUAGES, (), DEFAULT_RATE)
+    named = {language.code: language for language in LANGUAGES}
+    return _Known(tuple(named.get(code, Language(code, code)) for code in codes), speakers, rate)

@@ -1,0 +1,92 @@
+"""Where on this machine a YourTTS model lies: the studio's folder first, then every cache that Coqui TTS may have made.
+
+A model is used where it lies, whichever Python environment fetched it. The log says which place was taken and why the
+ones before it were not.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_core.engines.yourtts.model_folder import ModelFolder, missing_from, open_folder
+from tts_core.platform.settings.yourtts import Place, YourTtsSettings
+
+logger = logging.getLogger(__name__)
+
+PUBLISHED_NAME = "tts_models--multilingual--multi-dataset--your_tts"
+"""The folder's name in a cache of Coqui TTS."""
+LOCAL_NAME = "YourTTS"
+"""Its name in the models folder."""
+_NAMES = (LOCAL_NAME, PUBLISHED_NAME, "your_tts")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One place where the model could have been."""
+
+    folder: Path
+    why: str
+    """What place it is."""
+    reason: str
+    """Why it was not taken; "" for the one that was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    model: ModelFolder | None
+    looked: tuple[Looked, ...]
+    """In the order of the search."""
+
+    def __str__(self) -> str:
+        taken = [f"YourTTS's model is {one.folder} ({one.why})" for one in self.looked if not one.reason]
+        passed = [f"{one.folder} ({one.why}): {one.reason}" for one in self.looked if one.reason]
+        before = f"; looked before: {'; '.join(passed)}" if passed and taken else f": {'; '.join(passed)}"
+        return (taken or ["YourTTS's model is not on this machine"])[0] + (before if passed else "")
+
+
+class ModelFinder:
+    """Looks anew at each call, some dozens of look-ups; logs when the outcome is another one than before."""
+
+    def __init__(self, models_dir: Path, settings: YourTtsSettings) -> None:
+        self._places = tuple(_places(models_dir, settings))
+        self._told = ""
+
+    def find(self) -> Search:
+        """Never raises."""
+        looked: list[Looked] = []
+        model: ModelFolder | None = None
+        for place in self._places:
+            reason = _reason(place.folder)
+            if not reason:
+                try:
+                    model = open_folder(place.folder)
+                except OSError as error:  # gone in this moment
+                    reason = str(error)
+            looked.append(Looked(place.folder, place.why, reason))
+            if model is not None:
+                break
+        search = Search(model, tuple(looked))
+        if (told := str(search)) != self._told:
+            self._told = told
+            logger.info("%s", told)
+        return search
+
+
+def _places(models_dir: Path, settings: YourTtsSettings) -> list[Place]:
+    named = [Place(settings.model_dir, "the named folder")] if settings.model_dir else []
+    local = [Place(models_dir / name, "the models folder") for name in _NAMES]
+    cached = [Place(cache.folder / name, cache.why) for cache in settings.caches for name in _NAMES[1:]]
+    return [*named, *local, *cached]
+
+
+def _reason(folder: Path) -> str:
+    """Why it holds no usable model, "" if it does."""
+    try:
+        if not folder.is_dir():
+            return "no such folder"
+    except OSError as error:
+        return error.strerror or "it can't be looked at"
+    missing = missing_from(folder)
+    return f"lacks {', '.join(missing)}" if missing else ""

@@ -1,0 +1,204 @@
+"""Use case: the service that voice-translation programs know as YourTTS: register a speaker, speak as that speaker.
+
+YourTTS itself serves it where it is installed; else Qwen3-TTS does, with a Base model's voice cloning. `/health`
+says which of them it is; what can be asked for is the same, and so are the languages: what works today works after a
+change of engines, too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tts_core.audio.files import AudioWriter
+from tts_core.audio.reading import Clip
+from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed, stretched
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import (
+    Cancelled,
+    InvalidValue,
+    LanguageNotServed,
+    ReferenceRequired,
+    SpeakerServiceUnavailable,
+    SpeakerVectorMisfit,
+    UnknownLanguage,
+    UnknownVoice,
+)
+from tts_core.domain.events import AudioChunk, Restarted, Samples, TakeReady
+from tts_core.domain.text import find_name
+from tts_core.domain.values import AUTO_LANGUAGE, Language, Recording, StopReason, SynthesisRequest
+from tts_core.engines.qwen.talker.config import read_model_config
+from tts_core.engines.yourtts.engine import CLONE_VOICE, LANGUAGES, NAME, YourTts, language_of
+from tts_core.engines.yourtts.speakers import Speaker
+from tts_core.models.catalogue import ModelKind
+from tts_core.models.of_kind import ModelsOfKind
+from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.speech.synthesis import Synthesis
+
+EngineName = Literal["yourtts", "qwen3"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerRequest:
+    """One text, spoken by the first of these that there is: the registered speaker, the recording, the vector, the
+    preset speaker, the engine's first voice."""
+
+    text: str
+    speaker_id: str = ""
+    reference: Clip | None = None
+    vector: Samples | None = None
+    speaker: str = ""
+    language: str = AUTO_LANGUAGE
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    samples: Samples
+    sample_rate: int
+    used_reference: bool
+    """A recording or a vector was imitated."""
+    speaker_applied: bool
+    """Somebody in particular speaks: False where only the engine's first voice was left."""
+    engine: EngineName
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    engine: EngineName | None
+    """Who would serve now; None if nobody could."""
+    model_loaded: bool
+    device: str
+    cached_speakers: int
+
+
+class SpeakerService:
+    """Thread-safe."""
+
+    def __init__(self, yourtts: YourTts, synthesis: Synthesis, models: ModelManager, scratch_dir: Path) -> None:
+        self._yourtts = yourtts
+        self._synthesis = synthesis
+        self._models = models
+        self._scratch_dir = scratch_dir
+
+    def engine(self) -> EngineName | None:
+        if self._yourtts.known() is not None:
+            return "yourtts"
+        return "qwen3" if self._ready(ModelKind.BASE) else None
+
+    def registered(self) -> int:
+        return self._yourtts.speakers.count()
+
+    def register(self, speaker_id: str, clip: Clip, vector: Samples | None) -> int:
+        """Remember somebody, restarts included; how many are known then. Raises OutputFailed."""
+        return self._yourtts.speakers.put(Speaker(speaker_id, clip.samples, clip.sample_rate, vector))
+
+    def speak(self, request: SpeakerRequest, cancelled: CancelCheck) -> Spoken:
+        """The whole sound. Raises LanguageNotServed, UnknownVoice, SpeakerVectorMisfit, SpeakerServiceUnavailable,
+        InvalidValue, and what `Synthesis.speak` raises.
+        """
+        if not MIN_TEMPO <= request.speed <= MAX_TEMPO:  # also refuses nan
+            raise InvalidValue(name="speech_rate", low=MIN_TEMPO, high=MAX_TEMPO)
+        engine = self.engine()
+        if engine is None:
+            raise SpeakerServiceUnavailable
+        language = _language(request.language, request.text)
+        with self._whom(engine, request) as (whom, used_reference, applied):
+            can = self._synthesis.capabilities(whom.voice)
+            speed, rest = split_speed(request.speed, is_known=can.supports_speed)
+            samples, rate = self._sound(replace(whom, language=language.code, speed=speed), cancelled)
+        if rest != 1.0:
+            samples, rate = stretched(samples, rate, rest)
+        return Spoken(samples, rate, used_reference, applied, engine)
+
+    @contextmanager
+    def _whom(self, engine: EngineName, request: SpeakerRequest) -> Iterator[tuple[SynthesisRequest, bool, bool]]:
+        """The request, whether somebody is imitated, and whether it is somebody in particular."""
+        plain = SynthesisRequest(request.text)
+        known = self._yourtts.speakers.find(request.speaker_id) if request.speaker_id else None
+        if known is not None and engine == NAME:
+            yield replace(plain, voice=f"{NAME}/{known.key}"), True, True
+            return
+        clip = Clip(known.samples, known.rate) if known is not None else request.reference
+        if clip is not None:
+            with self._kept(clip) as file:
+                yield replace(plain, voice=self._clone_voice(engine), reference=Recording(file)), True, True
+        elif request.vector is not None:
+            self._check_vector(engine, len(request.vector))
+            vector = tuple(request.vector.tolist())
+            yield replace(plain, voice=self._clone_voice(engine), speaker_vector=vector), True, True
+        else:
+            yield replace(plain, voice=self._preset(engine, request.speaker)), False, bool(request.speaker)
+
+    def _clone_voice(self, engine: EngineName) -> str:
+        return CLONE_VOICE if engine == NAME else f"{self._ready(ModelKind.BASE)[0].key}/clone"
+
+    def _preset(self, engine: EngineName, speaker: str) -> str:
+        """The voice id of a preset speaker, "" for the first. Raises UnknownVoice, ReferenceRequired."""
+        of_engine: str
+        if engine == NAME:
+            known = self._yourtts.known()
+            of_engine, names = NAME, known.speakers if known else ()
+        else:
+            ready = self._ready(ModelKind.CUSTOM_VOICE)
+            of_engine = ready[0].key if ready else ""
+            names = self._models.capabilities(of_engine).speakers if ready else ()
+        if not names and not speaker:
+            raise ReferenceRequired(voice=engine)
+        found = find_name(speaker, names) if speaker else names[0]
+        if found is None:
+            raise UnknownVoice(voice=speaker)
+        return f"{of_engine}/{found if engine == NAME else found.lower().replace(' ', '_')}"
+
+    def _check_vector(self, engine: EngineName, length: int) -> None:
+        """YourTTS's own process checks its; it is the one that knows."""
+        if engine != NAME:
+            model = self._ready(ModelKind.BASE)[0]
+            wanted = read_model_config(model.path).talker.transformer.hidden_size
+            if length != wanted:
+                raise SpeakerVectorMisfit(length=length, engine=model.entry.display_name, wanted=wanted)
+
+    def _ready(self, kind: ModelKind) -> list[ModelStatus]:
+        """The smallest first: this service is asked for answers in a conversation."""
+        return ModelsOfKind(self._models, kind).ready()
+
+    def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int]:
+        """What is played, not the file: that is 16-bit, and nobody fetches it."""
+        chunks: list[Samples] = []
+        for event in self._synthesis.speak(wanted, cancelled=cancelled):
+            if isinstance(event, AudioChunk):
+                chunks.append(event.samples)
+            elif isinstance(event, Restarted):
+                chunks.clear()
+            elif isinstance(event, TakeReady):
+                event.take.path.unlink(missing_ok=True)
+                if event.take.stop_reason is StopReason.CANCELLED:
+                    raise Cancelled
+                return np.concatenate(chunks), event.take.sample_rate
+        raise AssertionError("a stream of speech ends with TakeReady")
+
+    @contextmanager
+    def _kept(self, clip: Clip) -> Iterator[Path]:
+        """As a file for a moment."""
+        file = self._scratch_dir / f"{secrets.token_hex(16)}.wav"
+        try:
+            with AudioWriter(file, "wav", clip.sample_rate) as writer:
+                writer.write(clip.samples)
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _language(wanted: str, text: str) -> Language:
+    """Raises LanguageNotServed."""
+    try:
+        return language_of(wanted, text, LANGUAGES)
+    except UnknownLanguage as error:
+        known = ", ".join(language.code for language in LANGUAGES)
+        raise LanguageNotServed(known=known, language=error.params["language"]) from error

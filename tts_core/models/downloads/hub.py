@@ -1,0 +1,58 @@
+"""What a hub is to us: a listing, and an address for each file. Adapters: hugging_face.py, modelscope.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tts_core.models.catalogue import ModelEntry
+from tts_core.models.download_task import SourceId
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    path: str
+    """Inside the repository, with forward slashes; checked to stay inside a folder."""
+    size: int | None
+    """None where the hub does not tell, as olah of a repository of its own."""
+    sha256: str | None
+    """None where the hub does not tell (small files on Hugging Face)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    revision: str
+    """A commit where the hub has them, else the branch."""
+    files: Mapping[str, RemoteFile]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where the bytes of one file can be asked for."""
+
+    url: str
+    source: str
+    """Host name, for people."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """May hold a token: never logged."""
+
+
+class Hub(Protocol):
+    @property
+    def id(self) -> SourceId: ...
+    @property
+    def endpoint(self) -> str:
+        """Scheme and host, e.g. "https://hf-mirror.com"."""
+
+    def has(self, entry: ModelEntry) -> bool:
+        """The catalogue names a repository for this hub."""
+
+    def probe_url(self, entry: ModelEntry) -> str:
+        """An address that answers with little, and never with a file's bytes."""
+
+    def listing(self, entry: ModelEntry, *, newest: bool = False) -> Listing:
+        """The files of the catalogue's revision, or of the newest one. Raises SourceFault within 30 s."""
+
+    def remote(self, entry: ModelEntry, listing: Listing, path: str) -> Remote:
+        """The address of one file; costs no request."""

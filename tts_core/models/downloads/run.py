@@ -1,0 +1,157 @@
+"""One run of a download: what the job tells about it, and numbers for people a few times a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Event, Lock, Thread
+from typing import Protocol
+
+from tts_core.models.download_task import DownloadTask, Note, Phase, Provider, TaskState
+from tts_core.models.downloads.transfer.speed import SpeedWindow
+from tts_core.platform.feed import Board
+
+TICK_S = 0.25
+
+
+class Job(Protocol):
+    """How a model gets onto this disk. Raises DownloadFault or Cancelled; asks `run.cancelled` all the time."""
+
+    def is_ready(self, key: str, run: Run) -> bool:
+        """Look at the disk, reading files through where needed. Uses neither network nor the folder's lock."""
+
+    def fetch(self, key: str, provider: Provider, run: Run) -> None:
+        """Make it ready. The caller holds the models folder's lock."""
+
+
+class Run:
+    """The job's side of a task. Whatever it tells after the run was stopped is not heard."""
+
+    def __init__(self, key: str, board: Board[DownloadTask], *, on_tick: Callable[[DownloadTask], None]) -> None:
+        self.key = key
+        self._board = board
+        self._on_tick = on_tick
+        self._stopped = Event()
+        self._ended = Event()
+        self._lock = Lock()
+        self._done = 0
+        self._counted = 0
+        self._speed = SpeedWindow(time.monotonic())
+        self._ticker = Thread(target=self._tick, name="download-numbers", daemon=True)
+
+    def __enter__(self) -> Run:
+        self._ticker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._ticker.join()
+
+    def stop(self) -> None:
+        with self._lock:  # whatever is being told now comes before what the stopper says
+            self._stopped.set()
+
+    def cancelled(self) -> bool:
+        """Somebody wants the job to stop."""
+        return self._stopped.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; True at once when the job has to stop."""
+        return self._stopped.wait(seconds)
+
+    def change(self, change: Callable[[DownloadTask], DownloadTask]) -> None:
+        with self._lock:
+            if not self._stopped.is_set():
+                self._board.change(self.key, change)
+
+    def begin(self, phase: Phase, *, done: int, total: int, file: str = "", source: str = "", reason: str = "") -> None:
+        """From here on bytes come for `file` from `source`, chosen for `reason`; `done` bytes of `total` are there."""
+        with self._lock:
+            self._done = max(self._done, done)
+            self._counted = done
+            if phase is not Phase.TRANSFERRING or self._phase is not phase:
+                self._speed = SpeedWindow(time.monotonic())
+        self.change(
+            lambda task: replace(
+                task,
+                state=TaskState.RUNNING,
+                phase=phase,
+                file=file,
+                source=source or task.source,
+                source_reason=reason if source else task.source_reason,
+                bytes_done=self._done,
+                bytes_total=total,
+                foreign=False,
+                position=0,
+            )
+        )
+
+    def wait_for_other(self, other: DownloadTask | None) -> None:
+        """Another process is at work in this folder: on this very model, where `other` says how far it is."""
+        if other is not None:
+            with self._lock:
+                self._done = max(self._done, other.bytes_done)
+
+        def waiting(task: DownloadTask) -> DownloadTask:
+            task = replace(task, state=TaskState.WAITING, phase=Phase.QUEUED, foreign=True, position=1)
+            if other is None:
+                return replace(task, bytes_per_second=0.0, eta_s=None, stalled=False, file="")
+            return replace(
+                task,
+                phase=other.phase,
+                bytes_done=self._done,
+                bytes_total=other.bytes_total,
+                bytes_per_second=other.bytes_per_second,
+                eta_s=other.eta_s,
+                stalled=other.stalled,
+                source=other.source,
+                file=other.file,
+            )
+
+        self.change(waiting)
+
+    def bytes(self, done: int) -> None:
+        """So many bytes of the whole model are there. Cheap: people see it at the next tick."""
+        with self._lock:
+            self._speed.add(done - self._counted, time.monotonic())
+            self._counted = done
+            self._done = max(self._done, done)
+
+    def note(self, note: Note, *, lost_to: int | None = None) -> None:
+        """`lost_to`: what was fetched was wrong, and only so many bytes of the model are left."""
+        with self._lock:
+            if lost_to is not None:
+                self._done = self._counted = lost_to
+        self.change(
+            lambda task: replace(
+                task, notes=(*task.notes, note), bytes_done=task.bytes_done if lost_to is None else lost_to
+            )
+        )
+
+    @property
+    def _phase(self) -> Phase | None:
+        task = self._board.item(self.key)
+        return task.phase if task else None
+
+    def _tick(self) -> None:
+        while not self._ended.wait(TICK_S):
+            self.change(self._with_numbers)
+            task = self._board.item(self.key)
+            if task is not None and not self._stopped.is_set():
+                self._on_tick(task)
+
+    def _with_numbers(self, task: DownloadTask) -> DownloadTask:
+        if task.state is not TaskState.RUNNING:
+            return task
+        now = time.monotonic()
+        is_transferring = task.phase is Phase.TRANSFERRING
+        speed = self._speed.bytes_per_second(now) if is_transferring else 0.0
+        left = task.bytes_total - self._done
+        return replace(
+            task,
+            bytes_done=self._done,
+            bytes_per_second=speed,
+            eta_s=max(0, left) / speed if speed > 0 else None,
+            stalled=is_transferring and self._speed.is_stalled(now),
+        )

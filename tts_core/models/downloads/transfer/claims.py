@@ -1,0 +1,90 @@
+"""Which connection fetches which bytes of a file: free gaps first, then half of what the busiest one has before it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from tts_core.models.downloads.transfer.spans import Span, Spans
+
+
+class Claim:
+    """Bytes that one connection fetches, in order. Its end may come nearer while it does."""
+
+    def __init__(self, at: int, end: int) -> None:
+        self.at = at
+        self.end = end
+
+    @property
+    def remaining(self) -> int:
+        return self.end - self.at
+
+
+class Claims:
+    """Thread-safe. Every missing byte is free or in one claim, until somebody has advanced over it."""
+
+    def __init__(self, missing: Iterable[Span]) -> None:
+        self._lock = threading.Lock()
+        self._free = Spans(missing)
+        self._taken: list[Claim] = []
+
+    @property
+    def has_free(self) -> bool:
+        return self._free.total > 0
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest claim that are still to come."""
+        with self._lock:
+            return max((claim.remaining for claim in self._taken), default=0)
+
+    def take(self, smallest: int) -> Claim | None:
+        """The first free gap, else half of the largest claim where both halves have `smallest` bytes at least."""
+        with self._lock:
+            if gap := next(iter(self._free), None):
+                self._free.remove(*gap)
+                claim = Claim(*gap)
+            else:
+                busiest = max(self._taken, key=lambda claim: claim.remaining, default=None)
+                if busiest is None or busiest.remaining < 2 * smallest:
+                    return None
+                middle = busiest.at + busiest.remaining // 2
+                claim = Claim(middle, busiest.end)
+                busiest.end = middle
+            self._taken.append(claim)
+            return claim
+
+    def widen(self, claim: Claim, end: int) -> None:
+        """Take all free gaps up to `end` into this claim, with what lies between: for a body without ranges."""
+        with self._lock:
+            self._free.remove(claim.at, end)
+            claim.end = end
+
+    def restart(self, claim: Claim, size: int) -> None:
+        """The whole file is missing after all, and this is the only claim."""
+        with self._lock:
+            self._free = Spans()
+            claim.at, claim.end = 0, size
+
+    def advance(self, claim: Claim, most: int) -> tuple[int, int]:
+        """The claim's next bytes have come, `most` at most: their place and how many are the claim's."""
+        with self._lock:
+            place, count = claim.at, min(most, claim.remaining)
+            claim.at += count
+            return place, count
+
+    def give_back(self, claim: Claim) -> None:
+        """Let others have the rest; whoever is on the way there simply goes on."""
+        with self._lock:
+            self._taken.remove(claim)
+            before = next((other for other in self._taken if other.end == claim.at), None)
+            if before is not None and claim.remaining:
+                before.end = claim.end
+            else:
+                self._free.add(claim.at, claim.end)
+
+    def free(self, spans: Iterable[Span]) -> None:
+        """These bytes are missing after all."""
+        with self._lock:
+            for span in spans:
+                self._free.add(*span)

@@ -1,0 +1,114 @@
+"""Over the connections of a transfer: which of them brings nothing, whether one more helps, and helping threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tts_core.models.downloads.transfer.connection import Lane
+
+MIN_BYTES_PER_S = 1024
+"""Slower than this is silence."""
+_WORTH_IT = 1.15
+"""What one more connection must make of the speed, else it was the last one."""
+
+
+@dataclass(slots=True)
+class _Mark:
+    since: float
+    """The lane's wait that it belongs to."""
+    at: float
+    received: int
+
+
+class Watch:
+    """Replaces connections that bring next to nothing, and ends the whole when nothing helps."""
+
+    def __init__(self, silence_s: float, stall_s: float) -> None:
+        self._silence_s = silence_s
+        self._stall_s = stall_s
+        self._enough = int(MIN_BYTES_PER_S * silence_s)
+        self._marks: dict[Lane, _Mark] = {}
+        self._received: dict[Lane, int] = {}
+        self._gained = 0
+        self._alive_at = time.monotonic()
+
+    def check(self, lanes: Sequence[Lane]) -> None:
+        """Call it often. Raises NetStalled or NetTimeout."""
+        now = time.monotonic()
+        for lane in lanes:
+            received = lane.received
+            self._gained += received - self._received.get(lane, 0)
+            self._received[lane] = received
+            mark = self._marks.get(lane)
+            if mark is None or mark.since != lane.since or received - mark.received >= self._enough or lane.is_resting:
+                self._marks[lane] = _Mark(lane.since, now, received)
+            elif now - mark.at > self._silence_s:
+                lane.cut(stalled=True)
+                mark.at, mark.received = now, received
+        if self._gained >= self._enough or not lanes:
+            self._gained, self._alive_at = 0, now
+        if now - self._alive_at > self._stall_s:
+            raise lanes[0].silence()
+
+
+class Growth:
+    """Adds connections one by one as long as each makes the whole faster."""
+
+    def __init__(self, most: int, settle_s: float, fast_bytes_per_s: float) -> None:
+        self._most = most
+        self._settle_s = settle_s
+        self._fast = fast_bytes_per_s
+        self._before = 0.0
+        self._at = time.monotonic()
+        self._received = 0
+        self._count = 0
+
+    def limit(self, most: int) -> None:
+        """The source did not want more."""
+        self._most = min(self._most, most)
+
+    def wants_more(self, lanes: Sequence[Lane]) -> bool:
+        """Call it often."""
+        now, received = time.monotonic(), sum(lane.received for lane in lanes)
+        if len(lanes) != self._count:
+            self._at, self._received, self._count = now, received, len(lanes)
+        if now - self._at < self._settle_s or len(lanes) >= self._most or any(lane.takes_all for lane in lanes):
+            return False
+        speed = (received - self._received) / (now - self._at)
+        self._at, self._received = now, received
+        if speed >= self._fast:
+            return False
+        if speed < _WORTH_IT * self._before:
+            self._most = len(lanes)
+            return False
+        self._before = speed
+        return True
+
+
+class Helper:
+    """A thread beside the connections whose failure is the transfer's."""
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        self._work = work
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raises what it failed with."""
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - raised again by check
+            self._error = error

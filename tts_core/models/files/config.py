@@ -1,0 +1,112 @@
+"""What a model's config.json says about itself: its kind, size, languages and preset speakers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_core.models.catalogue import ModelEntry, ModelKind
+
+PUBLISHED_LANGUAGES = (
+    "chinese",
+    "english",
+    "german",
+    "italian",
+    "portuguese",
+    "spanish",
+    "japanese",
+    "korean",
+    "french",
+    "russian",
+)
+PUBLISHED_SPEAKERS = ("serena", "vivian", "uncle_fu", "ryan", "aiden", "ono_anna", "sohee", "eric", "dylan")
+"""Of the custom voice models; the others have none."""
+
+_MAX_CONFIG_BYTES = 4_000_000
+_SPEAKING_MODEL = "qwen3_tts"
+_TOKENIZER_MODEL = "qwen3_tts_tokenizer_12hz"
+_WHISPER_MODEL = "whisper"
+_SIZE_NAMES = {"0b6": "0.6B", "1b7": "1.7B"}
+_WHISPER_SIZES = {
+    (384, 4): "tiny",
+    (512, 6): "base",
+    (768, 12): "small",
+    (1024, 24): "medium",
+    (1280, 32): "large",
+    (1280, 4): "large-v3-turbo",
+}
+"""By width and the number of the decoder's layers; others are somebody's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    kind: ModelKind | None
+    """None if it is no model that the studio can run."""
+    size: str
+    """As in the catalogue, "" if it does not say."""
+    label: str
+    """What the file calls itself, for people."""
+    languages: tuple[str, ...]
+    """Codes without "auto" and without dialects; empty if it lists none."""
+    speakers: tuple[str, ...]
+
+    def fits(self, entry: ModelEntry) -> bool:
+        """Whether it may stand in this entry's folder: same kind, and no other size."""
+        return self.kind is entry.kind and (not self.size or not entry.size or self.size == entry.size)
+
+
+def parse_config(text: str | bytes) -> ModelConfig | None:
+    """None unless the text is a JSON object that names a `model_type`, as every model's config does."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("model_type"), str):
+        return None
+    model_type = data["model_type"]
+    voice_type = str(data.get("tts_model_type"))
+    kinds = {kind.value: kind for kind in ModelKind if kind.speaks}
+    kind: ModelKind | None = None
+    label = model_type
+    if model_type == _TOKENIZER_MODEL:
+        kind, label = ModelKind.TOKENIZER, ModelKind.TOKENIZER.value
+    elif model_type == _SPEAKING_MODEL:
+        kind, label = kinds.get(voice_type), voice_type
+    elif model_type == _WHISPER_MODEL:
+        kind = ModelKind.WHISPER
+    size = _whisper_size(data) if kind is ModelKind.WHISPER else _SIZE_NAMES.get(str(data.get("tts_model_size")), "")
+    talker = _mapping(data.get("talker_config"))
+    languages = [name.lower() for name in _mapping(talker.get("codec_language_id"))]
+    return ModelConfig(
+        kind=kind,
+        size=size,
+        label=f"{size} {label}".strip(),
+        languages=tuple(name for name in languages if not name.endswith("_dialect")),
+        speakers=tuple(_mapping(talker.get("spk_id"))),
+    )
+
+
+def read_config(file: Path) -> ModelConfig | None:
+    """None if the file is missing, unreadable or no model's config."""
+    try:
+        if not file.is_file():  # opening a pipe would wait for ever
+            return None
+        with file.open("rb") as stream:
+            return parse_config(stream.read(_MAX_CONFIG_BYTES))
+    except OSError:
+        return None
+
+
+def expected_label(entry: ModelEntry) -> str:
+    return f"{entry.size} {entry.kind.value}".strip()
+
+
+def _whisper_size(data: Mapping[str, object]) -> str:
+    width, layers = data.get("d_model"), data.get("decoder_layers")
+    return _WHISPER_SIZES.get((width, layers), "") if isinstance(width, int) and isinstance(layers, int) else ""
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,144 @@
+"""What a model's folder holds and what follows: state, missing files, problems, and whether it is the published model.
+
+A folder that differs from the catalogue is either damaged or another model of the same family. It is taken for another
+model - usable if its files are sound by themselves, "unverified", and complete with the files that inference needs - if
+its config.json names the entry's kind and size, and one of these shows that somebody made other weights:
+
+- config.json differs from the published one,
+- a weights file has another size than published (and not that of another file of the same model, which would be a
+  file in the wrong place),
+- two or more weights files have other hashes, and none of them was the published file at an earlier look.
+
+Without such evidence a difference is damage: `wrong_size`, `hash_mismatch`, or `zero_filled` where the weights hold a
+block of zeros. One weights file with the published size and another hash can't be told from a damaged one.
+
+There is one judgement for shallow and deep checks. Small files are hashed at every look and large ones are as known as
+the hash cache knows them, so a deep check only adds facts, and the next shallow one keeps its result. A file without a
+sha256 in the catalogue counts as equal when its size is; it can only be found damaged by structure or zeros, and a
+model that has inference files of that sort is "unverified" at best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_core.models.catalogue import CONFIG_FILE, ModelEntry, ModelKind
+from tts_core.models.files.config import expected_label
+from tts_core.models.files.content import FileFacts, look_at
+from tts_core.models.files.findings import INCOMPLETE_CODES, FileProblem, ModelState, Verification
+from tts_core.models.files.hash_cache import HashCache
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One look at a model's folder."""
+
+    facts: tuple[FileFacts, ...]
+    """One per expected file, in the catalogue's order."""
+    state: ModelState
+    verification: Verification
+    missing: tuple[str, ...]
+    problems: tuple[FileProblem, ...]
+    differing: tuple[str, ...]
+    """Sound files that are not the published ones; empty unless this is taken for another model."""
+
+    @property
+    def bytes_done(self) -> int:
+        return sum(facts.bytes_done for facts in self.facts)
+
+    @property
+    def unread(self) -> tuple[FileFacts, ...]:
+        """Files that a deep check has to read through."""
+        return tuple(facts for facts in self.facts if facts.is_unread)
+
+
+def inspect(
+    entry: ModelEntry, folder: Path, hashes: HashCache, *, read_errors: tuple[FileProblem, ...] = ()
+) -> Inspection:
+    """Look at the folder now. `read_errors` are problems that a deep check met while reading."""
+    facts = tuple(look_at(folder, file, hashes) for file in entry.files)
+    own_config = next((fact.config for fact in facts if fact.file.path == CONFIG_FILE), None)
+    is_other = own_config is not None and own_config.fits(entry) and _has_other_weights(facts)
+    # What the files of a model in the wrong folder differ in tells nothing more.
+    is_explained = is_other or (own_config is not None and not own_config.fits(entry))
+    needed = [fact for fact in facts if not is_other or fact.file.path in entry.inference_files]
+    missing = tuple(fact.file.path for fact in needed if fact.is_missing)
+    problems = [*read_errors]
+    for fact in needed:
+        if problem := fact.problem or _kind_problem(entry, fact) or _content_problem(fact, is_explained=is_explained):
+            problems.append(problem)
+    state = _state(facts, missing, problems)
+    return Inspection(
+        facts=facts,
+        state=state,
+        verification=_verification(entry, facts, is_other=is_other) if state is ModelState.READY else Verification.NONE,
+        missing=missing,
+        problems=tuple(problems),
+        differing=tuple(fact.file.path for fact in facts if fact.differs) if is_other else (),
+    )
+
+
+def _has_other_weights(facts: tuple[FileFacts, ...]) -> bool:
+    """The evidence that the module's docstring lists."""
+    weights = [fact for fact in facts if fact.file.is_weights]
+    if any(_is_misplaced(fact, weights) for fact in weights):
+        return False
+    rehashed = [fact for fact in weights if not fact.has_other_size and fact.has_other_hash]
+    return (
+        any(fact.differs for fact in facts if fact.file.path == CONFIG_FILE)
+        or any(fact.has_other_size for fact in weights)
+        or (len(rehashed) > 1 and not any(fact.was_published for fact in rehashed))
+    )
+
+
+def _is_misplaced(fact: FileFacts, weights: list[FileFacts]) -> bool:
+    """Its size is exactly that of another of the model's weights files."""
+    return fact.has_other_size and any(fact.size == other.file.size for other in weights)
+
+
+def _kind_problem(entry: ModelEntry, fact: FileFacts) -> FileProblem | None:
+    config = fact.config
+    if config is None:
+        return None
+    if fact.file.path == CONFIG_FILE:
+        fits, expected = config.fits(entry), expected_label(entry)
+    else:  # the speech tokenizer's own config.json, the only one below the folder
+        fits, expected = config.kind is ModelKind.TOKENIZER, ModelKind.TOKENIZER.value
+    params = {"found": config.label, "expected": expected}
+    return None if fits else FileProblem(fact.file.path, "wrong_model_kind", params)
+
+
+def _content_problem(fact: FileFacts, *, is_explained: bool) -> FileProblem | None:
+    """Damage in a file that is sound by its structure."""
+    path, size, published = fact.file.path, fact.size, fact.file.size
+    if fact.is_sound and fact.file.is_weights and fact.digest and fact.digest.has_zero_block and not fact.is_published:
+        return FileProblem(path, "zero_filled")
+    if is_explained or not fact.differs:
+        return None
+    if not fact.has_other_size:
+        return FileProblem(path, "hash_mismatch")
+    # JSON and weights that end early are not sound; of a text only the length tells.
+    is_short_text = path.endswith(".txt") and size < published
+    return FileProblem(path, "truncated" if is_short_text else "wrong_size", {"size": size, "expected": published})
+
+
+def _state(facts: tuple[FileFacts, ...], missing: tuple[str, ...], problems: list[FileProblem]) -> ModelState:
+    if any(problem.code not in INCOMPLETE_CODES for problem in problems):
+        return ModelState.ERROR
+    if all(fact.is_missing for fact in facts):
+        return ModelState.NOT_DOWNLOADED
+    return ModelState.INCOMPLETE if missing or problems else ModelState.READY
+
+
+def _verification(entry: ModelEntry, facts: tuple[FileFacts, ...], *, is_other: bool) -> Verification:
+    if is_other:
+        return Verification.UNVERIFIED
+    if any(fact.is_unread for fact in facts):
+        return Verification.UNCHECKED
+    return Verification.UNVERIFIED if files_without_checksum(entry) else Verification.VERIFIED
+
+
+def files_without_checksum(entry: ModelEntry) -> tuple[str, ...]:
+    """Inference files that the catalogue gives no sha256 for."""
+    return tuple(file.path for file in entry.files if file.sha256 is None and file.path in entry.inference_files)

@@ -1,0 +1,392 @@
+"""The models on disk: state, validation, what each can do, and how to fetch one by hand.
+
+States are read from the disk at every call; nothing is remembered but hashes. Loads no model and downloads nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled
+from tts_core.domain.events import CheckProgress
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language
+from tts_core.engines.piper.voice_files import language_code
+from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile, ModelKind
+from tts_core.models.download_report import summary
+from tts_core.models.download_task import DownloadTask, TaskState
+from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS, read_config
+from tts_core.models.files.content import FileFacts, unreadable
+from tts_core.models.files.findings import MISPLACED_CODES, FileProblem, Hint, ModelState, NextStep, Verification
+from tts_core.models.files.folders import FoundModel, find_models
+from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
+from tts_core.models.files.hints import look_around
+from tts_core.models.files.inspection import Inspection, inspect
+
+__all__ = [
+    "BackgroundCheck",
+    "FileProblem",
+    "Hint",
+    "ManualDownload",
+    "ModelManager",
+    "ModelState",
+    "ModelStatus",
+    "NextStep",
+    "Verification",
+]
+
+logger = logging.getLogger(__name__)
+
+_BACKGROUND_PAUSE_S = 0.005
+"""After each chunk, so that the disk and the processor are free for whoever waits for speech."""
+_CLOSE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One model as it lies on the disk now."""
+
+    key: str
+    entry: ModelEntry
+    path: Path
+    """Its folder, whether it exists or not."""
+    exists: bool
+    state: ModelState
+    verification: Verification
+    missing: tuple[str, ...]
+    """Paths inside the folder, with forward slashes."""
+    problems: tuple[FileProblem, ...]
+    hints: tuple[Hint, ...]
+    extra_files: tuple[str, ...]
+    bytes_done: int
+    """Bytes of the expected files that need no second download."""
+    bytes_total: int
+    download: DownloadTask | None = None
+    """The newest download since start, finished ones included."""
+
+    @property
+    def valid(self) -> bool:
+        return self.state is ModelState.READY
+
+    @property
+    def next_step(self) -> NextStep:
+        """What the user should do to have this model."""
+        if self.valid or self.state in (ModelState.DOWNLOADING, ModelState.WAITING):
+            return NextStep.NOTHING
+        if any(hint.code in MISPLACED_CODES for hint in self.hints):
+            return NextStep.MOVE
+        if not (self.entry.hf or self.entry.modelscope):
+            return NextStep.COPY
+        steps = {ModelState.NOT_DOWNLOADED: NextStep.FETCH, ModelState.INCOMPLETE: NextStep.FETCH_MISSING}
+        return steps.get(self.state, NextStep.MEND)
+
+    @property
+    def reason_code(self) -> str:
+        """Why it is incomplete or broken: "paused", a fault's or problem's code, "missing", else ""."""
+        task = self.download
+        if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
+            return ""
+        if task is not None and task.state in (TaskState.PAUSED, TaskState.ERROR):
+            return task.code or "paused"
+        return self.problems[0].code if self.problems else "missing"
+
+    @property
+    def reason(self) -> str | None:
+        """English: why it is incomplete or broken; None if there is nothing to explain."""
+        if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
+            return None
+        stopped = (TaskState.PAUSED, TaskState.ERROR)
+        told = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
+        missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
+        return " ".join([*told, *(problem.message for problem in self.problems), *missing])
+
+
+@dataclass(frozen=True, slots=True)
+class ManualDownload:
+    """Commands to paste into a shell. "" where the model is not published there."""
+
+    hf_command: str
+    modelscope_command: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundCheck:
+    """How far the check after start is."""
+
+    running: bool = False
+    key: str | None = None
+    """The model that is being read."""
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+class ModelManager:
+    """Thread-safe. `task_of` tells of a model's download, `part_bytes` what an unfinished file has elsewhere."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        models_dir: Path,
+        hash_cache_file: Path,
+        task_of: Callable[[str], DownloadTask | None] = lambda _key: None,
+        part_bytes: Callable[[ModelEntry, ModelFile], int] = lambda _entry, _file: 0,
+    ) -> None:
+        self._task_of = task_of
+        self._part_bytes = part_bytes
+        self._catalogue = catalogue
+        self._models_dir = models_dir.absolute()
+        self._hashes = HashCache(hash_cache_file)
+        self._background = BackgroundCheck()
+        self._closing = threading.Event()
+        self._worker: threading.Thread | None = None
+        self._worker_lock = threading.Lock()
+
+    def keys(self) -> tuple[str, ...]:
+        return self._catalogue.keys()
+
+    def entry(self, key: str) -> ModelEntry:
+        """Raises UnknownModelKey."""
+        return self._catalogue.entry(key)
+
+    def folder(self, key: str) -> Path:
+        """Where the model belongs. Raises UnknownModelKey."""
+        return self._models_dir / self.entry(key).local
+
+    def status(self, key: str) -> ModelStatus:
+        """Look at the disk without reading files through: milliseconds. Raises UnknownModelKey."""
+        return self._status(self.entry(key), self._neighbours())
+
+    def statuses(self) -> tuple[ModelStatus, ...]:
+        """The status of every model, in the catalogue's order."""
+        neighbours = self._neighbours()
+        return tuple(self._status(entry, neighbours) for entry in self._catalogue.entries())
+
+    def validate(self, key: str, *, deep: bool, cancelled: CancelCheck) -> Iterator[CheckProgress | ModelStatus]:
+        """Check one model; the last item is its status. Raises UnknownModelKey at the call, Cancelled on the way.
+
+        A deep check reads every file whose sha256 is not known yet, and tells its progress after each chunk.
+        """
+        return self._validate(self.entry(key), deep=deep, cancelled=cancelled)
+
+    def files_to_fetch(self, key: str) -> tuple[ModelFile, ...]:
+        """What is missing or wrong as far as is known; nothing of a usable model, whosever it is.
+
+        Of a fine-tune that lacks files only these; its own are left alone. Raises UnknownModelKey.
+        """
+        found = self._inspect(self.entry(key))
+        if found.state is ModelState.READY:
+            return ()
+        bad = {*found.missing, *(problem.file for problem in found.problems)}
+        if found.differing:
+            return tuple(fact.file for fact in found.facts if fact.file.path in bad)
+        # With the config of another kind of model here, nothing else can be told apart from that model's.
+        return tuple(fact.file for fact in found.facts if fact.file.path in bad or fact.differs)
+
+    def held_bytes(self, key: str) -> dict[str, int]:
+        """For each expected file, how many bytes need not be fetched, as far as is known. Raises UnknownModelKey."""
+        entry = self.entry(key)
+        wanted = {file.path for file in self.files_to_fetch(key)}
+        return {
+            fact.file.path: (
+                self._part_bytes(entry, fact.file) if fact.file.path in wanted else min(fact.size, fact.file.size)
+            )
+            for fact in self._inspect(entry).facts
+        }
+
+    def remember(self, key: str, file: ModelFile, sha256: str) -> None:
+        """The file in the model's folder has just been read through and has this content."""
+        path = self.folder(key) / file.path
+        try:
+            self._hashes.put(path, path.stat(), Digest(sha256, has_zero_block=False))
+        except OSError as error:
+            logger.warning("model file %s can't be looked at: %s", path, error)
+
+    def capabilities(self, key: str) -> Capabilities:
+        """By the folder's config.json if it fits, else by what is published. Raises UnknownModelKey."""
+        entry = self.entry(key)
+        if entry.kind is ModelKind.PIPER:
+            codes = {language_code(Path(path).stem.removesuffix(".onnx")) for path in entry.inference_files}
+            spoken = [Language(code, code) for code in sorted(filter(None, codes))]
+            return Capabilities((Language(AUTO_LANGUAGE, "Auto"), *spoken), supports_speed=True)
+        if not entry.kind.speaks:
+            return Capabilities(languages=())
+        config = read_config(self.folder(key) / "config.json")
+        config = config if config is not None and config.fits(entry) else None
+        languages = (config.languages if config else ()) or PUBLISHED_LANGUAGES
+        published_speakers = PUBLISHED_SPEAKERS if entry.kind is ModelKind.CUSTOM_VOICE else ()
+        is_large = "1.7B" in (entry.size, config.size if config else "")
+        return Capabilities(
+            languages=tuple(Language(code, code.title()) for code in (AUTO_LANGUAGE, *languages)),
+            speakers=config.speakers if config else published_speakers,
+            supports_instruct=entry.kind is ModelKind.VOICE_DESIGN
+            or (entry.kind is ModelKind.CUSTOM_VOICE and is_large),
+            supports_sampling=True,
+            can_clone=entry.kind is ModelKind.BASE,
+            can_design=entry.kind is ModelKind.VOICE_DESIGN,
+        )
+
+    def manual_download(self, key: str) -> ManualDownload:
+        """Raises UnknownModelKey."""
+        entry, folder = self.entry(key), self.folder(key)
+        is_windows = os.name == "nt"
+        target = quote_for_shell(str(folder), windows=is_windows)
+        # All voices share one repository, of many gigabytes.
+        files = entry.inference_files if entry.kind is ModelKind.PIPER else ()
+        wanted = " ".join((entry.hf, *(quote_for_shell(file, windows=is_windows) for file in files)))
+        return ManualDownload(
+            hf_command=f"hf download {wanted} --local-dir {target}" if entry.hf else "",
+            modelscope_command=(
+                f"modelscope download --model {entry.modelscope} --local_dir {target}" if entry.modelscope else ""
+            ),
+            folder=folder,
+        )
+
+    @property
+    def background(self) -> BackgroundCheck:
+        return self._background
+
+    def start_background_check(self) -> None:
+        """Read through, in a thread of its own, each ready model whose content is not known; one check at a time."""
+        with self._worker_lock:
+            if self._worker is not None and self._worker.is_alive():
+                return
+            self._closing.clear()
+            self._background = BackgroundCheck(running=True)
+            self._worker = threading.Thread(target=self._check_all, name="model-check", daemon=True)
+            self._worker.start()
+
+    def close(self) -> None:
+        """Stop the background check; what it has read stays known."""
+        with self._worker_lock:
+            self._closing.set()
+            if self._worker is not None:
+                self._worker.join(_CLOSE_TIMEOUT_S)
+
+    def _neighbours(self) -> tuple[FoundModel, ...]:
+        return find_models(self._models_dir, skip=frozenset(entry.local for entry in self._catalogue.entries()))
+
+    def _status(
+        self, entry: ModelEntry, neighbours: Sequence[FoundModel], read_errors: tuple[FileProblem, ...] = ()
+    ) -> ModelStatus:
+        folder = self._models_dir / entry.local
+        found = inspect(entry, folder, self._hashes, read_errors=read_errors)
+        around = look_around(entry, folder, found, neighbours=neighbours, models_dir=self._models_dir)
+        status = ModelStatus(
+            key=entry.key,
+            entry=entry,
+            path=folder,
+            exists=os.path.isdir(folder),  # noqa: PTH112 - Path.is_dir raises where permission is refused
+            state=found.state,
+            verification=found.verification,
+            missing=found.missing,
+            problems=found.problems,
+            hints=around.hints,
+            extra_files=around.extra_files,
+            bytes_done=found.bytes_done,
+            bytes_total=entry.total_bytes,
+            download=self._task_of(entry.key),
+        )
+        return _with_download(status, self._bytes_with_parts(entry, found))
+
+    def _bytes_with_parts(self, entry: ModelEntry, found: Inspection) -> int:
+        """A file counts by what lies in its place, or by what its unfinished part has."""
+        if found.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
+            return found.bytes_done
+        return sum(fact.bytes_done or self._part_bytes(entry, fact.file) for fact in found.facts)
+
+    def _inspect(self, entry: ModelEntry) -> Inspection:
+        return inspect(entry, self._models_dir / entry.local, self._hashes)
+
+    def _validate(
+        self, entry: ModelEntry, *, deep: bool, cancelled: CancelCheck
+    ) -> Iterator[CheckProgress | ModelStatus]:
+        if cancelled():
+            raise Cancelled
+        read_errors: list[FileProblem] = []
+        if deep:
+            yield from self._read_through(self._inspect(entry).unread, read_errors, cancelled=cancelled)
+        yield self._status(entry, self._neighbours(), tuple(read_errors))
+
+    def _read_through(
+        self, unread: Sequence[FileFacts], read_errors: list[FileProblem], *, cancelled: CancelCheck
+    ) -> Iterator[CheckProgress]:
+        total = sum(facts.size for facts in unread)
+        done_before = 0
+        for facts in unread:
+            path, reader, read = facts.path, ContentReader(facts.path), 0
+            try:
+                for chunk_bytes in reader.chunk_sizes():
+                    # A file may grow meanwhile; progress never runs ahead of what was announced.
+                    read = min(read + chunk_bytes, facts.size)
+                    yield CheckProgress(facts.file.path, done_before + read, total)
+                    if cancelled():
+                        raise Cancelled
+                now = path.stat()
+            except OSError as error:
+                logger.warning("model file %s can't be read: %s", path, error)
+                read_errors.append(unreadable(facts.file, error))
+            else:
+                if facts.found is not None and _is_same_content(facts.found, now):
+                    self._hashes.put(path, now, reader.digest())
+            done_before += facts.size
+
+    def _check_all(self) -> None:
+        try:
+            for key in self.keys():
+                if self._closing.is_set():
+                    return
+                self._check(key)
+        except Cancelled:
+            logger.info("model check stopped")
+        finally:
+            self._background = BackgroundCheck()
+
+    def _check(self, key: str) -> None:
+        try:
+            entry = self.entry(key)
+            found = self._inspect(entry)
+            if found.state is not ModelState.READY or not found.unread:
+                return
+            for event in self._validate(entry, deep=True, cancelled=self._closing.is_set):
+                if isinstance(event, CheckProgress):
+                    self._background = BackgroundCheck(True, key, event.done_bytes, event.total_bytes)
+                    self._closing.wait(_BACKGROUND_PAUSE_S)
+                else:
+                    logger.info("model %s checked: %s, %s", key, event.state.value, event.verification.value)
+        except Cancelled:
+            raise
+        except Exception:
+            logger.exception("model %s could not be checked", key)
+
+
+def quote_for_shell(argument: str, *, windows: bool) -> str:
+    """One argument for a POSIX shell, or for cmd and PowerShell; no path on Windows contains a double quote."""
+    return f'"{argument}"' if windows else shlex.quote(argument)
+
+
+def _with_download(status: ModelStatus, bytes_done: int) -> ModelStatus:
+    """The disk's state with what a download makes of it; a usable model is ready whatever happens around it."""
+    task = status.download
+    if task is None or status.valid:
+        return replace(status, bytes_done=bytes_done)
+    match task.state:
+        case TaskState.WAITING:
+            return replace(status, state=ModelState.WAITING, bytes_done=task.bytes_done)
+        case TaskState.RUNNING:
+            return replace(status, state=ModelState.DOWNLOADING, bytes_done=task.bytes_done)
+        case TaskState.PAUSED:
+            return replace(status, state=ModelState.INCOMPLETE, bytes_done=task.bytes_done)
+        case TaskState.ERROR if status.state is ModelState.NOT_DOWNLOADED:
+            return replace(status, state=ModelState.ERROR)
+    return replace(status, bytes_done=bytes_done)
+
+
+def _is_same_content(before: os.stat_result, now: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns, before.st_ino) == (now.st_size, now.st_mtime_ns, now.st_ino)

@@ -1,0 +1,66 @@
+"""How far a move of the models folder is: one small JSON file in the data folder, so that kill -9 loses nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tts_core.models.downloads.disk import disk_fault
+from tts_core.platform.whole_files import write_json
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A file whose copy is proven. It was this in the old folder; another stamp means that it changed since."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Journal:
+    source: Path
+    target: Path
+    names: tuple[str, ...]
+    """What moves: names directly below the source."""
+    is_begun: bool = False
+    """Something was written to the target."""
+    copied: dict[str, Copied] = field(default_factory=dict)
+    """By path below the source, with forward slashes."""
+
+    def save(self, file: Path) -> None:
+        """Raises DiskFault."""
+        data = {
+            "source": str(self.source),
+            "target": str(self.target),
+            "names": self.names,
+            "is_begun": self.is_begun,
+            "copied": {name: asdict(copied) for name, copied in self.copied.items()},
+        }
+        try:
+            write_json(file, data)
+        except OSError as error:
+            raise disk_fault(error, file) from error
+
+
+def read_journal(file: Path) -> Journal | None:
+    """None if no move is under way. A broken journal is set aside: the copies it knew are compared again."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        copied = {
+            str(name): Copied(int(entry["size"]), int(entry["mtime_ns"])) for name, entry in data["copied"].items()
+        }
+        names = tuple(map(str, data["names"]))
+        return Journal(Path(data["source"]), Path(data["target"]), names, data["is_begun"] is True, copied)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        logger.warning("journal of the move set aside, it can't be read: %s", error)
+        with suppress(OSError):
+            file.replace(file.with_name(file.name + ".broken"))
+        return None

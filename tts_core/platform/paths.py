@@ -1,0 +1,132 @@
+"""Where things live on disk. Nothing else builds these paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+PACKAGE_DIR = Path(__file__).resolve().parent.parent
+ROOT_DIR = PACKAGE_DIR.parent
+ASSETS_DIR = ROOT_DIR / "assets"
+REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
+PIPER_REQUIREMENTS_FILE = ROOT_DIR / "requirements-piper.txt"
+PACKAGED_CATALOGUE = PACKAGE_DIR / "models" / "data" / "qwen3_tts_models.json"
+PACKAGED_PIPER_CATALOGUE = PACKAGE_DIR / "models" / "data" / "piper_voices.json"
+OPENAI_NAMES = PACKAGE_DIR / "api" / "openai" / "names.json"
+
+
+def default_data_dir() -> Path:
+    """The user's data folder; the name is shared with the desktop app that keeps its models there."""
+    return Path(platformdirs.user_data_dir("SuperAutoCutVideo", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    data_dir: Path
+    models_dir: Path
+    """One folder per model, named by the catalogue entry's `local`."""
+
+    @property
+    def outputs_dir(self) -> Path:
+        """Finished takes, kept for a while; the only folder whose files are served."""
+        return self.data_dir / "cache" / "outputs"
+
+    @property
+    def page_cache_dir(self) -> Path:
+        """Gradio's own copies of what it shows."""
+        return self.data_dir / "cache" / "page"
+
+    @property
+    def hash_cache_file(self) -> Path:
+        """sha256 of model files, keyed by path, size, mtime and inode."""
+        return self.data_dir / "cache" / "model_hashes.json"
+
+    @property
+    def bench_dir(self) -> Path:
+        """Models with random weights that benchmarks have made for themselves."""
+        return self.data_dir / "cache" / "bench"
+
+    @property
+    def default_models_dir(self) -> Path:
+        """Where models lie unless somebody says otherwise."""
+        return self.data_dir / "models" / "Qwen"
+
+    @property
+    def default_piper_dir(self) -> Path:
+        """Piper voices that somebody put there."""
+        return self.data_dir / "models" / "piper"
+
+    @property
+    def preferences_file(self) -> Path:
+        """What the user chooses in the app."""
+        return self.data_dir / "preferences.json"
+
+    @property
+    def accounts_file(self) -> Path:
+        """Users and keys; readable for the owner only."""
+        return self.data_dir / "accounts.json"
+
+    @property
+    def share_certificate_file(self) -> Path:
+        """Of the share server that a public link leads through."""
+        return self.data_dir / "cache" / "share_server.pem"
+
+    @property
+    def move_file(self) -> Path:
+        """How far a move of the models folder is; there is none unless one is under way."""
+        return self.data_dir / "models_move.json"
+
+    @property
+    def downloads_file(self) -> Path:
+        """The queue of downloads, so that it outlives the app."""
+        return self.data_dir / "downloads.json"
+
+    @property
+    def parts_dir(self) -> Path:
+        """Unfinished files; on the models' volume, so that a finished one only changes its name."""
+        return self.models_dir / ".downloads"
+
+    @property
+    def voices_file(self) -> Path:
+        """The voice library; other programs of the user's read and write it too."""
+        return self.data_dir / "qwen3_tts_voices.json"
+
+    @property
+    def voices_dir(self) -> Path:
+        """A folder for each saved voice."""
+        return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
+
+    @property
+    def heard_dir(self) -> Path:
+        """Recordings that programs sent to be transcribed, until that is done."""
+        return self.data_dir / "cache" / "heard"
+
+    @property
+    def yourtts_dir(self) -> Path:
+        """YourTTS's own Python environment."""
+        return self.data_dir / "yourtts"
+
+    @property
+    def registered_speakers_dir(self) -> Path:
+        """Whom programs registered over /register_speaker."""
+        return self.data_dir / "registered_speakers"
+
+    @property
+    def jobs_file(self) -> Path:
+        return self.data_dir / "jobs.json"
+
+    @property
+    def private(self) -> tuple[Path, ...]:
+        """What holds people's voices, texts and accounts, with copies that were set aside: for the user alone."""
+        kept = (self.voices_file, self.jobs_file, self.preferences_file, self.accounts_file, self.downloads_file)
+        files = [
+            found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)
+        ]
+        folders = (self.voices_dir, self.registered_speakers_dir, self.heard_dir, self.outputs_dir, self.page_cache_dir)
+        return *files, *folders, self.log_file.parent
+
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "logs" / "tts_studio.log"

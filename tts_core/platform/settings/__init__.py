@@ -1,0 +1,1 @@
+"""The resolved configuration: every variable and option, read once and checked."""

@@ -1,0 +1,120 @@
+"""Where models may come from and how they are fetched. Part of Settings, which is built from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tts_core.domain.errors import InvalidEndpoint, InvalidSetting
+
+HF_ENDPOINT = "https://huggingface.co"
+MIRROR_ENDPOINT = "https://hf-mirror.com"
+MODELSCOPE_ENDPOINT = "https://modelscope.cn"
+SOURCE_IDS = ("hf", "mirror", "modelscope")
+_TRUE = ("1", "true", "yes", "on")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    hf_endpoint: str = HF_ENDPOINT
+    mirror_endpoint: str = MIRROR_ENDPOINT
+    modelscope_endpoint: str = MODELSCOPE_ENDPOINT
+    mirror_first: bool = False
+    """USE_HF_MIRROR: put the mirror first in `auto`."""
+    order: tuple[str, ...] = ()
+    """The user's order for `auto`, SOURCE_IDS; () orders by a probe."""
+    offline: bool = False
+    resume_at_start: bool = False
+    """What was being downloaded when the app ended goes on by itself; else it is paused."""
+    hf_caches: tuple[Path, ...] = ()
+    """Folders with `models--owner--name` folders, most specific first."""
+    modelscope_caches: tuple[Path, ...] = ()
+    model_folders: tuple[Path, ...] = ()
+    """Other places with model folders: TTS_HOME, and what the user names."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> SourceSettings:
+        """Raises InvalidSetting naming the variable.
+
+        Variables: HF_ENDPOINT, HF_MIRROR_ENDPOINT, USE_HF_MIRROR, MODELSCOPE_ENDPOINT, TTS_STUDIO_SOURCES (comma-
+        separated order), TTS_STUDIO_RESUME_DOWNLOADS, HF_HUB_OFFLINE; where copies may lie: HF_HUB_CACHE,
+        HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, MODELSCOPE_CACHE, MS_CACHE_HOME, TTS_HOME,
+        TTS_STUDIO_MODEL_FOLDERS (separated as PATH is).
+        """
+        return cls(
+            hf_endpoint=_endpoint(environ, "HF_ENDPOINT", HF_ENDPOINT),
+            mirror_endpoint=_endpoint(environ, "HF_MIRROR_ENDPOINT", MIRROR_ENDPOINT),
+            modelscope_endpoint=_endpoint(environ, "MODELSCOPE_ENDPOINT", MODELSCOPE_ENDPOINT),
+            mirror_first=_is_on(environ, "USE_HF_MIRROR"),
+            order=_order(environ, "TTS_STUDIO_SOURCES"),
+            offline=_is_on(environ, "HF_HUB_OFFLINE"),
+            resume_at_start=_is_on(environ, "TTS_STUDIO_RESUME_DOWNLOADS"),
+            hf_caches=_hf_caches(environ),
+            modelscope_caches=_modelscope_caches(environ),
+            model_folders=(*_paths(environ, "TTS_HOME"), *_paths(environ, "TTS_STUDIO_MODEL_FOLDERS")),
+        )
+
+
+def checked_endpoint(name: str, value: str) -> str:
+    """Scheme, host and perhaps a path, without a slash at the end. Raises InvalidEndpoint.
+
+    Plain http only to this machine: nobody between may change what is fetched or see who asks.
+    """
+    value = value.strip()
+    if value and "://" not in value:
+        value = f"https://{value}"
+    if not _is_safe(value):
+        raise InvalidEndpoint(name=name, value=value)
+    return value.rstrip("/")
+
+
+def _is_safe(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port
+    except ValueError:  # half an IPv6 bracket, a port that is none
+        return False
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    is_plain = not (parts.username or parts.query or parts.fragment)
+    return bool(is_private and host and is_plain) and address.isprintable() and " " not in address
+
+
+def _endpoint(environ: Mapping[str, str], name: str, default: str) -> str:
+    value = environ.get(name, "").strip()
+    return checked_endpoint(name, value) if value else default
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").strip().lower() in _TRUE
+
+
+def _order(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    names = tuple(part.strip().lower() for part in environ.get(name, "").split(",") if part.strip())
+    if any(part not in SOURCE_IDS for part in names) or len(set(names)) < len(names):
+        raise InvalidSetting(name=name, value=",".join(names), expected=f"an order of {', '.join(SOURCE_IDS)}")
+    return names
+
+
+def _paths(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    parts = environ.get(name, "").split(os.pathsep)
+    return tuple(Path(part.strip()).expanduser().absolute() for part in parts if part.strip())
+
+
+def _hf_caches(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """As huggingface_hub looks: the named caches, then those below the homes, then the default one."""
+    homes = [
+        *_paths(environ, "HF_HOME"),
+        *(path / "huggingface" for path in _paths(environ, "XDG_CACHE_HOME")),
+        Path.home() / ".cache" / "huggingface",
+    ]
+    named = [*_paths(environ, "HF_HUB_CACHE"), *_paths(environ, "HUGGINGFACE_HUB_CACHE")]
+    return tuple(dict.fromkeys([*named, *(home / "hub" for home in homes)]))
+
+
+def _modelscope_caches(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    named = [*_paths(environ, "MODELSCOPE_CACHE"), *_paths(environ, "MS_CACHE_HOME")]
+    return tuple(dict.fromkeys([*named, Path.home() / ".cache" / "modelscope"]))

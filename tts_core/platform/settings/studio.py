@@ -1,0 +1,242 @@
+"""The resolved configuration. The only reader of environment variables."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.addresses import is_this_machine
+from tts_core.platform.paths import Paths, default_data_dir
+from tts_core.platform.settings.certificate import Certificate
+from tts_core.platform.settings.compute import (
+    AUTO,
+    PRECISION_VARIABLE,
+    THREADS_VARIABLE,
+    checked_precision,
+    checked_threads,
+)
+from tts_core.platform.settings.preferences import (
+    CHOOSABLE,
+    MIRROR_VARIABLE,
+    MODELS_DIR_VARIABLE,
+    SOURCES_VARIABLE,
+    PreferencesFile,
+)
+from tts_core.platform.settings.proxies import ProxySettings
+from tts_core.platform.settings.share import ShareSettings
+from tts_core.platform.settings.sources import SourceSettings
+from tts_core.platform.settings.yourtts import YourTtsSettings
+
+DEFAULT_HOST = "127.0.0.1"
+FIRST_PORT = 7860
+AUTH_VARIABLE = "TTS_STUDIO_AUTH"
+DEFAULT_KEEP_ALIVE_S = 300.0
+WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|s|m|h)")
+_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
+_BYTES = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?) *([A-Z]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps on what one caller may ask for; each has its own clear error."""
+
+    max_text_chars: int = 20_000
+    max_body_bytes: int = 1_000_000
+    """Of a JSON request."""
+    max_float_body_bytes: int = 32_000_000
+    """Of a JSON request that carries sound as numbers: a minute at 16 kHz, however the digits are written."""
+    max_upload_bytes: int = 50_000_000
+    """Of a multipart request, all files together."""
+    body_pause_s: float = 30.0
+    """For how long nothing of a request's body may come."""
+    min_body_bytes_per_s: int = 500
+    """On average, after the first such pause: a line of long ago is faster."""
+    max_waiting: int = 16
+    """Requests that may wait for an engine at once."""
+    keep_outputs_days: float = 7.0
+    max_output_bytes: int = 4_000_000_000
+    """Oldest takes leave first when the outputs folder grows beyond this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    paths: Paths
+    fixed: frozenset[str] = frozenset()
+    """Variables that are set, so that what is chosen in the app in their place does not count."""
+    preferences_problem: str = ""
+    """English: what of the preferences can't be used; "" if all is well."""
+    host: str = DEFAULT_HOST
+    port: int | None = None
+    """None takes the first free one from FIRST_PORT on."""
+    allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    """Host names, without port, that requests may name."""
+    auth: str = AUTO
+    """Whether people have to log in: "on", "off", or "auto": wherever others than this machine can reach the studio."""
+    admin_password: str = field(default="", repr=False)
+    """Of the user "admin", who then exists for this run."""
+    share: ShareSettings = field(default_factory=ShareSettings)
+    certificate: Certificate | None = None
+    """What https is served with; None is plain http."""
+    proxies: ProxySettings = field(default_factory=ProxySettings)
+    catalogue_file: Path | None = None
+    """Adds or overrides catalogue entries."""
+    piper_dir: Path | None = None
+    """Where Piper voices lie besides the downloaded ones; None is the data folder's own place."""
+    has_desktop: bool = False
+    """There is a desktop that can show a folder to whoever sits at this machine."""
+    device: str = AUTO
+    """Where models compute: "auto" or torch's name of a device."""
+    precision: str = AUTO
+    """What models compute in: "auto" or one of PRECISIONS; as it was at the start."""
+    threads: int | None = None
+    """That compute on a CPU; None: as many as help."""
+    wait_policy: str = ""
+    """OMP_WAIT_POLICY: whether torch's threads that wait keep a core busy (ACTIVE) or not; "" if it is not set."""
+    keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
+    """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
+    model_memory_bytes: int | None = None
+    """What all models in memory may take together; None is a share of the device's memory."""
+    sources: SourceSettings = field(default_factory=SourceSettings)
+    yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read `environ`; raises InvalidSetting naming the variable that can't be used.
+
+        Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
+        TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
+        TTS_STUDIO_PIPER_DIR,
+        TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
+        TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
+        TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
+        TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
+        TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
+        where models come from: see SourceSettings, YourTtsSettings. What the user chose in the app stands for variables
+        that are not set (see Preferences).
+        """
+        data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
+        paths = Paths(data_dir=data_dir, models_dir=data_dir)
+        stored = PreferencesFile(paths.preferences_file).read()
+        is_set = {name: value for name, value in environ.items() if value.strip()}
+        fixed = frozenset(name for name in is_set if name in CHOOSABLE)
+        environ = {**stored.preferences.as_variables(fixed), **is_set}
+        extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
+        host = environ.get("TTS_STUDIO_HOST", "").strip() or DEFAULT_HOST
+        return cls(
+            paths=replace(paths, models_dir=_path(environ, MODELS_DIR_VARIABLE) or paths.default_models_dir),
+            fixed=fixed,
+            preferences_problem=stored.problem,
+            host=host,
+            port=_port(environ, "TTS_STUDIO_PORT"),
+            allowed_hosts=allowed_hosts(host, extra_hosts),
+            auth=_auth(environ, AUTH_VARIABLE),
+            admin_password=environ.get("TTS_STUDIO_ADMIN_PASSWORD", ""),
+            share=ShareSettings.from_env(environ),
+            certificate=Certificate.from_env(environ),
+            proxies=ProxySettings.from_env(environ),
+            catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
+            piper_dir=_path(environ, "TTS_STUDIO_PIPER_DIR"),
+            has_desktop=_has_desktop(environ),
+            device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
+            precision=checked_precision(PRECISION_VARIABLE, environ.get(PRECISION_VARIABLE, "")),
+            threads=checked_threads(THREADS_VARIABLE, environ.get(THREADS_VARIABLE, "")),
+            wait_policy=environ.get("OMP_WAIT_POLICY", ""),
+            keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
+            model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
+            sources=SourceSettings.from_env(environ),
+            yourtts=YourTtsSettings.from_env(environ),
+        )
+
+    @property
+    def needs_login(self) -> bool:
+        """Of everybody, at the studio's own address; whoever comes by a public link always has to log in."""
+        return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
+
+    def precision_now(self) -> str:
+        """`precision` as it was chosen in the app since the start."""
+        if PRECISION_VARIABLE in self.fixed:
+            return self.precision
+        return PreferencesFile(self.paths.preferences_file).read().preferences.precision or AUTO
+
+    def sources_now(self) -> SourceSettings:
+        """`sources` with what was chosen in the app since the start."""
+        chosen = PreferencesFile(self.paths.preferences_file).read().preferences.as_variables(self.fixed)
+        now = SourceSettings.from_env(chosen)
+        return replace(
+            self.sources,
+            order=self.sources.order if SOURCES_VARIABLE in self.fixed else now.order,
+            mirror_endpoint=self.sources.mirror_endpoint if MIRROR_VARIABLE in self.fixed else now.mirror_endpoint,
+        )
+
+
+def allowed_hosts(bind_host: str, extra: list[str]) -> tuple[str, ...]:
+    """Loopback names, the address bound to (unless it is a wildcard) and `extra`, lower-case, without repeats."""
+    named = [] if bind_host in WILDCARD_HOSTS else [f"[{bind_host}]" if ":" in bind_host else bind_host]
+    return tuple(dict.fromkeys(name.lower() for name in (*LOOPBACK_HOSTS, *named, *extra) if name))
+
+
+def is_loopback(host: str) -> bool:
+    """Only this machine reaches what listens there. A name that is not known is taken for another's."""
+    return is_this_machine(host.strip("[]")) or host.lower() == "localhost"
+
+
+def _has_desktop(environ: Mapping[str, str]) -> bool:
+    always = sys.platform in ("win32", "darwin")
+    return always or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _auth(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip().lower() or AUTO
+    if value not in (AUTO, "on", "off"):
+        raise InvalidSetting(name=name, value=value, expected="auto, on or off")
+    return value
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name, "").strip()
+    return Path(value).expanduser().absolute() if value else None
+
+
+def _port(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name, "").strip()
+    if not value:
+        return None
+    if not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise InvalidSetting(name=name, value=value, expected="a port number from 1 to 65535")
+    return int(value)
+
+
+def _keep_alive(environ: Mapping[str, str], name: str) -> float | None:
+    """Ollama's words: a duration ("5m", "1h30m"), plain seconds, 0 for not at all, anything negative for ever."""
+    value = environ.get(name, "").strip()
+    if not value:
+        return DEFAULT_KEEP_ALIVE_S
+    amount = value.removeprefix("-")
+    if re.fullmatch(r"\d+(\.\d+)?", amount):
+        seconds = float(amount)
+    elif _DURATION.fullmatch(amount):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(amount))
+    else:
+        raise InvalidSetting(
+            name=name, value=value, expected='a duration such as "5m", "0" (not kept) or "-1" (for ever)'
+        )
+    return None if value.startswith("-") else seconds
+
+
+def _memory(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name, "").strip()
+    if not value:
+        return None
+    match = _MEMORY.fullmatch(value.upper())
+    if match is None or match[2] not in _BYTES:
+        raise InvalidSetting(name=name, value=value, expected='an amount of memory such as "8GB"')
+    return int(float(match[1]) * _BYTES[match[2]])

@@ -1,0 +1,184 @@
+"""What people ask about the machine: device, memory, versions, folders, log. Measures; decides nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+import tts_core
+from tts_core.engines.qwen.device import Acceleration, Reason, on_cpu
+from tts_core.platform.logs import log_tail
+from tts_core.platform.paths import ROOT_DIR
+from tts_core.platform.settings.studio import Settings
+
+PROBE_TIMEOUT_S = 120
+"""torch loads in 4 s from a warm disk and in a minute from a cold one."""
+PACKAGES = (
+    *("gradio", "torch", "transformers", "huggingface_hub", "modelscope"),
+    *("numpy", "numba", "librosa", "espeakng-loader"),
+)
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+_MODEL_NAME = re.compile(r"^model name\s*: (.+)$", re.MULTILINE)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All in bytes."""
+
+    process: int
+    """What this process holds in RAM (resident set size)."""
+    total: int
+    available: int
+    """RAM that can be taken without swapping."""
+    disk_free: int
+    """On the disk of the models folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    name: str
+    """"models", "data", "outputs" or "logs"."""
+    path: Path
+    exists: bool
+    writable: bool
+    """Files can be made in it, or it can be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    name: str
+    cores: int
+    """That are made of silicon."""
+    threads: int
+    """That the system runs at once, of all processes."""
+
+
+class SystemInfo:
+    """Answers for one configuration. Safe to ask from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._paths = settings.paths
+        self._probing = threading.Lock()
+        self._acceleration: Acceleration | None = None
+
+    def acceleration(self) -> Acceleration:
+        """The device torch computes on. The first call takes seconds: it loads torch in another process."""
+        with self._probing:
+            if self._acceleration is None:
+                self._acceleration = probe_acceleration(timeout_s=PROBE_TIMEOUT_S)
+                for reason in self._acceleration.reasons:
+                    logger.info("Device %s: %s", self._acceleration.preferred_device, reason.message)
+            return self._acceleration
+
+    def acceleration_if_known(self) -> Acceleration | None:
+        """What `acceleration` found, or None as long as nobody has asked; never waits."""
+        return self._acceleration
+
+    def device_memory_bytes(self) -> int:
+        """Memory that models have: the graphics card's once `acceleration` has found one, else the machine's."""
+        found = self._acceleration
+        gpu = None if found is None else found.gpu
+        return psutil.virtual_memory().total if gpu is None else gpu.total_memory_bytes
+
+    def memory(self) -> Memory:
+        machine = psutil.virtual_memory()
+        return Memory(
+            process=process_bytes(os.getpid()),
+            total=machine.total,
+            available=machine.available,
+            disk_free=shutil.disk_usage(_nearest_existing(self._paths.models_dir)).free,
+        )
+
+    def versions(self) -> dict[str, str]:
+        """Name to version of what the studio stands on; packages that are not installed are absent."""
+        found = {"tts_studio": tts_core.__version__, "python": platform.python_version()}
+        for package in PACKAGES:
+            try:
+                found[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                continue
+        return found
+
+    def folders(self) -> tuple[Folder, ...]:
+        paths = {
+            "models": self._paths.models_dir,
+            "data": self._paths.data_dir,
+            "outputs": self._paths.outputs_dir,
+            "logs": self._paths.log_file.parent,
+        }
+        return tuple(
+            Folder(name, path, exists=path.is_dir(), writable=os.access(_nearest_existing(path), os.W_OK))
+            for name, path in paths.items()
+        )
+
+    def log_tail(self, lines: int) -> list[str]:
+        """The log's last lines, oldest first. No text that was spoken is in them."""
+        return log_tail(self._paths.log_file, lines)
+
+
+def probe_acceleration(*, timeout_s: float, python: str = sys.executable) -> Acceleration:
+    """Ask `tts_core.engines.qwen.device` in another process. Never raises: what fails becomes the reason."""
+    command = [python, "-m", "tts_core.engines.qwen.device"]
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own module
+            command, cwd=ROOT_DIR, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return on_cpu(Reason("probe_timeout", {"seconds": int(timeout_s)}))
+    except OSError as error:
+        return on_cpu(Reason("torch_broken", {"error": str(error)}))
+    try:
+        return Acceleration.from_json(json.loads(answer.stdout.splitlines()[-1]))
+    except (IndexError, KeyError, TypeError, ValueError):
+        # A crash inside torch's own libraries ends the process without an answer.
+        last_words = answer.stderr.strip().splitlines()[-1:] or [f"it ended with status {answer.returncode}"]
+        return on_cpu(Reason("torch_broken", {"error": last_words[0][:300]}))
+
+
+def process_bytes(pid: int) -> int:
+    """RAM that a process holds (resident set size), bytes."""
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+def peak_bytes(pid: int) -> int:
+    """The most RAM that a process has held since it started, bytes; what it holds now where the system can't say."""
+    try:
+        told = _PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
+    except OSError:  # no Linux
+        return int(getattr(psutil.Process(pid).memory_info(), "peak_wset", process_bytes(pid)))
+    return 1024 * int(told[1]) if told else process_bytes(pid)
+
+
+def processor() -> Processor:
+    """The machine's, by the name that people know it by."""
+    threads = psutil.cpu_count() or 1
+    return Processor(_processor_name(), psutil.cpu_count(logical=False) or threads, threads)
+
+
+def _processor_name() -> str:
+    try:
+        told = _MODEL_NAME.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:  # no Linux
+        told = None
+    if told is None and sys.platform == "darwin":
+        asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    return told[1] if told else platform.processor() or platform.machine()
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,1 +1,0 @@
-"""Recordings of voices: read within limits, judged, mended. Knows no model."""

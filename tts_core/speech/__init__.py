@@ -1,0 +1,1 @@
+"""From a request to sound: the queue before the engines, takes while they are made and when they are finished."""

@@ -1,0 +1,252 @@
+"""What the Clone tab does, without Gradio: a recording is taken in, mended, spoken with, kept in the library."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tts_core.audio.editing import best_part, join, level, trim
+from tts_core.audio.files import AudioWriter
+from tts_core.audio.judging import ClipReport, Fix, examine
+from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
+from tts_core.domain.errors import ConsentMissing, ModelNotReady, RecordingTooLong, ReferenceRequired, TranscriptMissing
+from tts_core.domain.events import Samples
+from tts_core.domain.values import Capabilities, Recording, SynthesisRequest
+from tts_core.engines.qwen.voice_check import Likeness
+from tts_core.engines.yourtts.engine import CLONER
+from tts_core.models.catalogue import ModelKind
+from tts_core.platform.jobs import Job
+from tts_core.services import Services
+from tts_core.ui.widgets.forms import (
+    IN_CONTEXT,
+    NEW_SEED,
+    OWN_VOICE,
+    OWNER_AGREED,
+    TIMBRE_ONLY,
+    CloneForm,
+    SaveForm,
+    Spoken,
+)
+from tts_core.voices.library import Consent, NewVoice
+from tts_core.voices.record import SavedVoice
+
+_WATCH_INTERVAL_S = 0.25
+_MEND: Mapping[Fix, Callable[[Samples, int], Samples]] = {Fix.TRIM: trim, Fix.LEVEL: level, Fix.BEST_PART: best_part}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The recording that is worked on, one for each visitor. What came in is never changed: mending makes new files."""
+
+    upload: Path | None = None
+    """As it came; None until there is a recording."""
+    plain: Path | None = None
+    """Decoded, and put behind the kept ones; a WAV file."""
+    working: Path | None = None
+    """What is spoken with and saved; a WAV file."""
+    report: ClipReport | None = None
+    """Of `working`."""
+    kept: tuple[Path, ...] = ()
+    """Earlier recordings; the next one is put behind them."""
+    was_cut: bool = False
+    """The upload was longer than can be used, and its best part was taken."""
+    language: str = ""
+    """Whisper's code of what is spoken in it, once it was transcribed."""
+
+    @property
+    def is_mended(self) -> bool:
+        return self.working != self.plain
+
+    def shows(self, path: Path | None) -> bool:
+        """That file is what the desk holds already: the page says what it was just told."""
+        return (path.name if path else None) == (self.working.name if self.working else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A take and whom it should sound like."""
+
+    reference: Path
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    request: SynthesisRequest
+    format: str = "wav"
+
+    def to_request(self) -> SynthesisRequest:
+        return self.request
+
+
+class CloneHandler:
+    """Methods raise StudioErrors that name what is wrong; where they do, nothing has changed."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._folder = services.settings.paths.page_cache_dir
+
+    def models(self) -> list[tuple[str, str]]:
+        """(name, key) of what can clone, best first: the Base models that are ready, and YourTTS."""
+        statuses = self._services.models.statuses()
+        ready = [status for status in statuses if status.valid and status.entry.kind is ModelKind.BASE]
+        ready.sort(key=lambda status: status.entry.size, reverse=True)
+        yourtts = [(voice.description, CLONER) for voice in self._services.synthesis.voices() if voice.engine == CLONER]
+        return [*((status.entry.display_name, status.key) for status in ready), *yourtts]
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Of the voice that clones with it."""
+        return self._services.synthesis.capabilities(f"{model}/clone")
+
+    def take_in(self, desk: Desk, path: Path | None) -> Desk:
+        """The page has another recording, or none: a new one, or the present one trimmed by hand."""
+        if path is None:
+            return Desk(kept=desk.kept)
+        if desk.working is not None:
+            return self._with(desk, read_recording(path, max_seconds=MAX_REFERENCE_S))
+        clip, was_cut = _first_heard(path)
+        if desk.kept:
+            clip = join([*(read_recording(kept) for kept in desk.kept), clip])
+            if clip.duration_s > MAX_REFERENCE_S:
+                raise RecordingTooLong(limit_s=round(MAX_REFERENCE_S))
+        plain = self._written(clip)
+        report = examine(clip.samples, clip.sample_rate)
+        return Desk(path, plain, plain, report, desk.kept, was_cut)
+
+    def mend(self, desk: Desk, fix: Fix) -> Desk:
+        if desk.working is None:
+            return desk
+        clip = read_recording(desk.working)
+        return self._with(desk, replace(clip, samples=_MEND[fix](clip.samples, clip.sample_rate)))
+
+    def revert(self, desk: Desk) -> Desk:
+        """As it came."""
+        if desk.plain is None:
+            return desk
+        clip = read_recording(desk.plain)
+        return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate))
+
+    def heard(self, desk: Desk, recording: Path, language: str) -> Desk:
+        """`recording` was transcribed; nothing is learnt from one that is no longer worked on."""
+        return replace(desk, language=language) if recording == desk.working else desk
+
+    def put_aside(self, desk: Desk) -> Desk:
+        """Make room for another recording that will follow this one."""
+        return desk if desk.working is None else Desk(kept=(desk.working,))
+
+    def spoken(self, form: CloneForm) -> Spoken:
+        if not form.file:
+            raise ReferenceRequired(voice=form.model or "clone")
+        self._keep_another_day(Path(form.file))
+        model = self._model(form.model)
+        transcript = None if model == CLONER else _transcript(form.mode, form.transcript)
+        wanted = SynthesisRequest(
+            form.text,
+            voice=f"{model}/clone",
+            language=form.language,
+            seed=None if form.seed == NEW_SEED else int(form.seed),
+            max_seconds=form.max_seconds or None,
+            reference=Recording(Path(form.file), transcript, append_silence=form.append_silence),
+        )
+        return _Asked(wanted)
+
+    def compare(self, take: Path, with_what: Compared) -> Likeness:
+        return self._services.voice_check.compare(take, with_what.reference, with_what.model)
+
+    def compared(self, file: str | None, model: str | None) -> Compared | None:
+        """None where there is nothing to compare with: YourTTS's vectors are not those of the Base models."""
+        chosen = self._model(model) if model or self.models() else CLONER
+        return Compared(Path(file), chosen) if file and chosen != CLONER else None
+
+    def register(self, form: SaveForm) -> str:
+        """Keep it as a speaker of YourTTS, who needs no preparation; the name. Raises what `save` raises."""
+        if not form.file:
+            raise ReferenceRequired(voice=form.name)
+        if form.consent not in (OWN_VOICE, OWNER_AGREED):
+            raise ConsentMissing
+        name = form.name.strip()
+        self._services.speaker_service.register(name, read_recording(Path(form.file)), None)
+        return name
+
+    def is_by_yourtts(self, form: SaveForm) -> bool:
+        return form.model == CLONER
+
+    def save(self, form: SaveForm, desk: Desk) -> SavedVoice:
+        """Keep it with the upload it came from; it still has to be prepared."""
+        if not form.file:
+            raise ReferenceRequired(voice=form.name)
+        if form.consent not in (OWN_VOICE, OWNER_AGREED):
+            raise ConsentMissing
+        transcript = _transcript(form.mode, form.transcript)
+        new = NewVoice(
+            form.name,
+            self._model(form.model),
+            language=form.language,
+            ref_text=transcript or form.transcript,
+            x_vector_only=transcript is None,
+            append_silence=form.append_silence,
+        )
+        working = Path(form.file)
+        is_single = desk.upload is not None and not desk.kept and desk.shows(working)
+        upload = desk.upload if is_single and desk.upload is not None else working
+        consent = Consent(own_voice=form.consent == OWN_VOICE, note=form.consent_note.strip())
+        return self._services.voices.add_clone(upload, new, consent, clip=read_recording(working))
+
+    def prepared(self, voice_id: str) -> Iterator[Job]:
+        """Start preparing a voice; its job whenever that says something new, to its end."""
+        jobs = self._services.voices.jobs
+        job = self._services.voices.prepare(voice_id)
+        yield job
+        while not job.state.is_over:
+            time.sleep(_WATCH_INTERVAL_S)
+            before, job = job, jobs.job(job.key)
+            if job != before:
+                yield job
+
+    def _model(self, wanted: str | None) -> str:
+        if wanted:
+            return wanted
+        ready = self.models()
+        if not ready:
+            raise ModelNotReady(name="Qwen3-TTS Base")
+        return ready[0][1]
+
+    def _keep_another_day(self, file: Path) -> None:
+        """It may wait long until it is read; meanwhile it must not be pruned."""
+        if file.parent.parent == self._folder:
+            with suppress(OSError):
+                os.utime(file)
+
+    def _with(self, desk: Desk, clip: Clip) -> Desk:
+        working = self._written(clip)
+        return replace(desk, working=working, report=examine(clip.samples, clip.sample_rate))
+
+    def _written(self, clip: Clip) -> Path:
+        """A file that nobody can guess the address of; Gradio forgets it after a day."""
+        path = self._folder / secrets.token_hex(16) / f"clip-{secrets.token_hex(4)}.wav"
+        with AudioWriter(path, "wav", clip.sample_rate) as writer:
+            writer.write(clip.samples)
+        return path
+
+
+def _first_heard(path: Path) -> tuple[Clip, bool]:
+    """The recording, or its best part where it is longer than a reference may be (True)."""
+    try:
+        return read_recording(path, max_seconds=MAX_REFERENCE_S), False
+    except RecordingTooLong:
+        clip = read_recording(path, max_seconds=MAX_RECORDING_S)
+        return replace(clip, samples=best_part(clip.samples, clip.sample_rate)), True
+
+
+def _transcript(mode: str, transcript: str) -> str | None:
+    """None takes over the timbre only. Raises TranscriptMissing."""
+    if mode == TIMBRE_ONLY:
+        return None
+    if mode != IN_CONTEXT or not transcript.strip():
+        raise TranscriptMissing
+    return transcript.strip()

@@ -1,0 +1,160 @@
+"""Where Gradio would do what the studio never does: print what was asked, fetch an address for a caller, and read or
+hand out files that are not the caller's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, NoReturn
+
+import gradio as gr
+from gradio import processing_utils, queueing, route_utils, routes
+from gradio.block_function import BlockFunction
+from gradio.data_classes import PredictBodyInternal
+from gradio.route_utils import FileUploadProgress, call_process_api, file_fetch, upload_fn
+from gradio.state_holder import SessionState
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tts_core.domain.errors import UnknownFile
+from tts_core.ui.gradio_answers import answer_shortly, is_misfit
+from tts_core.ui.gradio_queue import let_queues_wait
+from tts_core.ui.page_files import PageFiles, named_files, shown_files
+from tts_core.ui.widgets.visitors import owner_of
+from tts_core.ui.words import Words
+
+TAKES_FILES = (gr.Audio, gr.File)
+"""Into no other widget does a file belong."""
+_ASKER: ContextVar[str | None] = ContextVar("asker", default=None)
+"""Whose event is being answered."""
+
+logger = logging.getLogger(__name__)
+
+
+class GuardedBlocks(gr.Blocks):
+    """A page that knows whose its files are. `guard_gradio` serves no other."""
+
+    def __init__(self, words: Words, files_folder: Path) -> None:
+        """`files_folder`: where Gradio keeps uploads and copies."""
+        super().__init__(title=words("app.title"), analytics_enabled=False, delete_cache=(3600, 86400))
+        self.words = words
+        self.files = PageFiles(files_folder)
+        # Gradio checks paths itself, too, but only where this is set: `launch()` does, mounting does not.
+        self.has_launched = True
+
+    async def postprocess_data(
+        self, block_fn: BlockFunction, predictions: list[Any] | dict[Any, Any], state: SessionState | None
+    ) -> list[Any]:
+        answer = await super().postprocess_data(block_fn, predictions, state)
+        asker = _ASKER.get()
+        if asker is not None:
+            self.files.give(asker, shown_files(answer))
+        return answer
+
+
+def guard_gradio() -> None:
+    """Gradio 6 has no settings for these, so its own functions are replaced once, before a page is built.
+
+    - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
+      message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
+    - A file given by a public address would be downloaded whole, whatever its size, or passed on to whoever asks.
+    - Its queues look for work a thousand times a second.
+    - A file given by its path would be read wherever it lies, and whatever lies in Gradio's folder be handed out to
+      all. Every event passes `call_process_api`, however it was asked for; every file leaves through `file_fetch`.
+    """
+    for module in (queueing, route_utils, routes):
+        _replace(module, "traceback", SimpleNamespace(print_exc=_log))
+    _replace(processing_utils, "async_ssrf_protected_get", _refuse)
+    _replace(routes, "secure_url_stream_response", _refuse_file)
+    _replace(route_utils, "call_process_api", _answer_event)
+    _replace(routes, "upload_fn", _take_upload)
+    _replace(routes, "file_fetch", _hand_out)
+    let_queues_wait()
+    answer_shortly()
+
+
+def _replace(module: ModuleType, name: str, stand_in: object) -> None:
+    """Raises AttributeError where this version of Gradio has nothing of that name: better no page than an open one."""
+    getattr(module, name)
+    setattr(module, name, stand_in)
+
+
+def _log() -> None:
+    error = sys.exc_info()[1]
+    if isinstance(error, gr.Error) or (error is not None and is_misfit(error)):  # of the one who asked, and told
+        logger.warning("A page event was refused")
+    else:
+        logger.error("A page event failed", exc_info=True)
+
+
+async def _refuse(url: str) -> NoReturn:
+    del url
+    raise gr.Error("Addresses are not fetched. Upload the file.", print_exception=False)
+
+
+async def _refuse_file(url: str, request: object) -> NoReturn:
+    del url, request
+    raise HTTPException(403, "Addresses are not fetched.")
+
+
+async def _answer_event(
+    app: routes.App,
+    body: PredictBodyInternal,
+    gr_request: gr.Request,
+    fn: BlockFunction,
+    root_path: str,
+    record_history: bool = True,
+) -> dict[str, Any]:
+    """Answer an event, unless it names a file that is not the caller's."""
+    page, owner = _guarded(app.get_blocks()), owner_of(gr_request.request)
+    named = list(_named_in(body, fn.inputs))
+    if named and not await asyncio.to_thread(page.files.may_be_read, owner, named):
+        raise gr.Error(page.words.error(UnknownFile()), print_exception=False)
+    before = _ASKER.set(owner)
+    try:
+        answer: dict[str, Any] = await call_process_api(app, body, gr_request, fn, root_path, record_history)
+        return answer
+    finally:
+        _ASKER.reset(before)
+
+
+def _named_in(body: PredictBodyInternal, inputs: Sequence[object]) -> Iterator[object]:
+    """All files of an event; None, which is nobody's, for one where none belongs."""
+    for place, value in enumerate(body.data):
+        takes_files = place < len(inputs) and isinstance(inputs[place], TAKES_FILES)
+        yield from (path if takes_files else None for path in named_files(value))
+    yield from named_files(body.event_data)
+
+
+async def _take_upload(
+    request: Request,
+    upload_dir: str,
+    max_file_size: float,
+    upload_id: str | None,
+    force_move: bool = True,
+    upload_progress: FileUploadProgress | None = None,
+) -> tuple[list[str], list[str], list[str]]:
+    page, owner = _guarded(request.app.get_blocks()), owner_of(request)
+    uploaded, *rest = await upload_fn(request, upload_dir, max_file_size, upload_id, force_move, upload_progress)
+    page.files.give(owner, uploaded)
+    return (uploaded, *rest)
+
+
+def _hand_out(path_or_url: str, request: Request, blocks: gr.Blocks, upload_dir: str) -> Response:
+    page = _guarded(blocks)
+    if not page.files.is_of(owner_of(request), path_or_url):
+        raise HTTPException(403, page.words.error(UnknownFile()))
+    answer: Response = file_fetch(path_or_url, request, blocks, upload_dir)  # type: ignore[no-untyped-call]
+    return answer
+
+
+def _guarded(blocks: gr.Blocks) -> GuardedBlocks:
+    if not isinstance(blocks, GuardedBlocks):
+        raise TypeError("Only pages that know whose their files are may be served")
+    return blocks

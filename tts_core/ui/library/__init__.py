@@ -1,0 +1,1 @@
+"""The Library tab, for admins and for guests."""

@@ -1,0 +1,103 @@
+"""The files chosen to be imported: what they are together, and recordings with texts under their own names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import gradio as gr
+
+from tts_core.platform.whole_files import copy_private, make_private
+from tts_core.ui.words import Words
+from tts_core.voices.archive import MAX_TRANSCRIPT_BYTES, SOUND_SUFFIXES
+
+ARCHIVE, PROMPT, TEXT = ".zip", ".pt", ".txt"
+SUFFIXES = (ARCHIVE, PROMPT, TEXT, *SOUND_SUFFIXES)
+
+
+class Chosen(Enum):
+    NOTHING = "nothing"
+    ARCHIVE = "archive"
+    """An exported voice, which says everything itself."""
+    PROMPT = "prompt"
+    """Of the official demo."""
+    PAIRS = "pairs"
+    """Recordings with texts of the same names, complete or not."""
+    MIXED = "mixed"
+
+
+def chosen(files: Sequence[str]) -> Chosen:
+    suffixes = [_suffix(file) for file in files]
+    if not suffixes:
+        return Chosen.NOTHING
+    if all(suffix in (TEXT, *SOUND_SUFFIXES) for suffix in suffixes):
+        return Chosen.PAIRS
+    alone = {ARCHIVE: Chosen.ARCHIVE, PROMPT: Chosen.PROMPT}
+    return alone.get(suffixes[0], Chosen.MIXED) if len(suffixes) == 1 else Chosen.MIXED
+
+
+def check(files: Sequence[str], words: Words) -> Chosen:
+    """What they are. Raises gr.Error that tells people what can't be imported so, and what is missing."""
+    kind = chosen(files)
+    if kind is Chosen.MIXED:
+        raise _refusal(words("additions.mixed"))
+    if kind is Chosen.PAIRS:
+        _check_pairs(files, words)
+    return kind
+
+
+def _check_pairs(files: Sequence[str], words: Words) -> None:
+    texts = [file for file in files if _suffix(file) == TEXT]
+    recordings = [file for file in files if _suffix(file) != TEXT]
+    for group in (recordings, texts):
+        # Some systems take names that differ in case for the same.
+        names = Counter(Path(file).stem.casefold() for file in group)
+        if twice := [Path(file).name for file in group if names[Path(file).stem.casefold()] > 1]:
+            raise _refusal(words("additions.twice", {"files": ", ".join(twice)}))
+    if alone := _without(recordings, texts):
+        raise _refusal(words("additions.no_text", {"files": ", ".join(alone)}))
+    if alone := _without(texts, recordings):
+        raise _refusal(words("additions.no_recording", {"files": ", ".join(alone)}))
+    if long := [Path(file).name for file in texts if Path(file).stat().st_size > MAX_TRANSCRIPT_BYTES]:
+        raise _refusal(words("additions.text_too_long", {"files": ", ".join(long)}))
+
+
+@contextmanager
+def beside_each_other(files: Sequence[str], cache: Path) -> Iterator[Path]:
+    """Checked pairs in a folder of their own below `cache`, where each has the name that it came with.
+
+    The page keeps every file in another folder. Raises OSError.
+    """
+    make_private(cache)
+    with TemporaryDirectory(prefix="pairs-", dir=cache, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        for file in map(Path, files):
+            _place(file, folder / (file.stem + file.suffix.lower()))
+        yield folder
+
+
+def _place(source: Path, target: Path) -> None:
+    """Two names of one file where the disk can do so."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        copy_private(source, target)
+
+
+def _suffix(file: str) -> str:
+    return Path(file).suffix.lower()
+
+
+def _without(files: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Names of those that have no counterpart."""
+    stems = {Path(other).stem for other in others}
+    return [Path(file).name for file in files if Path(file).stem not in stems]
+
+
+def _refusal(text: str) -> gr.Error:
+    return gr.Error(escape(text), print_exception=False)

@@ -1,0 +1,149 @@
+"""What the Library tab does. Nothing is remembered here: all of it is asked of the services, so every browser sees the
+same, also after a reload."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from tts_core.domain.errors import StudioError, UnknownModelKey, UnknownVoice
+from tts_core.platform.jobs import Job
+from tts_core.platform.whole_files import copy_private, make_private
+from tts_core.services import Services
+from tts_core.ui.library import view as library_view
+from tts_core.ui.library.view import VoiceAction, VoiceView
+from tts_core.ui.words import Words
+from tts_core.voices.record import SavedVoice, seconds_of
+from tts_core.voices.transfer import archive_name
+
+ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
+PAGE = 40
+"""Cards at first, and more with each "Show more"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    html: str
+    is_busy: bool
+    """A job of a shown voice is under way."""
+
+
+class LibraryActions:
+    def __init__(self, services: Services, words: Words) -> None:
+        self._services = services
+        self._words = words
+
+    def listing(self, search: str, show: str, limit: int) -> Listing:
+        found = self._found(search, show, limit)
+        fault = self._services.voices.fault
+        return found if fault is None else replace(found, html=library_view.fault(self._words, fault) + found.html)
+
+    def _found(self, search: str, show: str, limit: int) -> Listing:
+        voices = self._services.voices.voices(search=search, deleted=show == DELETED)
+        if show == FAVOURITES:
+            voices = tuple(voice for voice in voices if voice.is_favourite)
+        if not voices:
+            is_searched = bool(search.strip()) or show != ALL
+            return Listing(library_view.nothing_found(self._words, is_searched=is_searched), is_busy=False)
+        jobs = {job.subject: job for job in reversed(self._services.voices.jobs.jobs())}
+        views = [self._view(voice, jobs.get(voice.id)) for voice in voices[:limit]]
+        is_busy = any(view.live_job is not None for view in views)
+        return Listing(library_view.cards(self._words, views, len(voices)), is_busy)
+
+    def view(self, voice_id: str) -> VoiceView:
+        return self._view(self._services.voices.voice(voice_id), self._services.voices.jobs.newest_of(voice_id))
+
+    def perform(self, action: VoiceAction, key: str) -> str:
+        """Do it; the notice that tells so. Raises gr.Error that tells people why not."""
+        with self.told():
+            return self._perform(action, key)
+
+    def removal(self, key: str) -> str:
+        """The question before a voice is removed for good, as a dialog."""
+        with self.told():
+            return library_view.removal_dialog(self._words, self._services.voices.voice(key))
+
+    def heard(self, action: VoiceAction, key: str) -> tuple[str, str]:
+        """(a file for the page's player, what it is). LISTEN is the recording, SAMPLE a sentence, made if need be."""
+        with self.told():
+            voice = self._services.voices.voice(key)
+            if action is VoiceAction.LISTEN:
+                path = self._services.voices.reference(key)
+            else:
+                path = self._sample(voice) or self._services.voices.preview(key)
+            if path is None:
+                raise UnknownVoice(voice=voice.name)
+            label = self._words(f"library.playing_{action.value}", {"voice": voice.name})
+            return str(self._copied(path, path.name)), label
+
+    def exported(self, key: str) -> str:
+        """A zip for the page to hand out."""
+        with self.told():
+            voice = self._services.voices.voice(key)
+            return str(self._services.voice_transfer.export(key, self._spot(archive_name(voice))))
+
+    def check_name(self, name: str) -> None:
+        """Raises gr.Error where there is none."""
+        if not name.strip():
+            raise gr.Error(self._words("save.name_missing"), print_exception=False)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Errors as sentences for people."""
+        try:
+            yield
+        except StudioError as error:
+            raise gr.Error(escape(self._words.error(error)), print_exception=False) from error
+
+    def notice(self, key: str, voice: SavedVoice, undo: tuple[VoiceAction, str] | None = None) -> str:
+        return library_view.notice(self._words, self._words(key, {"voice": voice.name}), undo)
+
+    def _perform(self, action: VoiceAction, key: str) -> str:
+        voices = self._services.voices
+        if action is VoiceAction.FAVOURITE:
+            voices.change(key, {"favourite": not voices.voice(key).is_favourite})
+        elif action is VoiceAction.DELETE:
+            return self.notice("library.deleted", voices.delete(key), (VoiceAction.RESTORE, key))
+        elif action is VoiceAction.RESTORE:
+            return self.notice("library.restored", voices.restore(key))
+        elif action is VoiceAction.REMOVE:
+            voice = voices.voice(key)
+            voices.remove(key, files=True)
+            return self.notice("library.removed", voice)
+        elif action is VoiceAction.PREPARE:
+            voices.prepare(key)
+        elif action is VoiceAction.CANCEL:
+            job = voices.jobs.newest_of(key)
+            if job is not None:
+                voices.jobs.cancel(job.key)
+        return ""
+
+    def _view(self, voice: SavedVoice, job: Job | None) -> VoiceView:
+        try:
+            status = self._services.models.status(voice.model_key)
+            model, has_model = status.entry.display_name, status.valid
+        except UnknownModelKey:
+            model, has_model = voice.model_key, False
+        return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))
+
+    def _sample(self, voice: SavedVoice) -> Path | None:
+        """One that was made since the voice last changed."""
+        path = self._services.voices.preview_file(voice.id)
+        changed = seconds_of(voice.updated_at)
+        return path if path is not None and path.stat().st_mtime >= changed else None
+
+    def _copied(self, source: Path, name: str) -> Path:
+        """The library's own folder is never served."""
+        return copy_private(source, self._spot(name))
+
+    def _spot(self, name: str) -> Path:
+        """A place below Gradio's cache that nobody can guess; Gradio forgets it after a day."""
+        folder = self._services.settings.paths.page_cache_dir / secrets.token_hex(16)
+        make_private(folder)
+        return folder / name

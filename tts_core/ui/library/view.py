@@ -1,0 +1,286 @@
+"""The voice library as HTML: one card per voice with its state, its job and its buttons.
+
+Gradio updates what is on the page node by node, by position. So that focus stays where it is, every part of a card is
+always there, hidden where it has nothing to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from html import escape
+from itertools import count
+
+from tts_core.domain.errors import StudioError
+from tts_core.platform.jobs import Job, JobState
+from tts_core.ui.clone import view as clone_view
+from tts_core.ui.widgets import fragments
+from tts_core.ui.words import Words
+from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voices.transfer import PairsImported
+
+_ASKED = count(1)
+"""Asking the same again must look different, or the page sees no change."""
+
+
+class VoiceAction(str, Enum):
+    """What a button of a card asks for; the values are keys of the word tables (`voice.…`)."""
+
+    FAVOURITE = "favourite"
+    LISTEN = "listen"
+    """To the recording."""
+    SAMPLE = "sample"
+    """A sentence in that voice."""
+    USE = "use"
+    EDIT = "edit"
+    CANCEL = "cancel"
+    PREPARE = "prepare"
+    DELETE = "delete"
+    RESTORE = "restore"
+    ASK_REMOVE = "ask_remove"
+    """Whether to remove it for good; the answer is REMOVE."""
+    REMOVE = "remove"
+    MORE = "more"
+
+
+EVENTS = {VoiceAction.LISTEN: "play", VoiceAction.SAMPLE: "submit", VoiceAction.USE: "select", VoiceAction.EDIT: "edit"}
+"""Of Gradio's, for buttons that change more than the list; the others are clicks."""
+
+
+class VoiceLook(str, Enum):
+    """What people see; the values are keys of the word tables (`voice_state.…`)."""
+
+    READY = "ready"
+    MODEL_MISSING = "model_missing"
+    WAITING = "waiting"
+    PREPARING = "preparing"
+    UNPREPARED = "unprepared"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+_ICONS = {
+    VoiceLook.READY: "✓",
+    VoiceLook.MODEL_MISSING: "○",
+    VoiceLook.WAITING: "…",
+    VoiceLook.PREPARING: "◐",
+    VoiceLook.UNPREPARED: "○",
+    VoiceLook.FAILED: "✕",
+    VoiceLook.DELETED: "✕",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceView:
+    """One voice at one moment."""
+
+    voice: SavedVoice
+    model: str
+    """Its name, for people."""
+    has_model: bool
+    job: Job | None
+    """The newest that is about it."""
+    has_recording: bool
+
+    @property
+    def live_job(self) -> Job | None:
+        return self.job if self.job is not None and not self.job.state.is_over else None
+
+    @property
+    def look(self) -> VoiceLook:
+        if self.voice.is_deleted:
+            return VoiceLook.DELETED
+        if self.live_job is not None:
+            return VoiceLook.WAITING if self.live_job.state is JobState.WAITING else VoiceLook.PREPARING
+        if self.voice.status is VoiceStatus.READY:
+            return VoiceLook.READY if self.has_model else VoiceLook.MODEL_MISSING
+        return VoiceLook.FAILED if self.voice.status is VoiceStatus.FAILED else VoiceLook.UNPREPARED
+
+
+def cards(words: Words, views: Sequence[VoiceView], total: int) -> str:
+    """`total` voices were found; the first ones are shown."""
+    return card_list(words, [_card(words, view) for view in views], total)
+
+
+def card_list(words: Words, shown: Sequence[str], total: int) -> str:
+    """The cards that are shown, of so many."""
+    rows, more = "".join(shown), ""
+    if total > len(shown):
+        left = words("library.more", {"shown": len(shown), "total": total})
+        more = f'<p class="studio-more">{left} {button(words, VoiceAction.MORE, "", "")}</p>'
+    return f'<ul class="studio-voices" aria-label="{words("tab.library")}">{rows}</ul>{more}'
+
+
+def nothing_found(words: Words, *, is_searched: bool) -> str:
+    """An empty library leads to the Clone tab."""
+    if is_searched or words.is_for_guests:
+        told = words("library.not_found" if is_searched else "library.guest_empty")
+        return f'<p class="studio-empty">{told}</p>'
+    return (
+        f'<div class="studio-empty studio-welcome"><strong>{words("library.empty_title")}</strong>'
+        f"<p>{words('library.empty')}</p>"
+        f'<button type="button" class="studio-button studio-primary" data-studio="tab" data-tab="tab-clone">'
+        f"{words('library.to_clone')}</button></div>"
+    )
+
+
+def notice(words: Words, text: str, undo: tuple[VoiceAction, str] | None = None) -> str:
+    """What was just done, and the way back: an action and the voice's id."""
+    back = button(words, undo[0], undo[1], "", label=words("library.undo")) if undo else ""
+    return f'<p class="studio-notice" role="status"><span>✓ {escape(text)}</span>{back}</p>'
+
+
+def imported(words: Words, found: PairsImported) -> str:
+    """How many came, and each that did not with its reason."""
+    came = notice(words, words("additions.pairs_added", {"count": len(found.voices)})) if found.voices else ""
+    rows = "".join(
+        f"<li><strong>{escape(name)}</strong>: {escape(words.error(error))}</li>" for name, error in found.refused
+    )
+    title = escape(words("additions.pairs_refused", {"count": len(found.refused)}))
+    refused = f'<div class="studio-alert" role="alert"><strong>! {title}</strong><ul>{rows}</ul></div>' if rows else ""
+    return came + refused
+
+
+def fault(words: Words, error: StudioError) -> str:
+    """What is wrong with the library itself."""
+    return f'<div class="studio-alert" role="alert"><p>{escape(words.error(error))}</p></div>'
+
+
+def busy_notice(words: Words) -> str:
+    return fragments.busy(words("library.speaking"))
+
+
+def removal_dialog(words: Words, voice: SavedVoice) -> str:
+    """assets/confirm.js opens it and sends the answer."""
+    return (
+        f'<dialog class="studio-dialog" aria-labelledby="voice-question" data-action="{VoiceAction.REMOVE.value}" '
+        f'data-key="{escape(voice.id)}" data-asked="{next(_ASKED)}"><form method="dialog">'
+        f'<h3 id="voice-question">{escape(words("library.remove_question", {"voice": voice.name}))}</h3>'
+        f"<p>{words('library.remove_info')}</p>"
+        '<div class="studio-model-buttons">'
+        f'<button value="no" class="studio-button" autofocus>{words("models.keep")}</button>'
+        f'<button value="yes" class="studio-button studio-danger">{words("voice.remove")}</button>'
+        "</div></form></dialog>"
+    )
+
+
+def facts(words: Words, view: VoiceView) -> str:
+    """Everything that is known of a voice."""
+    voice = view.voice
+    pairs = {
+        "kind": words(f"voice_kind.{voice.kind.value}"),
+        "model": view.model,
+        "consent": _consent(words, voice),
+        "duration": _duration(voice),
+        "created": voice.created_at[:16].replace("T", " "),
+        "updated": voice.updated_at[:16].replace("T", " "),
+        "id": voice.id,
+    }
+    rows = "".join(
+        f"<dt>{words(f'voice_fact.{name}')}</dt><dd>{escape(value)}</dd>" for name, value in pairs.items() if value
+    )
+    return f"<dl>{rows}</dl>"
+
+
+def _consent(words: Words, voice: SavedVoice) -> str:
+    if voice.kind is not VoiceKind.CLONE:
+        return words("consent.not_needed")
+    consent = voice.meta.get("consent")
+    if not isinstance(consent, Mapping):
+        return words("consent.missing")
+    what = words("consent.own" if consent.get("own_voice") else "consent.agreed")
+    return " · ".join(str(part) for part in (what, str(consent.get("when") or "")[:10], consent.get("note")) if part)
+
+
+def _duration(voice: SavedVoice) -> str:
+    seconds = voice.meta.get("duration_s")
+    return f"{seconds:.1f} s" if isinstance(seconds, int | float) else ""
+
+
+def _card(words: Words, view: VoiceView) -> str:
+    voice, look = view.voice, view.look
+    return f"""<li class="studio-voice" id="voice-{escape(voice.id)}" data-look="{look.value}">
+<div class="studio-voice-head">{_star(words, voice)}<h3>{escape(voice.name)}</h3>{badge(words, look)}</div>
+<p class="studio-voice-about">{escape(_about(words, view))}{_tags(voice)}</p>
+{_progress(words, view)}{_failure(words, view)}
+<div class="studio-model-buttons">{_buttons(words, view)}</div></li>"""
+
+
+def badge(words: Words, look: VoiceLook) -> str:
+    return (
+        f'<span class="studio-badge" data-state="{look.value}"><span aria-hidden="true">{_ICONS[look]}</span> '
+        f"{words(f'voice_state.{look.value}')}</span>"
+    )
+
+
+def _about(words: Words, view: VoiceView) -> str:
+    voice = view.voice
+    kind, language = words(f"voice_kind.{voice.kind.value}"), language_name(words, voice.language)
+    parts = (kind, view.model, voice.speaker.replace("_", " ").title(), language, _duration(voice))
+    return " · ".join(part for part in parts if part)
+
+
+def language_name(words: Words, language: str) -> str:
+    """Of a saved voice, for people; "" where it follows the text."""
+    return "" if language.casefold() == "auto" else words.get(f"language.{language}", language.title())
+
+
+def _tags(voice: SavedVoice) -> str:
+    return "".join(f' <span class="studio-tag">{escape(tag)}</span>' for tag in voice.tags)
+
+
+def _star(words: Words, voice: SavedVoice) -> str:
+    is_on = voice.is_favourite
+    return (
+        f'<button type="button" class="studio-star" data-action="{VoiceAction.FAVOURITE.value}" '
+        f'data-key="{escape(voice.id)}" aria-pressed="{str(is_on).lower()}" '
+        f'aria-label="{words("voice.favourite")}: {escape(voice.name)}">'
+        f"{'★' if is_on else '☆'}</button>"
+    )
+
+
+def _progress(words: Words, view: VoiceView) -> str:
+    job = view.live_job
+    if job is None:
+        return '<div class="studio-progress" hidden><div><i></i></div><p></p></div>'
+    return fragments.progress(clone_view.job_state(words, job), job.progress, label=view.voice.name)
+
+
+def _failure(words: Words, view: VoiceView) -> str:
+    if view.look is not VoiceLook.FAILED:
+        return '<p class="studio-voice-failure" hidden></p>'
+    told = view.job is not None and view.job.code
+    text = clone_view.job_state(words, view.job) if told and view.job is not None else view.voice.last_error
+    return f'<p class="studio-voice-failure">{escape(text or words("voice_state.failed"))}</p>'
+
+
+def _buttons(words: Words, view: VoiceView) -> str:
+    """Always the same places."""
+    look = view.look
+    is_there = look is not VoiceLook.DELETED
+    offered = {
+        VoiceAction.USE: look is VoiceLook.READY,
+        VoiceAction.SAMPLE: look is VoiceLook.READY,
+        VoiceAction.LISTEN: is_there and view.has_recording,
+        VoiceAction.PREPARE: look in (VoiceLook.UNPREPARED, VoiceLook.FAILED),
+        VoiceAction.CANCEL: view.live_job is not None and is_there,
+        VoiceAction.EDIT: is_there,
+        VoiceAction.DELETE: is_there,
+        VoiceAction.RESTORE: not is_there,
+        VoiceAction.ASK_REMOVE: not is_there,
+    }
+    return "".join(
+        button(words, action, view.voice.id, view.voice.name, is_offered=is_offered)
+        for action, is_offered in offered.items()
+    )
+
+
+def button(words: Words, action: VoiceAction, key: str, name: str, *, label: str = "", is_offered: bool = True) -> str:
+    text = label or words(f"voice.{action.value}")
+    event = f' data-event="{EVENTS[action]}"' if action in EVENTS else ""
+    named = f' aria-label="{escape(text)}: {escape(name)}"' if name else ""
+    return (
+        f'<button type="button" class="studio-small" data-action="{action.value}" data-key="{escape(key)}"'
+        f"{event}{named}{'' if is_offered else ' hidden'}>{escape(text)}</button>"
+    )

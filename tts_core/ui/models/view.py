@@ -1,0 +1,146 @@
+"""What the Models tab shows of one model and what it offers to do: the disk's state and the download's, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from tts_core.models.catalogue import ModelEntry, ModelKind
+from tts_core.models.download_task import DownloadTask, TaskState
+from tts_core.models.status import ModelState, ModelStatus
+
+
+class Look(str, Enum):
+    """What people see; the values are keys of the word tables (`state.…`)."""
+
+    NOT_DOWNLOADED = "not_downloaded"
+    WAITING = "waiting"
+    DOWNLOADING = "downloading"
+    STALLED = "stalled"
+    PAUSED = "paused"
+    FAILED = "failed"
+    """The last download ended with a fault."""
+    INCOMPLETE = "incomplete"
+    BROKEN = "error"
+    """Files are there, and something is wrong with them."""
+    READY = "ready"
+
+    @property
+    def is_active(self) -> bool:
+        return self in (Look.WAITING, Look.DOWNLOADING, Look.STALLED)
+
+
+class Action(str, Enum):
+    """What a button of a model's row asks for; the values are keys of the word tables (`action.…`)."""
+
+    DOWNLOAD = "download"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    REPAIR = "repair"
+    CANCEL = "cancel"
+    MOVE_UP = "move_up"
+    ASK_DELETE = "ask_delete"
+    """What would go; the answer is DELETE."""
+    DELETE = "delete"
+    DETAILS = "details"
+    OPEN = "open"
+
+
+FETCHES = (Action.DOWNLOAD, Action.RETRY, Action.REPAIR)
+"""All of them: get what is missing."""
+_MAIN = {
+    Look.NOT_DOWNLOADED: Action.DOWNLOAD,
+    Look.WAITING: Action.PAUSE,
+    Look.DOWNLOADING: Action.PAUSE,
+    Look.STALLED: Action.PAUSE,
+    Look.PAUSED: Action.RESUME,
+    Look.FAILED: Action.RETRY,
+    Look.INCOMPLETE: Action.REPAIR,
+    Look.BROKEN: Action.REPAIR,
+}
+_DISK_LOOKS = {
+    ModelState.READY: Look.READY,
+    ModelState.INCOMPLETE: Look.INCOMPLETE,
+    ModelState.ERROR: Look.BROKEN,
+}
+_TASK_LOOKS = {
+    TaskState.WAITING: Look.WAITING,
+    TaskState.PAUSED: Look.PAUSED,
+    TaskState.ERROR: Look.FAILED,
+}
+_KIND_ORDER = (
+    ModelKind.CUSTOM_VOICE,
+    ModelKind.BASE,
+    ModelKind.VOICE_DESIGN,
+    ModelKind.WHISPER,
+    ModelKind.TOKENIZER,
+    ModelKind.PIPER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    status: ModelStatus
+    is_first_choice: bool = False
+
+    @property
+    def task(self) -> DownloadTask | None:
+        """The newest one since start, finished or not."""
+        return self.status.download
+
+    @property
+    def entry(self) -> ModelEntry:
+        return self.status.entry
+
+    @property
+    def look(self) -> Look:
+        task, on_disk = self.task, _DISK_LOOKS.get(self.status.state, Look.NOT_DOWNLOADED)
+        if task is not None and task.state is TaskState.RUNNING:
+            return Look.STALLED if task.stalled else Look.DOWNLOADING
+        if task is None or (on_disk is Look.READY and task.state is not TaskState.WAITING):
+            return on_disk
+        return _TASK_LOOKS.get(task.state, on_disk)
+
+    @property
+    def main_action(self) -> Action | None:
+        """The one thing that most people want next."""
+        if not (self.entry.hf or self.entry.modelscope):
+            return None
+        return _MAIN.get(self.look)
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.look.is_active or self.look in (Look.PAUSED, Look.FAILED)
+
+    @property
+    def can_move_up(self) -> bool:
+        return self.look is Look.WAITING and self.task is not None and self.task.position > 1
+
+    @property
+    def can_delete(self) -> bool:
+        return not self.look.is_active and (self.status.exists or self.status.bytes_done > 0)
+
+    @property
+    def signature(self) -> str:
+        """Another one when the folder's details have something else to say."""
+        status = self.status
+        counts = (status.bytes_done, len(status.missing), len(status.problems), len(status.hints))
+        return f"{status.key} {self.look.value} {status.verification.value} {counts}"
+
+
+def views_of(statuses: Sequence[ModelStatus]) -> list[ModelView]:
+    """In the order to show: by what people come for, lighter ones first; the order never changes by itself."""
+    first = first_choice(statuses)
+    ordered = sorted(statuses, key=lambda status: (_KIND_ORDER.index(status.entry.kind), status.bytes_total))
+    return [ModelView(status, status.key == first) for status in ordered]
+
+
+def first_choice(statuses: Iterable[ModelStatus]) -> str | None:
+    """The model for who has none: the smallest that speaks by itself. None once a model speaks."""
+    speaking = [status for status in statuses if status.entry.kind is ModelKind.CUSTOM_VOICE]
+    if any(status.valid for status in speaking):
+        return None
+    published = [status for status in speaking if status.entry.hf or status.entry.modelscope]
+    return min(published, key=lambda status: status.bytes_total).key if published else None

@@ -1,0 +1,292 @@
+"""The Speak tab: text and voice on the left and right, sound below. Rendered first, wired when every tab exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from tts_core.audio.files import FORMATS
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Sampling, Voice
+from tts_core.services import Services
+from tts_core.ui.speak import player
+from tts_core.ui.speak.handler import SpeakHandler
+from tts_core.ui.speak.player import Player, SpeakEvent
+from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets.forms import NEW_SEED, SpeakForm
+from tts_core.ui.widgets.voice_choices import BUILTIN, best_voice, language_choices, speaking_voices, voice_label
+from tts_core.ui.words import Words
+
+SAMPLES = ("sample_1", "sample_2", "sample_3")
+SAMPLING_FIELDS = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "repetition_penalty",
+    "predictor_temperature",
+    "predictor_top_k",
+    "predictor_top_p",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakTab:
+    """The tab's widgets; those of SpeakForm carry its field names."""
+
+    text: gr.Textbox
+    samples: list[gr.Button]
+    voice: gr.Dropdown
+    voice_note: gr.HTML
+    language: gr.Dropdown
+    instruct: gr.Textbox
+    instruct_note: gr.HTML
+    speed: gr.Slider
+    format: gr.Radio
+    sampling_note: gr.HTML
+    max_seconds: gr.Number
+    seed: gr.Number
+    seed_locked: gr.Checkbox
+    temperature: gr.Slider
+    top_k: gr.Slider
+    top_p: gr.Slider
+    repetition_penalty: gr.Slider
+    predictor_temperature: gr.Slider
+    predictor_top_k: gr.Slider
+    predictor_top_p: gr.Slider
+    player: Player
+    is_chosen: gr.State
+    """Somebody chose the voice; else it is the best one there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoicePanel:
+    """What depends on the chosen voice."""
+
+    languages: list[tuple[str, str]]
+    note: str
+    instruct_note: str
+    sampling_note: str
+    supports_instruct: bool
+    supports_sampling: bool
+    speed_note: str
+    supports_speed: bool
+
+
+def voice_panel(services: Services, words: Words, voice_id: str) -> VoicePanel:
+    voices = speaking_voices(services)
+    voice = next((voice for voice in voices if voice.id == voice_id), best_voice(voices))
+    can = services.synthesis.capabilities(voice.id)
+    name = {"voice": voice.name}
+    return VoicePanel(
+        languages=language_choices(words, can),
+        note=_builtin_note(words, can, voices) if voice.engine == BUILTIN else "",
+        instruct_note="" if can.supports_instruct else words("speak.instruct_unsupported", name),
+        sampling_note="" if can.supports_sampling else words("speak.sampling_unsupported", name),
+        supports_instruct=can.supports_instruct,
+        supports_sampling=can.supports_sampling,
+        speed_note="" if can.supports_speed else words("speak.speed_unsupported", name),
+        supports_speed=can.supports_speed,
+    )
+
+
+def _builtin_note(words: Words, can: Capabilities, voices: list[Voice]) -> str:
+    better = any(voice.engine != BUILTIN for voice in voices)
+    text = words("speak.builtin_note_ready" if better else "speak.builtin_note", {"languages": len(can.languages) - 1})
+    return fragments.note(text, words("speak.to_models"), "tab-models")
+
+
+def render(services: Services, words: Words) -> SpeakTab:
+    voices = speaking_voices(services)
+    best = best_voice(voices).id
+    panel = voice_panel(services, words, best)
+    with gr.Row(equal_height=False, elem_classes="studio-speak"):
+        with gr.Column(scale=7, min_width=320, elem_classes="studio-card"):
+            text, samples = _render_text(services, words)
+            sound = player.render(words, "speak")
+        with gr.Column(scale=4, min_width=300, elem_classes="studio-card"):
+            voice = gr.Dropdown(
+                voice_choices(words, voices), value=best, label=words("speak.voice"), elem_id="speak-voice"
+            )
+            voice_note = gr.HTML(panel.note, js_on_load=None)
+            language = gr.Dropdown(
+                panel.languages, value=AUTO_LANGUAGE, label=words("speak.language"), elem_id="speak-language"
+            )
+            speed = _render_speed(words, panel)
+            instruct = gr.Textbox(
+                value="",
+                label=words("speak.instruct"),
+                placeholder=words("speak.instruct_placeholder"),
+                lines=2,
+                interactive=panel.supports_instruct,
+                elem_id="speak-instruct",
+            )
+            instruct_note = gr.HTML(fragments.hint(panel.instruct_note), js_on_load=None)
+            file_format = gr.Radio(list(FORMATS), value="wav", label=words("speak.format"), elem_id="speak-format")
+            with gr.Accordion(words("speak.advanced"), open=False, elem_id="speak-advanced"):
+                advanced = _render_advanced(words, panel)
+    return SpeakTab(
+        text=text,
+        samples=samples,
+        voice=voice,
+        voice_note=voice_note,
+        language=language,
+        instruct=instruct,
+        instruct_note=instruct_note,
+        speed=speed,
+        format=file_format,
+        player=sound,
+        is_chosen=gr.State(False),
+        **advanced,
+    )
+
+
+def _render_speed(words: Words, panel: VoicePanel) -> gr.Slider:
+    return gr.Slider(
+        0.5,
+        2.0,
+        value=1.0,
+        step=0.05,
+        label=words("speak.speed"),
+        info=panel.speed_note or None,
+        interactive=panel.supports_speed,
+        elem_id="speak-speed",
+    )
+
+
+def voice_choices(words: Words, voices: list[Voice]) -> list[tuple[str, str]]:
+    """(label, id)."""
+    return [(voice_label(words, voice), voice.id) for voice in voices]
+
+
+def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.Button]]:
+    text = gr.Textbox(
+        label=words("speak.text"),
+        placeholder=words("speak.text_placeholder"),
+        lines=9,
+        max_lines=24,
+        autofocus=True,
+        elem_id="speak-text",
+    )
+    limit = services.settings.limits.max_text_chars
+    count = words("speak.count", {"count": "<b>0</b>", "limit": limit})
+    gr.HTML(f'<span class="studio-count" data-limit="{limit}">{count}</span>', js_on_load=None)
+    with gr.Row(elem_classes="studio-samples"):
+        gr.HTML(f"<span>{words('speak.samples')}</span>", js_on_load=None, min_width=40)
+        samples = [
+            gr.Button(words(f"speak.{name}"), size="sm", min_width=60, elem_classes="studio-sample") for name in SAMPLES
+        ]
+    return text, samples
+
+
+def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
+    """The folded widgets by name; sampling widgets work only for voices that sample."""
+    max_seconds = gr.Number(label=words("speak.max_seconds"), info=words("speak.max_seconds_info"), value=0)
+    sampling_note = gr.HTML(fragments.hint(panel.sampling_note), js_on_load=None, elem_id="speak-sampling-note")
+    works = panel.supports_sampling
+    with gr.Row():
+        seed = gr.Number(
+            label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED, interactive=works
+        )
+        seed_locked = gr.Checkbox(label=words("speak.seed_lock"), value=False, interactive=works)
+    default = Sampling()
+    ranges = {"temperature": (0.1, 2.0, 0.05), "top_k": (1, 200, 1), "top_p": (0.05, 1.0, 0.05)}
+    ranges["repetition_penalty"] = (1.0, 1.5, 0.01)
+    widgets: dict[str, Any] = {}
+    for name in SAMPLING_FIELDS:
+        if name in ("temperature", "predictor_temperature"):
+            group = "predictor" if name.startswith("predictor") else "talker"
+            gr.HTML(f"<h4>{words(f'speak.{group}')}</h4>", js_on_load=None)
+        low, high, step = ranges[name.removeprefix("predictor_")]
+        widgets[name] = gr.Slider(
+            low, high, value=getattr(default, name), step=step, label=words(f"speak.{name}"), interactive=works
+        )
+    return {
+        "max_seconds": max_seconds,
+        "sampling_note": sampling_note,
+        "seed": seed,
+        "seed_locked": seed_locked,
+    } | widgets
+
+
+def wire(
+    tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: SpeakHandler, words: Words
+) -> None:
+    """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
+    event = SpeakEvent("synthesize", SpeakForm, lambda form: form)
+    spoken = player.wire(tab.player, tab, event, services, handler, words)
+    _wire_seed(tab, spoken)
+    _wire_voice(tab, places, services, words)
+    for button, name in zip(tab.samples, SAMPLES, strict=True):
+        sample = words.quoted(f"speak.{name}_text")
+        button.click(None, None, tab.text, js=f"() => {sample}", api_visibility="private")
+
+
+def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
+    """The lock keeps the last take's seed in the box; unlocking asks for new ones again."""
+
+    def keep(locked: bool, seed: float | None, details: dict[str, Any] | None) -> float | None:
+        last = (details or {}).get("seed")
+        return (seed if last is None else last) if locked else NEW_SEED
+
+    for event in (tab.seed_locked.input, spoken.success):
+        event(
+            keep,
+            [tab.seed_locked, tab.seed, tab.player.details],
+            tab.seed,
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
+        )
+
+
+def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, words: Words) -> None:
+    """Everything that depends on the chosen voice follows it."""
+    sampling = [getattr(tab, name) for name in SAMPLING_FIELDS]
+
+    def follow(voice_id: str, language: str, speed: float) -> list[Any]:
+        panel = voice_panel(services, words, voice_id)
+        codes = [code for _, code in panel.languages]
+        return [
+            panel.note,
+            gr.update(choices=panel.languages, value=language if language in codes else AUTO_LANGUAGE),
+            gr.update(
+                interactive=panel.supports_speed, value=speed if panel.supports_speed else 1.0, info=panel.speed_note
+            ),
+            gr.update(interactive=panel.supports_instruct),
+            fragments.hint(panel.instruct_note),
+            fragments.hint(panel.sampling_note),
+            *[gr.update(interactive=panel.supports_sampling) for _ in (tab.seed, tab.seed_locked, *sampling)],
+        ]
+
+    followers = [
+        tab.voice_note,
+        tab.language,
+        tab.speed,
+        tab.instruct,
+        tab.instruct_note,
+        tab.sampling_note,
+        tab.seed,
+        tab.seed_locked,
+        *sampling,
+    ]
+
+    def look_again(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
+        """The best voice there is, unless somebody chose another."""
+        voices = speaking_voices(services)
+        now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
+        return [gr.update(choices=voice_choices(words, voices), value=now), *follow(now, language, speed)]
+
+    tab.voice.input(
+        follow, [tab.voice, tab.language, tab.speed], followers, api_visibility="private", show_progress="hidden"
+    )
+    tab.voice.input(lambda: True, None, tab.is_chosen, api_visibility="private", show_progress="hidden")
+    page, item = places
+    for opened in (page.load, item.select):
+        opened(
+            look_again,
+            [tab.voice, tab.is_chosen, tab.language, tab.speed],
+            [tab.voice, *followers],
+            api_visibility="private",
+            show_progress="hidden",
+        )

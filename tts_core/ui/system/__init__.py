@@ -1,0 +1,1 @@
+"""The System tab and what is told of the server beside it."""

@@ -1,0 +1,85 @@
+"""Models in memory, a part of the System tab: what is loaded, where, for how long; load and unload by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from tts_core.domain.errors import StudioError
+from tts_core.models.catalogue import ModelKind
+from tts_core.services import Services
+from tts_core.ui.widgets import fragments
+from tts_core.ui.words import Words
+
+REFRESH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPanel:
+    table: gr.HTML
+    key: gr.Dropdown
+    load: gr.Button
+    unload: gr.Button
+    message: gr.HTML
+    timer: gr.Timer
+
+
+def render(services: Services, words: Words) -> LoadedPanel:
+    table = gr.HTML(fragments.loaded_models(words, [], {}), js_on_load=None, elem_id="system-loaded")
+    key = gr.Dropdown(choices(services), label=words("models.column_model"), elem_id="system-loaded-key")
+    with gr.Row(elem_classes="studio-actions"):
+        load = gr.Button(words("system.load"), elem_id="system-load", min_width=90)
+        unload = gr.Button(words("system.unload"), elem_id="system-unload", min_width=90)
+    message = gr.HTML(js_on_load=None, elem_id="system-loaded-message")
+    return LoadedPanel(table, key, load, unload, message, gr.Timer(REFRESH_S, active=False))
+
+
+def choices(services: Services) -> list[tuple[str, str]]:
+    """(label, key) of the models that can be loaded now."""
+    return [
+        (status.entry.display_name, status.key)
+        for status in services.models.statuses()
+        if status.valid and status.entry.kind not in (ModelKind.TOKENIZER, ModelKind.PIPER)
+    ]
+
+
+def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> None:
+    names = {key: services.models.entry(key).display_name for key in services.models.keys()}  # noqa: SIM118
+
+    def table() -> str:
+        return fragments.loaded_models(words, services.cache.statuses(), names)
+
+    def opened() -> list[Any]:
+        found = choices(services)
+        chosen = found[0][1] if found else None
+        works = gr.update(interactive=bool(found))
+        return [table(), gr.update(choices=found, value=chosen), works, works, gr.Timer(active=True)]
+
+    def load(key: str | None) -> str:
+        return _told(words, lambda: services.cache.load(key or ""))
+
+    def unload(key: str | None) -> str:
+        return _told(words, lambda: services.cache.unload(key or ""))
+
+    item.select(
+        opened,
+        None,
+        [panel.table, panel.key, panel.load, panel.unload, panel.timer],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    panel.timer.tick(table, None, panel.table, api_visibility="private", show_progress="hidden", queue=False)
+    for button, action in ((panel.load, load), (panel.unload, unload)):
+        done = button.click(action, panel.key, panel.message, api_visibility="private", concurrency_limit=None)
+        done.then(table, None, panel.table, api_visibility="private", show_progress="hidden")
+
+
+def _told(words: Words, action: Any) -> str:
+    """Nothing when it went well: the table shows it. Else why not."""
+    try:
+        action()
+    except StudioError as error:
+        return fragments.alert(words("system.not_done"), words.error(error))
+    return ""

@@ -1,0 +1,1 @@
+"""Transcribe buttons wherever a recording is."""

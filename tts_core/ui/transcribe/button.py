@@ -1,0 +1,220 @@
+"""Transcribe beside a box for what is said in a recording: hears it, fills the box, never over what somebody typed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import Cancelled, StudioError
+from tts_core.engines.whisper.transcriber import Say
+from tts_core.engines.whisper.transcript import Transcript
+from tts_core.services import Services
+from tts_core.ui.models.view import Action
+from tts_core.ui.transcribe import offer as transcribe_offer, words as transcribe_words
+from tts_core.ui.transcribe.handler import Listening, Stage
+from tts_core.ui.transcribe.offer import Offered, Offers, WhisperOffer
+from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets.scripts import ACTIONS
+from tts_core.ui.widgets.visitors import visitor_of
+from tts_core.ui.words import Words
+
+logger = logging.getLogger(__name__)
+
+USE, UNDO = "use", "undo"
+"""What the buttons in the outcome ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard last."""
+
+    text: str
+    language: str
+    """Whisper's code."""
+    recording: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What stands in the box because it was heard: it may be replaced without asking."""
+
+    text: str = ""
+    before: str = ""
+    """What stood there until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeButton:
+    panel: gr.Column
+    run: gr.Button
+    stop: gr.Button
+    status: gr.HTML
+    heard: gr.State
+    """Heard, or None."""
+    filled: gr.State
+    offer: WhisperOffer
+
+    @property
+    def fresh(self) -> list[Any]:
+        """Another recording is shown: set them to "" and None."""
+        return [self.status, self.heard]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is heard, and where its words go."""
+
+    inputs: list[Any]
+    """Widgets that tell which recording it is …"""
+    recording: Callable[..., Path | None]
+    """… and how, from what they hold. May raise StudioError."""
+    transcript: gr.Textbox
+    language: gr.Dropdown | None = None
+    """The voice's, to be compared with the language that is heard."""
+
+
+def render(words: Words, tab_id: str) -> TranscribeButton:
+    with gr.Column(elem_classes="studio-transcribe") as panel:
+        with gr.Row(elem_classes="studio-actions"):
+            run = gr.Button(words("transcribe.run"), size="sm", min_width=130, elem_id=f"{tab_id}-transcribe")
+            stop = gr.Button(
+                words("speak.stop"), size="sm", visible=False, min_width=130, elem_id=f"{tab_id}-transcribe-stop"
+            )
+        status = gr.HTML(js_on_load=ACTIONS, elem_id=f"{tab_id}-transcribed", elem_classes="studio-optional")
+        offer = transcribe_offer.render(f"{tab_id}-whisper")
+    return TranscribeButton(panel, run, stop, status, gr.State(None), gr.State(Filled()), offer)
+
+
+def wire(
+    button: TranscribeButton, source: Source, opened: list[Any], services: Services, words: Words
+) -> gr.events.Dependency:
+    """`opened`: the events that show the button. The answer is the event after which `heard` is what was heard."""
+    _wire_offer(button, opened, Offers(services, words), words)
+    hearing = _Hearing(source, services, words)
+    started = button.run.click(
+        hearing.listen,
+        source.inputs,
+        [button.status, button.heard, button.run, button.stop],
+        concurrency_limit=None,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    button.stop.click(hearing.halt, None, None, api_visibility="private", queue=False)
+    box = [source.transcript, button.filled, button.status]
+    inputs = [button.heard, button.filled, source.transcript]
+    language = [source.language] if source.language is not None else []
+    done: gr.events.Dependency = started.success(
+        hearing.place, [*inputs, *language, *source.inputs], box, api_visibility="private", show_progress="hidden"
+    )
+    button.status.click(hearing.act, inputs, box, api_visibility="private", show_progress="hidden")
+    return done
+
+
+def _wire_offer(button: TranscribeButton, opened: list[Any], offers: Offers, words: Words) -> None:
+    outputs = [*button.offer.outputs, button.run]
+
+    def shown(now: Offered) -> list[Any]:
+        return [*now.updates, gr.update(interactive=now.is_ready)]
+
+    def act(event: gr.EventData) -> list[Any]:
+        return shown(offers.act(Action(event.action), event.key))
+
+    for event in opened:
+        event(lambda: shown(offers.look()), None, outputs, api_visibility="private", show_progress="hidden")
+    transcribe_offer.wire(button.offer, act, outputs, words)
+    button.offer.timer.tick(
+        lambda: shown(offers.follow()), None, outputs, queue=False, api_visibility="private", show_progress="hidden"
+    )
+
+
+class _Hearing:
+    """The events of one button."""
+
+    def __init__(self, source: Source, services: Services, words: Words) -> None:
+        self._source = source
+        self._services = services
+        self._words = words
+        self._listening = Listening()
+
+    def listen(self, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+        """For status, heard, run and stop."""
+        words, idle = self._words, [gr.update(visible=True), gr.update(visible=False)]
+        try:
+            recording = self._source.recording(*values)
+            if recording is None:
+                yield [fragments.hint(words("transcribe.no_recording")), None, *idle]
+                return
+            yield [
+                fragments.busy(words("transcribe.starting")),
+                None,
+                gr.update(visible=False),
+                gr.update(visible=True),
+            ]
+            with self._services.reception.quotas.work(visitor_of(request)):
+                for step in self._listening.run(self._work(recording), request.session_hash or ""):
+                    if isinstance(step, Stage):
+                        yield [transcribe_words.stage(words, step), gr.skip(), gr.skip(), gr.skip()]
+                    else:
+                        yield ["", Heard(step.text, step.language, recording), *idle]
+        except Cancelled:
+            yield [fragments.hint(words("transcribe.stopped")), None, *idle]
+        except StudioError as error:
+            yield [fragments.alert(words("transcribe.failed"), words.error(error)), None, *idle]
+        except Exception:  # the page's edge: the person gets a sentence, the log the stack
+            logger.exception("Transcribing failed")
+            yield [fragments.alert(words("transcribe.failed"), words("error.internal_error")), None, *idle]
+
+    def halt(self, request: gr.Request) -> None:
+        self._listening.stop(request.session_hash or "")
+
+    def place(self, heard: Heard | None, filled: Filled, typed: str, *values: Any) -> list[Any]:
+        """For box, filled and status: the words go where nobody has typed; else they are offered."""
+        if heard is None:
+            return [gr.skip()] * 3
+        language, values = (values[0], values[1:]) if self._source.language is not None else ("", values)
+        if self._recording(*values) != heard.recording:
+            return [gr.skip(), gr.skip(), fragments.hint(self._words("transcribe.other_recording"))]
+        if not heard.text:
+            return [gr.skip(), gr.skip(), fragments.hint(self._words("transcribe.nobody"))]
+        tip = self._tip(heard, language)
+        if typed.strip() in ("", filled.text, heard.text):
+            return [heard.text, Filled(heard.text, typed), self._told(heard) + tip]
+        text = f'<p class="studio-said" lang="{escape(heard.language)}">{escape(heard.text)}</p>'
+        return [gr.skip(), gr.skip(), self._told(heard, "transcribe.compare") + text + self._button(USE) + tip]
+
+    def act(self, event: gr.EventData, heard: Heard | None, filled: Filled, typed: str) -> list[Any]:
+        """Put what was heard in the place of what was typed, or back."""
+        if heard is None:
+            return [gr.skip()] * 3
+        if event.action == USE:
+            return [heard.text, Filled(heard.text, typed), self._told(heard) + self._button(UNDO)]
+        return [filled.before, Filled(), fragments.told(self._words("transcribe.undone"))]
+
+    def _recording(self, *values: Any) -> Path | None:
+        try:
+            return self._source.recording(*values)
+        except StudioError:  # it has gone meanwhile
+            return None
+
+    def _work(self, recording: Path) -> Callable[[CancelCheck, Say], Transcript]:
+        transcriber = self._services.transcriber
+        return lambda cancelled, say: transcriber.transcribe(recording, cancelled=cancelled, say=say)
+
+    def _told(self, heard: Heard, key: str = "transcribe.heard") -> str:
+        language = transcribe_words.language_name(self._words, heard.language)
+        return fragments.told(self._words(key, {"language": language}))
+
+    def _tip(self, heard: Heard, language: str) -> str:
+        wanted = transcribe_words.unlike(language, heard.language) if language else ""
+        return fragments.hint(transcribe_words.language_tip(self._words, heard.language, wanted)) if wanted else ""
+
+    def _button(self, action: str) -> str:
+        label = self._words(f"transcribe.{action}")
+        return f'<button type="button" class="studio-small" data-action="{action}">{label}</button>'

@@ -1,0 +1,132 @@
+"""A download in words: what it is doing, how fast, how long still, what went wrong and who took over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tts_core.models import download_report as report
+from tts_core.models.download_task import HUBS, DownloadTask, Note, Phase, TaskState
+from tts_core.platform.settings.sources import SourceSettings
+from tts_core.ui.widgets.fragments import size
+from tts_core.ui.words import Words
+
+
+def fault(words: Words, code: str, params: Mapping[str, object]) -> str:
+    """The sentence of a fault, sizes in people's units."""
+    shown = {name: _readable(name, value) for name, value in params.items()}
+    template = words.table.get(f"error.{code}")
+    return report.sentence(code, shown) if template is None else template.format_map(_Known(shown))
+
+
+class _Known(dict[str, object]):
+    """Parameters of a template; one that nobody gave is an ellipsis instead of a broken page."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def _readable(name: str, value: object) -> object:
+    return size(int(value)) if name.endswith("_bytes") and isinstance(value, (int, float)) else value
+
+
+def source_name(words: Words, source: str) -> str:
+    return words.get(f"source.{source}", source)
+
+
+def source_title(words: Words, source: str) -> str:
+    """The name as it stands alone."""
+    return words.get(f"source.{source}_title", source_name(words, source))
+
+
+def source_choices(words: Words, settings: SourceSettings) -> list[tuple[str, str]]:
+    """(label with where it is good, id): automatic first."""
+    hosts = {
+        "hf": settings.hf_endpoint,
+        "mirror": settings.mirror_endpoint,
+        "modelscope": settings.modelscope_endpoint,
+    }
+    named = [(words(f"source.{source}_choice", {"host": hosts[source].split("://")[-1]}), source) for source in HUBS]
+    return [(words("source.auto_choice"), "auto"), *named]
+
+
+def doing(words: Words, task: DownloadTask) -> str:
+    """One sentence without numbers that move: a screen reader says it when it changes."""
+    match task.state:
+        case TaskState.WAITING:
+            place = "next" if task.position <= 1 else "position"
+            return words(f"download.{'foreign' if task.foreign else place}", {"position": task.position})
+        case TaskState.RUNNING:
+            return _at_work(words, task)
+        case TaskState.PAUSED if not task.code:
+            return words("download.paused")
+        case TaskState.PAUSED | TaskState.ERROR:
+            have_all_failed = task.state is TaskState.ERROR and len(reasons(words, task)) > 1
+            return words("download.all_failed") if have_all_failed else fault(words, task.code, task.params)
+        case TaskState.CANCELLED:
+            return words("download.cancelled") if task.bytes_done else ""
+        case TaskState.READY:
+            return words("download.done", {"source": source_name(words, task.source)}) if task.source else ""
+
+
+def _at_work(words: Words, task: DownloadTask) -> str:
+    source = {"source": source_name(words, task.source)}
+    if task.stalled:
+        return words("download.stalled", source) if task.source else words("download.stalled_nowhere")
+    if task.phase is Phase.TRANSFERRING:
+        why = words.get(f"download.why_{task.source_reason}", "")
+        return (
+            words("download.transferring_why", {**source, "why": why})
+            if why
+            else words("download.transferring", source)
+        )
+    return words(f"phase.{task.phase.value}")
+
+
+def numbers(words: Words, task: DownloadTask) -> str:
+    """Bytes, speed and time left, as far as they are known."""
+    parts = []
+    if task.bytes_total:
+        parts.append(f"{percent(task)} %")
+        of = {"done": size(task.bytes_done), "total": size(task.bytes_total)}
+        parts.append(words("download.bytes", of))
+    if task.state is TaskState.RUNNING and task.bytes_per_second:
+        parts.append(speed(task.bytes_per_second))
+    if task.state is TaskState.RUNNING and task.eta_s is not None:
+        parts.append(words("download.eta", {"time": duration(words, task.eta_s)}))
+    return " · ".join(parts)
+
+
+def percent(task: DownloadTask) -> int:
+    """Whole percents; 100 only when all is done."""
+    return int(task.progress)
+
+
+def speed(bytes_per_second: float) -> str:
+    """Decimal units, as networks state them."""
+    if bytes_per_second < 1e6:
+        return f"{bytes_per_second / 1e3:.0f} kB/s"
+    return f"{bytes_per_second / 1e6:.{0 if bytes_per_second >= 1e8 else 1}f} MB/s"
+
+
+def duration(words: Words, seconds: float) -> str:
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return words("time.seconds", {"seconds": whole})
+    if whole < 3600:
+        return words("time.minutes", {"minutes": round(whole / 60)})
+    return words("time.hours", {"hours": whole // 3600, "minutes": whole % 3600 // 60})
+
+
+def note(words: Words, one: Note) -> str:
+    """What failed, who took over, and that nothing is lost."""
+    what = fault(words, one.code, one.params)
+    if not one.next_source:
+        return what
+    after = {"fault": what, "next": source_name(words, one.next_source)}
+    return words("note.again" if one.next_source == one.source else "note.switched", after)
+
+
+def reasons(words: Words, task: DownloadTask) -> list[tuple[str, str]]:
+    """(source's name, why it failed) once per source: the last word of each."""
+    last = {one.source: one for one in task.notes if one.source}
+    return [(source_name(words, source), fault(words, one.code, one.params)) for source, one in last.items()]

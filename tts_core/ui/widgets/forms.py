@@ -1,0 +1,175 @@
+"""What a tab's widgets hold, as values. Field names are widget names and the public endpoint's parameter names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass, fields
+from inspect import Parameter, Signature
+from typing import Any, Protocol
+
+import gradio as gr
+
+from tts_core.domain.values import AUTO_LANGUAGE, Sampling, SynthesisRequest
+
+NEW_SEED = -1
+"""In the seed's box: draw a new one each time."""
+_DEFAULT = Sampling()
+IN_CONTEXT, TIMBRE_ONLY = "in_context", "timbre_only"
+"""How a recording is imitated: gone on from, with its transcript; or only its timbre."""
+OWN_VOICE, OWNER_AGREED = "own_voice", "owner_agreed"
+"""What was confirmed before a recording is kept."""
+
+
+class Spoken(Protocol):
+    """What a tab asks to be spoken."""
+
+    @property
+    def format(self) -> str: ...
+
+    def to_request(self) -> SynthesisRequest:
+        """Raises StudioError naming what is wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakForm:
+    """The Speak tab. Programs may send null, which means the default; whole numbers may arrive as floats (JSON)."""
+
+    text: str
+    voice: str | None = None
+    language: str = AUTO_LANGUAGE
+    instruct: str = ""
+    speed: float = 1.0
+    format: str = "wav"
+    max_seconds: float = 0
+    """0: as long as the text needs."""
+    seed: float = NEW_SEED
+    temperature: float = _DEFAULT.temperature
+    top_k: float = _DEFAULT.top_k
+    top_p: float = _DEFAULT.top_p
+    repetition_penalty: float = _DEFAULT.repetition_penalty
+    predictor_temperature: float = _DEFAULT.predictor_temperature
+    predictor_top_k: float = _DEFAULT.predictor_top_k
+    predictor_top_p: float = _DEFAULT.predictor_top_p
+
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+    def to_request(self) -> SynthesisRequest:
+        """Raises InvalidValue naming the field that is out of range."""
+        sampling = Sampling(
+            temperature=self.temperature,
+            top_k=int(self.top_k),
+            top_p=self.top_p,
+            repetition_penalty=self.repetition_penalty,
+            predictor_temperature=self.predictor_temperature,
+            predictor_top_k=int(self.predictor_top_k),
+            predictor_top_p=self.predictor_top_p,
+        )
+        return SynthesisRequest(
+            text=self.text,
+            voice=self.voice or None,
+            language=self.language,
+            instruct=self.instruct,
+            speed=self.speed,
+            seed=None if self.seed == NEW_SEED else int(self.seed),
+            sampling=sampling,
+            max_seconds=self.max_seconds or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DesignForm:
+    """The Design tab."""
+
+    description: str
+    text: str
+    voice: str | None = None
+    """A voice that can be designed; none is the best one that is ready."""
+    language: str = AUTO_LANGUAGE
+    seed: float = NEW_SEED
+
+    def to_speak(self) -> SpeakForm:
+        """The same request in the words of the Speak tab."""
+        return SpeakForm(
+            text=self.text, voice=self.voice, language=self.language, instruct=self.description, seed=self.seed
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CloneForm:
+    """The Clone tab: a text in the voice of a recording."""
+
+    file: str | None
+    """The recording's path."""
+    text: str
+    transcript: str = ""
+    """What is said in the recording."""
+    language: str = AUTO_LANGUAGE
+    model: str | None = None
+    """Key of a Base model; none is the best one that is ready."""
+    mode: str = IN_CONTEXT
+    append_silence: bool = True
+    seed: float = NEW_SEED
+    max_seconds: float = 0
+
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveForm:
+    """The Clone tab's lower part: the recording as a voice of the library."""
+
+    name: str
+    file: str | None
+    transcript: str = ""
+    language: str = AUTO_LANGUAGE
+    model: str | None = None
+    mode: str = IN_CONTEXT
+    append_silence: bool = True
+    consent: str | None = None
+    """OWN_VOICE or OWNER_AGREED; without one nothing is kept."""
+    consent_note: str = ""
+    desk: Any = None
+    """What the page remembers of the recording (`clone_handlers.Desk`); no program sends it."""
+
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+
+def _fill_in_defaults(form: Any) -> None:
+    """Programs may send null."""
+    for field in fields(form):
+        if getattr(form, field.name) is None and field.default is not None:
+            object.__setattr__(form, field.name, "" if field.default is MISSING else field.default)
+
+
+def inputs_of(form: type[Any], bundle: object) -> list[Any]:
+    """The bundle's widgets in the form's order; a missing widget fails when the page is built."""
+    return [getattr(bundle, field.name) for field in fields(form)]
+
+
+def form_event(
+    form: type[Any], handler: Callable[[Any, gr.Request], Iterator[Any]], name: str
+) -> Callable[..., Iterator[Any]]:
+    """A Gradio event function that takes the form's fields by name, so that the public endpoint's parameters have
+    fixed names whatever the widgets' labels say, and hands `handler` one value."""
+    parameters = [
+        Parameter(field.name, Parameter.POSITIONAL_OR_KEYWORD, default=_parameter_default(field))
+        for field in fields(form)
+    ]
+    parameters.append(Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request))
+
+    def event(*values: Any) -> Iterator[Any]:
+        *given, asker = values
+        yield from handler(form(*given), asker)
+
+    event.__name__ = name
+    event.__annotations__ = {"request": gr.Request}
+    event.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return event
+
+
+def _parameter_default(field: Field[Any]) -> object:
+    return Parameter.empty if field.default is MISSING else field.default

@@ -1,0 +1,205 @@
+"""Facts to small pieces of HTML. Everything that comes from a user, a disk or a model is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from tts_core.domain.values import StopReason, Take
+from tts_core.engines.qwen.device import Acceleration
+from tts_core.models.memory import CachedModel
+from tts_core.models.status import BackgroundCheck
+from tts_core.platform.settings.compute import THREADS_VARIABLE, WHOLE_NUMBERS
+from tts_core.platform.settings.studio import Settings
+from tts_core.platform.system import Folder, Memory
+from tts_core.ui.words import Words
+
+
+def header(words: Words, other_page: str, logout: str = "") -> str:
+    """`other_page` is the address that switches to the other language; `logout`: the one that logs out, or ""."""
+    leave = (
+        f'<form method="post" action="{logout}"><button class="studio-chip">{words("login.logout")}</button></form>'
+        if logout
+        else ""
+    )
+    switch = words("app.switch_language")
+    return f"""
+<header class="studio-header">
+  <div class="studio-brand">
+    <svg viewBox="0 0 32 32" width="34" height="34" aria-hidden="true"><rect width="32" height="32" rx="9"/>
+      <path d="M8 13v6M13 9v14M18 12v8M23 7v18" stroke-width="2.6" stroke-linecap="round"/></svg>
+    <div><h1>{words("app.title")}</h1><p>{words("app.tagline")}</p></div>
+  </div>
+  <nav>
+    <a class="studio-chip" href="{other_page}" aria-label="{words("app.switch_language_label")}">{switch}</a>
+    <button type="button" class="studio-chip" data-studio="theme" aria-label="{words("app.switch_theme")}">◐</button>
+    {leave}
+  </nav>
+</header>"""
+
+
+def footer(words: Words, docs_url: str) -> str:
+    key = "guest.footer" if words.is_for_guests else "app.footer"
+    return f'<footer class="studio-footer">{words(key, {"api": docs_url})}</footer>'
+
+
+def note(html: str, link_text: str, tab_id: str) -> str:
+    """A remark with one button that goes to a tab."""
+    return (
+        f'<div class="studio-note"><p>{html}</p>'
+        f'<button type="button" class="studio-link" data-studio="tab" data-tab="{tab_id}">{link_text} →</button></div>'
+    )
+
+
+def hint(text: str) -> str:
+    return f'<p class="studio-hint">{escape(text)}</p>' if text else ""
+
+
+def told(text: str) -> str:
+    """What has been done; a screen reader says it."""
+    return f'<p class="studio-told" role="status">✓ {escape(text)}</p>'
+
+
+def busy(text: str) -> str:
+    pulse = '<span class="studio-pulse" aria-hidden="true"></span>'
+    return f'<p class="studio-status" role="status">{pulse}{escape(text)}</p>'
+
+
+def progress(text: str, percent: float, *, label: str, is_said: bool = True) -> str:
+    """A bar with a sentence, which a screen reader says unless its numbers move all the time."""
+    role = ' role="status"' if is_said else ""
+    return (
+        f'<div class="studio-progress" data-look="downloading"><div role="progressbar" aria-label="{escape(label)}"'
+        f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i>'
+        f"</div><p><span{role}>{escape(text)}</span></p></div>"
+    )
+
+
+def alert(title: str, text: str) -> str:
+    return f'<div class="studio-alert" role="alert"><strong>! {escape(title)}</strong><p>{escape(text)}</p></div>'
+
+
+def empty(text: str) -> str:
+    return f'<p class="studio-empty">{escape(text)}</p>'
+
+
+def live_player(words: Words, source: str, sample_rate: int) -> str:
+    states = ("play", "pause", "connecting", "playing", "paused", "blocked", "ended", "stopped", "error")
+    texts = " ".join(f'data-text-{state}="{escape(words(f"live.{state}"))}"' for state in states)
+    return (
+        f'<tts-live role="group" aria-label="{escape(words("live.title"))}" '
+        f'data-src="{escape(source)}" data-rate="{sample_rate}" {texts}></tts-live>'
+    )
+
+
+def take_facts(words: Words, take: Take) -> str:
+    icon = "✓" if take.stop_reason is StopReason.COMPLETE else "◼"
+    facts = {
+        "voice": take.voice.name,
+        "engine": words.engine(take.voice),
+        "seconds": f"{take.duration_s:.1f} s",
+        "first_audio": f"{take.first_audio_s * 1000:.0f} ms",
+        "rtf": words("speak.fact_rtf_value", {"rtf": f"{take.rtf:.3g}"}),
+        "seed": words("speak.fact_seed_none") if take.seed is None else str(take.seed),
+    }
+    outcome = words(f"speak.facts_{take.stop_reason.value}")
+    items = "".join(
+        f"<div><dt>{words(f'speak.fact_{name}')}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items()
+    )
+    return f'<div class="studio-facts" role="status"><strong>{icon} {outcome}</strong><dl>{items}</dl></div>'
+
+
+def path_line(text: str, label: str, path: Path) -> str:
+    return (
+        f'<p class="studio-path-line"><strong>{escape(text)}</strong>'
+        f"<span>{escape(label)} <code>{escape(str(path))}</code></span></p>"
+    )
+
+
+def background_line(words: Words, check: BackgroundCheck, names: dict[str, str]) -> str:
+    """One line while models are being read in the background, else nothing."""
+    if not check.running or check.key is None:
+        return ""
+    percent = round(100 * check.done_bytes / check.total_bytes) if check.total_bytes else 0
+    return busy(words("models.background", {"model": names[check.key], "percent": percent}))
+
+
+def device_section(words: Words, acceleration: Acceleration | None, settings: Settings) -> str:
+    if acceleration is None:
+        return _section(words("system.device"), busy(words("system.device_checking")))
+    reasons = "".join(f"<p>{escape(words.fact('reason', reason))}</p>" for reason in acceleration.reasons)
+    name = acceleration.gpu.name if acceleration.gpu else acceleration.preferred_device.upper()
+    if settings.threads is None:
+        threads = words("system.threads_auto", {"threads": acceleration.processor.threads})
+    else:
+        threads = words("system.threads_chosen", {"threads": settings.threads, "name": THREADS_VARIABLE})
+    facts = {"threads": threads, "wait_policy": settings.wait_policy or words("system.wait_unset")}
+    if settings.precision_now() in WHOLE_NUMBERS and not acceleration.supported:
+        facts["codec"] = "bfloat16" if acceleration.processor.fast_bfloat16 else "float32"
+    rows = _definitions((words(f"system.{name}"), value) for name, value in facts.items())
+    return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}{rows}")
+
+
+def loaded_models(words: Words, models: Sequence[CachedModel], names: Mapping[str, str]) -> str:
+    rows = "".join(
+        f"<dt>{escape(names.get(model.key, model.key))}</dt><dd>{_loaded(words, model)}</dd>" for model in models
+    )
+    body = f"<dl>{rows}</dl>" if rows else f"<p>{words('system.none_loaded')}</p>"
+    return _section(words("system.loaded"), body)
+
+
+def _loaded(words: Words, model: CachedModel) -> str:
+    if not model.is_loaded:
+        percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
+        return words("system.loading", {"percent": percent})
+    facts = [size(model.memory_bytes), escape(str(model.device))]
+    if model.warming is not None:
+        done, total = model.warming
+        facts.append(words("system.warming", {"done": done, "total": total}))
+    if model.users:
+        facts.append(words("system.in_use", {"users": model.users}))
+    elif model.unload_in_s is not None:
+        facts.append(words("system.leaves", {"seconds": round(model.unload_in_s)}))
+    return " · ".join(facts)
+
+
+def memory_section(words: Words, memory: Memory) -> str:
+    facts = {
+        "memory_process": memory.process,
+        "memory_available": memory.available,
+        "memory_total": memory.total,
+        "disk_free": memory.disk_free,
+    }
+    return _section(
+        words("system.memory"), _definitions((words(f"system.{name}"), size(value)) for name, value in facts.items())
+    )
+
+
+def versions_section(words: Words, versions: dict[str, str]) -> str:
+    return _section(words("system.versions"), _definitions(versions.items()))
+
+
+def folders_section(words: Words, folders: Iterable[Folder], keep_days: float) -> str:
+    rows = []
+    for folder in folders:
+        remark = "" if folder.exists else words("system.folder_missing")
+        remark = remark if folder.writable else words("system.folder_read_only")
+        label = words(f"folder.{folder.name}", {"days": f"{keep_days:g}"})
+        rows.append(f"<dt>{label}</dt><dd><code>{escape(str(folder.path))}</code> <small>{remark}</small></dd>")
+    return _section(words("system.folders"), f"<dl>{''.join(rows)}</dl>")
+
+
+def size(count: int) -> str:
+    """Decimal units, as disks and hubs state them."""
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB" if count else "0"
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _section(title: str, body: str) -> str:
+    return f'<section class="studio-section"><h2>{title}</h2>{body}</section>'
+
+
+def _definitions(pairs: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs) + "</dl>"

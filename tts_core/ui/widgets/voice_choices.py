@@ -1,0 +1,55 @@
+"""What pickers offer: the voices that need nothing but a text, and the languages of one of them."""
+
+from __future__ import annotations
+
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Voice
+from tts_core.engines.piper.engine import NAME as PIPER
+from tts_core.engines.yourtts.engine import NAME as YOURTTS
+from tts_core.services import Services
+from tts_core.ui.words import Words
+from tts_core.voices.engine import NAME as LIBRARY
+
+COMMON_LANGUAGES = ("en-us", "en-gb", "cmn", "yue", "ja", "ko", "de", "fr-fr", "es", "pt-br", "it", "ru")
+BUILTIN = "builtin"
+
+
+def speaking_voices(services: Services) -> list[Voice]:
+    """Saved voices first, then the others, best first; neither what clones nor what must be described."""
+    voices = [voice for voice, can in _with_abilities(services) if not (can.can_clone or can.can_design)]
+    return sorted(voices, key=lambda voice: voice.engine != LIBRARY)
+
+
+def design_voices(services: Services) -> list[Voice]:
+    """Those that are made from a description."""
+    return [voice for voice, can in _with_abilities(services) if can.can_design]
+
+
+def best_voice(voices: list[Voice]) -> Voice:
+    """Of somebody who chose none: a model's speaker, else a saved voice, else the built-in one, which speaks every
+    language."""
+    rank = {LIBRARY: 1, BUILTIN: 2, PIPER: 3, YOURTTS: 3}
+    return min(voices, key=lambda voice: rank.get(voice.engine, 0))
+
+
+def voice_label(words: Words, voice: Voice) -> str:
+    if voice.engine == LIBRARY:
+        return words("speak.saved_voice", {"voice": voice.name})
+    return f"{voice.name} · {words.engine(voice)}"
+
+
+def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
+    """(label, code): Auto first, then widely spoken languages, the rest in the engine's order."""
+    named = {one.code: words.get(f"language.{one.code}", one.name) for one in can.languages}
+    named[AUTO_LANGUAGE] = words("speak.language_auto")
+    first = [code for code in (AUTO_LANGUAGE, *COMMON_LANGUAGES) if code in named]
+    return [(named[code], code) for code in dict.fromkeys((*first, *named))]
+
+
+def _with_abilities(services: Services) -> list[tuple[Voice, Capabilities]]:
+    """An engine is asked once: all its voices clone, or none, and there may be thousands."""
+    known: dict[str, Capabilities] = {}
+    voices = services.synthesis.voices()
+    for voice in voices:
+        if voice.engine not in known:
+            known[voice.engine] = services.synthesis.capabilities(voice.id)
+    return [(voice, known[voice.engine]) for voice in voices]

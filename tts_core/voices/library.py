@@ -1,0 +1,395 @@
+"""Use case: a library of voices. Whatever fails, a voice keeps its recording; what is deleted can be brought back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.errors import (
+    AmbiguousVoice,
+    Cancelled,
+    CloneNotSupported,
+    ConsentMissing,
+    InvalidRequest,
+    StudioError,
+    TranscriptMissing,
+    UnknownVoice,
+)
+from tts_core.domain.text import find_name, plain_name
+from tts_core.domain.values import StopReason, SynthesisRequest, Take
+from tts_core.models.status import ModelManager
+from tts_core.platform.jobs import Job, JobKind, JobRun, Jobs
+from tts_core.speech.jobs import speak_as_job
+from tts_core.speech.synthesis import Synthesis, collect, never
+from tts_core.voices.faults import LibraryBusy, LibraryUnwritable
+from tts_core.voices.folders import VoiceFolders, new_id
+from tts_core.voices.prompts import VoicePrompts
+from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, matches, now
+from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
+from tts_core.voices.rules import check_abilities, check_record, spoken_as
+from tts_core.voices.store import VoiceStore
+
+logger = logging.getLogger(__name__)
+
+KEEP_DELETED_DAYS = 30
+PREVIEW_MAX_S, DESIGN_MAX_S = 20.0, 30.0
+"""Longest speech of a preview, and of a designed voice's first words: what is cloned may not be longer than that."""
+PREVIEW_TEXTS = {
+    "chinese": "你好，这是我的声音，很高兴认识你。",
+    "english": "Hello, this is my voice. Nice to meet you.",
+}
+_CHANGEABLE = frozenset(
+    {"name", "model_key", "language", "ref_text", "instruct", "x_vector_only_mode", "speaker", "tags", "favourite"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What somebody confirmed before a voice was cloned."""
+
+    own_voice: bool
+    """It is the voice of whoever confirms; else its owner agreed."""
+    who: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVoice:
+    """What people say of a voice that they add."""
+
+    name: str
+    model_key: str
+    language: str = "auto"
+    ref_text: str = ""
+    instruct: str = ""
+    x_vector_only: bool = False
+    append_silence: bool = True
+    speaker: str = ""
+
+
+class Voices:
+    """Thread-safe. Methods that take an id raise UnknownVoice; those that write LibraryUnwritable, LibraryBusy."""
+
+    def __init__(
+        self,
+        store: VoiceStore,
+        folders: VoiceFolders,
+        recordings: VoiceRecordings,
+        prompts: VoicePrompts,
+        models: ModelManager,
+        synthesis: Synthesis,
+        jobs_file: Path,
+    ) -> None:
+        self._store = store
+        self._folders = folders
+        self._recordings = recordings
+        self._prompts = prompts
+        self._models = models
+        self._synthesis = synthesis
+        work = {JobKind.CLONE_PREPARE: self._do_prepare, JobKind.DESIGN_CLONE: self._do_design}
+        self.jobs = Jobs(jobs_file, work)
+        self._removed: set[str] = set()
+        """Voices that were removed here with their files; what a job still makes for one goes, too."""
+
+    @property
+    def fault(self) -> StudioError | None:
+        """What is wrong with the library file, for people to be told."""
+        return self._store.fault
+
+    def voices(self, *, search: str = "", deleted: bool = False) -> tuple[SavedVoice, ...]:
+        """Favourites first, then newest first; `search` looks in names, tags and languages."""
+        words = {*search.casefold().split()}
+        found = [voice for voice in self._store.voices() if voice.is_deleted is deleted and matches(voice, words)]
+        return tuple(sorted(found, key=lambda voice: not voice.is_favourite))
+
+    def voice(self, voice_id: str) -> SavedVoice:
+        return self._store.voice(voice_id)
+
+    def find(self, id_or_name: str) -> SavedVoice:
+        """By id, else by a name that only one voice has, whatever its case. Raises AmbiguousVoice."""
+        found = self._store.find(id_or_name)
+        if found is not None:
+            return found
+        plain = plain_name(id_or_name)
+        named = [voice for voice in self.voices() if plain_name(voice.name) == plain]
+        if len(named) > 1:
+            raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
+        if not named:
+            raise UnknownVoice(voice=id_or_name)
+        return named[0]
+
+    def reference(self, voice_id: str) -> Path | None:
+        """The recording as the model hears it, if there is one. Raises AudioUnreadable, RecordingTooLong."""
+        return self._recordings.reference(self.voice(voice_id))
+
+    def has_recording(self, voice: SavedVoice) -> bool:
+        return self._recordings.exists(voice)
+
+    def preview_file(self, voice_id: str) -> Path | None:
+        path = self._folders.preview(self.voice(voice_id).id)
+        return path if path.is_file() else None
+
+    def original(self, voice_id: str) -> Path | None:
+        """The newest recording as it was uploaded, if there is one."""
+        return self._recordings.original(self.voice(voice_id))
+
+    def add_clone(
+        self, upload: Path, new: NewVoice, consent: Consent | None, *, clip: Clip | None = None, strict: bool = True
+    ) -> SavedVoice:
+        """Keep a recording as a voice, not yet prepared. `clip` is the recording as it was mended, else it is read.
+
+        `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong.
+        """
+        self.check(new)
+        check_abilities(_record(new, VoiceKind.CLONE, {}), self._models)
+        if strict and consent is None:
+            raise ConsentMissing
+        clip = clip or read_recording(upload, max_seconds=MAX_REFERENCE_S)
+        meta = {"append_silence": new.append_silence, "consent": consent_record(consent), "duration_s": clip.duration_s}
+        return self._keep_new(_record(new, VoiceKind.CLONE, meta), upload, clip)
+
+    def add_role(self, new: NewVoice) -> SavedVoice:
+        """A preset speaker with a style of its own; it speaks at once."""
+        self.check(new)
+        capabilities = self._models.capabilities(new.model_key)
+        speaker = find_name(new.speaker, capabilities.speakers)
+        if speaker is None:
+            raise UnknownVoice(voice=f"{new.model_key}/{new.speaker}")
+        if new.instruct.strip() and not capabilities.supports_instruct:
+            raise InvalidRequest(reason="this model does not follow style instructions; leave the instruction empty.")
+        voice = _record(replace(new, speaker=speaker), VoiceKind.CUSTOM_ROLE, {})
+        check_abilities(voice, self._models)
+        return self._store.put(replace(voice, status=VoiceStatus.READY, progress=100))
+
+    def add_design(self, new: NewVoice, design_model_key: str) -> tuple[SavedVoice, Job]:
+        """Make a voice from `new.instruct` by letting it say `new.ref_text`, and keep it by cloning that."""
+        self.check(new)
+        if not new.ref_text.strip() or not new.instruct.strip():
+            raise InvalidRequest(reason="a designed voice needs a description and a text that it says first.")
+        if not self._models.capabilities(design_model_key).can_design:
+            raise CloneNotSupported(voice=design_model_key)
+        check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
+        voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"design_model_key": design_model_key}))
+        return voice, self.jobs.submit(JobKind.DESIGN_CLONE, voice.id)
+
+    def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
+        """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
+        self.check(new)
+        clip = read_recording(recording, max_seconds=MAX_REFERENCE_S)
+        return self._keep_new(_record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip)
+
+    def prepare(self, voice_id: str) -> Job:
+        """Start the job that makes a voice ready; one that is on its way is joined."""
+        voice = self._store.voice(voice_id)
+        is_silent = voice.kind is VoiceKind.DESIGN_CLONE and not self.has_recording(voice)
+        return self.jobs.submit(JobKind.DESIGN_CLONE if is_silent else JobKind.CLONE_PREPARE, voice_id)
+
+    def change(self, voice_id: str, changes: Mapping[str, Any]) -> SavedVoice:
+        """Change some of the fields that people may change. What was prepared is prepared anew when it is needed."""
+        if unknown := sorted(changes.keys() - _CHANGEABLE):
+            raise InvalidRequest(reason=f"{unknown[0]} can't be changed.")
+        meta = {key: changes[key] for key in ("tags", "favourite") if key in changes}
+        fields = {key: value for key, value in changes.items() if key not in meta}
+        before = self._store.voice(voice_id)
+        after = replace(before, **fields).with_meta(meta)
+        check_record(after, self._models)
+        if fields.keys() & {"model_key", "language", "speaker"}:
+            check_abilities(after, self._models)
+        return self._store.update(voice_id, lambda voice: replace(voice, **fields).with_meta(meta))
+
+    def confirm(self, voice_id: str, consent: Consent) -> SavedVoice:
+        """Somebody says later that the voice may be used."""
+        return self._store.update(voice_id, lambda voice: voice.with_meta({"consent": consent_record(consent)}))
+
+    def replace_recording(self, voice_id: str, upload: Path, *, clip: Clip | None = None) -> SavedVoice:
+        """Another recording for the same voice; the earlier upload stays beside it."""
+        self._store.voice(voice_id)
+        return self._keep_another(voice_id, upload, clip or read_recording(upload, max_seconds=MAX_REFERENCE_S))
+
+    def duplicate(self, voice_id: str, name: str) -> SavedVoice:
+        voice = self._store.voice(voice_id)
+        status = VoiceStatus.UPLOADED if voice.status is VoiceStatus.CLONING else voice.status
+        copy = replace(voice, id=new_id(), name=name.strip(), status=status, created_at="")
+        check_record(copy, self._models)
+        self._recordings.copy(voice, copy.id)
+        return self.put_with_files(self._recordings.with_paths(copy))
+
+    def delete(self, voice_id: str) -> SavedVoice:
+        """Out of sight; `restore` brings it back as long as KEEP_DELETED_DAYS."""
+        return self._store.update(voice_id, lambda voice: voice.with_meta({"deleted_at": now()}))
+
+    def restore(self, voice_id: str) -> SavedVoice:
+        return self._store.update(voice_id, lambda voice: voice.with_meta({"deleted_at": None}))
+
+    def remove(self, voice_id: str, *, files: bool) -> tuple[str, ...]:
+        """Take the record out for good, and with `files` what lies in its folder; the names of the removed files."""
+        with self._folders.losing_record(voice_id) if files else nullcontext():
+            self._store.remove(voice_id)
+        if not files:  # they are kept on purpose, and no sweep takes them
+            self._folders.unmark(voice_id)
+        if files:
+            self._removed.add(voice_id)
+        for job in self.jobs.jobs():
+            if job.subject == voice_id:
+                self.jobs.cancel(job.key)
+        return self._folders.remove(voice_id) if files else ()
+
+    def expired(self) -> tuple[SavedVoice, ...]:
+        """Those that were deleted long ago."""
+        oldest = (datetime.now(timezone.utc) - timedelta(days=KEEP_DELETED_DAYS)).isoformat()
+        return tuple(voice for voice in self.voices(deleted=True) if str(voice.meta["deleted_at"]) < oldest)
+
+    def purge(self) -> int:
+        """Remove for good what was deleted long ago; how many voices."""
+        old = self.expired()
+        for voice in old:
+            self.remove(voice.id, files=True)
+        return len(old)
+
+    def preview(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Path:
+        """Let the voice speak a sentence and keep the sound with it. Raises what `sample` raises."""
+        take = self.sample(voice_id, text, cancelled=cancelled)
+        with disk_errors_typed(self._folders.folder(voice_id)):
+            return self._folders.keep_preview(voice_id, take.path)
+
+    def sample(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Take:
+        """Let the voice speak a sentence. Raises what `Synthesis.speak` raises, and what `spoken_as` does."""
+        voice = self._store.voice(voice_id)
+        ready = spoken_as(voice, self._models)
+        spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
+        request = SynthesisRequest(spoken, voice=ready, seed=0, max_seconds=PREVIEW_MAX_S)
+        take = collect(speak_as_job(self._synthesis, self.jobs, request, cancelled=cancelled))
+        if take.stop_reason is StopReason.CANCELLED:
+            raise Cancelled
+        return take
+
+    def restore_jobs(self) -> None:
+        """Show the jobs of the last app. A voice that was being prepared when it was killed says so."""
+        with suppress(OSError):
+            self._folders.sweep(self._store.recorded())
+        for job in self.jobs.restore():
+            with suppress(UnknownVoice, LibraryUnwritable, LibraryBusy):
+                if self._store.voice(job.subject).status is VoiceStatus.CLONING:
+                    self._store.update(job.subject, _interrupted)
+
+    def close(self) -> None:
+        self.jobs.close()
+
+    def check(self, new: NewVoice) -> None:
+        """Raises InvalidValue, UnknownModelKey."""
+        check_record(_record(new, VoiceKind.CLONE, {}), self._models)
+
+    def put_with_files(self, voice: SavedVoice) -> SavedVoice:
+        """Put a new voice whose files lie in its folder; where that fails, they go again."""
+        with self._folders.gaining_record(voice.id):
+            return self._store.put(voice)
+
+    def _keep_new(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
+        with self._recordings.keeping(voice.id, upload, clip):
+            return self._store.put(self._recordings.with_paths(voice))
+
+    def _keep_another(self, voice_id: str, upload: Path, clip: Clip) -> SavedVoice:
+        def renewed(voice: SavedVoice) -> SavedVoice:
+            voice = self._recordings.with_paths(voice)
+            voice = voice.with_meta({"duration_s": clip.duration_s, "imported_prompt": None})
+            return replace(voice, status=VoiceStatus.UPLOADED, progress=0, last_error="")
+
+        with self._recordings.keeping(voice_id, upload, clip):
+            return self._store.update(voice_id, renewed)
+
+    def _do_prepare(self, run: JobRun) -> Mapping[str, Any]:
+        return self._until_ready(run, self._prepared)
+
+    def _do_design(self, run: JobRun) -> Mapping[str, Any]:
+        return self._until_ready(run, self._designed)
+
+    def _until_ready(self, run: JobRun, step: Callable[[JobRun], None]) -> Mapping[str, Any]:
+        """Run the step with the voice's status kept along; a voice whose job fails keeps everything."""
+        try:
+            self._mark(run, "clone_start", 2)
+            step(run)
+        except BaseException as error:
+            why = error.message if isinstance(error, StudioError) else StudioError().message
+            if run.subject in self._removed:
+                self._folders.remove(run.subject)
+            with suppress(LibraryUnwritable, LibraryBusy, UnknownVoice):
+                self._store.update(run.subject, lambda voice: self._without_job(voice, run, why))
+            raise
+        self._store.update(
+            run.subject, lambda voice: replace(voice, status=VoiceStatus.READY, last_error="", progress=100)
+        )
+        return {"voice_id": run.subject}
+
+    def _without_job(self, voice: SavedVoice, run: JobRun, why: str) -> SavedVoice:
+        """As it is once its job ended without a result."""
+        if run.cancelled():
+            was_ready = self._prompts.is_prepared(voice) or voice.kind is VoiceKind.CUSTOM_ROLE
+            status, progress = (VoiceStatus.READY, 100) if was_ready else (VoiceStatus.UPLOADED, 0)
+            return replace(voice, status=status, last_error="", progress=progress)
+        return replace(voice, status=VoiceStatus.FAILED, last_error=why, progress=0)
+
+    def _mark(self, run: JobRun, phase: str, progress: int) -> None:
+        run.say(phase, progress)
+        self._store.update(
+            run.subject, lambda voice: replace(voice, status=VoiceStatus.CLONING, progress=progress, last_error="")
+        )
+
+    def _prepared(self, run: JobRun) -> None:
+        voice = self._store.voice(run.subject)
+        if voice.kind is VoiceKind.CUSTOM_ROLE:  # nothing to prepare; its model may lack the speaker
+            check_abilities(voice, self._models)
+            return
+        if not voice.x_vector_only_mode and not voice.ref_text.strip():
+            raise TranscriptMissing
+        self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
+        self._prompts.prepare(voice)
+        run.check()
+
+    def _designed(self, run: JobRun) -> None:
+        voice = self._store.voice(run.subject)
+        self._mark(run, "design_generate", 10)
+        request = SynthesisRequest(
+            voice.ref_text,
+            voice=f"{voice.meta.get('design_model_key')}/design",
+            language=voice.language,
+            instruct=voice.instruct,
+            max_seconds=DESIGN_MAX_S,
+        )
+        take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
+        self._mark(run, "write_wav", 50)
+        clip = read_recording(take.path, max_seconds=MAX_REFERENCE_S)
+        self._keep_another(run.subject, take.path, clip)
+        self._prepared(run)
+
+
+def _record(new: NewVoice, kind: VoiceKind, meta: Mapping[str, Any]) -> SavedVoice:
+    return SavedVoice(
+        id=new_id(),
+        name=new.name.strip(),
+        kind=kind,
+        model_key=new.model_key,
+        language=new.language or "auto",
+        speaker=new.speaker,
+        ref_text=new.ref_text.strip(),
+        instruct=new.instruct.strip(),
+        x_vector_only_mode=new.x_vector_only,
+        meta={key: value for key, value in meta.items() if value is not None},
+    )
+
+
+def _interrupted(voice: SavedVoice) -> SavedVoice:
+    reason = "The app ended while the voice was prepared. Prepare it again."
+    return replace(voice, status=VoiceStatus.FAILED, last_error=reason, progress=0)
+
+
+def consent_record(consent: Consent | None) -> Mapping[str, Any] | None:
+    if consent is None:
+        return None
+    return {"own_voice": consent.own_voice, "who": consent.who, "note": consent.note, "when": now()}

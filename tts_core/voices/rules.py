@@ -1,0 +1,64 @@
+"""What a saved voice may be, and when it can speak."""
+
+from __future__ import annotations
+
+import json
+
+from tts_core.domain.errors import (
+    CloneNotSupported,
+    InvalidRequest,
+    InvalidValue,
+    ModelNotReady,
+    UnknownLanguage,
+    UnknownVoice,
+    VoiceNotReady,
+)
+from tts_core.domain.languages import find_language
+from tts_core.domain.text import find_name
+from tts_core.models.status import ModelManager
+from tts_core.voices.engine import NAME as LIBRARY
+from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, to_json
+
+MAX_NAME, MAX_TEXT = 100, 2000
+"""Characters."""
+
+
+def check_record(voice: SavedVoice, models: ModelManager) -> None:
+    """Raises InvalidValue, InvalidRequest, UnknownModelKey."""
+    if not 0 < len(voice.name.strip()) <= MAX_NAME or not voice.name.isprintable():
+        raise InvalidValue(name="The length of the voice's name", low=1, high=MAX_NAME)
+    texts = (voice.ref_text, voice.instruct, voice.language, voice.speaker, *voice.tags)
+    if max(map(len, texts)) > MAX_TEXT:
+        raise InvalidValue(name="The length of transcript and instruction", low=0, high=MAX_TEXT)
+    try:
+        json.dumps(to_json(voice), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(reason="a text holds half a character, which can't be kept.") from error
+    models.entry(voice.model_key)
+
+
+def check_abilities(voice: SavedVoice, models: ModelManager) -> None:
+    """Raises CloneNotSupported, UnknownVoice, UnknownLanguage for what its model can't do."""
+    can = models.capabilities(voice.model_key)
+    is_role = voice.kind is VoiceKind.CUSTOM_ROLE
+    if not is_role and not can.can_clone:
+        raise CloneNotSupported(voice=voice.model_key)
+    if is_role and find_name(voice.speaker, can.speakers) is None:
+        raise UnknownVoice(voice=f"{voice.model_key}/{voice.speaker}")
+    if find_language(voice.language, can.languages) is None:
+        raise UnknownLanguage(language=voice.language)
+
+
+def require_model(key: str, models: ModelManager) -> None:
+    """Raises ModelNotReady, UnknownModelKey."""
+    status = models.status(key)
+    if not status.valid:
+        raise ModelNotReady(name=status.entry.display_name)
+
+
+def spoken_as(voice: SavedVoice, models: ModelManager) -> str:
+    """Its id among all voices that speak. Raises ModelNotReady, VoiceNotReady."""
+    require_model(voice.model_key, models)
+    if voice.status is not VoiceStatus.READY:
+        raise VoiceNotReady(voice=voice.name)
+    return f"{LIBRARY}/{voice.id}"

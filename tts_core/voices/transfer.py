@@ -1,0 +1,160 @@
+"""Use case: voices to other machines and from other programs. What is imported is a new voice; nothing is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tts_core.domain.errors import CloneNotSupported, ConsentMissing, StudioError
+from tts_core.models.status import ModelManager
+from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
+from tts_core.voices.faults import VoiceArchiveInvalid
+from tts_core.voices.folders import VoiceFolders, new_id
+from tts_core.voices.library import Consent, NewVoice, Voices, consent_record
+from tts_core.voices.official_prompt import OfficialPrompt, read_official_prompt
+from tts_core.voices.prompts import VoicePrompts
+from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
+from tts_core.voices.rules import MAX_NAME, MAX_TEXT, check_record
+from tts_core.voices.store import VoiceStore
+
+ARCHIVE_SUFFIX = ".voice.zip"
+_MAX_FACTS, _LARGEST = 100, 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class PairsImported:
+    """What became of a folder of recordings with texts."""
+
+    voices: tuple[SavedVoice, ...]
+    refused: tuple[tuple[str, StudioError], ...]
+    """Names that could not be used, and why."""
+
+
+class VoiceTransfer:
+    """Methods raise UnknownVoice for ids, LibraryUnwritable where the disk refuses."""
+
+    def __init__(
+        self,
+        voices: Voices,
+        models: ModelManager,
+        store: VoiceStore,
+        folders: VoiceFolders,
+        recordings: VoiceRecordings,
+        prompts: VoicePrompts,
+    ) -> None:
+        self._voices = voices
+        self._models = models
+        self._store = store
+        self._folders = folders
+        self._recordings = recordings
+        self._prompts = prompts
+
+    def export(self, voice_id: str, target: Path) -> Path:
+        """One zip with the record, recording, transcript, prompts, preview and checksums; `target` is replaced."""
+        voice = self._store.voice(voice_id)
+        with disk_errors_typed(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_archive(voice, self._folders.folder(voice.id), target, self._recordings.reference(voice))
+        return target
+
+    def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
+        """An exported voice or the official demo's prompts, told apart by what is inside.
+
+        Raises what `import_archive` and `import_official` raise.
+        """
+        try:
+            names = names_in(source)
+        except OSError as error:
+            raise VoiceArchiveInvalid(file=source.name, reason=error.strerror or "it can't be read") from error
+        if RECORD in names:
+            return (self.import_archive(source),)
+        if not any(name.endswith("/data.pkl") for name in names):
+            raise VoiceArchiveInvalid(file=source.name, reason="it is no voice that is known here")
+        return self.import_official(source, new, consent)
+
+    def import_archive(self, source: Path) -> SavedVoice:
+        """A voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, and what `check_record` raises."""
+        voice_id = new_id()
+        with disk_errors_typed(self._folders.folder(voice_id)):
+            read = read_archive(source, self._folders.folder(voice_id))
+        was_ready = read.status is VoiceStatus.READY
+        status = VoiceStatus.READY if was_ready else VoiceStatus.UPLOADED
+        voice = replace(read, id=voice_id, created_at="", status=status, progress=100 if was_ready else 0)
+        voice = replace(voice, meta=_plain(read.meta), others={})
+        with self._folders.gaining_record(voice_id):
+            check_record(voice, self._models)
+            return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
+
+    def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
+        """The official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
+        if consent is None:
+            raise ConsentMissing
+        self._voices.check(new)
+        if not self._models.capabilities(new.model_key).can_clone:
+            raise CloneNotSupported(voice=new.model_key)
+        prompts = read_official_prompt(source)
+        return tuple(self._kept(prompt, new, consent, number) for number, prompt in enumerate(prompts, start=1))
+
+    def import_pairs(self, folder: Path, new: NewVoice, consent: Consent | None) -> PairsImported:
+        """`name.wav` with `name.txt`: a clone for each pair; `new` says what they have in common."""
+        if consent is None:
+            raise ConsentMissing
+        voices: list[SavedVoice] = []
+        refused: list[tuple[str, StudioError]] = []
+        for pair in find_pairs(folder):
+            try:
+                one = replace(new, name=pair.name, ref_text=pair.transcript)
+                voices.append(self._voices.add_clone(pair.recording, one, consent))
+            except StudioError as error:
+                refused.append((pair.name, error))
+        return PairsImported(tuple(voices), tuple(refused))
+
+    def _kept(self, prompt: OfficialPrompt, new: NewVoice, consent: Consent, number: int) -> SavedVoice:
+        voice = SavedVoice(
+            id=new_id(),
+            name=new.name if number == 1 else f"{new.name} {number}",
+            kind=VoiceKind.CLONE,
+            model_key=new.model_key,
+            language=new.language,
+            ref_text=prompt.transcript,
+            x_vector_only_mode=prompt.codes is None,
+            status=VoiceStatus.READY,
+            progress=100,
+            meta={"imported_prompt": True, "consent": consent_record(consent)},
+        )
+        try:
+            with disk_errors_typed(self._folders.folder(voice.id)):
+                self._folders.mark(voice.id)
+                self._prompts.keep_imported(voice, prompt)
+        except StudioError:
+            self._folders.remove(voice.id)
+            raise
+        return self._voices.put_with_files(voice)
+
+
+def _plain(meta: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
+    """What a stranger says besides, without what no view could show: deep nests, endless numbers, novels."""
+    found = {key[:MAX_NAME]: _plain_value(value, depth) for key, value in list(meta.items())[:_MAX_FACTS]}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _plain_value(value: object, depth: int) -> object:
+    """None for what is left out."""
+    if isinstance(value, dict) and depth:
+        return _plain(value, depth - 1)
+    if isinstance(value, list) and depth:
+        return [plain for item in value[:_MAX_FACTS] if (plain := _plain_value(item, depth - 1)) is not None]
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, int | float) and -_LARGEST < value < _LARGEST:
+        return value
+    return None
+
+
+def archive_name(voice: SavedVoice) -> str:
+    """A file name for an exported voice that every system takes."""
+    name = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in voice.name).strip()
+    return f"{name[:60] or 'voice'}{ARCHIVE_SUFFIX}"
