@@ -58,7 +58,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
 
     guard_gradio()
     app = create_api(services)
-    add_login(app, services.reception, login_page)
+    add_login(app, services.login, login_page)
     pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
     if is_shared or may_have_guests(services):
         pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
@@ -90,7 +90,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
 def may_have_guests(services: Services) -> bool:
     """Else the pages for them need not be built."""
     settings = services.settings
-    return settings.auth != "off" and (settings.needs_login or services.reception.may_get_accounts())
+    return settings.auth != "off" and (settings.needs_login or services.login.may_get_accounts())
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.login import Login, Reception
+from tts_core.access.login import LoginRule, LoginService
 from tts_core.access.public_link import PublicLink
 from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
@@ -27,30 +27,30 @@ from tts_core.engines.yourtts.engine import YourTts, YourTtsCloner, YourTtsEngin
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.catalogue import ModelKind, load_catalogue
 from tts_core.models.download_task import DownloadTask
-from tts_core.models.downloads.existing import Places
+from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.fetch import DownloadJob
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.hubs.ordering import hubs
 from tts_core.models.downloads.queue import Downloads
 from tts_core.models.downloads.queue_file import QueueFile
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
-from tts_core.models.memory import CachePolicy, ModelCache, Progress
+from tts_core.models.memory import CachePolicy, ModelMemory, Progress
 from tts_core.models.of_kind import ModelsOfKind
-from tts_core.models.status import ModelManager
-from tts_core.models.store.store import ModelStore
-from tts_core.platform.feed import Board
+from tts_core.models.status import ModelStatuses
+from tts_core.models.store.store import ModelFolders
+from tts_core.platform.feed import Feed
 from tts_core.platform.jobs import JobKind
 from tts_core.platform.paths import Paths, default_data_dir
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
 from tts_core.platform.whole_files import close_to_others
 from tts_core.speech.live import LiveStreams
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
 from tts_core.voices.engine import LibraryEngine
 from tts_core.voices.folders import VoiceFolders
-from tts_core.voices.library import Voices
+from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.recordings import VoiceRecordings
 from tts_core.voices.store import VoiceStore
@@ -75,12 +75,12 @@ class Services:
     """What the page, REST and the command line work with. Building it is cheap; `start` begins background work."""
 
     settings: Settings
-    models: ModelManager
+    models: ModelStatuses
     downloads: Downloads
-    cache: ModelCache[QwenModel]
-    store: ModelStore
+    cache: ModelMemory[QwenModel]
+    store: ModelFolders
     synthesis: Synthesis
-    voices: Voices
+    voices: VoiceLibrary
     transcriber: Transcriber
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
@@ -90,7 +90,7 @@ class Services:
     outputs: Outputs
     live: LiveStreams
     system: SystemInfo
-    reception: Reception
+    login: LoginService
     link: PublicLink
     temporary: TemporaryFiles
 
@@ -110,14 +110,14 @@ class Services:
             logger.warning("%s What can't be used is left out.", problem)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
-        self.reception.tell_problem()
+        self.login.tell_problem()
 
     def check_somebody_can_come(self, settings: Settings, *, is_shared: bool = False) -> None:
         """Raises AccountsMissing where everybody has to log in and nobody can; AccountsUnusable there and where people
         come by a public link."""
         if not settings.needs_login and not is_shared:
             return
-        if not self.reception.has_accounts() and settings.needs_login:
+        if not self.login.has_accounts() and settings.needs_login:
             data_dir = settings.paths.data_dir
             folder = "" if data_dir == default_data_dir() else f' --data-dir "{data_dir}"'
             raise AccountsMissing(host=settings.host, command=f"python -m tts_core users add NAME --role admin{folder}")
@@ -139,21 +139,21 @@ def build_services(settings: Settings) -> Services:
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
-    board: Board[DownloadTask] = Board()
-    models = ModelManager(
+    feed: Feed[DownloadTask] = Feed()
+    models = ModelStatuses(
         catalogue,
         paths.models_dir,
         paths.hash_cache_file,
-        task_of=board.item,
+        task_of=feed.item,
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
     )
-    job = DownloadJob(models, parts, lambda: Places.of(paths, settings.sources, catalogue), settings.sources_now)
-    downloads = Downloads(models, board, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
+    job = DownloadJob(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
+    downloads = Downloads(models, feed, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
     system = SystemInfo(settings)
     everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
-    cache = cast("ModelCache[QwenModel]", everything)
-    transcriber = Transcriber(models, cast("ModelCache[WhisperModel]", everything), paths.heard_dir)
+    cache = cast("ModelMemory[QwenModel]", everything)
+    transcriber = Transcriber(models, cast("ModelMemory[WhisperModel]", everything), paths.heard_dir)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     prompts = VoicePrompts(voice_folders, recordings, models, cache)
@@ -169,16 +169,16 @@ def build_services(settings: Settings) -> Services:
         *catalogue_engines(models, cache, ModelKind.BASE),
         YourTtsCloner(yourtts),
     )
-    synthesis = Synthesis(engines, Gate(limits.max_waiting), outputs, limits)
-    voices = Voices(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
-    reception, embedder = build_reception(settings), build_embedder(settings, models)
+    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
+    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
+    login, embedder = build_login(settings), build_embedder(settings, models)
     voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
         models=models,
         downloads=downloads,
         cache=cache,
-        store=ModelStore(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
+        store=ModelFolders(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
         synthesis=synthesis,
         voices=voices,
         transcriber=transcriber,
@@ -190,29 +190,29 @@ def build_services(settings: Settings) -> Services:
         outputs=outputs,
         live=LiveStreams(),
         system=system,
-        reception=reception,
-        link=PublicLink(settings.share, reception, paths.share_certificate_file),
-        temporary=build_temporary(paths, voices, reception),
+        login=login,
+        link=PublicLink(settings.share, login, paths.share_certificate_file),
+        temporary=build_temporary(paths, voices, login),
     )
 
 
-def build_reception(settings: Settings) -> Reception:
+def build_login(settings: Settings) -> LoginService:
     """Who has to log in, and who can."""
-    whom = Login.ALL if settings.needs_login else Login.NOBODY if settings.auth == "off" else Login.OTHERS
-    reception = Reception(AccountsFile(settings.paths.accounts_file), whom)
+    rule = LoginRule.ALL if settings.needs_login else LoginRule.NOBODY if settings.auth == "off" else LoginRule.OTHERS
+    login = LoginService(AccountsFile(settings.paths.accounts_file), rule)
     if settings.admin_password:
-        reception.add(ADMIN, settings.admin_password, Role.ADMIN)
-    return reception
+        login.add(ADMIN, settings.admin_password, Role.ADMIN)
+    return login
 
 
-def build_temporary(paths: Paths, voices: Voices, reception: Reception) -> TemporaryFiles:
+def build_temporary(paths: Paths, voices: VoiceLibrary, login: LoginService) -> TemporaryFiles:
     """What is left when old ones have gone counts for guests."""
-    return TemporaryFiles(places_of(paths, Path(gettempdir())), voices.jobs.files_in_use, reception.quotas.pruned)
+    return TemporaryFiles(places_of(paths, Path(gettempdir())), voices.jobs.files_in_use, login.quotas.pruned)
 
 
 def build_cache(
     settings: Settings, system: SystemInfo, folder_of: Callable[[str], Path], kind_of: Callable[[str], ModelKind]
-) -> ModelCache[QwenModel | WhisperModel]:
+) -> ModelMemory[QwenModel | WhisperModel]:
     """The cache of all models; `folder_of` tells where the model of a key lies, `kind_of` what it is."""
 
     def load(key: str, progress: Progress) -> QwenModel | WhisperModel:
@@ -227,22 +227,22 @@ def build_cache(
         budget_bytes=lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
         size_of=lambda key: weights_bytes(folder_of(key)),
     )
-    return ModelCache(load, policy)
+    return ModelMemory(load, policy)
 
 
-def build_piper(settings: Settings, models: ModelManager) -> PiperEngine:
+def build_piper(settings: Settings, models: ModelStatuses) -> PiperEngine:
     """Speaks with what lies in the voices' folder and with what was downloaded, in this order."""
     downloaded = ModelsOfKind(models, ModelKind.PIPER).keys()
     own = settings.piper_dir or settings.paths.default_piper_dir
     return PiperEngine(lambda: (own, *map(models.folder, downloaded)), settings.keep_alive_s)
 
 
-def build_embedder(settings: Settings, models: ModelManager) -> SpeakerEmbedder:
+def build_embedder(settings: Settings, models: ModelStatuses) -> SpeakerEmbedder:
     """Its encoders have a cache of their own: they are small, and the keys are those of whole models."""
     policy = CachePolicy(keep_alive_s=settings.keep_alive_s)
     return SpeakerEmbedder(
         models,
-        ModelCache(lambda key, _progress: load_speaker(models.folder(key), settings.device, settings.threads), policy),
+        ModelMemory(lambda key, _progress: load_speaker(models.folder(key), settings.device, settings.threads), policy),
     )
 
 
@@ -250,6 +250,6 @@ def folder_synthesis(services: Services, folder: Path) -> Synthesis:
     """Speaks with the one model in that folder, wherever it lies; free it with `close`. Raises ModelFolderInvalid."""
     model = model_in(folder)
     cache = build_cache(services.settings, services.system, lambda _key: folder, lambda _key: model.kind)
-    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cast("ModelCache[QwenModel]", cache))
+    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cast("ModelMemory[QwenModel]", cache))
     limits = services.settings.limits
-    return Synthesis((engine,), Gate(limits.max_waiting), services.outputs, limits)
+    return Synthesis((engine,), SpeechQueue(limits.max_waiting), services.outputs, limits)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tts_core.access.accounts import AccountsFile, User
-from tts_core.access.attempts import FORGET_S, LONGEST_WAIT_S, Throttle
-from tts_core.access.login import FREE_AT_ADDRESS, Login, Reception
+from tts_core.access.attempts import FORGET_S, LONGEST_WAIT_S, Attempts
+from tts_core.access.login import FREE_AT_ADDRESS, LoginRule, LoginService
 from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.sessions import MAX_OF_ONE, SESSION_S, Sessions
 from tts_core.access.visitor import OWNER, Role, Visitor
@@ -41,112 +41,113 @@ def file(tmp_path: Path) -> AccountsFile:
 
 
 @pytest.fixture
-def reception(file: AccountsFile) -> Reception:
-    return Reception(file, Login.ALL)
+def login(file: AccountsFile) -> LoginService:
+    return LoginService(file, LoginRule.ALL)
 
 
-def test_a_password_begins_a_session_that_a_log_out_ends(reception: Reception) -> None:
-    token = reception.log_in("anna", PASSWORD, HERE)
-    visitor = reception.by_session(token)
+def test_a_password_begins_a_session_that_a_log_out_ends(login: LoginService) -> None:
+    token = login.log_in("anna", PASSWORD, HERE)
+    visitor = login.by_session(token)
     assert visitor is not None
     assert (visitor.name, visitor.role) == ("Anna", Role.ADMIN)
-    reception.log_out(token)
-    assert reception.by_session(token) is None
+    login.log_out(token)
+    assert login.by_session(token) is None
 
 
 @pytest.mark.parametrize("name", ["Anna", "nobody"])
-def test_a_wrong_password_and_an_unknown_name_say_the_same(reception: Reception, name: str) -> None:
+def test_a_wrong_password_and_an_unknown_name_say_the_same(login: LoginService, name: str) -> None:
     with pytest.raises(WrongPassword):
-        reception.log_in(name, OTHER, HERE)
+        login.log_in(name, OTHER, HERE)
 
 
-def test_a_new_password_and_a_removal_end_sessions(file: AccountsFile, reception: Reception) -> None:
-    token = reception.log_in("Anna", PASSWORD, HERE)
+def test_a_new_password_and_a_removal_end_sessions(file: AccountsFile, login: LoginService) -> None:
+    token = login.log_in("Anna", PASSWORD, HERE)
     AccountsFile(file.file).set_password("Anna", OTHER)
-    assert reception.by_session(token) is None
-    token = reception.log_in("Anna", OTHER, HERE)
+    assert login.by_session(token) is None
+    token = login.log_in("Anna", OTHER, HERE)
     AccountsFile(file.file).remove_user("Anna")
-    assert reception.by_session(token) is None
+    assert login.by_session(token) is None
 
 
-def test_an_account_of_this_run_is_written_nowhere(file: AccountsFile, reception: Reception) -> None:
+def test_an_account_of_this_run_is_written_nowhere(file: AccountsFile, login: LoginService) -> None:
     before = file.file.read_bytes()
-    reception.add("guest", OTHER, Role.GUEST)
-    visitor = reception.by_session(token := reception.log_in("guest", OTHER, HERE))
+    login.add("guest", OTHER, Role.GUEST)
+    visitor = login.by_session(token := login.log_in("guest", OTHER, HERE))
     assert visitor is not None
     assert visitor.is_guest
-    reception.remove("guest")
-    assert reception.by_session(token) is None
+    login.remove("guest")
+    assert login.by_session(token) is None
     assert file.file.read_bytes() == before
 
 
-def test_a_broken_file_of_accounts_ends_sessions(file: AccountsFile, reception: Reception) -> None:
-    token = reception.log_in("Anna", PASSWORD, HERE)
+def test_a_broken_file_of_accounts_ends_sessions(file: AccountsFile, login: LoginService) -> None:
+    token = login.log_in("Anna", PASSWORD, HERE)
     file.file.write_text("{", encoding="utf-8")
-    assert reception.by_session(token) is None
+    assert login.by_session(token) is None
     with pytest.raises(WrongPassword):
-        reception.log_in("Anna", PASSWORD, HERE)
+        login.log_in("Anna", PASSWORD, HERE)
 
 
 def test_a_broken_file_is_told_once_and_again_after_it_was_whole(
-    file: AccountsFile, reception: Reception, caplog: pytest.LogCaptureFixture
+    file: AccountsFile, login: LoginService, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = file.file.read_bytes()
     for _ in range(2):
         file.file.write_text("{", encoding="utf-8")
         for _ in range(3):
-            assert reception.of_key("tts-any") is None
+            assert login.of_key("tts-any") is None
         file.file.write_bytes(whole)
-        reception.of_key("tts-any")
+        login.of_key("tts-any")
     assert len([line for line in caplog.messages if str(file.file) in line]) == 2
 
 
 def test_attempts_of_one_ipv6_network_are_counted_together(file: AccountsFile) -> None:
-    reception = Reception(file, Login.ALL, Clock())
+    login = LoginService(file, LoginRule.ALL, Clock())
     for host in range(FREE_AT_ADDRESS + 1):
         with pytest.raises(WrongPassword):
-            reception.log_in(f"name {host}", OTHER, f"2001:db8::{host:x}")
+            login.log_in(f"name {host}", OTHER, f"2001:db8::{host:x}")
     with pytest.raises(TooManyAttempts):
-        reception.log_in("Anna", PASSWORD, "2001:db8::ffff")
-    assert reception.log_in("Anna", PASSWORD, "2001:db8:0:1::1")
-    assert reception.without_login("2001:db8::1") == reception.without_login("2001:db8::2")
+        login.log_in("Anna", PASSWORD, "2001:db8::ffff")
+    assert login.log_in("Anna", PASSWORD, "2001:db8:0:1::1")
+    assert login.without_login("2001:db8::1") == login.without_login("2001:db8::2")
 
 
 def test_wrong_keys_and_passwords_of_one_address_are_counted_together(file: AccountsFile) -> None:
-    reception = Reception(file, Login.ALL, Clock())
+    login = LoginService(file, LoginRule.ALL, Clock())
     _, secret = file.add_key("program", Role.GUEST)
     for _ in range(FREE_AT_ADDRESS):
         with pytest.raises(WrongKey):
-            reception.by_key("tts-wrong", THERE)
-    assert reception.by_key(secret, THERE).is_guest
+            login.by_key("tts-wrong", THERE)
+    assert login.by_key(secret, THERE).is_guest
     with pytest.raises(WrongKey):
-        reception.by_key("tts-wrong", THERE)
+        login.by_key("tts-wrong", THERE)
     with pytest.raises(TooManyAttempts) as refused:
-        reception.log_in("Anna", PASSWORD, THERE)
+        login.log_in("Anna", PASSWORD, THERE)
     assert int(str(refused.value.params["retry_after_s"])) > 0
     with pytest.raises(TooManyAttempts):
-        reception.by_key(secret, THERE)
-    assert reception.by_key(secret, HERE).name == "program", "other addresses don't wait"
+        login.by_key(secret, THERE)
+    assert login.by_key(secret, HERE).name == "program", "other addresses don't wait"
 
 
 @pytest.mark.parametrize(
-    ("whom", "here", "there"), [(Login.ALL, True, True), (Login.OTHERS, False, True), (Login.NOBODY, False, False)]
+    ("whom", "here", "there"),
+    [(LoginRule.ALL, True, True), (LoginRule.OTHERS, False, True), (LoginRule.NOBODY, False, False)],
 )
-def test_who_has_to_log_in(file: AccountsFile, whom: Login, here: bool, there: bool) -> None:
-    reception = Reception(file, whom)
-    assert (reception.needs_login(HERE), reception.needs_login(THERE)) == (here, there)
-    assert reception.needs_login("::1") is here
+def test_who_has_to_log_in(file: AccountsFile, whom: LoginRule, here: bool, there: bool) -> None:
+    login = LoginService(file, whom)
+    assert (login.needs_login(HERE), login.needs_login(THERE)) == (here, there)
+    assert login.needs_login("::1") is here
 
 
-def test_without_log_ins_only_the_owner_is_not_counted(reception: Reception) -> None:
-    assert reception.without_login(HERE) == OWNER
-    assert reception.without_login(THERE).counted_as
-    assert reception.without_login("").counted_as
+def test_without_log_ins_only_the_owner_is_not_counted(login: LoginService) -> None:
+    assert login.without_login(HERE) == OWNER
+    assert login.without_login(THERE).counted_as
+    assert login.without_login("").counted_as
 
 
 def test_each_attempt_beyond_the_free_ones_waits_longer() -> None:
     clock = Clock()
-    throttle = Throttle(clock)
+    throttle = Attempts(clock)
     waits = []
     for _ in range(12):
         throttle.begin("x", 2)
@@ -165,7 +166,7 @@ def test_each_attempt_beyond_the_free_ones_waits_longer() -> None:
 
 
 def test_many_attempts_at_once_gain_nothing() -> None:
-    throttle = Throttle(Clock())
+    throttle = Attempts(Clock())
     for _ in range(3):
         throttle.begin("x", 2)  # none of them has failed yet
     with pytest.raises(TooManyAttempts):

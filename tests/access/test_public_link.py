@@ -23,7 +23,7 @@ from tests.access import fake_helper
 from tests.conftest import SOON_S, wait_until
 from tests.serving import Serve
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.login import Login, Reception
+from tts_core.access.login import LoginRule, LoginService
 from tts_core.access.public_link import GUEST, Link, LinkState, PublicLink
 from tts_core.access.share_server import Sources
 from tts_core.access.visitor import Role
@@ -48,7 +48,7 @@ OWN_SERVER = "127.0.0.1:7000"
 @dataclass
 class Sharing:
     link: PublicLink
-    reception: Reception
+    login: LoginService
     told: SimpleQueue[Link]
 
     def open(self, port: int = 9) -> Link:
@@ -77,11 +77,11 @@ def share(tmp_path: Path) -> Iterator[Share]:
     with ExitStack() as links:
 
         def make(settings: ShareSettings, sources: Sources | None = None, ready_s: float = SOON_S) -> Sharing:
-            reception = Reception(AccountsFile(tmp_path / "accounts.json"), Login.OTHERS)
+            login = LoginService(AccountsFile(tmp_path / "accounts.json"), LoginRule.OTHERS)
             known = sources or Sources(NOWHERE, tmp_path / "frpc" / "frpc", "0" * 64, NOWHERE)
-            link = PublicLink(settings, reception, tmp_path / "cache" / "ca.pem", lambda: known, ready_s)
+            link = PublicLink(settings, login, tmp_path / "cache" / "ca.pem", lambda: known, ready_s)
             links.callback(link.close)
-            return Sharing(link, reception, SimpleQueue())
+            return Sharing(link, login, SimpleQueue())
 
         yield make
 
@@ -104,11 +104,11 @@ def test_the_link_leads_here_and_ends_when_it_is_closed(
     there = f"http://127.0.0.1:{address.port}"
     answer = httpx.get(there, headers={"Host": fake_helper.HOST}, trust_env=False, timeout=SOON_S)
     assert answer.json() == {"host": fake_helper.HOST, "for": fake_helper.VISITOR}
-    token = sharing.reception.log_in(GUEST, now.password, "x")
+    token = sharing.login.log_in(GUEST, now.password, "x")
     sharing.link.close()
     assert (sharing.link.now, sharing.link.host) == (Link(), "")
     assert sharing.link.leads(port), "what comes in there still comes from outside"
-    assert sharing.reception.by_session(token) is None
+    assert sharing.login.by_session(token) is None
     with pytest.raises(httpx.ConnectError):
         httpx.get(there, trust_env=False, timeout=SOON_S)
 
@@ -121,7 +121,7 @@ def test_a_guest_is_made_only_where_nobody_has_an_account(
     sharing.link.open(9, sharing.told.put)
     assert sharing.link.now.password == ""
     with pytest.raises(WrongPassword):
-        sharing.reception.log_in(GUEST, "", "x")
+        sharing.login.log_in(GUEST, "", "x")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
@@ -144,7 +144,7 @@ def test_a_tunnel_that_fails_says_what_the_helper_said(
         assert said in now.error.message
     assert OWN_SERVER in now.error.message
     with pytest.raises(WrongPassword):
-        sharing.reception.log_in(GUEST, now.password, "x")
+        sharing.login.log_in(GUEST, now.password, "x")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")

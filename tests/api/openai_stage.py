@@ -19,7 +19,7 @@ from tts_core.domain.engine import CancelCheck, Engine
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished
 from tts_core.domain.values import Capabilities, StopReason, SynthesisRequest
 from tts_core.services import Services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
 PADDING_S = 0.1
@@ -57,7 +57,7 @@ class OwnSpeedEngine(FakeEngine):
 def with_engines(services: Services, *engines: Engine) -> Services:
     """The services as they are, with these engines."""
     limits = services.settings.limits
-    synthesis = Synthesis(engines, Gate(limits.max_waiting), services.outputs, limits)
+    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), services.outputs, limits)
     return dataclasses.replace(services, synthesis=synthesis)
 
 

@@ -22,7 +22,7 @@ from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
 from tts_core.engines.whisper.transcriber import Transcriber
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 from tts_core.platform.jobs import JobKind, JobRun
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
@@ -47,7 +47,7 @@ class Studio:
     def limit(self, *, at_once: int = 3, guests_at_once: int = 8, kept: int = MANY, guests_kept: int = MANY) -> Quotas:
         quota = Quota(MANY, MANY, at_once, MANY, kept)
         quotas = Quotas(dict.fromkeys(Role, quota), guests_at_once, lambda: self.clock[0], guests_kept)
-        self.services.reception.quotas = quotas
+        self.services.login.quotas = quotas
         return quotas
 
     def client(self, guest: int = 0) -> httpx.Client:
@@ -128,7 +128,7 @@ def test_who_finds_no_place_once_the_body_is_there_is_told_so_in_the_right_form(
 ) -> None:
     quotas = studio.limit(at_once=1)
     with studio.sending(path, 0, kind) as late:
-        visitor = studio.services.reception.by_key(studio.keys[0], "")
+        visitor = studio.services.login.by_key(studio.keys[0], "")
         with quotas.work(visitor):
             status, body = answer_of(late, kind)
     told = json.loads(body)
@@ -180,7 +180,7 @@ def test_a_guest_leaves_so_many_bytes_a_day_and_all_guests_together(studio: Stud
 
 def test_a_transcription_holds_its_place_until_its_job_ends(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     quotas = studio.limit(at_once=2)
-    monkeypatch.setattr(Transcriber, "choose", lambda self, key="": ModelManager.statuses(self._models)[0])
+    monkeypatch.setattr(Transcriber, "choose", lambda self, key="": ModelStatuses.statuses(self._models)[0])
     go_on: list[bool] = []
     jobs = studio.services.voices.jobs
 
@@ -199,7 +199,7 @@ def test_a_transcription_holds_its_place_until_its_job_ends(studio: Studio, monk
         assert [answer.status_code for answer in (first, second, third)] == [200, 200, 429]
         jobs.cancel(second.json()["data"]["job_id"])
         assert quotas._guests_working == 1
-        visitor = studio.services.reception.by_key(studio.keys[0], "")
+        visitor = studio.services.login.by_key(studio.keys[0], "")
         assert quotas._kept.of(visitor) == 2 * len(sound), "what was cancelled lies there still"
         go_on.append(True)
         settled(lambda: quotas._guests_working == 0)

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from tests.api.conftest import API, client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.attempts import Throttle
+from tts_core.access.attempts import Attempts
 from tts_core.access.login import FREE_AT_ADDRESS
 from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.visitor import Role
@@ -63,10 +63,10 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
     services, accounts = build(tmp_path_factory.mktemp("closed"), TTS_STUDIO_ADMIN_PASSWORD="from the environment")
     keys = {role: accounts.add_key("a program", role)[1] for role in Role}
     accounts.add_user("Anna", PASSWORD, Role.ADMIN)
-    services.reception.quotas = Quotas({role: Quota(10**6, 10**6, 32) for role in Role})
-    services.reception._throttle = Throttle(lambda: 0.0)  # no machine is so slow that a wait is over
+    services.login.quotas = Quotas({role: Quota(10**6, 10**6, 32) for role in Role})
+    services.login._attempts = Attempts(lambda: 0.0)  # no machine is so slow that a wait is over
     app = create_api(services)
-    add_login(app, services.reception, login_page)
+    add_login(app, services.login, login_page)
     routes = [(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods]
     with serving(app) as url:
         yield Closed(url, services, accounts, keys, routes)
@@ -322,7 +322,7 @@ def test_any_other_address_asks_everybody_unless_told_not_to(open_studio: Servin
 
 def test_a_visitors_requests_are_limited_and_the_owners_are_not(open_studio: Serving) -> None:
     def few(services: Services) -> Services:
-        services.reception.quotas = Quotas({role: Quota(requests=3, works=3, at_once=1) for role in Role})
+        services.login.quotas = Quotas({role: Quota(requests=3, works=3, at_once=1) for role in Role})
         return services
 
     client = open_studio(few, TTS_STUDIO_AUTH="off")

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from tests.api.raw_http import RawAnswer, RawServer
 from tests.api.watchers import socket_of
 from tests.serving import Serve, serving
-from tts_core.api.protection.request_guard import SECURITY_HEADERS, Guard
+from tts_core.api.protection.request_guard import SECURITY_HEADERS, RequestGuard
 from tts_core.platform.settings.studio import Limits, Settings
 
 OWN_PAGE = "http://127.0.0.1:7860"
@@ -85,7 +85,7 @@ def guarded_app(settings: Settings) -> Starlette:
             WebSocketRoute("/ws", greet),
         ]
     )
-    app.add_middleware(Guard, settings=dataclasses.replace(settings, limits=limits))
+    app.add_middleware(RequestGuard, settings=dataclasses.replace(settings, limits=limits))
     return app
 
 
@@ -370,6 +370,6 @@ def test_a_body_may_come_slowly_but_must_come(
     headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/count", "headers": headers, "scheme": "http"}
     with contextlib.closing(_Skipping()) as loop:
-        app = Guard(Starlette(routes=[Route("/count", count, methods=["POST"])]), settings)
+        app = RequestGuard(Starlette(routes=[Route("/count", count, methods=["POST"])]), settings)
         loop.run_until_complete(app({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send))
     assert answered[0]["status"] == status

@@ -24,7 +24,7 @@ from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import CheckProgress
 from tts_core.models.catalogue import load_catalogue
 from tts_core.models.files.hash_cache import CHUNK_BYTES
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.services import Services
 
 WHISPER_KEYS = ["whisper_tiny", "whisper_base", "whisper_small", "whisper_large_v3_turbo"]
@@ -113,7 +113,7 @@ def test_capabilities_say_what_each_model_can_do(client: httpx.Client) -> None:
     assert (found["builtin"]["speakers"][0], found["builtin"]["supports_sampling"]) == ("Aria", False)
 
 
-class WatchedModels(ModelManager):
+class WatchedModels(ModelStatuses):
     """The real thing, which also tells when a check began and when it was stopped; goes on only to be stopped."""
 
     def __init__(self, services: Services) -> None:

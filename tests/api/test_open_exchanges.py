@@ -27,14 +27,14 @@ from tests.api.conftest import client_of
 from tests.conftest import SOON_S
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.login import Login, Reception
+from tts_core.access.login import LoginRule, LoginService
 from tts_core.access.public_link import PublicLink
 from tts_core.access.sessions import SESSION_S
 from tts_core.access.visitor import Role
 from tts_core.api.protection import open_exchanges
-from tts_core.api.protection.authentication import COOKIE, Entrance
+from tts_core.api.protection.authentication import COOKIE, Authentication
 from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
-from tts_core.api.protection.path_mask import Veil
+from tts_core.api.protection.path_mask import PathMask
 from tts_core.api.server import create_api
 from tts_core.platform.settings.share import ShareSettings
 from tts_core.platform.settings.studio import Settings
@@ -46,21 +46,21 @@ Headers = dict[str, str]
 
 @dataclass
 class Stage:
-    """A small application behind the entrance, with streams that would stay open for ever."""
+    """A small application behind authentication, with streams that would stay open for ever."""
 
     accounts: AccountsFile
     url: str = ""
     now: float = 0.0
-    reception: Reception = field(init=False)
+    login: LoginService = field(init=False)
     numbers: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
-        self.reception = Reception(self.accounts, Login.ALL, lambda: self.now)
+        self.login = LoginService(self.accounts, LoginRule.ALL, lambda: self.now)
 
     def user(self) -> tuple[str, Headers]:
         """A new admin who has logged in."""
         name = self.accounts.add_user(f"user {next(self.numbers)}", PASSWORD, Role.ADMIN).name
-        return name, {"Cookie": f"{COOKIE}={self.reception.log_in(name, PASSWORD, '127.0.0.1')}"}
+        return name, {"Cookie": f"{COOKIE}={self.login.log_in(name, PASSWORD, '127.0.0.1')}"}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("open")
     stage = Stage(AccountsFile(folder / "accounts.json"))
     routes = [Route(path, answer) for path, answer in (("/events", _events), ("/sound", _sound), ("/work", _work))]
-    link = PublicLink(ShareSettings(), stage.reception, folder / "certificate")
-    entrance = Middleware(Entrance, reception=stage.reception, veil=Veil({}), link=link, watch=OpenExchanges(0.02))
+    link = PublicLink(ShareSettings(), stage.login, folder / "certificate")
+    entrance = Middleware(Authentication, login=stage.login, mask=PathMask({}), link=link, watch=OpenExchanges(0.02))
     with serving(Starlette(routes=[*routes, WebSocketRoute("/ws", _socket)], middleware=[entrance])) as url:
         stage.url = url
         yield stage
@@ -117,7 +117,7 @@ def removed_account(stage: Stage) -> tuple[Headers, Callable[[], object]]:
 
 def log_out(stage: Stage) -> tuple[Headers, Callable[[], object]]:
     _, headers = stage.user()
-    return headers, lambda: stage.reception.log_out(headers["Cookie"].partition("=")[2])
+    return headers, lambda: stage.login.log_out(headers["Cookie"].partition("=")[2])
 
 
 def end_of_time(stage: Stage) -> tuple[Headers, Callable[[], object]]:
@@ -287,7 +287,7 @@ def test_the_studios_streams_end(tmp_path: Path) -> None:
     accounts = AccountsFile(settings.paths.accounts_file)
     accounts.add_user("Anna", PASSWORD, Role.ADMIN)
     services = build_services(settings)
-    headers = {"Cookie": f"{COOKIE}={services.reception.log_in('Anna', PASSWORD, '127.0.0.1')}"}
+    headers = {"Cookie": f"{COOKIE}={services.login.log_in('Anna', PASSWORD, '127.0.0.1')}"}
     sound = services.live.open(24_000)
     with (
         serving(create_api(services)) as url,

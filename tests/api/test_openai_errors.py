@@ -16,12 +16,12 @@ from tests.conftest import wait_until
 from tests.fakes import FakeEngine
 from tests.serving import Serve
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.login import Login, Reception
+from tts_core.access.login import LoginRule, LoginService
 from tts_core.access.visitor import Role
 from tts_core.api.server import create_api
 from tts_core.platform.settings.studio import Limits
 from tts_core.services import Services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
 FIELDS = {"message", "type", "param", "code"}
@@ -131,9 +131,9 @@ def test_what_nobody_foresaw_is_a_500_in_the_same_words(services: Services, serv
 
 
 def test_a_full_queue_asks_the_client_to_come_again(services: Services, serve: Serve) -> None:
-    engine, gate = FakeEngine(), Gate(max_waiting=0)
+    engine, queue = FakeEngine(), SpeechQueue(max_waiting=0)
     engine.go.clear()
-    synthesis = Synthesis([engine], gate, services.outputs, Limits())
+    synthesis = Synthesis([engine], queue, services.outputs, Limits())
     server = RawServer(serve(create_api(dataclasses.replace(services, synthesis=synthesis))))
     content = b'{"input": "abc"}'
     head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: {server.host}\r\nContent-Type: application/json\r\n"
@@ -152,7 +152,7 @@ def test_a_full_queue_asks_the_client_to_come_again(services: Services, serve: S
 def test_the_clients_key_is_the_one_that_is_asked_for(services: Services, serve: Serve) -> None:
     accounts = AccountsFile(services.settings.paths.accounts_file)
     _, secret = accounts.add_key("chat", Role.GUEST)
-    url = serve(create_api(dataclasses.replace(services, reception=Reception(accounts, Login.ALL))))
+    url = serve(create_api(dataclasses.replace(services, login=LoginService(accounts, LoginRule.ALL))))
     with openai_client(url) as client:
         with pytest.raises(openai.AuthenticationError) as refused:
             client.models.list()

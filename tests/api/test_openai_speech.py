@@ -31,7 +31,7 @@ from tts_core.audio.stream_formats import STREAM_FORMATS, STREAM_RATE
 from tts_core.domain.engine import Engine
 from tts_core.platform.jobs import Job, JobState
 from tts_core.services import Services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
 TEXT = "abcdefghij"
@@ -218,16 +218,16 @@ def test_hanging_up_stops_the_engine_and_leaves_nothing(services: Services, serv
 
 
 def test_hanging_up_before_there_is_sound_leaves_the_queue(services: Services, serve: Serve) -> None:
-    engine, gate = FakeEngine(), Gate(max_waiting=1)
+    engine, queue = FakeEngine(), SpeechQueue(max_waiting=1)
     engine.go.clear()
-    synthesis = Synthesis([engine], gate, services.outputs, services.settings.limits)
+    synthesis = Synthesis([engine], queue, services.outputs, services.settings.limits)
     server = RawServer(serve(create_api(dataclasses.replace(services, synthesis=synthesis))))
     try:
         with unread(server, "abc"):
             wait_until(lambda: bool(engine.seen))
             with unread(server, "abc"):
-                wait_until(lambda: gate.waiting == 1)
-            wait_until(lambda: gate.waiting == 0)
+                wait_until(lambda: queue.waiting == 1)
+            wait_until(lambda: queue.waiting == 0)
         engine.go.set()
         wait_until(lambda: all(job.state is JobState.CANCELLED for job in services.voices.jobs.jobs()))
     finally:

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from tests.api.raw_http import RawAnswer, RawServer
 from tests.serving import Serve
 from tts_core.api.protection.proxy import as_asked, route_path
-from tts_core.api.protection.request_guard import Guard
+from tts_core.api.protection.request_guard import RequestGuard
 from tts_core.domain.errors import InvalidSetting
 from tts_core.platform.settings.proxies import ROOT_VARIABLE, TRUSTED_VARIABLE, ProxySettings
 from tts_core.platform.settings.studio import Settings
@@ -35,7 +35,7 @@ def server(settings: Settings, serve: Serve, environ: dict[str, str]) -> RawServ
     )
     proxies = ProxySettings.from_env(environ)
     hosts = (*settings.allowed_hosts, PUBLIC)
-    app.add_middleware(Guard, settings=dataclasses.replace(settings, proxies=proxies, allowed_hosts=hosts))
+    app.add_middleware(RequestGuard, settings=dataclasses.replace(settings, proxies=proxies, allowed_hosts=hosts))
     return RawServer(serve(app))
 
 

@@ -26,7 +26,7 @@ from tts_core.domain.events import EngineEvent
 from tts_core.domain.values import SynthesisRequest
 from tts_core.platform.settings.studio import Limits
 from tts_core.services import Services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
 SECRET = "The plums in the icebox were delicious."
@@ -54,10 +54,10 @@ def speak(client: httpx.Client, text: str = "Hello there.", **fields: object) ->
     return data
 
 
-def with_engine(services: Services, engine: Engine, *, gate: Gate | None = None) -> Services:
+def with_engine(services: Services, engine: Engine, *, queue: SpeechQueue | None = None) -> Services:
     """The services as they are, but with this engine in place of the built-in voice."""
     limits = services.settings.limits
-    synthesis = Synthesis([engine], gate or Gate(limits.max_waiting), services.outputs, limits)
+    synthesis = Synthesis([engine], queue or SpeechQueue(limits.max_waiting), services.outputs, limits)
     return dataclasses.replace(services, synthesis=synthesis)
 
 
@@ -287,7 +287,8 @@ def begin(server: RawServer, path: str, body: dict[str, object]) -> Callable[[],
 
 def test_hanging_up_stops_the_speaker_and_leaves_no_file(services: Services, serve: Serve) -> None:
     both = dataclasses.replace(
-        services, synthesis=Synthesis([FakeEngine(), EndlessEngine("endless")], Gate(1), services.outputs, Limits())
+        services,
+        synthesis=Synthesis([FakeEngine(), EndlessEngine("endless")], SpeechQueue(1), services.outputs, Limits()),
     )
     server = RawServer(serve(create_api(both)))
     outputs_dir = services.settings.paths.outputs_dir
@@ -300,33 +301,33 @@ def test_hanging_up_stops_the_speaker_and_leaves_no_file(services: Services, ser
 
 
 def test_hanging_up_leaves_the_queue(services: Services, serve: Serve, paused_engine: FakeEngine) -> None:
-    gate = Gate(max_waiting=1)
-    server = RawServer(serve(create_api(with_engine(services, paused_engine, gate=gate))))
+    queue = SpeechQueue(max_waiting=1)
+    server = RawServer(serve(create_api(with_engine(services, paused_engine, queue=queue))))
     hang_up_speaking = begin(server, f"{API}/synthesize", {"text": "abc"})
     wait_until(lambda: bool(paused_engine.seen))
     hang_up_waiting = begin(server, f"{API}/synthesize", {"text": "abc"})
-    wait_until(lambda: gate.waiting == 1)
+    wait_until(lambda: queue.waiting == 1)
     with client_of(server.url) as client:
         refused = client.post(f"{API}/synthesize", json={"text": "abc"})
     assert (refused.status_code, refused.json()["detail"]) == (429, "queue_full")
     assert int(refused.headers["retry-after"]) > 0
     hang_up_waiting()
-    wait_until(lambda: gate.waiting == 0)
+    wait_until(lambda: queue.waiting == 0)
     hang_up_speaking()
     assert len(paused_engine.seen) == 1
 
 
 def test_many_who_wait_hold_nobody_up(services: Services, serve: Serve, paused_engine: FakeEngine) -> None:
     """More than the threads that quick requests share."""
-    gate = Gate(max_waiting=50)
-    server = RawServer(serve(create_api(with_engine(services, paused_engine, gate=gate))))
+    queue = SpeechQueue(max_waiting=50)
+    server = RawServer(serve(create_api(with_engine(services, paused_engine, queue=queue))))
     hang_ups = [begin(server, f"{API}/synthesize", {"text": "abc"}) for _ in range(51)]
-    wait_until(lambda: gate.waiting == 50)
+    wait_until(lambda: queue.waiting == 50)
     with client_of(server.url) as client:
         assert client.get(f"{API}/speakers", timeout=60).status_code == 200
     for hang_up in hang_ups:
         hang_up()
-    wait_until(lambda: gate.waiting == 0)
+    wait_until(lambda: queue.waiting == 0)
 
 
 class TellTale(FakeEngine):

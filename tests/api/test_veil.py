@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from tts_core.api.protection.path_mask import Veil
+from tts_core.api.protection.path_mask import PathMask
 
 FOLDERS = {"/studio-data": Path("/data"), "/studio-home": Path("/")}
 
@@ -27,13 +27,13 @@ FOLDERS = {"/studio-data": Path("/data"), "/studio-home": Path("/")}
     ],
 )
 def test_only_whole_paths_are_hidden(said: str, read: str) -> None:
-    veil = Veil(FOLDERS)
+    mask = PathMask(FOLDERS)
 
-    async def veiled(scope: Scope, receive: Receive, send: Send) -> None:
-        await PlainTextResponse(said)(*veil.over(scope, receive, send))
+    async def masked(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(said)(*mask.over(scope, receive, send))
 
     async def ask() -> str:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(veiled), base_url="http://studio") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(masked), base_url="http://studio") as client:
             return (await client.get("/")).text
 
     assert anyio.run(ask) == read

@@ -21,10 +21,10 @@ from tests.api.conftest import client_of
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.fakes import FakeEngine, tone
 from tests.serving import serving
-from tts_core.api.protection.private_network import is_neighbour
+from tts_core.api.protection.private_network import is_on_private_network
 from tts_core.api.server import create_api
 from tts_core.api.services import yourtts
-from tts_core.api.services.single_service import AloneService, create_alone
+from tts_core.api.services.single_service import SingleService, create_single_service
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.reading import Clip, read_recording
 from tts_core.domain.engine import CancelCheck
@@ -35,11 +35,11 @@ from tts_core.engines.qwen.talker.config import read_model_config
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 
 RATE = 16_000
-SERVICE = AloneService("YourTTS", (yourtts.router, yourtts.health_router))
+SERVICE = SingleService("YourTTS", (yourtts.router, yourtts.health_router))
 KINDS = {"base_0_6b": "base", "custom": "custom_voice"}
 
 
@@ -95,7 +95,7 @@ def staged(variables: dict[str, str]) -> Stage:
     base, custom = Model("base_0_6b", speakers=("Clone",), can_clone=True), Model("custom")
     custom.speakers = built.models.capabilities("custom").speakers
     limits, paths = built.settings.limits, built.settings.paths
-    synthesis = Synthesis((custom, base), Gate(limits.max_waiting), built.outputs, limits)
+    synthesis = Synthesis((custom, base), SpeechQueue(limits.max_waiting), built.outputs, limits)
     service = SpeakerService(built.yourtts, synthesis, built.models, paths.heard_dir)
     return Stage(replace(built, synthesis=synthesis, speaker_service=service), variables, base, custom)
 
@@ -110,7 +110,11 @@ def stage(variables: dict[str, str]) -> Iterator[Stage]:
 @pytest.fixture(scope="module", params=["in the app", "alone"])
 def client(request: pytest.FixtureRequest, stage: Stage) -> Iterator[httpx.Client]:
     services = stage.services
-    app = create_api(services) if request.param == "in the app" else create_alone(services, services.settings, SERVICE)
+    app = (
+        create_api(services)
+        if request.param == "in the app"
+        else create_single_service(services, services.settings, SERVICE)
+    )
     with serving(app) as url, client_of(url) as client:
         yield client
 
@@ -259,7 +263,7 @@ def test_no_recording_is_left_on_the_disk(client: httpx.Client, stage: Stage) ->
 
 def test_without_any_model_it_says_what_to_install(tmp_path: Path) -> None:
     bare = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path)}))
-    with serving(create_alone(bare, bare.settings, SERVICE)) as url, client_of(url) as client:
+    with serving(create_single_service(bare, bare.settings, SERVICE)) as url, client_of(url) as client:
         assert client.get("/health").json()["engine"] is None
         answer = client.post("/synthesize", json={"text": "Hi.", "reference_audio": somebody()})
         assert (answer.status_code, answer.json()["detail"]) == (503, "speaker_service_unavailable")
@@ -276,7 +280,7 @@ def test_beyond_this_machine_it_answers_neighbours_unless_there_are_accounts(tmp
     variables = {"TTS_STUDIO_DATA_DIR": str(tmp_path), "TTS_STUDIO_HOST": "0.0.0.0"}
     for extra, status in (({}, 200), ({"TTS_STUDIO_ADMIN_PASSWORD": "correct horse battery"}, 401)):
         built = build_services(Settings.from_env({**variables, **extra}))
-        with serving(create_alone(built, built.settings, SERVICE)) as url, client_of(url) as client:
+        with serving(create_single_service(built, built.settings, SERVICE)) as url, client_of(url) as client:
             assert client.get("/health").status_code == 200
             body = {"speaker_id": "a", "reference_audio": somebody()}
             assert client.post("/register_speaker", json=body).status_code == status
@@ -302,7 +306,7 @@ def test_beyond_this_machine_it_answers_neighbours_unless_there_are_accounts(tmp
     ],
 )
 def test_who_is_a_neighbour(address: str, expected: bool) -> None:
-    assert is_neighbour(address) is expected
+    assert is_on_private_network(address) is expected
 
 
 def test_words_are_never_logged(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,7 @@ from tts_core.domain.events import CheckProgress
 from tts_core.models.catalogue import Catalogue, ModelKind, load_catalogue
 from tts_core.models.files.content import SMALL_FILE_BYTES
 from tts_core.models.files.findings import FileProblem, Hint
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 
 MAIN_BYTES = SMALL_FILE_BYTES + 50_000
 CODEC_BYTES = SMALL_FILE_BYTES + 10_000
@@ -124,9 +124,9 @@ class Studio:
     def cache_file(self) -> Path:
         return self.root / "cache" / "hashes.json"
 
-    def manager(self) -> ModelManager:
+    def manager(self) -> ModelStatuses:
         """A fresh one, as after a restart."""
-        return ModelManager(self.catalogue, self.models_dir, self.cache_file)
+        return ModelStatuses(self.catalogue, self.models_dir, self.cache_file)
 
     def folder(self, key: str) -> Path:
         return self.models_dir / self.catalogue.entry(key).local

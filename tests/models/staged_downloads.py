@@ -1,4 +1,4 @@
-"""The real queue of downloads on a board that a test writes on: whatever watchers should be shown, at once."""
+"""The real queue of downloads on a feed that a test writes on: whatever watchers should be shown, at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.queue import Downloads
 from tts_core.models.downloads.queue_file import QueueFile
 from tts_core.models.downloads.run import Run
-from tts_core.models.status import ModelManager
-from tts_core.platform.feed import Board, Subscription
+from tts_core.models.status import ModelStatuses
+from tts_core.platform.feed import Feed, Subscription
 from tts_core.services import Services
 
 TOTAL_BYTES = 1_000_000
@@ -29,7 +29,7 @@ class _Idle:
             pass
 
 
-class _WatchedBoard(Board[DownloadTask]):
+class _WatchedBoard(Feed[DownloadTask]):
     def __init__(self) -> None:
         super().__init__()
         self.open: set[Subscription[DownloadTask]] = set()
@@ -41,9 +41,9 @@ class _WatchedBoard(Board[DownloadTask]):
 
 
 class _Watched(Subscription[DownloadTask]):
-    def __init__(self, board: _WatchedBoard, after_seq: int) -> None:
-        super().__init__(board, after_seq)
-        self._watched_board = board
+    def __init__(self, feed: _WatchedBoard, after_seq: int) -> None:
+        super().__init__(feed, after_seq)
+        self._watched_board = feed
 
     def close(self) -> None:
         super().close()
@@ -54,18 +54,18 @@ class _Watched(Subscription[DownloadTask]):
 class StagedDownloads:
     services: Services
     """With the staged queue."""
-    board: _WatchedBoard
+    feed: _WatchedBoard
 
     @property
     def readers(self) -> int:
         """Subscriptions that are open."""
-        return len(self.board.open)
+        return len(self.feed.open)
 
     def change(self, key: str, **changes: Any) -> DownloadTask:
         new = DownloadTask(
             key=key, provider="auto", state=TaskState.WAITING, phase=Phase.QUEUED, bytes_total=TOTAL_BYTES
         )
-        return self.board.put(replace(self.board.item(key) or new, **changes))
+        return self.feed.put(replace(self.feed.item(key) or new, **changes))
 
     def at(self, key: str, done: int) -> DownloadTask:
         """So many bytes are there."""
@@ -76,8 +76,8 @@ class StagedDownloads:
 
 
 def stage_downloads(services: Services) -> StagedDownloads:
-    paths, board = services.settings.paths, _WatchedBoard()
+    paths, feed = services.settings.paths, _WatchedBoard()
     catalogue = load_catalogue(services.settings.catalogue_file)
-    models = ModelManager(catalogue, paths.models_dir, paths.hash_cache_file, board.item)
-    downloads = Downloads(models, board, _Idle(), FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
-    return StagedDownloads(replace(services, models=models, downloads=downloads), board)
+    models = ModelStatuses(catalogue, paths.models_dir, paths.hash_cache_file, feed.item)
+    downloads = Downloads(models, feed, _Idle(), FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
+    return StagedDownloads(replace(services, models=models, downloads=downloads), feed)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tts_core.domain.errors import EngineFailed, MemoryBudgetFull, ModelInUse, ModelNotLoaded, OutOfMemory
-from tts_core.models.memory import CachePolicy, ModelCache, Progress
+from tts_core.models.memory import CachePolicy, ModelMemory, Progress
 
 
 @dataclass
@@ -80,11 +80,11 @@ def time() -> FakeTime:
     return FakeTime()
 
 
-def build(loader: FakeLoader, time: FakeTime, policy: CachePolicy | None = None) -> ModelCache[FakeModel]:
-    return ModelCache(loader, policy, schedule=time.schedule, clock=time.clock)
+def build(loader: FakeLoader, time: FakeTime, policy: CachePolicy | None = None) -> ModelMemory[FakeModel]:
+    return ModelMemory(loader, policy, schedule=time.schedule, clock=time.clock)
 
 
-def keys(cache: ModelCache[FakeModel]) -> list[str]:
+def keys(cache: ModelMemory[FakeModel]) -> list[str]:
     return [status.key for status in cache.statuses()]
 
 
@@ -213,7 +213,7 @@ def test_closing_frees_idle_models_now_and_others_when_given_back(loader: FakeLo
 def test_a_load_can_be_watched() -> None:
     loader = FakeLoader()
     loader.go.clear()
-    cache = ModelCache(loader)
+    cache = ModelMemory(loader)
     with cache.begin("a") as lease:
         progress = lease.progress(interval_s=0.01)
         assert next(progress) in ((0, 0), (1, 2))  # at once, however far it is
@@ -228,7 +228,7 @@ def test_a_load_can_be_watched() -> None:
 
 
 def test_a_load_that_fails_is_told_to_who_watches() -> None:
-    cache = ModelCache(FakeLoader(failures=[EngineFailed(engine="a", reason="broken")]))
+    cache = ModelMemory(FakeLoader(failures=[EngineFailed(engine="a", reason="broken")]))
     with cache.begin("a") as lease:
         list(lease.progress())
         with pytest.raises(EngineFailed, match="broken"):
@@ -240,7 +240,7 @@ def test_a_load_that_fails_is_told_to_who_watches() -> None:
 def test_a_load_that_nobody_waits_for_ends_as_any_other(keep_alive_s: float) -> None:
     loader, time = FakeLoader(), FakeTime()
     loader.go.clear()
-    cache = ModelCache(loader, CachePolicy(keep_alive_s), schedule=time.schedule, clock=time.clock)
+    cache = ModelMemory(loader, CachePolicy(keep_alive_s), schedule=time.schedule, clock=time.clock)
     with cache.begin("a"):
         assert loader.begun.wait(60)
     with pytest.raises(ModelInUse):
@@ -262,7 +262,7 @@ def test_an_abandoned_load_leaves_nothing_behind_when_nothing_is_kept() -> None:
         model.close = closed.set  # type: ignore[method-assign]
         return model
 
-    cache = ModelCache(load, CachePolicy(0.0))
+    cache = ModelMemory(load, CachePolicy(0.0))
     with cache.begin("a"):
         assert loader.begun.wait(60)
     loader.go.set()
@@ -272,7 +272,7 @@ def test_an_abandoned_load_leaves_nothing_behind_when_nothing_is_kept() -> None:
 
 def test_what_is_let_go_leaves_its_users_and_is_loaded_anew() -> None:
     loader = FakeLoader()
-    cache = ModelCache(loader, CachePolicy(keep_alive_s=None))
+    cache = ModelMemory(loader, CachePolicy(keep_alive_s=None))
     cache.load("idle")
     with cache.lease("used") as used:
         loader.go.clear()
@@ -301,7 +301,7 @@ class WarmingModel(FakeModel):
 
 
 def test_what_a_model_makes_ready_in_the_background_is_told() -> None:
-    cache = ModelCache(lambda key, _progress: WarmingModel(key), CachePolicy(keep_alive_s=None))
+    cache = ModelMemory(lambda key, _progress: WarmingModel(key), CachePolicy(keep_alive_s=None))
     cache.load("a")
     assert [model.warming for model in cache.statuses()] == [(2, 5)]
     warming = cache.loaded("a")
@@ -314,7 +314,7 @@ def test_what_a_model_makes_ready_in_the_background_is_told() -> None:
 @pytest.mark.parametrize("kind", [MemoryError, torch.OutOfMemoryError])
 def test_too_little_memory_is_told_apart_while_a_model_loads_and_while_it_works(kind: type[Exception]) -> None:
     loader = FakeLoader(failures=[kind("no room")])
-    cache = ModelCache(loader)
+    cache = ModelMemory(loader)
     with pytest.raises(OutOfMemory):
         cache.load("one")
     with pytest.raises(OutOfMemory), cache.lease("one"):

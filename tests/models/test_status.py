@@ -28,7 +28,7 @@ from tts_core.domain.errors import Cancelled, UnknownModelKey
 from tts_core.domain.events import CheckProgress
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.files.hash_cache import CHUNK_BYTES, ContentReader
-from tts_core.models.status import ModelManager, ModelState, ModelStatus, Verification, quote_for_shell
+from tts_core.models.status import ModelState, ModelStatus, ModelStatuses, Verification, quote_for_shell
 
 MAIN, CODEC = "model.safetensors", "speech_tokenizer/model.safetensors"
 FILES = PUBLISHED[BASE_KEY]
@@ -65,7 +65,7 @@ def never() -> bool:
         lambda models: models.manual_download("nope"),
     ],
 )
-def test_an_unknown_key_is_refused_at_the_call(studio: Studio, ask: Callable[[ModelManager], object]) -> None:
+def test_an_unknown_key_is_refused_at_the_call(studio: Studio, ask: Callable[[ModelStatuses], object]) -> None:
     with pytest.raises(UnknownModelKey):
         ask(studio.manager())
 
@@ -313,14 +313,14 @@ def test_a_failure_of_the_background_check_is_logged_and_the_next_model_still_ch
 ) -> None:
     studio.install(TOKENIZER_KEY)
     studio.install(BASE_KEY)
-    healthy = ModelManager.entry
+    healthy = ModelStatuses.entry
 
-    def fail_once(models: ModelManager, key: str) -> object:
+    def fail_once(models: ModelStatuses, key: str) -> object:
         if key == TOKENIZER_KEY and threading.current_thread().name == "model-check":
             raise RuntimeError("surprise")
         return healthy(models, key)
 
-    monkeypatch.setattr(ModelManager, "entry", fail_once)
+    monkeypatch.setattr(ModelStatuses, "entry", fail_once)
     models = studio.manager()
     with caplog.at_level(logging.INFO):
         models.start_background_check()

@@ -8,7 +8,7 @@ import pytest
 
 from tts_core.domain.errors import Cancelled, QueueFull
 from tts_core.domain.events import Queued
-from tts_core.speech.queue import Gate, Turn
+from tts_core.speech.queue import Place, SpeechQueue
 
 
 def never() -> bool:
@@ -16,12 +16,12 @@ def never() -> bool:
 
 
 def test_the_first_request_speaks_at_once_without_being_queued() -> None:
-    assert list(Gate(2).join().wait(never)) == []
+    assert list(SpeechQueue(2).join().wait(never)) == []
 
 
 def test_requests_speak_in_the_order_they_came_and_hear_every_position() -> None:
-    gate = Gate(3)
-    first, second, third = (gate.join() for _ in range(3))
+    queue = SpeechQueue(3)
+    first, second, third = (queue.join() for _ in range(3))
     second_wait, third_wait = second.wait(never), third.wait(never)
     assert next(second_wait) == Queued(1)
     assert next(third_wait) == Queued(2)
@@ -33,35 +33,35 @@ def test_requests_speak_in_the_order_they_came_and_hear_every_position() -> None
 
 
 def test_a_waiting_thread_wakes_when_the_turn_before_it_leaves() -> None:
-    gate = Gate(3)
-    speaking = gate.join()
+    queue = SpeechQueue(3)
+    speaking = queue.join()
     order: list[str] = []
     queued = [Event(), Event()]
     threads = []
     for name, seen in zip("ab", queued, strict=True):
-        threads.append(Thread(target=_take_turn, args=(gate.join(), name, seen, order)))
+        threads.append(Thread(target=_take_turn, args=(queue.join(), name, seen, order)))
         threads[-1].start()
         assert seen.wait(60)
     speaking.leave()
     for thread in threads:
         thread.join(60)
     assert order == ["a", "b"]
-    assert gate.waiting == 0
+    assert queue.waiting == 0
 
 
 def test_who_gives_up_waiting_does_not_hold_up_the_next() -> None:
-    gate = Gate(3)
-    first, second, third = (gate.join() for _ in range(3))
+    queue = SpeechQueue(3)
+    first, second, third = (queue.join() for _ in range(3))
     second.leave()
     first.leave()
     assert list(third.wait(never)) == []
 
 
 def test_a_cancelled_wait_ends_with_cancelled() -> None:
-    gate = Gate(1)
-    gate.join()
+    queue = SpeechQueue(1)
+    queue.join()
     stopped = Event()
-    waiting = gate.join().wait(stopped.is_set)
+    waiting = queue.join().wait(stopped.is_set)
     assert next(waiting) == Queued(1)
     stopped.set()
     with pytest.raises(Cancelled):
@@ -70,54 +70,54 @@ def test_a_cancelled_wait_ends_with_cancelled() -> None:
 
 def test_a_request_cancelled_before_its_turn_never_speaks() -> None:
     with pytest.raises(Cancelled):
-        list(Gate(1).join().wait(lambda: True))
+        list(SpeechQueue(1).join().wait(lambda: True))
 
 
 def test_a_full_queue_refuses_and_has_room_again_when_one_leaves() -> None:
-    gate = Gate(1)
-    first, _second = gate.join(), gate.join()
+    queue = SpeechQueue(1)
+    first, _second = queue.join(), queue.join()
     with pytest.raises(QueueFull, match="1 requests are already waiting"):
-        gate.join()
+        queue.join()
     with pytest.raises(QueueFull):
-        gate.check_room()
+        queue.check_room()
     first.leave()
-    gate.check_room()
-    gate.join()
+    queue.check_room()
+    queue.join()
 
 
 def test_leaving_twice_is_harmless() -> None:
-    gate = Gate(1)
-    first, second = gate.join(), gate.join()
+    queue = SpeechQueue(1)
+    first, second = queue.join(), queue.join()
     first.leave()
     first.leave()
     assert list(second.wait(never)) == []
 
 
 def test_as_many_speak_as_all_of_them_allow() -> None:
-    gate = Gate(4)
+    queue = SpeechQueue(4)
     allowed = [3, 3, 1, 3]
-    turns = [gate.join(lambda place=place: allowed[place]) for place in range(4)]  # type: ignore[misc]
+    turns = [queue.join(lambda place=place: allowed[place]) for place in range(4)]  # type: ignore[misc]
     waits = [turn.wait(never) for turn in turns]
     assert list(waits[0]) == list(waits[1]) == []
-    assert (next(waits[2]), next(waits[3]), gate.waiting) == (Queued(1), Queued(2), 2)
+    assert (next(waits[2]), next(waits[3]), queue.waiting) == (Queued(1), Queued(2), 2)
     turns[0].leave()
     turns[1].leave()
     assert list(waits[2]) == []
-    assert (next(waits[3]), gate.waiting) == (Queued(1), 1)
+    assert (next(waits[3]), queue.waiting) == (Queued(1), 1)
     allowed[2] = 3
     assert list(waits[3]) == []
-    assert gate.waiting == 0
+    assert queue.waiting == 0
 
 
 def test_those_that_may_speak_take_no_place_of_those_that_wait() -> None:
-    gate = Gate(1)
+    queue = SpeechQueue(1)
     for _ in range(3):
-        gate.join(lambda: 2)
+        queue.join(lambda: 2)
     with pytest.raises(QueueFull):
-        gate.join(lambda: 2)
+        queue.join(lambda: 2)
 
 
-def _take_turn(turn: Turn, name: str, seen: Event, order: list[str]) -> None:
+def _take_turn(turn: Place, name: str, seen: Event, order: list[str]) -> None:
     for _ in turn.wait(never):
         seen.set()
     order.append(name)

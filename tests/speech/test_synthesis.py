@@ -26,7 +26,7 @@ from tts_core.domain.errors import (
 from tts_core.domain.events import AudioChunk, Queued, SpeakEvent, Started, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.platform.settings.studio import Limits
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.speech.takes import Outputs
 
@@ -40,7 +40,7 @@ class Studio:
         self.engine = engines[0] if engines else FakeEngine()
         self.folder = folder
         self.outputs = Outputs(folder, LIMITS)
-        self.synthesis = Synthesis(engines or (self.engine,), Gate(LIMITS.max_waiting), self.outputs, LIMITS)
+        self.synthesis = Synthesis(engines or (self.engine,), SpeechQueue(LIMITS.max_waiting), self.outputs, LIMITS)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []
@@ -227,7 +227,7 @@ def test_two_threads_at_once_each_get_their_own_whole_take(studio: Studio) -> No
 
 def test_old_takes_make_room_for_new_ones(tmp_path: Path) -> None:
     limits = Limits(max_output_bytes=12_000)  # a take of two characters has 9644 bytes
-    synthesis = Synthesis([FakeEngine()], Gate(1), Outputs(tmp_path, limits), limits)
+    synthesis = Synthesis([FakeEngine()], SpeechQueue(1), Outputs(tmp_path, limits), limits)
     first = collect(synthesis.speak(SynthesisRequest("aa")))
     second = collect(synthesis.speak(SynthesisRequest("bb")))
     wait_for_pruning()

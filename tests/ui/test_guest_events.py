@@ -23,10 +23,10 @@ from tts_core.access.visitor import Role, Visitor
 from tts_core.api.protection import guest_rules as rights
 from tts_core.audio import reading
 from tts_core.engines.whisper.transcriber import Transcriber
-from tts_core.models.memory import ModelCache
+from tts_core.models.memory import ModelMemory
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.ui.clone.handler import CloneHandler
 from tts_core.voices.record import SavedVoice, VoiceStatus
 from tts_core.voices.store import VoiceStore
@@ -132,7 +132,7 @@ class Studio:
     client_app: Any = None
 
     def quotas(self, allowed: dict[Role, Quota]) -> Entered:
-        self.services.reception.quotas = quotas = Entered(allowed)
+        self.services.login.quotas = quotas = Entered(allowed)
         self.worked.clear()
         return quotas
 
@@ -169,8 +169,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     app = build_app(services)
     worked: list[int] = []
     with pytest.MonkeyPatch.context() as patch, serving(app) as url, client_of(url) as client:
-        for kind, name in ((Gate, "join"), (ModelCache, "begin"), (reading, "_container")):
-            _spy(patch, kind, name, lambda: worked.append(services.reception.quotas._guests_working))
+        for kind, name in ((SpeechQueue, "join"), (ModelMemory, "begin"), (reading, "_container")):
+            _spy(patch, kind, name, lambda: worked.append(services.login.quotas._guests_working))
         ready = (services.models.statuses()[0],)
         # As if models were there that listen and compare; no event may come so far that it needs them.
         patch.setattr(Transcriber, "ready", lambda _self: ready)

@@ -56,7 +56,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     roles = {"admin": Role.ADMIN, "guest": Role.GUEST, "other": Role.GUEST}
     keys = {who: accounts.add_key(who, role)[1] for who, role in roles.items()}
     services = build_services(settings)
-    services.reception.quotas.ask = lambda visitor: None  # type: ignore[method-assign]
+    services.login.quotas.ask = lambda visitor: None  # type: ignore[method-assign]
     with serving(build_app(services)) as url:
         yield Studio(url, data_dir, keys)
     services.close()

@@ -14,7 +14,7 @@ from tts_core.domain.values import Sampling
 from tts_core.platform.jobs import Jobs, JobState
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.live import LiveStreams
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
 from tts_core.ui.speak.handler import SpeakHandler, SpeakView
@@ -42,7 +42,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 @pytest.fixture
 def handler(engine: FakeEngine, jobs: Jobs, live: LiveStreams, tmp_path: Path) -> SpeakHandler:
-    synthesis = Synthesis((engine,), Gate(4), Outputs(tmp_path, Limits()), Limits())
+    synthesis = Synthesis((engine,), SpeechQueue(4), Outputs(tmp_path, Limits()), Limits())
     return SpeakHandler(synthesis, jobs, live, load_words("en"), "live/")
 
 

@@ -15,7 +15,7 @@ from tests.serving import serving
 from tests.ui.conftest import RunningApp, Visitor, finished_file, live
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
 
@@ -30,7 +30,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     data_dir, engine = tmp_path_factory.mktemp("speaking"), EndlessEngine()
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(data_dir)}))
     limits = services.settings.limits
-    synthesis = Synthesis([engine], Gate(limits.max_waiting), services.outputs, limits)
+    synthesis = Synthesis([engine], SpeechQueue(limits.max_waiting), services.outputs, limits)
     with serving(build_app(dataclasses.replace(services, synthesis=synthesis))) as url:
         yield Studio(RunningApp(f"{url}/", data_dir), engine)
     services.close()

@@ -24,7 +24,7 @@ class _Failures:
     again_at: float = 0.0
 
 
-class Throttle:
+class Attempts:
     """Thread-safe. A place is what attempts are counted for: an address, a name."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

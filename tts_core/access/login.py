@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from tts_core.access.accounts import Accounts, AccountsFile, User
-from tts_core.access.attempts import Throttle
+from tts_core.access.attempts import Attempts
 from tts_core.access.passwords import fits, hashed
 from tts_core.access.quotas import Quotas
 from tts_core.access.sessions import Sessions
@@ -23,7 +23,7 @@ FREE_FOR_NAME = 30
 logger = logging.getLogger(__name__)
 
 
-class Login(Enum):
+class LoginRule(Enum):
     """Who has to log in."""
 
     ALL = "all"
@@ -32,16 +32,16 @@ class Login(Enum):
     NOBODY = "nobody"
 
 
-class Reception:
+class LoginService:
     """Thread-safe. What happens in the file of accounts counts at once."""
 
-    def __init__(self, file: AccountsFile, whom: Login, clock: Callable[[], float] = time.monotonic) -> None:
-        """`whom`: who has to log in at the studio's own address."""
-        self._whom = whom
+    def __init__(self, file: AccountsFile, rule: LoginRule, clock: Callable[[], float] = time.monotonic) -> None:
+        """`rule`: who has to log in at the studio's own address."""
+        self._rule = rule
         self.quotas = Quotas(clock=clock)
         self._file = file
         self._own: tuple[User, ...] = ()
-        self._throttle = Throttle(clock)
+        self._attempts = Attempts(clock)
         self._sessions = Sessions(clock)
         self._told = ""
 
@@ -74,15 +74,15 @@ class Reception:
         """The session's token. Raises WrongPassword, TooManyAttempts. Takes a moment: call it in a thread."""
         places = {_place(address): FREE_AT_ADDRESS, f"name {name.strip().casefold()[:64]}": FREE_FOR_NAME}
         for place in places:
-            self._throttle.check(place)
+            self._attempts.check(place)
         for place, free in places.items():
-            self._throttle.begin(place, free)
+            self._attempts.begin(place, free)
         user = self._user(name)
         if not fits(password[:1000], user.password if user else None) or user is None:
             logger.warning("A log-in failed from %s", address)
             raise WrongPassword
         for place in places:
-            self._throttle.succeeded(place)
+            self._attempts.succeeded(place)
         return self._sessions.begin(user)
 
     def log_out(self, token: str) -> None:
@@ -99,10 +99,10 @@ class Reception:
     def by_key(self, secret: str, address: str) -> Visitor:
         """Raises WrongKey, TooManyAttempts."""
         place = _place(address)
-        self._throttle.check(place)
+        self._attempts.check(place)
         visitor = self.of_key(secret)
         if visitor is None:
-            self._throttle.begin(place, FREE_AT_ADDRESS)
+            self._attempts.begin(place, FREE_AT_ADDRESS)
             logger.warning("A wrong key came from %s", address)
             raise WrongKey
         return visitor
@@ -114,7 +114,7 @@ class Reception:
 
     def needs_login(self, address: str) -> bool:
         """At the studio's own address, for who comes from there."""
-        return self._whom is Login.ALL or (self._whom is Login.OTHERS and not is_this_machine(address))
+        return self._rule is LoginRule.ALL or (self._rule is LoginRule.OTHERS and not is_this_machine(address))
 
     def without_login(self, address: str) -> Visitor:
         """Where nobody has to log in: all may do everything, but others than this machine are counted."""

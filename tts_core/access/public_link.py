@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit, urlunsplit
 
-from tts_core.access.login import Reception
+from tts_core.access.login import LoginService
 from tts_core.access.share_server import Sources, find_helper, find_server, gradio_sources
 from tts_core.access.tunnel import READY_S, Tunnel
 from tts_core.access.visitor import Role
@@ -49,14 +49,14 @@ class PublicLink:
     def __init__(
         self,
         settings: ShareSettings,
-        reception: Reception,
+        login: LoginService,
         certificate_file: Path,
         sources: Callable[[], Sources] = gradio_sources,
         ready_s: float = READY_S,
     ) -> None:
         """`certificate_file`: where that of Gradio's share server is put. `ready_s`: what a share server gets."""
         self._settings = settings
-        self._reception = reception
+        self._login = login
         self._certificate_file = certificate_file
         self._sources = sources
         self._ready_s = ready_s
@@ -84,9 +84,9 @@ class PublicLink:
         """
         with self._lock:
             self._port = port
-            password = "" if self._reception.has_accounts() else secrets.token_urlsafe(12)
+            password = "" if self._login.has_accounts() else secrets.token_urlsafe(12)
             if password:
-                self._reception.add(GUEST, password, Role.GUEST)
+                self._login.add(GUEST, password, Role.GUEST)
             self._now = Link(LinkState.STARTING, password=password)
         Thread(target=self._begin, args=(port, tell), name="share", daemon=True).start()
 
@@ -94,7 +94,7 @@ class PublicLink:
         """End the link and forget its guest; what comes in at its port later still comes from outside."""
         with self._lock:
             tunnel, self._tunnel, self._now = self._tunnel, None, Link()
-        self._reception.remove(GUEST)
+        self._login.remove(GUEST)
         if tunnel is not None:
             tunnel.close()
 
@@ -138,7 +138,7 @@ class PublicLink:
                 return
             tunnel, self._tunnel = self._tunnel, None
             self._now = Link(LinkState.FAILED, error=error)
-        self._reception.remove(GUEST)
+        self._login.remove(GUEST)
         if tunnel is not None:
             tunnel.close()
         tell(self._now)

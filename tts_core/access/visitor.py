@@ -37,6 +37,6 @@ OWNER = Visitor("", Role.ADMIN, "")
 
 
 def visitor_in(scope: Mapping[str, Any]) -> Visitor:
-    """Who sent a request, as the entrance has found; without an entrance there is only the owner."""
+    """Who sent a request, as authentication has found; without authentication there is only the owner."""
     visitor = scope.get("state", {}).get(IN_STATE)
     return visitor if isinstance(visitor, Visitor) else OWNER

@@ -17,9 +17,9 @@ from tts_core.api.openai import (
     speech as openai_speech,
     transcriptions as openai_transcriptions,
 )
-from tts_core.api.protection.authentication import Entrance
-from tts_core.api.protection.path_mask import Veil
-from tts_core.api.protection.request_guard import Guard
+from tts_core.api.protection.authentication import Authentication
+from tts_core.api.protection.path_mask import PathMask
+from tts_core.api.protection.request_guard import RequestGuard
 from tts_core.api.services import embedding, yourtts
 from tts_core.api.streams import Streams
 from tts_core.api.studio import (
@@ -54,8 +54,8 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
         title="TTS Studio", version=tts_core.__version__, description=DESCRIPTION, docs_url=None, redoc_url=None
     )
     context.bind(app, services, Workers(), streams or Streams())
-    app.add_middleware(Entrance, reception=services.reception, veil=_veil(services.settings), link=services.link)
-    app.add_middleware(Guard, settings=services.settings, link=services.link)
+    app.add_middleware(Authentication, login=services.login, mask=_path_mask(services.settings), link=services.link)
+    app.add_middleware(RequestGuard, settings=services.settings, link=services.link)
     add_handlers(app)
     add_docs(app)
     manager, studio = (system, models, store, downloads), (voice_files, voices, transcriptions, jobs, events, speech)
@@ -69,9 +69,9 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     return app
 
 
-def _veil(settings: Settings) -> Veil:
+def _path_mask(settings: Settings) -> PathMask:
     paths = settings.paths
-    return Veil(
+    return PathMask(
         {
             "/studio-outputs": paths.outputs_dir,
             "/studio-data": paths.data_dir,

@@ -12,7 +12,7 @@ from tts_core.cli.status import Exit
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import CheckProgress
 from tts_core.models.files.findings import ModelState, NextStep, Verification
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.services import Services
 
 ALL = "all"
@@ -67,7 +67,7 @@ def run_commands(args: argparse.Namespace, services: Services) -> Exit:
     return Exit.DONE
 
 
-def _validate(models: ModelManager, key: str, *, deep: bool) -> ModelStatus:
+def _validate(models: ModelStatuses, key: str, *, deep: bool) -> ModelStatus:
     try:
         for step in models.validate(key, deep=deep, cancelled=lambda: False):
             match step:

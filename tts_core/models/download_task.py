@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from tts_core.platform.feed import Watched
+from tts_core.platform.feed import FeedItem
 
 SourceId = Literal["hf", "mirror", "modelscope", "local"]
 """Hugging Face, its mirror, ModelScope; "local" is a copy that was on this disk already."""
@@ -59,7 +59,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadTask(Watched):
+class DownloadTask(FeedItem):
     """`key` is the model's."""
 
     provider: Provider

@@ -142,7 +142,7 @@ class Lease(Generic[Model]):
         return self._entry.model
 
 
-class ModelCache(Generic[Model]):
+class ModelMemory(Generic[Model]):
     """Thread-safe. Loads run one after the other; nothing waits while it holds the lock of the table."""
 
     def __init__(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from tts_core.domain.errors import ModelNotReady, UnknownModelKey
 from tts_core.models.catalogue import ModelKind
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsOfKind:
-    models: ModelManager
+    models: ModelStatuses
     kind: ModelKind
 
     def keys(self) -> list[str]:

@@ -34,9 +34,9 @@ __all__ = [
     "FileProblem",
     "Hint",
     "ManualDownload",
-    "ModelManager",
     "ModelState",
     "ModelStatus",
+    "ModelStatuses",
     "NextStep",
     "Verification",
 ]
@@ -127,7 +127,7 @@ class BackgroundCheck:
     total_bytes: int = 0
 
 
-class ModelManager:
+class ModelStatuses:
     """Thread-safe. `task_of` tells of a model's download, `part_bytes` what an unfinished file has elsewhere."""
 
     def __init__(

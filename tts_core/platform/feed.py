@@ -12,21 +12,21 @@ from tts_core.domain.errors import Cancelled
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What can be put on a board."""
+class FeedItem:
+    """What can be put on a feed."""
 
     key: str
     """Whose state it is."""
     seq: int = 0
-    """Grows with every change on the board: the event's number."""
+    """Grows with every change on the feed: the event's number."""
     updated_at: float = 0.0
     """Seconds since 1970."""
 
 
-Item = TypeVar("Item", bound=Watched)
+Item = TypeVar("Item", bound=FeedItem)
 
 
-class Board(Generic[Item]):
+class Feed(Generic[Item]):
     """The newest item of each key. Thread-safe."""
 
     def __init__(self) -> None:
@@ -98,14 +98,14 @@ class Board(Generic[Item]):
 class Subscription(Generic[Item]):
     """A reader of changes. Slow readers lose nothing but intermediate numbers: per key only the newest is kept."""
 
-    def __init__(self, board: Board[Item], after_seq: int) -> None:
-        self._board = board
+    def __init__(self, feed: Feed[Item], after_seq: int) -> None:
+        self._feed = feed
         self._seq = after_seq
         self._is_closed = False
 
     def next(self, timeout_s: float) -> Item | None:
         """The next change of any item, None if nothing changed for that long. Raises Cancelled once closed."""
-        item = self._board.next_after(self._seq, timeout_s, lambda: self._is_closed)
+        item = self._feed.next_after(self._seq, timeout_s, lambda: self._is_closed)
         if item is not None:
             self._seq = item.seq
         return item
@@ -113,7 +113,7 @@ class Subscription(Generic[Item]):
     def close(self) -> None:
         """From any thread; a reader that waits in `next` is let go."""
         self._is_closed = True
-        self._board.wake()
+        self._feed.wake()
 
     def __enter__(self) -> Subscription[Item]:
         return self

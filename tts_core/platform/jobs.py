@@ -22,7 +22,7 @@ from threading import Condition, Event, Thread
 from typing import Any
 
 from tts_core.domain.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob, memory_errors_typed
-from tts_core.platform.feed import Board, Subscription, Watched
+from tts_core.platform.feed import Feed, FeedItem, Subscription
 from tts_core.platform.whole_files import write_json
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class JobState(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job(Watched):
+class Job(FeedItem):
     """`key` is its id."""
 
     kind: JobKind
@@ -89,13 +89,13 @@ class Job(Watched):
 class JobRun:
     """What the work of a job is handed: who it is for, and how to say where it stands."""
 
-    def __init__(self, job: Job, board: Board[Job], stop: Event) -> None:
+    def __init__(self, job: Job, feed: Feed[Job], stop: Event) -> None:
         self.subject = job.subject
         self.inputs = job.inputs
         self.result: Mapping[str, Any] | None = None
         """What came of watched work; None where nothing did."""
         self._key = job.key
-        self._board = board
+        self._feed = feed
         self._stop = stop
         self._phase = ""
         self._phase_began = (0.0, 0.0)
@@ -118,11 +118,11 @@ class JobRun:
             progressed = max(job.progress, min(progress, 99.0))
             return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=progressed, eta_s=eta_s)
 
-        self._board.change(self._key, told)
+        self._feed.change(self._key, told)
 
     def wait(self, phase: str, position: int) -> None:
-        """Watched work stands in a queue of its own; 1 is next."""
-        self._board.change(self._key, lambda job: replace(job, state=JobState.WAITING, phase=phase, position=position))
+        """FeedItem work stands in a queue of its own; 1 is next."""
+        self._feed.change(self._key, lambda job: replace(job, state=JobState.WAITING, phase=phase, position=position))
 
     def _rest_s(self, phase: str, progress: float) -> float | None:
         """Seconds to the end at this phase's pace; None where that says nothing yet."""
@@ -144,7 +144,7 @@ class Jobs:
     def __init__(self, file: Path, work: Mapping[JobKind, Work]) -> None:
         self._file = file
         self._work = dict(work)
-        self._board: Board[Job] = Board()
+        self._feed: Feed[Job] = Feed()
         self._changed = Condition()
         self._queue: list[str] = []
         self._stops: dict[str, Event] = {}
@@ -157,12 +157,12 @@ class Jobs:
         """Show the jobs of the last app and keep them from now on; those that were at work then, now INTERRUPTED."""
         interrupted = []
         for job in _read(self._file):
-            if self._board.item(job.key) is not None:
+            if self._feed.item(job.key) is not None:
                 continue
             if job.state.is_over:
-                self._board.put(job)
+                self._feed.put(job)
             else:
-                interrupted.append(self._board.put(replace(job, state=JobState.INTERRUPTED, position=0)))
+                interrupted.append(self._feed.put(replace(job, state=JobState.INTERRUPTED, position=0)))
         self._is_kept = True
         self._keep()
         return tuple(interrupted)
@@ -175,7 +175,7 @@ class Jobs:
         """Queue it; the same job for the same subject with the same inputs that has not ended is joined."""
         wanted = (kind, subject, dict(inputs or {}))
         with self._changed:
-            for job in self._board.items():
+            for job in self._feed.items():
                 if (job.kind, job.subject, job.inputs) == wanted and not job.state.is_over:
                     return job
             job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, inputs=wanted[2], created_at=time.time())
@@ -201,14 +201,14 @@ class Jobs:
                 self._stops[key].set()
             if key in self._queue:
                 self._queue.remove(key)
-                job = self._board.change(key, lambda job: replace(job, state=JobState.CANCELLED, position=0))
+                job = self._feed.change(key, lambda job: replace(job, state=JobState.CANCELLED, position=0))
                 self._number()
                 self._tell_over(key)
             return job
 
     def job(self, key: str) -> Job:
         """Raises UnknownJob."""
-        job = self._board.item(key)
+        job = self._feed.item(key)
         if job is None:
             raise UnknownJob(job=key)
         return job
@@ -216,7 +216,7 @@ class Jobs:
     def when_over(self, key: str, call: Callable[[], None]) -> None:
         """Call it once that job has ended, whatever its end; at once if it has. It must be quick."""
         with self._changed:
-            job = self._board.item(key)
+            job = self._feed.item(key)
             if job is not None and not job.state.is_over:
                 self._when_over[key] = call
                 return
@@ -224,7 +224,7 @@ class Jobs:
 
     def jobs(self) -> tuple[Job, ...]:
         """Newest first."""
-        return tuple(sorted(self._board.items(), key=lambda job: job.created_at, reverse=True))
+        return tuple(sorted(self._feed.items(), key=lambda job: job.created_at, reverse=True))
 
     def files_in_use(self) -> set[Path]:
         """Those that waiting and running jobs read."""
@@ -234,7 +234,7 @@ class Jobs:
         return next((job for job in self.jobs() if job.subject == subject), None)
 
     def subscribe(self, after_seq: int = 0) -> Subscription[Job]:
-        return self._board.subscribe(after_seq)
+        return self._feed.subscribe(after_seq)
 
     @contextmanager
     def watch(self, kind: JobKind, subject: str, stop: Event | None = None) -> Iterator[JobRun]:
@@ -245,11 +245,11 @@ class Jobs:
         job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, created_at=time.time(), is_watched=True)
         stop = stop or Event()
         with self._changed:
-            self._board.put(replace(job, state=JobState.RUNNING))
+            self._feed.put(replace(job, state=JobState.RUNNING))
             self._stops[job.key] = stop
             self._forget_oldest()
             self._keep()
-        run = JobRun(job, self._board, stop)
+        run = JobRun(job, self._feed, stop)
         try:
             yield run
         except GeneratorExit:
@@ -269,7 +269,7 @@ class Jobs:
                 stop.set()
             self._changed.notify_all()
             worker = self._worker
-        self._board.close()
+        self._feed.close()
         if worker is not None:
             worker.join(_CLOSE_TIMEOUT_S)
 
@@ -277,7 +277,7 @@ class Jobs:
         if self._is_closing:
             raise Cancelled
         self._queue.append(job.key)
-        self._board.put(replace(job, state=JobState.WAITING))
+        self._feed.put(replace(job, state=JobState.WAITING))
         self._number()
         self._forget_oldest()
         if self._worker is None:
@@ -289,7 +289,7 @@ class Jobs:
 
     def _number(self) -> None:
         for position, key in enumerate(self._queue, start=1):
-            self._board.change(key, _placed_at(position))
+            self._feed.change(key, _placed_at(position))
 
     def _run_all(self) -> None:
         while (job := self._next()) is not None:
@@ -304,14 +304,14 @@ class Jobs:
             key = self._queue.pop(0)
             self._stops[key] = Event()
             self._number()
-            job = self._board.change(key, lambda job: replace(job, state=JobState.RUNNING, position=0))
+            job = self._feed.change(key, lambda job: replace(job, state=JobState.RUNNING, position=0))
             self._keep()
             return job
 
     def _outcome(self, job: Job) -> dict[str, Any]:
         try:
             with memory_errors_typed():
-                result = self._work[job.kind](JobRun(job, self._board, self._stops[job.key]))
+                result = self._work[job.kind](JobRun(job, self._feed, self._stops[job.key]))
         except StudioError as error:
             return _failure(error)
         except Exception as error:
@@ -322,7 +322,7 @@ class Jobs:
     def _end(self, key: str, changes: Mapping[str, Any]) -> None:
         with self._changed:
             self._stops.pop(key, None)
-            self._board.change(key, lambda job: replace(job, eta_s=None, position=0, **changes))
+            self._feed.change(key, lambda job: replace(job, eta_s=None, position=0, **changes))
             self._keep()
             self._tell_over(key)
 
@@ -335,7 +335,7 @@ class Jobs:
         for job in self.jobs():
             kept[job.kind] += 1
             if kept[job.kind] > _MAX_KEPT and job.state.is_over:
-                self._board.remove(job.key)
+                self._feed.remove(job.key)
 
     def _keep(self) -> None:
         if self._is_kept:

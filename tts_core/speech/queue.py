@@ -20,10 +20,10 @@ def one() -> int:
     return 1
 
 
-class Gate:
+class SpeechQueue:
     """Lets a `Turn` through while all before it and itself allow so many at once.
 
-        turn = gate.join()
+        turn = queue.join()
         try:
             yield from turn.wait(cancelled)
             ...speak...
@@ -36,7 +36,7 @@ class Gate:
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._changed = Condition()
-        self._turns: deque[Turn] = deque()  # the first ones have the engines
+        self._turns: deque[Place] = deque()  # the first ones have the engines
 
     @property
     def waiting(self) -> int:
@@ -50,22 +50,22 @@ class Gate:
         if self._turns and waiting >= self._max_waiting:
             raise QueueFull(waiting=waiting)
 
-    def join(self, at_once: Callable[[], int] = one) -> Turn:
+    def join(self, at_once: Callable[[], int] = one) -> Place:
         """Take the last place in the queue; raises QueueFull. Whoever joins must leave.
 
         at_once: how many its engine allows now; cheap, may change while a model loads.
         """
         with self._changed:
             self.check_room()
-            turn = Turn(self._turns, self._changed, at_once)
+            turn = Place(self._turns, self._changed, at_once)
             self._turns.append(turn)
             return turn
 
 
-class Turn:
+class Place:
     """One request's place in the queue."""
 
-    def __init__(self, turns: deque[Turn], changed: Condition, at_once: Callable[[], int]) -> None:
+    def __init__(self, turns: deque[Place], changed: Condition, at_once: Callable[[], int]) -> None:
         self.at_once = at_once
         self._turns = turns
         self._changed = changed
@@ -103,7 +103,7 @@ class Turn:
         return max(0, turns.index(self) - _speaking(turns) + 1)
 
 
-def _speaking(turns: Sequence[Turn]) -> int:
+def _speaking(turns: Sequence[Place]) -> int:
     """How many of them, the first ones, may speak."""
     allowed: float = math.inf
     for place, turn in enumerate(turns):

@@ -31,7 +31,7 @@ from tts_core.domain.languages import find_language
 from tts_core.domain.text import clean, plain_name, speakable
 from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
 from tts_core.platform.settings.studio import Limits
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.takes import Outputs
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def never() -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Job:
+class _Prepared:
     """A request that was found good, with everything it refers to."""
 
     request: SynthesisRequest
@@ -53,10 +53,10 @@ class _Job:
 
 
 class Synthesis:
-    def __init__(self, engines: Sequence[Engine], gate: Gate, outputs: Outputs, limits: Limits) -> None:
+    def __init__(self, engines: Sequence[Engine], queue: SpeechQueue, outputs: Outputs, limits: Limits) -> None:
         """`engines` come best first: the first voice of the first one that has any is the default."""
         self._engines = tuple(engines)
-        self._gate = gate
+        self._queue = queue
         self._outputs = outputs
         self._limits = limits
 
@@ -94,7 +94,7 @@ class Synthesis:
         from another thread.
         """
         job = self._check(request, format)
-        self._gate.check_room()
+        self._queue.check_room()
         return self._run(job, cancelled)
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Synthesis:
         for engine in self._engines:
             engine.close()
 
-    def _check(self, request: SynthesisRequest, format: str) -> _Job:  # noqa: A002 - the requests' word
+    def _check(self, request: SynthesisRequest, format: str) -> _Prepared:  # noqa: A002 - the requests' word
         if len(request.text) > self._limits.max_text_chars:
             raise TextTooLong(length=len(request.text), limit=self._limits.max_text_chars)
         text = request.text if request.decoding.verbatim else clean(request.text)
@@ -114,7 +114,7 @@ class Synthesis:
         _check_abilities(request, voice, capabilities)
         language = self._find_language(request.language, capabilities)
         resolved = dataclasses.replace(request, text=text, voice=voice.id, language=language.code)
-        return _Job(resolved, engine, voice, format)
+        return _Prepared(resolved, engine, voice, format)
 
     def _find_voice(self, wanted: str | None) -> tuple[Engine, Voice]:
         """By id, else by a name that only one voice has, whatever its case."""
@@ -136,8 +136,8 @@ class Synthesis:
             raise UnknownLanguage(language=wanted)
         return language
 
-    def _run(self, job: _Job, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
-        turn = self._gate.join(lambda: job.engine.at_once(job.voice.id))
+    def _run(self, job: _Prepared, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
+        turn = self._queue.join(lambda: job.engine.at_once(job.voice.id))
         try:
             yield from turn.wait(cancelled)
             take = yield from self._record(job, cancelled)
@@ -152,7 +152,7 @@ class Synthesis:
         self._outputs.added(take.path)
         yield TakeReady(take)
 
-    def _record(self, job: _Job, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
+    def _record(self, job: _Prepared, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
         started = time.perf_counter()
         first_audio_s: float | None = None
         finished: Finished | None = None

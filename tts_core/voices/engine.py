@@ -13,8 +13,8 @@ from tts_core.domain.languages import find_language
 from tts_core.domain.text import find_name
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, SynthesisRequest, Voice
 from tts_core.engines.qwen.engine import SAMPLE_RATE, preset, slots_of, speech_request, stream_leased
-from tts_core.models.memory import ModelCache
-from tts_core.models.status import ModelManager
+from tts_core.models.memory import ModelMemory
+from tts_core.models.status import ModelStatuses
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.store import VoiceStore
@@ -32,7 +32,7 @@ class LibraryEngine:
     sample_rate = SAMPLE_RATE
 
     def __init__(
-        self, store: VoiceStore, prompts: VoicePrompts, models: ModelManager, cache: ModelCache[QwenModel]
+        self, store: VoiceStore, prompts: VoicePrompts, models: ModelStatuses, cache: ModelMemory[QwenModel]
     ) -> None:
         self._store = store
         self._prompts = prompts

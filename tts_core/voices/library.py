@@ -24,7 +24,7 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.text import find_name, plain_name
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 from tts_core.platform.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import Synthesis, collect, never
@@ -74,7 +74,7 @@ class NewVoice:
     speaker: str = ""
 
 
-class Voices:
+class VoiceLibrary:
     """Thread-safe. Methods that take an id raise UnknownVoice; those that write LibraryUnwritable, LibraryBusy."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Voices:
         folders: VoiceFolders,
         recordings: VoiceRecordings,
         prompts: VoicePrompts,
-        models: ModelManager,
+        models: ModelStatuses,
         synthesis: Synthesis,
         jobs_file: Path,
     ) -> None:

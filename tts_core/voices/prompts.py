@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tts_core.audio.editing import TAIL_SILENCE_S, append_silence
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
 from tts_core.domain.errors import AudioUnreadable, ModelNotReady, StudioError, TranscriptMissing, VoicePromptInvalid
-from tts_core.models.memory import ModelCache
-from tts_core.models.status import ModelManager
+from tts_core.models.memory import ModelMemory
+from tts_core.models.status import ModelStatuses
 from tts_core.platform.whole_files import make_private
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.official_prompt import OfficialPrompt
@@ -34,8 +34,8 @@ class VoicePrompts:
         self,
         folders: VoiceFolders,
         recordings: VoiceRecordings,
-        models: ModelManager,
-        cache: ModelCache[QwenModel],
+        models: ModelStatuses,
+        cache: ModelMemory[QwenModel],
     ) -> None:
         self._folders = folders
         self._recordings = recordings

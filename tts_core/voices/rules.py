@@ -15,7 +15,7 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import find_name
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 from tts_core.voices.engine import NAME as LIBRARY
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, to_json
 
@@ -23,7 +23,7 @@ MAX_NAME, MAX_TEXT = 100, 2000
 """Characters."""
 
 
-def check_record(voice: SavedVoice, models: ModelManager) -> None:
+def check_record(voice: SavedVoice, models: ModelStatuses) -> None:
     """Raises InvalidValue, InvalidRequest, UnknownModelKey."""
     if not 0 < len(voice.name.strip()) <= MAX_NAME or not voice.name.isprintable():
         raise InvalidValue(name="The length of the voice's name", low=1, high=MAX_NAME)
@@ -37,7 +37,7 @@ def check_record(voice: SavedVoice, models: ModelManager) -> None:
     models.entry(voice.model_key)
 
 
-def check_abilities(voice: SavedVoice, models: ModelManager) -> None:
+def check_abilities(voice: SavedVoice, models: ModelStatuses) -> None:
     """Raises CloneNotSupported, UnknownVoice, UnknownLanguage for what its model can't do."""
     can = models.capabilities(voice.model_key)
     is_role = voice.kind is VoiceKind.CUSTOM_ROLE
@@ -49,14 +49,14 @@ def check_abilities(voice: SavedVoice, models: ModelManager) -> None:
         raise UnknownLanguage(language=voice.language)
 
 
-def require_model(key: str, models: ModelManager) -> None:
+def require_model(key: str, models: ModelStatuses) -> None:
     """Raises ModelNotReady, UnknownModelKey."""
     status = models.status(key)
     if not status.valid:
         raise ModelNotReady(name=status.entry.display_name)
 
 
-def spoken_as(voice: SavedVoice, models: ModelManager) -> str:
+def spoken_as(voice: SavedVoice, models: ModelStatuses) -> str:
     """Its id among all voices that speak. Raises ModelNotReady, VoiceNotReady."""
     require_model(voice.model_key, models)
     if voice.status is not VoiceStatus.READY:

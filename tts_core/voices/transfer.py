@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.domain.errors import CloneNotSupported, ConsentMissing, StudioError
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
 from tts_core.voices.faults import VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
-from tts_core.voices.library import Consent, NewVoice, Voices, consent_record
+from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
 from tts_core.voices.official_prompt import OfficialPrompt, read_official_prompt
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
@@ -38,8 +38,8 @@ class VoiceTransfer:
 
     def __init__(
         self,
-        voices: Voices,
-        models: ModelManager,
+        voices: VoiceLibrary,
+        models: ModelStatuses,
         store: VoiceStore,
         folders: VoiceFolders,
         recordings: VoiceRecordings,

@@ -27,7 +27,7 @@ from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, R
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.platform.settings.studio import Limits, Settings
 from tts_core.services import Services, build_services
-from tts_core.speech.queue import Gate
+from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.speech.takes import Outputs
 
@@ -157,7 +157,7 @@ class Lost(FakeEngine):
 def test_a_take_that_lost_its_way_is_made_once_more_and_marked(
     tmp_path: Path, bad: tuple[int, ...], ends: StopReason
 ) -> None:
-    synthesis = Synthesis([Lost(*bad)], Gate(1), Outputs(tmp_path, Limits()), Limits())
+    synthesis = Synthesis([Lost(*bad)], SpeechQueue(1), Outputs(tmp_path, Limits()), Limits())
     events = list(synthesis.speak(SynthesisRequest("Hi.", seed=7)))
     assert [type(event) for event in events].count(Started) == 2
     assert Restarted(StopReason.LOOP) in events

@@ -200,7 +200,7 @@ def unpacked(matrix: Matrix, outputs: int) -> torch.Tensor:
     blocks, groups, _ = matrix.weights.shape
     factors, halves = np.split(matrix.weights, [LANES], axis=2)
     bytes_ = halves.view(np.uint8).reshape(blocks, groups, 2, LANES, 4)
-    codes = np.stack((bytes_ & 15, bytes_ >> 4), axis=3)  # [block, group, step, low and high, lane, 4]
+    codes = np.stack((bytes_ & 15, bytes_ >> 4), axis=3)  # [block, group, step, low and high, sound_queue, 4]
     levels = LEVELS[codes.transpose(0, 4, 1, 2, 3, 5)].reshape(blocks, LANES, groups, 16)
     weights = levels * factors.transpose(0, 2, 1)[..., None].astype(np.float64)
     return torch.from_numpy(weights.reshape(blocks * LANES, -1) * matrix.scales[:, None])[:outputs]

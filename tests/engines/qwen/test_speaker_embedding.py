@@ -24,7 +24,7 @@ from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpo
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.api.services import embedding
-from tts_core.api.services.single_service import AloneService, create_alone
+from tts_core.api.services.single_service import SingleService, create_single_service
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.gender import estimated_gender
 from tts_core.cli.main import main
@@ -34,7 +34,7 @@ from tts_core.services import Services, build_services
 from tts_core.voices.library import Consent, NewVoice
 
 RATE = 16_000
-SERVICE = AloneService("Speaker embedding", (embedding.router, embedding.health_router))
+SERVICE = SingleService("Speaker embedding", (embedding.router, embedding.health_router))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -76,7 +76,11 @@ def services(variables: dict[str, str]) -> Iterator[Services]:
 
 @pytest.fixture(scope="module", params=["in the app", "alone"])
 def client(request: pytest.FixtureRequest, services: Services) -> Iterator[httpx.Client]:
-    app = create_api(services) if request.param == "in the app" else create_alone(services, services.settings, SERVICE)
+    app = (
+        create_api(services)
+        if request.param == "in the app"
+        else create_single_service(services, services.settings, SERVICE)
+    )
     with serving(app) as url, client_of(url) as client:
         yield client
 
@@ -217,7 +221,7 @@ def test_health_tells_what_clients_look_at(client: httpx.Client) -> None:
 
 
 def test_alone_there_is_nothing_else(services: Services) -> None:
-    with serving(create_alone(services, services.settings, SERVICE)) as url, client_of(url) as client:
+    with serving(create_single_service(services, services.settings, SERVICE)) as url, client_of(url) as client:
         assert client.get("/api/tts/qwen3/models").status_code == 404
         assert client.get("/openapi.json").json()["paths"].keys() == {
             "/extract",

@@ -21,12 +21,12 @@ from tests.models.model_folders import BASE_KEY
 from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile, load_catalogue
 from tts_core.models.download_faults import DiskLow, Interrupted
 from tts_core.models.downloads.adopt import adopt
-from tts_core.models.downloads.existing import Copy, Places, find_copies
+from tts_core.models.downloads.existing import Copy, CopyPlaces, find_copies
 from tts_core.models.downloads.transfer.part_file import want_of
 from tts_core.platform.paths import Paths
 from tts_core.platform.settings.sources import SourceSettings
 
-Layout = Callable[["Machine", PublishedModel], Places]
+Layout = Callable[["Machine", PublishedModel], CopyPlaces]
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Machine:
         return self.root / "elsewhere"
 
     @property
-    def places(self) -> Places:
-        return Places(self.models_dir, self.catalogue.entries())
+    def places(self) -> CopyPlaces:
+        return CopyPlaces(self.models_dir, self.catalogue.entries())
 
     def entry(self, model: PublishedModel) -> ModelEntry:
         return self.catalogue.entry(model.key)
 
-    def find(self, model: PublishedModel, places: Places) -> dict[str, list[Copy]]:
+    def find(self, model: PublishedModel, places: CopyPlaces) -> dict[str, list[Copy]]:
         found: dict[str, list[Copy]] = {}
         for file, copy in find_copies(self.entry(model).files, self.entry(model), places):
             found.setdefault(file.path, []).append(copy)
@@ -81,12 +81,12 @@ def hf_snapshot(machine: Machine, model: PublishedModel, cache: Path) -> Path:
     )
 
 
-def by_huggingface_hub(machine: Machine, model: PublishedModel) -> Places:
+def by_huggingface_hub(machine: Machine, model: PublishedModel) -> CopyPlaces:
     hf_snapshot(machine, model, machine.elsewhere / "hub")
     return replace(machine.places, hf_caches=(machine.elsewhere / "hub",))
 
 
-def hf_without_snapshots(machine: Machine, model: PublishedModel) -> Places:
+def hf_without_snapshots(machine: Machine, model: PublishedModel) -> CopyPlaces:
     """Only the blobs of large files, by their sha256."""
     cache = machine.elsewhere / "hub" / f"models--{model.repository.replace('/', '--')}"
     (cache / "blobs").mkdir(parents=True)
@@ -96,12 +96,12 @@ def hf_without_snapshots(machine: Machine, model: PublishedModel) -> Places:
     return replace(machine.places, hf_caches=(machine.elsewhere / "hub",))
 
 
-def hf_without_symlinks(machine: Machine, model: PublishedModel) -> Places:
+def hf_without_symlinks(machine: Machine, model: PublishedModel) -> CopyPlaces:
     put(model, machine.elsewhere / f"models--{model.repository.replace('/', '--')}" / "snapshots" / model.revision)
     return replace(machine.places, hf_caches=(machine.elsewhere,))
 
 
-def hf_with_shared_blobs(machine: Machine, model: PublishedModel) -> Places:
+def hf_with_shared_blobs(machine: Machine, model: PublishedModel) -> CopyPlaces:
     """Blobs that are links into a store which all repositories share."""
     places = by_huggingface_hub(machine, model)
     blobs = machine.elsewhere / "hub" / f"models--{model.repository.replace('/', '--')}" / "blobs"
@@ -113,14 +113,14 @@ def hf_with_shared_blobs(machine: Machine, model: PublishedModel) -> Places:
     return places
 
 
-def by_modelscope_hub(machine: Machine, model: PublishedModel) -> Places:
+def by_modelscope_hub(machine: Machine, model: PublishedModel) -> CopyPlaces:
     config = HubConfig(endpoint=machine.hubs.modelscope.endpoint, config_dir=machine.root / "modelscope_home", token="")
     HubApi(config).download_repo(model.repository, "model", cache_dir=machine.elsewhere)
     return replace(machine.places, modelscope_caches=(machine.elsewhere,))
 
 
 def modelscope(*parts: str) -> Layout:
-    def layout(machine: Machine, model: PublishedModel) -> Places:
+    def layout(machine: Machine, model: PublishedModel) -> CopyPlaces:
         owner, name = model.repository.split("/")
         names = {"owner": owner, "name": name, "spelt": name.replace(".", "___")}
         put(model, machine.elsewhere.joinpath(*(part.format(**names) for part in parts)))
@@ -131,7 +131,7 @@ def modelscope(*parts: str) -> Layout:
 
 
 def folder(*parts: str, named: str = ".") -> Layout:
-    def layout(machine: Machine, model: PublishedModel) -> Places:
+    def layout(machine: Machine, model: PublishedModel) -> CopyPlaces:
         names = {"local": model.local, "repository": model.repository, "cache": model.repository.replace("/", "--")}
         put(model, machine.elsewhere.joinpath(*(part.format(**names) for part in parts)))
         return replace(machine.places, folders=(machine.root / "nothing", machine.elsewhere / named))
@@ -140,7 +140,7 @@ def folder(*parts: str, named: str = ".") -> Layout:
     return layout
 
 
-def misplaced_in_models_folder(machine: Machine, model: PublishedModel) -> Places:
+def misplaced_in_models_folder(machine: Machine, model: PublishedModel) -> CopyPlaces:
     put(model, machine.models_dir / "Qwen" / f"{model.local} (1)")
     return machine.places
 
@@ -289,11 +289,13 @@ def test_looking_where_nothing_is_and_where_very_much_is_takes_no_time(
 def test_places_come_from_the_settings(machine: Machine) -> None:
     usual = Paths(machine.root, machine.root / "models" / "Qwen")
     settings = SourceSettings(hf_caches=(Path("/a"),), modelscope_caches=(Path("/b"),), model_folders=(Path("/c"),))
-    assert Places.of(usual, settings, machine.catalogue) == Places(
+    assert CopyPlaces.of(usual, settings, machine.catalogue) == CopyPlaces(
         usual.models_dir, machine.catalogue.entries(), (Path("/a"),), (Path("/b"),), (Path("/c"),)
     )
     moved = replace(usual, models_dir=Path("/models"))
-    assert Places.of(moved, settings, machine.catalogue).folders == (usual.models_dir, Path("/c")), "earlier downloads"
+    assert CopyPlaces.of(moved, settings, machine.catalogue).folders == (usual.models_dir, Path("/c")), (
+        "earlier downloads"
+    )
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.hubs.models import CODEC_FILE, MAIN_FILE, PublishedModel, make_model
 from tests.models.model_folders import BASE_KEY
 from tts_core.models.catalogue import load_catalogue
 from tts_core.models.files.findings import ModelState
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 
 SMALL_FILE = "config.json"
 PATIENCE_S = 60.0
@@ -94,7 +94,7 @@ def test_published_models_are_ready_by_our_own_inspection(hubs: Hubs, tmp_path: 
         target = tmp_path / "models" / model.local / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.source.read_bytes())
-    manager = ModelManager(catalogue, tmp_path / "models", tmp_path / "hashes.json")
+    manager = ModelStatuses(catalogue, tmp_path / "models", tmp_path / "hashes.json")
     *_, status = manager.validate(BASE_KEY, deep=True, cancelled=lambda: False)
     assert status == manager.status(BASE_KEY)
     assert (manager.status(BASE_KEY).state, manager.status(BASE_KEY).problems) == (ModelState.READY, ())

@@ -22,8 +22,8 @@ from tts_core.models.downloads.queue import Downloads
 from tts_core.models.downloads.queue_file import QueueFile
 from tts_core.models.downloads.run import Run
 from tts_core.models.files.findings import ModelState
-from tts_core.models.status import ModelManager
-from tts_core.platform.feed import Board
+from tts_core.models.status import ModelStatuses
+from tts_core.platform.feed import Feed
 
 TOTAL = 1000
 PATIENCE_S = 120.0
@@ -60,7 +60,7 @@ class Desk:
 
     studio: Studio
     job: ScriptedJob
-    models: ModelManager
+    models: ModelStatuses
     downloads: Downloads
 
     def state(self, key: str) -> TaskState | None:
@@ -89,11 +89,11 @@ def new_desk(tmp_path: Path) -> Iterator[NewDesk]:
     with ExitStack() as opened:
 
         def build() -> Desk:
-            board: Board[DownloadTask] = Board()
-            models = ModelManager(studio.catalogue, studio.models_dir, studio.cache_file, board.item)
+            feed: Feed[DownloadTask] = Feed()
+            models = ModelStatuses(studio.catalogue, studio.models_dir, studio.cache_file, feed.item)
             job = ScriptedJob(studio)
             lock, file = FolderLock(studio.models_dir / ".downloads"), QueueFile(tmp_path / "downloads.json")
-            downloads = Downloads(models, board, job, lock, file)
+            downloads = Downloads(models, feed, job, lock, file)
             opened.callback(downloads.close)
             return Desk(studio, job, models, downloads)
 

@@ -17,8 +17,8 @@ import pytest
 
 from tests.models.model_folders import PUBLISHED, Files, build_studio, write_files
 from tts_core.models.catalogue import load_catalogue
-from tts_core.models.memory import ModelCache
-from tts_core.models.store.store import ModelStore
+from tts_core.models.memory import ModelMemory
+from tts_core.models.store.store import ModelFolders
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 
@@ -67,9 +67,9 @@ class Home:
         return self.folder(key)
 
 
-def impatient(services: Services, cache: ModelCache[Any] | None = None) -> ModelStore:
+def impatient(services: Services, cache: ModelMemory[Any] | None = None) -> ModelFolders:
     """The services' store, which waits for nobody, perhaps over another cache."""
-    return ModelStore(
+    return ModelFolders(
         services.settings,
         load_catalogue(services.settings.catalogue_file),
         services.models,

@@ -16,7 +16,7 @@ from tts_core.models.download_task import DownloadTask, Phase, TaskState
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
 from tts_core.models.files.findings import ModelState
-from tts_core.models.memory import ModelCache, Progress
+from tts_core.models.memory import ModelMemory, Progress
 from tts_core.models.store.faults import ModelDownloading, ModelNotThere, StoreBusy
 
 CODEC = "speech_tokenizer/model.safetensors"
@@ -133,7 +133,7 @@ class Model:
 
 def test_a_model_in_memory_is_not_deleted(home: Home) -> None:
     folder = home.install(CUSTOM_KEY)
-    cache = ModelCache(lambda _key, _progress: Model())
+    cache = ModelMemory(lambda _key, _progress: Model())
     store = impatient(home.start(), cache)
     with cache.lease(CUSTOM_KEY), pytest.raises(ModelInUse) as used:
         store.delete(CUSTOM_KEY)
@@ -159,7 +159,7 @@ def test_a_model_can_be_loaded_or_deleted_but_never_both(home: Home) -> None:
         assert sizes[0] == sizes[1]
         return Model()
 
-    cache = ModelCache(load)
+    cache = ModelMemory(load)
     store = impatient(home.start(), cache)
     broken: list[BaseException] = []
 

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tts_core.access.login import Reception
+from tts_core.access.login import LoginService
 from tts_core.access.public_link import PublicLink
 from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api.errors import failure_response
@@ -23,7 +23,7 @@ from tts_core.api.protection import guest_rules as rights
 from tts_core.api.protection.counting import answer_counted
 from tts_core.api.protection.guest_rules import Right
 from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
-from tts_core.api.protection.path_mask import Veil
+from tts_core.api.protection.path_mask import PathMask
 from tts_core.api.protection.proxy import route_path
 from tts_core.domain.errors import LoginRequired, NotForGuests, StudioError
 
@@ -39,16 +39,16 @@ MayStay = Callable[[], bool]
 _Known = Callable[[], Visitor | None]
 
 
-class Entrance:
+class Authentication:
     """Middleware; `app` is everything else."""
 
     def __init__(
-        self, app: ASGIApp, reception: Reception, veil: Veil, link: PublicLink, watch: OpenExchanges | None = None
+        self, app: ASGIApp, login: LoginService, mask: PathMask, link: PublicLink, watch: OpenExchanges | None = None
     ) -> None:
         self._app = app
-        self._reception = reception
+        self._login = login
         self._link = link
-        self._veil = veil
+        self._mask = mask
         self._watch = watch or OpenExchanges()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,10 +61,10 @@ class Entrance:
             await _refusal(error, scope)(scope, receive, send)
             return
         if visitor is not None and visitor.is_guest:
-            scope, receive, send = self._veil.over(scope, receive, send)
+            scope, receive, send = self._mask.over(scope, receive, send)
         app = self._app
         if visitor is not None and right in (Right.WORK, Right.UPLOAD):
-            app = partial(answer_counted, app, self._reception.quotas, visitor, right)
+            app = partial(answer_counted, app, self._login.quotas, visitor, right)
         if may_stay is None:
             await app(scope, receive, send)
             return
@@ -89,11 +89,11 @@ class Entrance:
         if visitor.is_guest and right is None and path not in rights.OPEN:
             raise NotForGuests
         if right is not Right.FILE:
-            self._reception.quotas.ask(visitor)
+            self._login.quotas.ask(visitor)
         if right is Right.UPLOAD:
-            self._reception.quotas.upload(visitor)
+            self._login.quotas.upload(visitor)
         if right is Right.WORK:
-            self._reception.quotas.check(visitor)
+            self._login.quotas.check(visitor)
         state = scope.setdefault("state", {})
         state[IN_STATE] = visitor
         state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
@@ -104,15 +104,15 @@ class Entrance:
         """None for somebody unknown, where one has to be known; and, of who has logged in, whether that still holds.
         Raises WrongKey, TooManyAttempts."""
         address = (scope.get("client") or ("",))[0]
-        if not by_link and not self._reception.needs_login(address):
-            return self._reception.without_login(address), None
+        if not by_link and not self._login.needs_login(address):
+            return self._login.without_login(address), None
         headers = Headers(scope=scope)
         kind, _, key = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and key.strip():
-            found: Visitor | None = self._reception.by_key(key.strip(), address)
-            again: _Known = partial(self._reception.of_key, key.strip())
+            found: Visitor | None = self._login.by_key(key.strip(), address)
+            again: _Known = partial(self._login.of_key, key.strip())
         else:
-            ways = [partial(self._reception.by_session, token) for token in session_tokens(headers)]
+            ways = [partial(self._login.by_session, token) for token in session_tokens(headers)]
             found, again = next(((known, way) for way in ways if (known := way())), (None, lambda: None))
         # What a share server of somebody else's carries, it could also say itself: no more than a guest's rights.
         visitor = replace(found, role=Role.GUEST) if found and by_link else found

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from tts_core.access.login import Reception
+from tts_core.access.login import LoginService
 from tts_core.access.sessions import SESSION_S
 from tts_core.api.errors import failure_response
 from tts_core.api.protection.authentication import COOKIE, session_tokens
@@ -25,7 +25,7 @@ CHECKED_AT_ONCE = 2
 """Each check takes a core and 64 MB for a moment."""
 
 
-def add_login(app: FastAPI, reception: Reception, page: LoginPage) -> None:
+def add_login(app: FastAPI, login: LoginService, page: LoginPage) -> None:
     """Add the routes /login and /logout."""
     router = APIRouter(include_in_schema=False)
     limiter = CapacityLimiter(CHECKED_AT_ONCE)
@@ -40,7 +40,7 @@ def add_login(app: FastAPI, reception: Reception, page: LoginPage) -> None:
             name, password, to = (str(said.get(field, "")) for field in ("username", "password", "to"))
         address = request.client.host if request.client else ""
         try:
-            token = await run_sync(reception.log_in, name, password, address, limiter=limiter)
+            token = await run_sync(login.log_in, name, password, address, limiter=limiter)
         except (WrongPassword, TooManyAttempts) as error:
             told = failure_response(error)
             if _is_browser(request):
@@ -64,7 +64,7 @@ def add_login(app: FastAPI, reception: Reception, page: LoginPage) -> None:
     @router.post("/logout")
     def log_out(request: Request) -> Response:
         for token in session_tokens(request.headers):
-            reception.log_out(token)
+            login.log_out(token)
         answer: Response = JSONResponse({"success": True})
         if _is_browser(request):
             answer = RedirectResponse("./login", 303)

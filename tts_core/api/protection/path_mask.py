@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 _TEXT = ("application/json", "text/html", "text/plain", "text/event-stream")
 
 
-class Veil:
+class PathMask:
     def __init__(self, folders: Mapping[str, Path]) -> None:
         """`folders`: stand-in, such as "/studio", to folder."""
         named = [(name, folder) for name, folder in folders.items() if folder != Path(folder.anchor)]
@@ -34,9 +34,9 @@ class Veil:
             return scope, receive, send
         # What is compressed can't be read.
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        veiled = {**scope, "headers": headers, **self._asked(scope["path"])}
+        masked = {**scope, "headers": headers, **self._asked(scope["path"])}
         is_json = Headers(scope=scope).get("content-type", "").startswith("application/json")
-        return veiled, self._understanding(receive) if is_json else receive, self._hiding(send)
+        return masked, self._understanding(receive) if is_json else receive, self._hiding(send)
 
     def _asked(self, path: str) -> dict[str, object]:
         """A file's address holds its folder."""
@@ -67,7 +67,7 @@ class Veil:
 
         return whole
 
-    def _veiled(self, text: bytes) -> bytes:
+    def _masked(self, text: bytes) -> bytes:
         for pattern, name in self._hidden:
             text = pattern.sub(name.replace(b"\\", b"\\\\"), text)
         return text
@@ -86,7 +86,7 @@ class Veil:
                     await send(message)
                 return
             if is_text and message["type"] == "http.response.body":
-                body = self._veiled(message.get("body", b""))
+                body = self._masked(message.get("body", b""))
                 if start is not None:
                     await send(_resized(start, None if message.get("more_body") else len(body)))
                     start = None

@@ -14,7 +14,7 @@ from tts_core.domain.errors import NeighboursOnly
 from tts_core.platform.addresses import parsed
 
 
-class Neighbours:
+class PrivateNetwork:
     """Middleware; `app` is everything else."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -23,13 +23,13 @@ class Neighbours:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             address = (scope.get("client") or ("",))[0]
-            if VIA in scope["headers"] or not is_neighbour(address):
+            if VIA in scope["headers"] or not is_on_private_network(address):
                 await failure_response(NeighboursOnly())(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def is_neighbour(address: str) -> bool:
+def is_on_private_network(address: str) -> bool:
     found = parsed(address.partition("%")[0])
     if found is None or found.is_unspecified:
         return False

@@ -65,7 +65,7 @@ _DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
 logger = logging.getLogger(__name__)
 
 
-class Guard:
+class RequestGuard:
     """Middleware; `app` is everything else."""
 
     def __init__(self, app: ASGIApp, settings: Settings, link: PublicLink | None = None) -> None:

@@ -19,7 +19,7 @@ from tts_core.domain.errors import (
 )
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.memory import CachedModel
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.platform.desktop import asked_from_this_machine, open_folder
 
 router = APIRouter(prefix="/api/tts/qwen3/models", tags=["models"], responses=failures())
@@ -87,7 +87,7 @@ def unload_model(key: str, services: UseServices) -> Success[ModelFolder]:
     return Success(data=ModelFolder(key=key, path=str(folder), opened=False), message=f"{key} is out of memory.")
 
 
-def _validate(models: ModelManager, body: ValidateBody, cancelled: CancelCheck) -> ModelStatus:
+def _validate(models: ModelStatuses, body: ValidateBody, cancelled: CancelCheck) -> ModelStatus:
     for event in models.validate(body.key, deep=bool(body.deep), cancelled=cancelled):
         if isinstance(event, ModelStatus):
             return event

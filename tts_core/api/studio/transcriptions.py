@@ -65,7 +65,7 @@ async def transcribe(
     is kept for a day, for `POST /api/jobs/{job_id}/retry`.
     """
     job = await workers.decode(lambda: _started(services, body))
-    services.reception.quotas.keep(visitor, body.file.size or 0)
+    services.login.quotas.keep(visitor, body.file.size or 0)
     services.voices.jobs.when_over(job.key, place_of(request).pop_all().close)
     return Success(data=StartedTranscription(job_id=job.key), message="The recording is being transcribed.")
 

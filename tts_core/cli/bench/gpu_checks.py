@@ -30,7 +30,7 @@ _SAMPLES_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Check:
     name: str
     passed: bool
     detail: str
@@ -46,7 +46,7 @@ class Unrecorded:
         pass
 
 
-def check(folder: Path, device: str, frames: int) -> Iterator[Gate]:
+def check(folder: Path, device: str, frames: int) -> Iterator[Check]:
     """Load the model in float32 on `device` and try everything that takes can share."""
     model = QwenModel.load(folder, device=device, precision="float32")
     model.scheduler.wait_until_warm()  # one that records is enough
@@ -59,7 +59,7 @@ def check(folder: Path, device: str, frames: int) -> Iterator[Gate]:
         yield _equal("recorded = eager", alone, [_codes(step, [(0, request)])[0] for request in requests])
         if isinstance(graphs, Graphs):
             detail = f"{graphs.recorded} works recorded, {graphs.refused} refused"
-            yield Gate("recording works", graphs.recorded > 0 and not graphs.refused, detail)
+            yield Check("recording works", graphs.recorded > 0 and not graphs.refused, detail)
             if can_compile(model.talker.device):
                 step = FrameStep(model.talker, 1, Graphs(Lock()))
                 with CompiledTalker(model.talker).in_use():
@@ -85,25 +85,25 @@ def device_facts(device: str) -> dict[str, str | int | None]:
     }
 
 
-def _same_noise(device: torch.device) -> Gate:
+def _same_noise(device: torch.device) -> Check:
     keys, places = torch.tensor([[key_of(seed)] for seed in range(4)]), torch.tensor([[0], [1], [100], [8191]])
     here = gumbel(keys, places, 5, 30_000)
     there = gumbel(keys.to(device), places.to(device), 5, 30_000).cpu()
     furthest = float((here - there).abs().max())
-    return Gate("noise = the CPU's", furthest < 1e-3, f"furthest {furthest:.1e}")
+    return Check("noise = the CPU's", furthest < 1e-3, f"furthest {furthest:.1e}")
 
 
-def _same_sound(model: QwenModel, frames: int) -> Gate:
+def _same_sound(model: QwenModel, frames: int) -> Check:
     request = SpeechRequest(PromptRequest(_TEXTS[1], any_voice(model)), seed=1, max_frames=frames + 1)
     chunks = [event for event in model.stream(request) if isinstance(event, AudioChunk)]
     codes = np.concatenate([chunk.codes for chunk in chunks if chunk.codes is not None])
     furthest = float(np.abs(np.concatenate([chunk.samples for chunk in chunks]) - model.codec.decode(codes)).max())
-    return Gate("streamed = whole", furthest < _SAMPLES_TOLERANCE, f"{len(chunks)} chunks, furthest {furthest:.1e}")
+    return Check("streamed = whole", furthest < _SAMPLES_TOLERANCE, f"{len(chunks)} chunks, furthest {furthest:.1e}")
 
 
-def _equal(name: str, wanted: Sequence[Tensor], found: Sequence[Tensor]) -> Gate:
+def _equal(name: str, wanted: Sequence[Tensor], found: Sequence[Tensor]) -> Check:
     same = [len(one) == len(other) and bool((one == other).all()) for one, other in zip(wanted, found, strict=True)]
-    return Gate(name, all(same), f"{sum(same)} of {len(same)} takes, {sum(map(len, wanted))} frames")
+    return Check(name, all(same), f"{sum(same)} of {len(same)} takes, {sum(map(len, wanted))} frames")
 
 
 def _request(model: QwenModel, number: int, frames: int) -> GenerationRequest:

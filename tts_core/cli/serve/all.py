@@ -89,7 +89,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
 
 def _serve(services: Services, settings: Settings, supervisor: Supervisor) -> None:
     """Until a signal ends it."""
-    from tts_core.api.services.single_service import AloneService, serve_alone  # noqa: PLC0415 - the web framework, for this command
+    from tts_core.api.services.single_service import SingleService, serve_single_service  # noqa: PLC0415 - the web framework, for this command
     from tts_core.api.services.status import status_router  # noqa: PLC0415
     from tts_core.api.serving import end_on_signals  # noqa: PLC0415
     from tts_core.ui.system.services_page import services_page  # noqa: PLC0415
@@ -98,7 +98,7 @@ def _serve(services: Services, settings: Settings, supervisor: Supervisor) -> No
     router = status_router(supervisor.statuses, services_page)
     try:
         supervisor.start()
-        serve_alone(services, settings, AloneService("Status of the services", (router,)))
+        serve_single_service(services, settings, SingleService("Status of the services", (router,)))
     finally:
         supervisor.stop()
 

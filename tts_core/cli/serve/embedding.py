@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tts_core.cli.serve.single_service import add_alone_parser, run_alone
+from tts_core.cli.serve.single_service import add_service_parser, run_service
 from tts_core.cli.status import Exit
 from tts_core.services import Services
 
@@ -14,12 +14,12 @@ PORT = 5003
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     about = "serve /extract and /similarity alone: who speaks, as a vector"
-    add_alone_parser(commands, shared, "serve-embedding", about=about, port=PORT).set_defaults(run=run)
+    add_service_parser(commands, shared, "serve-embedding", about=about, port=PORT).set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
     from tts_core.api.services import embedding  # noqa: PLC0415 - the web framework: no other command waits for it
-    from tts_core.api.services.single_service import AloneService  # noqa: PLC0415
+    from tts_core.api.services.single_service import SingleService  # noqa: PLC0415
 
-    service = AloneService("Speaker embedding", (embedding.router, embedding.health_router))
-    return run_alone(args, services, service)
+    service = SingleService("Speaker embedding", (embedding.router, embedding.health_router))
+    return run_service(args, services, service)

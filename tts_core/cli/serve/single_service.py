@@ -13,12 +13,12 @@ from tts_core.platform.settings.studio import AUTH_VARIABLE, allowed_hosts
 from tts_core.services import Services
 
 if TYPE_CHECKING:
-    from tts_core.api.services.single_service import AloneService
+    from tts_core.api.services.single_service import SingleService
 
 MAX_PORT = 65_535
 
 
-def add_alone_parser(
+def add_service_parser(
     commands: Any, shared: argparse.ArgumentParser, name: str, *, about: str, port: int
 ) -> argparse.ArgumentParser:
     """A command with the options of every server; the port is its own, so that several run side by side."""
@@ -45,15 +45,15 @@ def add_alone_parser(
     return parser
 
 
-def run_alone(args: argparse.Namespace, services: Services, service: AloneService) -> Exit:
-    from tts_core.api.services.single_service import serve_alone  # noqa: PLC0415 - the web framework: no other command waits for it
+def run_service(args: argparse.Namespace, services: Services, service: SingleService) -> Exit:
+    from tts_core.api.services.single_service import serve_single_service  # noqa: PLC0415 - the web framework: no other command waits for it
     from tts_core.api.serving import end_on_signals  # noqa: PLC0415
 
     settings = services.settings
     hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host])
     auth = vars(args).get(AUTH_VARIABLE, settings.auth)
     end_on_signals()
-    serve_alone(services, replace(settings, port=args.port, allowed_hosts=hosts, auth=auth), service)
+    serve_single_service(services, replace(settings, port=args.port, allowed_hosts=hosts, auth=auth), service)
     return Exit.DONE
 
 

@@ -7,7 +7,7 @@ import sys
 from threading import Event, Thread
 from typing import Any
 
-from tts_core.cli.serve.single_service import add_alone_parser, run_alone
+from tts_core.cli.serve.single_service import add_service_parser, run_service
 from tts_core.cli.status import Exit
 from tts_core.platform.settings.options import YOURTTS_OPTIONS
 from tts_core.platform.settings.studio import DEFAULT_KEEP_ALIVE_S
@@ -18,7 +18,7 @@ PORT = 5004
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     about = "serve /synthesize and /register_speaker alone: speech in a voice that is sent along"
-    parser = add_alone_parser(commands, shared, "serve-yourtts", about=about, port=PORT)
+    parser = add_service_parser(commands, shared, "serve-yourtts", about=about, port=PORT)
     for option in YOURTTS_OPTIONS:
         parser.add_argument(
             option.flag, dest=option.variable, metavar=option.metavar, default=argparse.SUPPRESS, help=option.help
@@ -28,7 +28,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
     from tts_core.api.services import yourtts  # noqa: PLC0415 - the web framework: no other command waits for it
-    from tts_core.api.services.single_service import AloneService  # noqa: PLC0415
+    from tts_core.api.services.single_service import SingleService  # noqa: PLC0415
 
     _tell_who_serves(services)
     is_over = Event()
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         # Its clients wait ten seconds, and it is all there is: it stays unless --keep-alive says otherwise.
         Thread(target=services.yourtts.warm_up, args=(is_over,), name="warm-up", daemon=True).start()
     try:
-        return run_alone(args, services, AloneService("YourTTS", (yourtts.router, yourtts.health_router)))
+        return run_service(args, services, SingleService("YourTTS", (yourtts.router, yourtts.health_router)))
     finally:
         is_over.set()
 

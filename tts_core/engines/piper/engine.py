@@ -18,7 +18,7 @@ from tts_core.domain.text import paragraphs, split_sentences
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.piper.model import PiperModel
 from tts_core.engines.piper.voice_files import VoiceFile, VoiceShelf
-from tts_core.models.memory import CachePolicy, ModelCache
+from tts_core.models.memory import CachePolicy, ModelMemory
 
 NAME = "piper"
 SAMPLE_RATE = 22_050
@@ -43,7 +43,7 @@ class PiperEngine:
         self._folders = folders
         self._shelf = VoiceShelf()
         # By path. Its own: these models are small, and most are no catalogue's.
-        self._cache = ModelCache(
+        self._cache = ModelMemory(
             lambda path, _progress: PiperModel.load(Path(path)), CachePolicy(keep_alive_s=keep_alive_s)
         )
 

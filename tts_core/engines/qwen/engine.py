@@ -22,8 +22,8 @@ from tts_core.domain.languages import find_language
 from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.qwen.talker.config import read_model_config
 from tts_core.models.catalogue import WEIGHTS_SUFFIX, ModelKind
-from tts_core.models.memory import ModelCache, Progress
-from tts_core.models.status import ModelManager
+from tts_core.models.memory import ModelMemory, Progress
+from tts_core.models.status import ModelStatuses
 
 if TYPE_CHECKING:
     from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
@@ -66,7 +66,7 @@ class QwenEngine:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, name: str, find: FindModel, cache: ModelCache[QwenModel]) -> None:
+    def __init__(self, name: str, find: FindModel, cache: ModelMemory[QwenModel]) -> None:
         """`name` is the model's key in `cache`."""
         self.name = name
         self._find = find
@@ -119,14 +119,14 @@ class QwenEngine:
         raise UnknownVoice(voice=voice_id or "")
 
 
-def slots_of(cache: ModelCache[QwenModel], key: str) -> int:
+def slots_of(cache: ModelMemory[QwenModel], key: str) -> int:
     """Takes that the model of that key makes at once; one while it is not in memory."""
     model = cache.loaded(key)
     return 1 if model is None else model.slots
 
 
 def stream_leased(
-    cache: ModelCache[QwenModel],
+    cache: ModelMemory[QwenModel],
     key: str,
     name: str,
     in_model_words: Callable[[QwenModel], SpeechRequest],
@@ -143,7 +143,7 @@ def stream_leased(
         yield from model.stream(in_model_words(model), cancelled=cancelled)
 
 
-def catalogue_engines(manager: ModelManager, cache: ModelCache[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
+def catalogue_engines(manager: ModelStatuses, cache: ModelMemory[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
     """An engine for each model of that kind, best first, ready or not."""
     entries = [entry for entry in map(manager.entry, manager.keys()) if entry.kind is kind]
     entries.sort(key=lambda entry: _BEST_FIRST.index(entry.size))
@@ -179,7 +179,7 @@ def weights_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob(f"*{WEIGHTS_SUFFIX}"))
 
 
-def _finder(manager: ModelManager, key: str) -> FindModel:
+def _finder(manager: ModelStatuses, key: str) -> FindModel:
     def find() -> SpeakingModel | None:
         status = manager.status(key)
         if not status.valid:

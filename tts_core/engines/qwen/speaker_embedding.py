@@ -19,9 +19,9 @@ from tts_core.audio.reading import Clip
 from tts_core.domain.errors import EmbedderMissing, InvalidRequest
 from tts_core.domain.events import Samples
 from tts_core.models.catalogue import ModelKind
-from tts_core.models.memory import CachedModel, ModelCache
+from tts_core.models.memory import CachedModel, ModelMemory
 from tts_core.models.of_kind import ModelsOfKind
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ class Similarity:
 class SpeakerEmbedder:
     """Thread-safe. `cache` knows encoders by the keys of their Base models."""
 
-    def __init__(self, models: ModelManager, cache: ModelCache[SpeakerModel]) -> None:
+    def __init__(self, models: ModelStatuses, cache: ModelMemory[SpeakerModel]) -> None:
         self._models = models
         self._bases = ModelsOfKind(models, ModelKind.BASE)
         self._cache = cache

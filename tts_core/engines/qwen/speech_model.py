@@ -31,8 +31,8 @@ from tts_core.engines.qwen.generation.frame_step import FrameStep, affordable_sl
 from tts_core.engines.qwen.generation.generate import GenerationRequest, never
 from tts_core.engines.qwen.generation.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
 from tts_core.engines.qwen.generation.scheduler import Scheduler
-from tts_core.engines.qwen.generation.sound_queue import SoundLane
-from tts_core.engines.qwen.generation.take import Speech
+from tts_core.engines.qwen.generation.sound_queue import SoundQueue
+from tts_core.engines.qwen.generation.take import TakeInProgress
 from tts_core.engines.qwen.kernels.graphs import Graphs
 from tts_core.engines.qwen.placing import AUTO, Choice, choose, codec_dtype, use_few_threads
 from tts_core.engines.qwen.talker.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE, read_model_config
@@ -162,7 +162,7 @@ class QwenModel:
         voice = request.prompt.voice
         reference = voice.codes if isinstance(voice, InContextClone) else None
         generation = GenerationRequest(prompt, draws, limit, cancelled)
-        speech = Speech(generation, reference=reference, chunk_frames=request.chunk_frames)
+        speech = TakeInProgress(generation, reference=reference, chunk_frames=request.chunk_frames)
         return self.scheduler.speak(speech)
 
     def prepare_voice(
@@ -211,7 +211,7 @@ class QwenModel:
         self.memory_bytes += step.memory_bytes
         if records:
             torch.cuda.synchronize(device)  # the threads work on streams of their own
-        return Scheduler(step, SoundLane(codec, voices, pads=records), device, max_waiting=_MAX_WAITING)
+        return Scheduler(step, SoundQueue(codec, voices, pads=records), device, max_waiting=_MAX_WAITING)
 
 
 class _Steps:

@@ -22,9 +22,9 @@ from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
 from tts_core.engines.whisper.transcript import Transcript
 from tts_core.models.catalogue import ModelEntry, ModelKind
-from tts_core.models.memory import ModelCache, Progress as LoadProgress
+from tts_core.models.memory import ModelMemory, Progress as LoadProgress
 from tts_core.models.of_kind import ModelsOfKind
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.platform.jobs import Job, JobKind, JobRun, Jobs
 from tts_core.platform.whole_files import make_private
 
@@ -62,7 +62,7 @@ def _to_nobody(_phase: str, _percent: float) -> None:
 class Transcriber:
     """Thread-safe. `cache` holds the models of kind WHISPER among others, and knows them by their keys."""
 
-    def __init__(self, models: ModelManager, cache: ModelCache[WhisperModel], uploads: Path) -> None:
+    def __init__(self, models: ModelStatuses, cache: ModelMemory[WhisperModel], uploads: Path) -> None:
         """`uploads`: a folder for recordings that only their job needs. One whose job failed stays a day for another
         try."""
         self._models = models

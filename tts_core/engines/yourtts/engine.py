@@ -34,7 +34,7 @@ from tts_core.engines.yourtts.finder import ModelFinder, Search
 from tts_core.engines.yourtts.model_folder import ModelFolder
 from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess
 from tts_core.engines.yourtts.speakers import Speaker, SpeakerStore
-from tts_core.models.memory import CachedModel, CachePolicy, ModelCache, Progress
+from tts_core.models.memory import CachedModel, CachePolicy, ModelMemory, Progress
 from tts_core.platform.settings.studio import Settings
 
 NAME, CLONER = "yourtts", "yourtts_clone"
@@ -71,7 +71,7 @@ class YourTts:
         environment: Environment,
         finder: ModelFinder,
         speakers: SpeakerStore,
-        cache: ModelCache[YourTtsProcess],
+        cache: ModelMemory[YourTtsProcess],
     ) -> None:
         """`cache` makes a process for any key; there is only one."""
         self.environment = environment
@@ -275,7 +275,7 @@ def build_yourtts(settings: Settings) -> YourTts:
         process.load()
         return process
 
-    cache = ModelCache(start, CachePolicy(keep_alive_s=settings.keep_alive_s))
+    cache = ModelMemory(start, CachePolicy(keep_alive_s=settings.keep_alive_s))
     return YourTts(environment, finder, SpeakerStore(paths.registered_speakers_dir), cache)
 
 

@@ -38,7 +38,7 @@ from tts_core.engines.yourtts.engine import CLONE_VOICE, LANGUAGES, NAME, YourTt
 from tts_core.engines.yourtts.speakers import Speaker
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.of_kind import ModelsOfKind
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.speech.synthesis import Synthesis
 
 EngineName = Literal["yourtts", "qwen3"]
@@ -81,7 +81,7 @@ class ServiceState:
 class SpeakerService:
     """Thread-safe."""
 
-    def __init__(self, yourtts: YourTts, synthesis: Synthesis, models: ModelManager, scratch_dir: Path) -> None:
+    def __init__(self, yourtts: YourTts, synthesis: Synthesis, models: ModelStatuses, scratch_dir: Path) -> None:
         self._yourtts = yourtts
         self._synthesis = synthesis
         self._models = models

@@ -43,7 +43,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class CopyPlaces:
     """Where copies may lie."""
 
     models_dir: Path
@@ -55,7 +55,7 @@ class Places:
     """TTS_HOME, other models folders, whole homes or environments that the user names."""
 
     @classmethod
-    def of(cls, paths: Paths, settings: SourceSettings, catalogue: Catalogue) -> Places:
+    def of(cls, paths: Paths, settings: SourceSettings, catalogue: Catalogue) -> CopyPlaces:
         usual = paths.default_models_dir
         earlier = () if usual == paths.models_dir else (usual,)
         return cls(
@@ -75,7 +75,7 @@ class _Twin:
     path: str
 
 
-def find_copies(wanted: Sequence[ModelFile], entry: ModelEntry, places: Places) -> Iterator[tuple[ModelFile, Copy]]:
+def find_copies(wanted: Sequence[ModelFile], entry: ModelEntry, places: CopyPlaces) -> Iterator[tuple[ModelFile, Copy]]:
     """Each place where one of the `wanted` files of `entry` may lie, the surest first; never its own place.
 
     Lazy: leave off once everything is adopted, skip what has been. Milliseconds where nothing is found; never raises.
@@ -90,7 +90,7 @@ def find_copies(wanted: Sequence[ModelFile], entry: ModelEntry, places: Places) 
             yield file, Copy(path, found_in)
 
 
-def _guesses(known: Sequence[ModelFile], entry: ModelEntry, places: Places) -> Iterator[_Guess]:
+def _guesses(known: Sequence[ModelFile], entry: ModelEntry, places: CopyPlaces) -> Iterator[_Guess]:
     twins = {file.path: _twins(file, entry, places) for file in known}
     for file in known:
         for twin in twins[file.path]:
@@ -109,7 +109,7 @@ def _guesses(known: Sequence[ModelFile], entry: ModelEntry, places: Places) -> I
     yield from ((file, path, "models_folder") for file, path in _around(places.models_dir, known))
 
 
-def _twins(file: ModelFile, entry: ModelEntry, places: Places) -> list[_Twin]:
+def _twins(file: ModelFile, entry: ModelEntry, places: CopyPlaces) -> list[_Twin]:
     """Its own name first."""
     others = [_Twin(other, one.path) for other in places.entries for one in other.files if one.sha256 == file.sha256]
     own = _Twin(entry, file.path)

@@ -15,7 +15,7 @@ _UNREACHABLE = (NetDns, NetConnect, NetTimeout)
 """Such a source has said nothing about the model; one that answered tells more."""
 
 
-class Sources:
+class OrderedSources:
     """The sources of one download, best first. `wanted` are the files that it needs."""
 
     def __init__(
@@ -44,10 +44,10 @@ class Sources:
         return listing
 
 
-class Turns:
+class Fallback:
     """Whose turn it is to deliver one file."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: OrderedSources) -> None:
         self._sources = sources
         self._faults: dict[SourceId, SourceFault] = {}
 

@@ -28,13 +28,13 @@ from tts_core.models.download_faults import (
 from tts_core.models.download_task import Note, Phase, Provider
 from tts_core.models.downloads.adopt import adopt
 from tts_core.models.downloads.disk import check_space
-from tts_core.models.downloads.existing import Places, find_copies
-from tts_core.models.downloads.fallback import Sources, Turns
+from tts_core.models.downloads.existing import CopyPlaces, find_copies
+from tts_core.models.downloads.fallback import Fallback, OrderedSources
 from tts_core.models.downloads.hub import Listing
 from tts_core.models.downloads.hubs.ordering import Candidate, hubs, order_sources
 from tts_core.models.downloads.run import Run
 from tts_core.models.downloads.transfer.part_file import PartStore, Want, want_of
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 from tts_core.platform.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class DownloadJob:
 
     def __init__(
         self,
-        models: ModelManager,
+        models: ModelStatuses,
         parts: PartStore,
-        places: Callable[[], Places],
+        places: Callable[[], CopyPlaces],
         settings: Callable[[], SourceSettings],
     ) -> None:
         self._models = models
@@ -112,7 +112,7 @@ class DownloadJob:
 class _Fetch:
     """What is known while one model is fetched."""
 
-    models: ModelManager
+    models: ModelStatuses
     parts: PartStore
     key: str
     run: Run
@@ -129,7 +129,9 @@ class _Fetch:
     def done(self) -> int:
         return sum(self.held.values())
 
-    def bring(self, wanted: Sequence[ModelFile], provider: Provider, places: Places, settings: SourceSettings) -> None:
+    def bring(
+        self, wanted: Sequence[ModelFile], provider: Provider, places: CopyPlaces, settings: SourceSettings
+    ) -> None:
         self.held = self.models.held_bytes(self.key)
         left = self._adopt(wanted, places)
         if not left:
@@ -137,7 +139,7 @@ class _Fetch:
         self._begin(Phase.RESOLVING)
         self._check_space(left)
         candidates = order_sources(self.entry, provider, hubs(settings), settings, cancelled=self.run.cancelled)
-        sources = Sources(self.entry, candidates, provider, left)
+        sources = OrderedSources(self.entry, candidates, provider, left)
         if not sources.candidates:
             raise NotFoundThere(source=self.entry.display_name)
         if provider != "auto" and sources.candidates[0].hub.id != provider:
@@ -152,7 +154,7 @@ class _Fetch:
                 self._check_space((file,))
                 self._fetch(file, sources, options, client)
 
-    def _adopt(self, wanted: Sequence[ModelFile], places: Places) -> list[ModelFile]:
+    def _adopt(self, wanted: Sequence[ModelFile], places: CopyPlaces) -> list[ModelFile]:
         """Take over what lies elsewhere on this machine; the files that are left."""
         left = {file.path: file for file in wanted}
         self._begin(Phase.ADOPTING)
@@ -172,9 +174,9 @@ class _Fetch:
                 break
         return list(left.values())
 
-    def _fetch(self, file: ModelFile, sources: Sources, options: TransferOptions, client: HttpClient) -> None:
+    def _fetch(self, file: ModelFile, sources: OrderedSources, options: TransferOptions, client: HttpClient) -> None:
         """From the best source that has it. Raises DownloadFault when none has."""
-        turns, wrong_from, failure = Turns(sources), set[str](), None
+        turns, wrong_from, failure = Fallback(sources), set[str](), None
         while (candidate := turns.next()) is not None:
             if failure is not None:
                 self._tell_failure(*failure, next_source=candidate)
@@ -205,7 +207,7 @@ class _Fetch:
             self._tell_failure(*failure)
         raise turns.verdict()
 
-    def _listing(self, sources: Sources, candidate: Candidate, file: ModelFile) -> Listing:
+    def _listing(self, sources: OrderedSources, candidate: Candidate, file: ModelFile) -> Listing:
         self._begin(Phase.RESOLVING, file, source=candidate.hub.id, reason=candidate.reason)
         began = time.monotonic()
         try:
@@ -259,7 +261,7 @@ class _Fetch:
         elif file in self.models.files_to_fetch(self.key):  # no hash to compare, and not what its name says
             raise HashMismatch(source=candidate.hub.endpoint, file=file.path)
 
-    def _patiently(self, candidate: Candidate, turns: Turns, file: ModelFile, work: Callable[[], Answer]) -> Answer:
+    def _patiently(self, candidate: Candidate, turns: Fallback, file: ModelFile, work: Callable[[], Answer]) -> Answer:
         """Do it, waiting as long as the source asks where that is bearable, as often as something came since."""
         held_before = -1
         longest = _LONGEST_WAIT_S if turns.is_last else _LONGEST_WAIT_WITH_OTHERS_S

@@ -12,10 +12,10 @@ from tts_core.models.download_faults import DownloadFault, Interrupted, Rule
 from tts_core.models.download_task import DownloadTask, Phase, Provider, TaskState
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.queue_file import QueueFile
-from tts_core.models.downloads.run import Job, Run
+from tts_core.models.downloads.run import Fetcher, Run
 from tts_core.models.files.findings import Verification
-from tts_core.models.status import ModelManager
-from tts_core.platform.feed import Board, Subscription
+from tts_core.models.status import ModelStatuses
+from tts_core.platform.feed import Feed, Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ class Downloads:
     """Thread-safe. Every method that takes a key raises UnknownModelKey."""
 
     def __init__(
-        self, models: ModelManager, board: Board[DownloadTask], job: Job, owner: FolderLock, queue_file: QueueFile
+        self, models: ModelStatuses, feed: Feed[DownloadTask], job: Fetcher, owner: FolderLock, queue_file: QueueFile
     ) -> None:
         self._models = models
-        self._board = board
+        self._feed = feed
         self._job = job
         self._owner = owner
         self._file = queue_file
@@ -56,10 +56,10 @@ class Downloads:
             status = self._models.status(stored.key)
             held = sum(self._models.held_bytes(stored.key).values())
             with self._changed:
-                if self._board.item(stored.key) is not None or status.valid:
+                if self._feed.item(stored.key) is not None or status.valid:
                     continue
                 task = replace(stored, bytes_done=held, bytes_total=status.bytes_total)
-                task = self._board.put(self._as_stopped(task, TaskState.PAUSED))
+                task = self._feed.put(self._as_stopped(task, TaskState.PAUSED))
                 if resume and stored.state in _ACTIVE:
                     self._enqueue(task)
         with self._changed:
@@ -73,9 +73,9 @@ class Downloads:
         """
         self._models.entry(key)
         with self._changed:
-            task = self._board.item(key)
+            task = self._feed.item(key)
             if task is not None and task.state is TaskState.WAITING and provider != "auto":
-                task = self._board.change(key, lambda task: replace(task, provider=provider))
+                task = self._feed.change(key, lambda task: replace(task, provider=provider))
             if task is not None and task.state in _ACTIVE:
                 return task
         status = self._models.status(key)
@@ -92,8 +92,8 @@ class Downloads:
                 notes=task.notes if task is not None and task.state is TaskState.PAUSED else (),
             )
             if status.valid and status.verification is not Verification.UNCHECKED:
-                return self._board.put(_as_ready(new))
-            now = self._board.item(key)
+                return self._feed.put(_as_ready(new))
+            now = self._feed.item(key)
             return now if now is not None and now.state in _ACTIVE else self._enqueue(new)
 
     def pause(self, key: str) -> DownloadTask:
@@ -118,12 +118,12 @@ class Downloads:
                 self._queue.insert(max(0, position - first), key)
                 self._number()
                 self._keep()
-            return self._board.item(key) or self._none(key)
+            return self._feed.item(key) or self._none(key)
 
     def task(self, key: str) -> DownloadTask | None:
         """The newest task of the model since start, finished ones included."""
         self._models.entry(key)
-        return self._board.item(key)
+        return self._feed.item(key)
 
     def tasks(self) -> tuple[DownloadTask, ...]:
         """In the order of the queue, then paused ones, then finished ones."""
@@ -134,11 +134,11 @@ class Downloads:
             def rank(task: DownloadTask) -> tuple[int, int]:
                 return 0 if task.foreign else ranks.get(task.state, 3), queue.get(task.key, 0)
 
-            return tuple(sorted(self._board.items(), key=rank))
+            return tuple(sorted(self._feed.items(), key=rank))
 
     def subscribe(self, after_seq: int = 0) -> Subscription[DownloadTask]:
         """Changes with a greater number come first, so that nobody who reconnects misses an end."""
-        return self._board.subscribe(after_seq)
+        return self._feed.subscribe(after_seq)
 
     def follow(self, key: str) -> Iterator[DownloadTask]:
         """This model's task until it is over (or paused), at least once a second: for progress bars.
@@ -156,15 +156,15 @@ class Downloads:
             if run is not None:
                 self._keep()  # as it is now, so that the next app knows what was at work
                 run.stop()
-                self._board.change(run.key, lambda task: self._as_stopped(task, TaskState.PAUSED))
+                self._feed.change(run.key, lambda task: self._as_stopped(task, TaskState.PAUSED))
             self._changed.notify_all()
-        self._board.close()
+        self._feed.close()
         if worker is not None:
             worker.join(_CLOSE_TIMEOUT_S)
 
     def _follow(self, key: str) -> Iterator[DownloadTask]:
-        task = self._board.item(key)
-        with self._board.subscribe(task.seq if task else 0) as changes:
+        task = self._feed.item(key)
+        with self._feed.subscribe(task.seq if task else 0) as changes:
             while task is not None:
                 yield task
                 if task.state not in _ACTIVE:
@@ -172,10 +172,10 @@ class Downloads:
                 try:
                     self._next_of(key, changes)
                 except Cancelled:
-                    if (last := self._board.item(key)) is not None and last != task:
+                    if (last := self._feed.item(key)) is not None and last != task:
                         yield last
                     return
-                task = self._board.item(key)
+                task = self._feed.item(key)
 
     def _next_of(self, key: str, changes: Subscription[DownloadTask]) -> None:
         """Wait for a change of this model, a second at most."""
@@ -188,25 +188,25 @@ class Downloads:
             raise Cancelled
         state = replace(task, state=TaskState.WAITING, phase=Phase.QUEUED, code="", params={})
         self._queue.append(task.key)
-        self._board.put(replace(state, position=self._first_position() + len(self._queue) - 1))
+        self._feed.put(replace(state, position=self._first_position() + len(self._queue) - 1))
         if self._worker is None:
             self._worker = Thread(target=self._work, name="downloads", daemon=True)
             self._worker.start()
         self._changed.notify_all()
         self._keep()
-        return self._board.item(task.key) or task
+        return self._feed.item(task.key) or task
 
     def _stop(self, key: str, state: TaskState, *, of: tuple[TaskState, ...]) -> DownloadTask:
         self._models.entry(key)
         with self._changed:
-            task = self._board.item(key)
+            task = self._feed.item(key)
             if task is None or task.state not in of:
                 return task or self._none(key)
             if key in self._queue:
                 self._queue.remove(key)
             if self._run is not None and self._run.key == key:
                 self._run.stop()
-            task = self._board.change(key, lambda task: self._as_stopped(task, state))
+            task = self._feed.change(key, lambda task: self._as_stopped(task, state))
             self._number()
             self._keep()
             return task
@@ -224,13 +224,13 @@ class Downloads:
 
     def _first_position(self) -> int:
         """Of the queue: 2 while the task before it waits for another process."""
-        task = self._board.item(self._run.key) if self._run is not None else None
+        task = self._feed.item(self._run.key) if self._run is not None else None
         return 2 if task is not None and task.foreign else 1
 
     def _number(self) -> None:
         """Tell waiting tasks their positions; `_changed` is held."""
         for position, key in enumerate(self._queue, start=self._first_position()):
-            self._board.change(key, _placed_at(position))
+            self._feed.change(key, _placed_at(position))
 
     def _keep(self) -> None:
         if self._is_kept:
@@ -243,7 +243,7 @@ class Downloads:
             with self._changed:
                 self._run = None
                 if not run.cancelled():
-                    self._board.change(run.key, result)
+                    self._feed.change(run.key, result)
                 self._number()
                 if not self._is_closing:
                     self._keep()
@@ -255,8 +255,8 @@ class Downloads:
             if self._is_closing:
                 return None
             key = self._queue.pop(0)
-            self._run = Run(key, self._board, on_tick=self._owner.tell)
-            self._board.change(
+            self._run = Run(key, self._feed, on_tick=self._owner.tell)
+            self._feed.change(
                 key, lambda task: replace(task, state=TaskState.RUNNING, phase=Phase.VERIFYING, position=0)
             )
             self._number()
@@ -290,7 +290,7 @@ class Downloads:
             if run.wait(_LOCK_POLL_S):
                 raise Interrupted
         try:
-            task = self._board.item(run.key)
+            task = self._feed.item(run.key)
             self._job.fetch(run.key, task.provider if task else "auto", run)
         finally:
             self._owner.release()

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from tts_core.models.download_task import DownloadTask, Note, Phase, Provider, TaskState
 from tts_core.models.downloads.transfer.speed import SpeedWindow
-from tts_core.platform.feed import Board
+from tts_core.platform.feed import Feed
 
 TICK_S = 0.25
 
 
-class Job(Protocol):
+class Fetcher(Protocol):
     """How a model gets onto this disk. Raises DownloadFault or Cancelled; asks `run.cancelled` all the time."""
 
     def is_ready(self, key: str, run: Run) -> bool:
@@ -28,9 +28,9 @@ class Job(Protocol):
 class Run:
     """The job's side of a task. Whatever it tells after the run was stopped is not heard."""
 
-    def __init__(self, key: str, board: Board[DownloadTask], *, on_tick: Callable[[DownloadTask], None]) -> None:
+    def __init__(self, key: str, feed: Feed[DownloadTask], *, on_tick: Callable[[DownloadTask], None]) -> None:
         self.key = key
-        self._board = board
+        self._feed = feed
         self._on_tick = on_tick
         self._stopped = Event()
         self._ended = Event()
@@ -63,7 +63,7 @@ class Run:
     def change(self, change: Callable[[DownloadTask], DownloadTask]) -> None:
         with self._lock:
             if not self._stopped.is_set():
-                self._board.change(self.key, change)
+                self._feed.change(self.key, change)
 
     def begin(self, phase: Phase, *, done: int, total: int, file: str = "", source: str = "", reason: str = "") -> None:
         """From here on bytes come for `file` from `source`, chosen for `reason`; `done` bytes of `total` are there."""
@@ -131,13 +131,13 @@ class Run:
 
     @property
     def _phase(self) -> Phase | None:
-        task = self._board.item(self.key)
+        task = self._feed.item(self.key)
         return task.phase if task else None
 
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):
             self.change(self._with_numbers)
-            task = self._board.item(self.key)
+            task = self._feed.item(self.key)
             if task is not None and not self._stopped.is_set():
                 self._on_tick(task)
 

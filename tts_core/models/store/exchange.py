@@ -17,7 +17,7 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.models.catalogue import ModelEntry, ModelFile
 from tts_core.models.downloads.adopt import adopt
 from tts_core.models.downloads.disk import check_space, disk_faults
-from tts_core.models.downloads.existing import Places, find_copies
+from tts_core.models.downloads.existing import CopyPlaces, find_copies
 from tts_core.models.downloads.transfer.part_file import want_of
 from tts_core.models.store.faults import ModelItselfThere, PlaceTaken
 from tts_core.models.store.files import COPYING, absolute, copy_file, same_content
@@ -56,7 +56,7 @@ def adopt_files(
     entry: ModelEntry,
     wanted: Sequence[ModelFile],
     target: Path,
-    places: Places,
+    places: CopyPlaces,
     progress: Progress,
     cancelled: CancelCheck,
 ) -> tuple[str, ...]:

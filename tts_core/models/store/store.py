@@ -17,7 +17,7 @@ from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile
 from tts_core.models.download_faults import Interrupted
 from tts_core.models.download_task import TaskState
 from tts_core.models.downloads.disk import check_space, disk_faults
-from tts_core.models.downloads.existing import Places
+from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.hub import Hub
 from tts_core.models.downloads.queue import Downloads
@@ -25,8 +25,8 @@ from tts_core.models.downloads.transfer.part_file import PartStore
 from tts_core.models.files.findings import ModelState
 from tts_core.models.files.folders import find_models
 from tts_core.models.files.hash_cache import HashCache
-from tts_core.models.memory import ModelCache
-from tts_core.models.status import ModelManager, ModelStatus
+from tts_core.models.memory import ModelMemory
+from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.models.store import deletion, exchange, leftovers, updates
 from tts_core.models.store.faults import (
     DownloadsRunning,
@@ -69,7 +69,7 @@ def never() -> bool:
     return False
 
 
-class ModelStore:
+class ModelFolders:
     """Thread-safe: changes come one after another. Methods that take a key raise UnknownModelKey; those that change
     something also DiskFault and StoreBusy. `progress` is called in the caller's thread; a cancelled call raises
     Cancelled, and the same call later goes on where it was.
@@ -79,8 +79,8 @@ class ModelStore:
         self,
         settings: Settings,
         catalogue: Catalogue,
-        models: ModelManager,
-        cache: ModelCache[Any],
+        models: ModelStatuses,
+        cache: ModelMemory[Any],
         downloads: Downloads,
         hubs: Callable[[], Sequence[Hub]],
         wait_s: float = WAIT_S,
@@ -263,7 +263,7 @@ class ModelStore:
     def _adopt(
         self, entry: ModelEntry, wanted: Sequence[ModelFile], folder: Path, progress: Progress, cancelled: CancelCheck
     ) -> tuple[str, ...]:
-        places = Places(self._settings.paths.models_dir, self._catalogue.entries(), folders=(folder,))
+        places = CopyPlaces(self._settings.paths.models_dir, self._catalogue.entries(), folders=(folder,))
         try:
             return exchange.adopt_files(entry, wanted, self._models.folder(entry.key), places, progress, cancelled)
         except Interrupted as stopped:

@@ -213,7 +213,7 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
 
     def worked(request: gr.Request, desk: Desk, step: Callable[[], Desk], aim: tuple[str, ...]) -> list[Any]:
         """A step that reads a recording and mostly writes another is counted, so that nobody can take all."""
-        visitor, quotas = visitor_of(request), services.reception.quotas
+        visitor, quotas = visitor_of(request), services.login.quotas
         try:
             with quotas.work(visitor):
                 now = step()
@@ -319,7 +319,7 @@ def _wire_check(
             return
         yield fragments.busy(words("likeness.comparing"))
         try:
-            with services.reception.quotas.work(visitor_of(request)):
+            with services.login.quotas.work(visitor_of(request)):
                 found = handler.compare(Path(take), with_what)
             yield clone_view.likeness(words, found)
         except StudioError as error:

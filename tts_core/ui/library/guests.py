@@ -61,7 +61,7 @@ def wire(tab: GuestLibrary, places: tuple[gr.Blocks, gr.Tab], services: Services
         """A sentence in that voice."""
         yield library_view.busy_notice(words), gr.update(visible=False, value=None)
         try:
-            visitor, quotas = visitor_of(request), services.reception.quotas
+            visitor, quotas = visitor_of(request), services.login.quotas
             with quotas.work(visitor):
                 voice = public_voice(services.voices.voice(event.key))
                 take = services.voices.sample(voice.id)

@@ -11,7 +11,7 @@ import gradio as gr
 
 from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.domain.events import CheckProgress
-from tts_core.models.status import ModelManager
+from tts_core.models.status import ModelStatuses
 from tts_core.services import Services
 from tts_core.ui.models.details import model_details
 from tts_core.ui.models.folder import show_folder
@@ -84,7 +84,7 @@ def wire(checks: ModelChecks, services: Services, words: Words) -> None:
 class RunningChecks:
     """The validation that each browser session runs, so that Stop reaches it."""
 
-    def __init__(self, models: ModelManager, words: Words) -> None:
+    def __init__(self, models: ModelStatuses, words: Words) -> None:
         self._models = models
         self._words = words
         self._stops = SessionStops()

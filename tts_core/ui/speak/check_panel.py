@@ -107,7 +107,7 @@ class _Checking:
 
     def __init__(self, services: Services, words: Words) -> None:
         self._transcriber = services.transcriber
-        self._reception = services.reception
+        self._login = services.login
         self._words = words
         self._offers = Offers(services, words)
         self._listening = Listening()
@@ -130,7 +130,7 @@ class _Checking:
         ]
         language = str((details or {}).get("language") or AUTO_LANGUAGE)
         try:
-            with self._reception.quotas.work(visitor_of(request)):
+            with self._login.quotas.work(visitor_of(request)):
                 for step in self._listening.run(self._work(Path(take), wanted, language), request.session_hash or ""):
                     if isinstance(step, Stage):
                         yield [transcribe_words.stage(words, step), *[gr.skip()] * 4]

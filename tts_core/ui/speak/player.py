@@ -100,7 +100,7 @@ def wire(
     """`bundle` holds the form's widgets under its field names."""
 
     def speak(form: Any, request: gr.Request) -> Iterator[list[Any]]:
-        visitor, quotas = visitor_of(request), services.reception.quotas
+        visitor, quotas = visitor_of(request), services.login.quotas
 
         def run() -> Iterator[SpeakView]:
             with quotas.work(visitor):

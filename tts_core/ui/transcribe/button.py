@@ -157,7 +157,7 @@ class _Hearing:
                 gr.update(visible=False),
                 gr.update(visible=True),
             ]
-            with self._services.reception.quotas.work(visitor_of(request)):
+            with self._services.login.quotas.work(visitor_of(request)):
                 for step in self._listening.run(self._work(recording), request.session_hash or ""):
                     if isinstance(step, Stage):
                         yield [transcribe_words.stage(words, step), gr.skip(), gr.skip(), gr.skip()]

@@ -9,13 +9,13 @@ from tts_core.access.visitor import IN_STATE, OWNER, Visitor, visitor_in
 
 
 def visitor_of(request: gr.Request | None) -> Visitor:
-    """As the entrance has found; without an entrance there is only the owner."""
+    """As authentication has found; without authentication there is only the owner."""
     asked = request.request if request is not None else None
     return OWNER if asked is None else visitor_in(asked.scope)
 
 
 def owner_of(request: Request | None) -> str:
-    """A name for whose files they are: of one log-in or key. Raises KeyError without an entrance, so that a page that
+    """A name for whose files they are: of one log-in or key. Raises KeyError without authentication, so that a page that
     was served without one gives no files away."""
     scope = request.scope if request is not None else {}
     visitor: Visitor = scope["state"][IN_STATE]

@@ -15,8 +15,8 @@ from tts_core.domain.events import EngineEvent
 from tts_core.domain.values import StopReason
 from tts_core.engines.qwen.generation.frame_step import FrameStep
 from tts_core.engines.qwen.generation.generate import Batch, Frame
-from tts_core.engines.qwen.generation.sound_queue import SoundLane, Voice
-from tts_core.engines.qwen.generation.take import Speech
+from tts_core.engines.qwen.generation.sound_queue import SoundQueue, Stream
+from tts_core.engines.qwen.generation.take import TakeInProgress
 from tts_core.engines.qwen.generation.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -28,15 +28,15 @@ _POLL_S = 0.1
 
 
 class Scheduler:
-    def __init__(self, step: FrameStep, lane: SoundLane, device: torch.device, *, max_waiting: int) -> None:
+    def __init__(self, step: FrameStep, sound_queue: SoundQueue, device: torch.device, *, max_waiting: int) -> None:
         self._step = step
-        self._lane = lane
+        self._sound_queue = sound_queue
         self._max_waiting = max_waiting
         self._batch = Batch(step)
-        self._voices: dict[int, Voice] = {}
+        self._voices: dict[int, Stream] = {}
         """By the row that the batch knows them by."""
         self._joined = 0
-        self._waiting: deque[Speech] = deque()
+        self._waiting: deque[TakeInProgress] = deque()
         self._lock = Lock()
         self._worker = Worker("speech", self._turn, device)
         self._warming: Iterator[tuple[int, int]] = iter(())
@@ -44,19 +44,19 @@ class Scheduler:
         """Recordings made, of how many."""
         self._is_warm = True
         if step.runs_ahead:
-            lane.use_thread(device, self._worker.wake)
+            sound_queue.use_thread(device, self._worker.wake)
 
     @property
     def is_warm(self) -> bool:
         """Everything usual is as fast as it gets."""
-        return self._is_warm and self._lane.is_warm
+        return self._is_warm and self._sound_queue.is_warm
 
-    def speak(self, speech: Speech) -> Iterator[EngineEvent]:
+    def speak(self, speech: TakeInProgress) -> Iterator[EngineEvent]:
         """Its events; it is submitted when the first one is asked for. Raises QueueFull then."""
         self.submit(speech)
         yield from speech.listen()
 
-    def submit(self, speech: Speech) -> None:
+    def submit(self, speech: TakeInProgress) -> None:
         """Have it spoken as soon as there is a slot. Raises QueueFull."""
         with self._lock:
             if len(self._waiting) >= self._max_waiting:
@@ -69,7 +69,7 @@ class Scheduler:
         if self._step.runs_ahead:
             self._is_warm = False
             self._warming = self._step.warm_up()
-            self._lane.warm_up()
+            self._sound_queue.warm_up()
             self._worker.wake()
 
     def wait_until_warm(self, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
@@ -82,7 +82,7 @@ class Scheduler:
         """What was submitted is spoken to its end, then the threads end."""
         self._warming = iter(())  # what nobody will use need not be made ready
         self._worker.close()
-        self._lane.close()
+        self._sound_queue.close()
 
     def _turn(self) -> bool:
         try:
@@ -91,9 +91,9 @@ class Scheduler:
                 return self._warm_a_little()
             for event in self._batch.frame():
                 if isinstance(event, Frame):
-                    self._lane.add(self._voices[event.row], event.codes)
+                    self._sound_queue.add(self._voices[event.row], event.codes)
                 else:
-                    self._lane.end(self._voices.pop(event.row), event.reason)
+                    self._sound_queue.end(self._voices.pop(event.row), event.reason)
         except Exception as error:
             logger.exception("a frame failed")
             self._fail_all(error)
@@ -103,7 +103,7 @@ class Scheduler:
         self._let_go()
         slack = min((v.speech.deadline for v in self._voices.values() if v.speech.has_sound), default=torch.inf)
         joins = _JOINS if slack - time.monotonic() > _LEAST_SLACK_S else 1
-        while joins and self._batch.has_room and self._lane.has_room:
+        while joins and self._batch.has_room and self._sound_queue.has_room:
             with self._lock:
                 if not self._waiting:
                     return
@@ -121,28 +121,28 @@ class Scheduler:
                     self._waiting.remove(speech)
                 speech.finish(StopReason.CANCELLED)
 
-    def _join(self, speech: Speech) -> None:
+    def _join(self, speech: TakeInProgress) -> None:
         """An error is this take's alone."""
         row, self._joined = self._joined, self._joined + 1
-        voice = self._lane.open(speech)
+        voice = self._sound_queue.open(speech)
         try:
             stopped = self._batch.join(speech.request, row)
         except Exception as error:
             logger.exception("a take can't begin")
             speech.fail(error)
-            self._lane.end(voice, StopReason.CANCELLED)
+            self._sound_queue.end(voice, StopReason.CANCELLED)
             return
         if stopped is None:
             self._voices[row] = voice
         else:
-            self._lane.end(voice, stopped.reason)
+            self._sound_queue.end(voice, stopped.reason)
 
     def _fail_all(self, error: Exception) -> None:
         self._batch.clear()
         voices, self._voices = self._voices, {}
         for voice in voices.values():
             voice.speech.fail(error)
-            self._lane.end(voice, StopReason.CANCELLED)
+            self._sound_queue.end(voice, StopReason.CANCELLED)
 
     def _warm_a_little(self) -> bool:
         done = next(self._warming, None)

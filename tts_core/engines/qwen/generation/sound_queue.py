@@ -16,7 +16,7 @@ from tts_core.domain.events import AudioChunk
 from tts_core.domain.values import StopReason
 from tts_core.engines.qwen.codec.chunks import chunk_sizes
 from tts_core.engines.qwen.codec.slots import MOST_TOGETHER, WIDTHS, CodecSlots
-from tts_core.engines.qwen.generation.take import Speech
+from tts_core.engines.qwen.generation.take import TakeInProgress
 from tts_core.engines.qwen.generation.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ class _Piece:
 
 
 @dataclass(slots=True, eq=False)
-class Voice:
-    """One take on the lane."""
+class Stream:
+    """One take on the sound_queue."""
 
-    speech: Speech
+    speech: TakeInProgress
     slot: int
     sizes: Iterator[int]
     wanted: int
@@ -50,7 +50,7 @@ class Voice:
     has_begun: bool = False
 
 
-class SoundLane:
+class SoundQueue:
     """`open` a voice, `add` its frames, `end` it. With a thread of its own it works beside the caller, else at once."""
 
     def __init__(self, codec: CodecSlots, slots: int, *, pads: bool) -> None:
@@ -58,7 +58,7 @@ class SoundLane:
         self._codec = codec
         self._pads = pads
         self._free = list(reversed(range(slots)))
-        self._voices: list[Voice] = []
+        self._voices: list[Stream] = []
         self._lock = Lock()
         self._worker: Worker | None = None
         self._on_free: Callable[[], None] | None = None
@@ -80,22 +80,22 @@ class SoundLane:
     def has_room(self) -> bool:
         return bool(self._free)
 
-    def open(self, speech: Speech) -> Voice:
+    def open(self, speech: TakeInProgress) -> Stream:
         sizes = chunk_sizes(speech.chunk_frames)
         with self._lock:
-            voice = Voice(speech, self._free.pop(), sizes, next(sizes))
+            voice = Stream(speech, self._free.pop(), sizes, next(sizes))
             self._voices.append(voice)
         self._work()
         return voice
 
-    def add(self, voice: Voice, codes: Tensor) -> None:
+    def add(self, voice: Stream, codes: Tensor) -> None:
         """A frame (16,)."""
         voice.frames.append(codes)
         if len(voice.frames) >= voice.wanted:
             voice.wanted = next(voice.sizes)
             self._hand_over(voice, None)
 
-    def end(self, voice: Voice, reason: StopReason) -> None:
+    def end(self, voice: Stream, reason: StopReason) -> None:
         """What is left of its frames becomes sound, then its speech is finished."""
         self._hand_over(voice, reason)
 
@@ -104,7 +104,7 @@ class SoundLane:
         if self._worker is not None:
             self._worker.close()
 
-    def _hand_over(self, voice: Voice, end: StopReason | None) -> None:
+    def _hand_over(self, voice: Stream, end: StopReason | None) -> None:
         frames, voice.frames = voice.frames, []
         filling = 0
         if frames and end is not None and self._pads:
@@ -137,7 +137,7 @@ class SoundLane:
                 self._finish(voice, piece.end)
         return True
 
-    def _next_group(self) -> list[tuple[Voice, _Piece | None]]:
+    def _next_group(self) -> list[tuple[Stream, _Piece | None]]:
         """The most urgent piece with those that can be decoded beside it, or a voice that is to begin."""
         waiting = sorted((v for v in self._voices if v.pieces or not v.has_begun), key=lambda v: v.speech.deadline)
         if not waiting:
@@ -148,7 +148,7 @@ class SoundLane:
         alike = [voice for voice in waiting if voice.has_begun and len(voice.pieces[0].codes) == length]
         return [(voice, voice.pieces.popleft()) for voice in alike[:MOST_TOGETHER]]
 
-    def _do(self, group: Sequence[tuple[Voice, _Piece | None]]) -> None:
+    def _do(self, group: Sequence[tuple[Stream, _Piece | None]]) -> None:
         pieces = []
         for voice, piece in group:
             if piece is None:
@@ -169,7 +169,7 @@ class SoundLane:
         self.is_warm = next(self._warming, self) is self
         return not self.is_warm
 
-    def _finish(self, voice: Voice, reason: StopReason) -> None:
+    def _finish(self, voice: Stream, reason: StopReason) -> None:
         voice.speech.finish(reason)
         with self._lock:
             self._voices.remove(voice)

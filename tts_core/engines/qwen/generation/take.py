@@ -15,7 +15,7 @@ from tts_core.engines.qwen.generation.generate import GenerationRequest
 from tts_core.engines.qwen.generation.guards import FRAMES_PER_SECOND
 
 
-class Speech:
+class TakeInProgress:
     def __init__(self, request: GenerationRequest, *, reference: Tensor | None = None, chunk_frames: int | None = None):
         """reference: codes (F, 16) that the sound goes on from; chunk_frames: of every chunk, None starts with one."""
         self.request = replace(request, cancelled=self.is_cancelled)

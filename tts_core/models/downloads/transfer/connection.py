@@ -32,8 +32,8 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What the lanes of one transfer share."""
+class SharedTransfer:
+    """What the connections of one transfer share."""
 
     part: PartFile
     remote: Callable[[], Remote]
@@ -43,15 +43,15 @@ class Job:
     smallest_piece: int
     stop: threading.Event
     is_alone: Callable[[], bool]
-    """No other lane is at work."""
+    """No other connection is at work."""
     report: Callable[[], None]
-    """A lane has ended or has finished a claim."""
+    """A connection has ended or has finished a claim."""
 
 
-class Lane:
+class Connection:
     """A thread. Its attributes may be read from any other one."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: SharedTransfer) -> None:
         self.received = 0
         """Bytes, those included that were not needed."""
         self.since = time.monotonic()
@@ -107,7 +107,7 @@ class Lane:
             job.report()
 
     def _try(self, claim: Claim) -> None:
-        """One request. Returns when another one makes sense; raises SourceFault when this lane should end."""
+        """One request. Returns when another one makes sense; raises SourceFault when this connection should end."""
         before, fault = claim.at, None
         self.since, self._is_reading, self._is_stalled = time.monotonic(), False, False
         line = self._line = self._job.client.take()

@@ -13,7 +13,7 @@ from tts_core.models.download_faults import DiskFault, HashMismatch, Interrupted
 from tts_core.models.downloads.disk import disk_faults
 from tts_core.models.downloads.hub import Remote
 from tts_core.models.downloads.transfer.claims import Claims
-from tts_core.models.downloads.transfer.connection import Job, Lane, Patience
+from tts_core.models.downloads.transfer.connection import Connection, Patience, SharedTransfer
 from tts_core.models.downloads.transfer.http import HttpClient
 from tts_core.models.downloads.transfer.part_file import PartFile
 from tts_core.models.downloads.transfer.watch import Growth, Helper, Watch
@@ -87,9 +87,9 @@ class _Transfer:
         self._was_whole = part.is_whole
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._lanes: list[Lane] = []
+        self._connections: list[Connection] = []
         self._claims = Claims(part.missing())
-        self._job = Job(
+        self._job = SharedTransfer(
             part=part,
             remote=self._ask_remote,
             client=client,
@@ -97,7 +97,7 @@ class _Transfer:
             patience=Patience(options.tries, options.patience_s, options.backoff_s),
             smallest_piece=options.smallest_piece,
             stop=self._stop,
-            is_alone=lambda: sum(lane.is_alive for lane in self._lanes) < 2,
+            is_alone=lambda: sum(connection.is_alive for connection in self._connections) < 2,
             report=self._wake.set,
         )
         self._watch = Watch(options.silence_s, options.stall_s)
@@ -133,7 +133,7 @@ class _Transfer:
             if self._is_hashed() and self._is_right():
                 return
             self._staff()
-            self._watch.check(self._lanes)
+            self._watch.check(self._connections)
             self._wake.wait(_TICK_S)
             self._wake.clear()
 
@@ -154,18 +154,18 @@ class _Transfer:
 
     def _staff(self) -> None:
         """See who has ended; start the first connection, or one more. Raises what ended the last one."""
-        ended = [lane for lane in self._lanes if not lane.is_alive]
-        self._lanes = alive = [lane for lane in self._lanes if lane not in ended]
-        for lane in ended:
-            if lane.fault is not None and not isinstance(lane.fault, SourceFault):
-                raise lane.fault
+        ended = [connection for connection in self._connections if not connection.is_alive]
+        self._connections = alive = [connection for connection in self._connections if connection not in ended]
+        for connection in ended:
+            if connection.fault is not None and not isinstance(connection.fault, SourceFault):
+                raise connection.fault
         if alive:
-            if any(lane.fault for lane in ended):
+            if any(connection.fault for connection in ended):
                 self._growth.limit(len(alive))
             if self._claims.largest >= 2 * self._job.smallest_piece and self._growth.wants_more(alive):
                 self._add_lane()
             return
-        faults = [lane.fault for lane in ended if lane.fault]
+        faults = [connection.fault for connection in ended if connection.fault]
         if faults and len(faults) == len(ended):
             raise faults[-1]
         if not self._part.is_whole:
@@ -174,9 +174,9 @@ class _Transfer:
             self._add_lane()
 
     def _add_lane(self) -> None:
-        lane = Lane(self._job)
-        self._lanes.append(lane)
-        lane.start()
+        connection = Connection(self._job)
+        self._connections.append(connection)
+        connection.start()
 
     def _follow(self) -> None:
         """Hash what has come."""
@@ -213,14 +213,14 @@ class _Transfer:
     def _end(self) -> None:
         """Nothing of it goes on, but for a connection that is being made: nobody can end that wait, and when it is
         over its thread ends without a trace."""
-        for lane in self._lanes if self._part.is_whole else ():
-            lane.join(_TICK_S)  # it is about to end, and leaves its connection for the next file
+        for connection in self._connections if self._part.is_whole else ():
+            connection.join(_TICK_S)  # it is about to end, and leaves its connection for the next file
         self._stop.set()
-        for lane in self._lanes:
-            lane.cut()
+        for connection in self._connections:
+            connection.cut()
         until = time.monotonic() + _FAREWELL_S
-        for lane in self._lanes:
-            lane.join(max(0.0, until - time.monotonic()))
+        for connection in self._connections:
+            connection.join(max(0.0, until - time.monotonic()))
         for helper in self._helpers:
             helper.join()
         self._part.sync()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tts_core.models.downloads.transfer.connection import Lane
+from tts_core.models.downloads.transfer.connection import Connection
 
 MIN_BYTES_PER_S = 1024
 """Slower than this is silence."""
@@ -18,7 +18,7 @@ _WORTH_IT = 1.15
 @dataclass(slots=True)
 class _Mark:
     since: float
-    """The lane's wait that it belongs to."""
+    """The connection's wait that it belongs to."""
     at: float
     received: int
 
@@ -30,28 +30,33 @@ class Watch:
         self._silence_s = silence_s
         self._stall_s = stall_s
         self._enough = int(MIN_BYTES_PER_S * silence_s)
-        self._marks: dict[Lane, _Mark] = {}
-        self._received: dict[Lane, int] = {}
+        self._marks: dict[Connection, _Mark] = {}
+        self._received: dict[Connection, int] = {}
         self._gained = 0
         self._alive_at = time.monotonic()
 
-    def check(self, lanes: Sequence[Lane]) -> None:
+    def check(self, connections: Sequence[Connection]) -> None:
         """Call it often. Raises NetStalled or NetTimeout."""
         now = time.monotonic()
-        for lane in lanes:
-            received = lane.received
-            self._gained += received - self._received.get(lane, 0)
-            self._received[lane] = received
-            mark = self._marks.get(lane)
-            if mark is None or mark.since != lane.since or received - mark.received >= self._enough or lane.is_resting:
-                self._marks[lane] = _Mark(lane.since, now, received)
+        for connection in connections:
+            received = connection.received
+            self._gained += received - self._received.get(connection, 0)
+            self._received[connection] = received
+            mark = self._marks.get(connection)
+            if (
+                mark is None
+                or mark.since != connection.since
+                or received - mark.received >= self._enough
+                or connection.is_resting
+            ):
+                self._marks[connection] = _Mark(connection.since, now, received)
             elif now - mark.at > self._silence_s:
-                lane.cut(stalled=True)
+                connection.cut(stalled=True)
                 mark.at, mark.received = now, received
-        if self._gained >= self._enough or not lanes:
+        if self._gained >= self._enough or not connections:
             self._gained, self._alive_at = 0, now
         if now - self._alive_at > self._stall_s:
-            raise lanes[0].silence()
+            raise connections[0].silence()
 
 
 class Growth:
@@ -70,19 +75,23 @@ class Growth:
         """The source did not want more."""
         self._most = min(self._most, most)
 
-    def wants_more(self, lanes: Sequence[Lane]) -> bool:
+    def wants_more(self, connections: Sequence[Connection]) -> bool:
         """Call it often."""
-        now, received = time.monotonic(), sum(lane.received for lane in lanes)
-        if len(lanes) != self._count:
-            self._at, self._received, self._count = now, received, len(lanes)
-        if now - self._at < self._settle_s or len(lanes) >= self._most or any(lane.takes_all for lane in lanes):
+        now, received = time.monotonic(), sum(connection.received for connection in connections)
+        if len(connections) != self._count:
+            self._at, self._received, self._count = now, received, len(connections)
+        if (
+            now - self._at < self._settle_s
+            or len(connections) >= self._most
+            or any(connection.takes_all for connection in connections)
+        ):
             return False
         speed = (received - self._received) / (now - self._at)
         self._at, self._received = now, received
         if speed >= self._fast:
             return False
         if speed < _WORTH_IT * self._before:
-            self._most = len(lanes)
+            self._most = len(connections)
             return False
         self._before = speed
         return True
