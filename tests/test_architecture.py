@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -15,91 +16,82 @@ import pytest
 
 from tests import ROOT
 
-LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"tts_core", "domain", "events", "errors", "protocols"}),
-    frozenset(
-        {
-            "settings",
-            "addresses",
-            "certificate",
-            "proxy_settings",
-            "source_settings",
-            "compute_settings",
-            "preferences",
-            "paths",
-            "options",
-            "catalogue",
-        }
-        | {"audio", "encoding", "text", "languages", "logs", "desktop", "board"}
-        | {"share_settings", "yourtts_settings", "whole_files"}
-    ),
-    frozenset(
-        {"model_files", "downloads", "espeak", "piper", "outputs", "live", "engine"}
-        | {"recordings", "voice_library", "transcription"}
-        | {"access", "yourtts", "peers"}
-    ),
-    frozenset(
-        {
-            "model_manager",
-            "model_store",
-            "downloader",
-        }
-        | {"jobs", "all_jobs", "voices", "voice_rules", "voice_prompts", "voice_check", "voice_transfer"}
-        | {"speaker_embedding", "piper_engine"}
-        | {"voice_recordings", "speech_jobs"}
-        | {"speaker_service", "yourtts_engine", "yourtts_download"}
-        | {"library_engine", "models_of_kind", "voice_choice", "transcriber"}
-        | {"sharing"}
-        | {"supervision"}
-        | {"codec_tool", "model_cache", "qwen", "gate", "synthesis", "system", "services", "temporary_files"}
-    ),
-    frozenset({"api", "ui"}),
-    frozenset({"cli"}),  # some of its commands serve
-    frozenset({"app", "__main__"}),
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("domain",),
+    ("platform",),
+    ("audio", "models", "access"),
+    ("speech",),
+    ("engines", "voices"),
+    ("services",),
+    ("api", "ui"),
+    ("cli",),  # some of its commands serve
+    ("app", "__main__"),
 )
-"""Parts (a module or package of tts_core) from the ground up; each may import only what lies below it."""
-CLOSED_LAYERS = (2, 4)
-"""Their parts don't know each other; within the other layers any order without a circle will do."""
+"""The parts of tts_core from the ground up. Each imports only from lower floors: parts of one floor are strangers."""
+QWEN_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("kernels",),
+    ("device", "talker"),
+    ("placing",),
+    ("codec", "quantised"),
+    ("generation",),
+    ("cloning",),
+)
+"""What lies in engines/qwen from the ground up; its other files stand above all of these."""
+UPWARDS = {
+    ("platform.system", "engines.qwen.device"),
+    ("models.status", "engines.piper.voice_files"),
+    ("voices.finder", "services"),
+    ("voices.prompts", "engines.qwen.cloning.voice_prompt"),
+    ("voices.prompts", "engines.qwen.speech_model"),
+    ("voices.engine", "engines.qwen.engine"),
+    ("voices.engine", "engines.qwen.speech_model"),
+}
+"""Imports that still go upwards or to a sibling. This set only ever gets smaller."""
 HOMES = {
-    "gradio": {"ui", "app", "sharing"},
+    "gradio": {"ui", "app", "access.share_server"},
     "fastapi": {"api", "app"},
     "starlette": {"api", "app", "ui"},
     "pydantic": {"api"},
     "uvicorn": {"api"},
-    "h11": {"api"},
+    "h11": {"api.protection"},
     "mcp": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engine", "transcription", "yourtts", "peers"},  # the peers' own torch
-    "qwen_tts": {"peers"},
-    "faster_qwen3_tts": {"peers"},
-    "transformers": {"engine", "transcription"},
-    "numba": {"engine"},
-    "llvmlite": {"engine"},
-    "safetensors": {"engine", "transcription"},
-    "tokenizers": {"engine", "transcription"},
-    "opencc": {"transcription"},
-    "rapidfuzz": {"transcription"},
-    "requests": {"downloads", "sharing"},
-    "urllib3": {"downloads"},
-    "filelock": {"downloads", "voice_library", "access", "yourtts"},
-    "huggingface_hub": {"downloads", "cli"},  # bench download measures against it
-    "modelscope_hub": {"downloads"},
+    "torch": {"engines.qwen", "engines.whisper", "engines.yourtts.service", "cli.bench"},
+    "qwen_tts": {"cli.bench.peer_runner"},
+    "faster_qwen3_tts": {"cli.bench.peer_runner"},
+    "transformers": {"engines.qwen", "engines.whisper", "cli.bench"},
+    "numba": {"engines.qwen"},
+    "llvmlite": {"engines.qwen.kernels"},
+    "safetensors": {"engines.qwen", "engines.whisper", "cli.bench"},
+    "tokenizers": {"engines.qwen", "engines.whisper"},
+    "opencc": {"engines.whisper"},
+    "rapidfuzz": {"engines.whisper"},
+    "requests": {"models.downloads", "access"},
+    "urllib3": {"models.downloads"},
+    "filelock": {"models.downloads", "voices", "access", "engines.yourtts"},
+    "huggingface_hub": {"models.downloads.hubs", "cli.bench"},  # bench download measures against it
+    "modelscope_hub": {"models.downloads.hubs"},
     "librosa": {"audio"},
-    "av": {"recordings", "encoding"},
-    "soundfile": {"audio", "recordings", "yourtts"},
+    "av": {"audio"},
+    "soundfile": {"audio", "engines.yourtts.service"},
     "soxr": {"audio"},
-    "espeakng_loader": {"espeak"},
-    "piper": {"piper"},
-    "onnxruntime": {"piper"},
-    "ctypes": {"espeak"},
-    "platformdirs": {"paths"},
-    "psutil": {"system", "engine"},
+    "espeakng_loader": {"engines.espeak"},
+    "piper": {"engines.piper"},
+    "onnxruntime": {"engines.piper"},
+    "ctypes": {"engines.espeak"},
+    "platformdirs": {"platform"},
+    "psutil": {"platform", "engines.qwen"},
     "argon2": {"access"},
     "packaging": {"cli"},
-    "TTS": {"yourtts"},
+    "TTS": {"engines.yourtts.service"},
 }
-"""Library to the parts that may import it; whatever isn't listed is the standard library's or numpy's."""
+"""Library to the places that may import it; whatever isn't listed is the standard library's or numpy's."""
+KNOWN_ENGINES = {
+    ("whisper", "qwen"): "where to compute",
+    ("yourtts", "qwen"): "what a model's config says",
+}
+"""Which engine may ask which other one, and for what. Otherwise engines don't know each other."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}
 """Entry points; they hand the environment to Settings.from_env."""
 HEAVY = ("torch", "transformers", "librosa", "gradio")
@@ -107,50 +99,78 @@ Node = TypeVar("Node", bound=ast.AST)
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 8
+MAX_FILES_IN_A_FOLDER = 18
+MAX_DEPTH = 4
+"""Names in a module's path: a part, at most two folders below it, and the file."""
 
 SOURCES = sorted([*ROOT.glob("*.py"), *(ROOT / "tts_core").rglob("*.py")])
 
 
-def test_imports_only_go_down() -> None:
-    wrong = []
-    for source in SOURCES:
-        importer = part_of_file(source)
-        for module in imports(source):
-            if module.split(".")[0] in ("tts_core", "app") and part_of(module) != importer:
-                here, there = layer_of(importer), layer_of(part_of(module))
-                if there > here or (there == here and here in CLOSED_LAYERS):
-                    wrong.append(f"{name_of(source)} imports {module}")
+def test_imports_go_down_and_siblings_are_strangers() -> None:
+    assert upward_imports() == UPWARDS
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter({place_of(source): our_imports(source) - {place_of(source)} for source in SOURCES}).prepare()
+
+
+def test_the_core_has_twelve_entries() -> None:
+    entries = {
+        path.stem for path in (ROOT / "tts_core").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert entries - {"__init__"} == {part for floor in FLOORS for part in floor} - {"app"}
+    assert len(entries - {"__init__", "__main__"}) == 12
+
+
+def test_folders_are_small_and_not_deep() -> None:
+    counts = Counter(source.parent for source in SOURCES)
+    assert {name_of(folder): count for folder, count in counts.items() if count > MAX_FILES_IN_A_FOLDER} == {}
+    assert [place for source in SOURCES if len((place := place_of(source)).split(".")) > MAX_DEPTH] == []
+
+
+def test_engines_do_not_know_each_other() -> None:
+    asked = {
+        (place.split(".")[1], other.split(".")[1])
+        for source in SOURCES
+        if (place := place_of(source)).startswith("engines.")
+        for other in our_imports(source)
+        if other.startswith("engines.") and other.split(".")[1] != place.split(".")[1]
+    }
+    assert asked == KNOWN_ENGINES.keys()
+
+
+def test_the_neural_engine_has_floors_of_its_own() -> None:
+    floors = {folder: number for number, folders in enumerate(QWEN_FLOORS) for folder in folders}
+    wrong = [
+        f"{place} imports {other}"
+        for source in SOURCES
+        if (place := place_of(source)).startswith("engines.qwen.") and place.split(".")[2] in floors
+        for other in our_imports(source)
+        if other.startswith("engines.qwen.")
+        and (folder := other.split(".")[2]) != place.split(".")[2]
+        and floors.get(folder, len(floors)) >= floors[place.split(".")[2]]
+    ]
     assert wrong == []
 
 
-def test_no_parts_import_each_other_in_a_circle() -> None:
-    graph: dict[str, set[str]] = {}
-    for source in SOURCES:
-        ours = {part_of(module) for module in imports(source) if module.startswith("tts_core.")}
-        graph.setdefault(part_of_file(source), set()).update(ours - {part_of_file(source)})
-    TopologicalSorter(graph).prepare()
-
-
 def test_peers_run_where_nothing_of_ours_is() -> None:
-    of_peers = [source for source in SOURCES if part_of_file(source) == "peers"]
-    assert of_peers
-    assert {module for source in of_peers for module in imports(source) if module.startswith("tts_core")} == set()
+    assert our_imports(ROOT / "tts_core" / "cli" / "bench" / "peer_runner.py") == set()
 
 
 def test_every_library_has_one_home() -> None:
     known = {"tts_core", "app", "numpy", *sys.stdlib_module_names} - HOMES.keys()
-    libraries = [(source, module.split(".")[0]) for source in SOURCES for module in imports(source)]
     wrong = [
-        f"{name_of(source)} imports {library}"
-        for source, library in libraries
-        if library not in known and part_of_file(source) not in HOMES.get(library, ())
+        f"{place_of(source)} imports {library}"
+        for source in SOURCES
+        for library in {module.split(".")[0] for module in imports(source)}
+        if library not in known and not any(is_inside(place_of(source), home) for home in HOMES.get(library, ()))
     ]
     assert wrong == []
 
 
 def test_only_entry_points_read_the_environment() -> None:
     readers = {
-        part_of_file(source)
+        part_of(place_of(source))
         for source, node in nodes(ast.Attribute)
         if node.attr in ("environ", "environb", "getenv", "putenv")
     }
@@ -195,6 +215,30 @@ def test_starting_loads_nothing_heavy(module: str) -> None:
     assert (answer.stdout.strip(), answer.stderr) == ("[]", "")
 
 
+def upward_imports() -> set[tuple[str, str]]:
+    """Pairs of modules of which the first imports the second from its own floor or from above."""
+    floor = {part: number for number, parts in enumerate(FLOORS) for part in parts}
+    return {
+        (place, other)
+        for source in SOURCES
+        if (place := place_of(source))
+        for other in our_imports(source)
+        if part_of(other) != part_of(place) and floor[part_of(other)] >= floor[part_of(place)]
+    }
+
+
+def report() -> str:
+    """The map in numbers: parts, arrows between them, floors. Printed by `python -m tests.test_architecture`."""
+    arrows = {
+        (part_of(place_of(source)), part_of(other))
+        for source in SOURCES
+        for other in our_imports(source)
+        if part_of(other) != part_of(place_of(source))
+    }
+    parts = [part for floor in FLOORS for part in floor]
+    return f"{len(parts)} parts, {len(arrows)} arrows, {len(FLOORS)} floors, {len(upward_imports())} imports upwards"
+
+
 @cache
 def tree(source: Path) -> ast.Module:
     return ast.parse(source.read_text(encoding="utf-8"))
@@ -219,21 +263,33 @@ def imports(source: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
+def our_imports(source: Path) -> set[str]:
+    """The modules of ours that it imports, each by its place."""
+    modules = {place_of(other) for other in SOURCES}
+    names = {name.removeprefix("tts_core.") for name in imports(source) if name.split(".")[0] in ("tts_core", "app")}
+    return {
+        place for name in names for place in (name, name.rpartition(".")[0]) if place in modules and place != ""
+    } - {place_of(source)}
+
+
 def name_of(source: Path) -> str:
     return source.relative_to(ROOT).as_posix()
 
 
-def part_of(name: str) -> str:
-    """ "tts_core.engines.espeak.engine" is in part "espeak"; what tts_core itself defines is in part "tts_core"."""
-    names = name.split(".")
-    return names[1] if names[0] == "tts_core" and len(names) > 1 and not names[1].startswith("__v") else names[0]
+def place_of(source: Path) -> str:
+    """Where a module lies, seen from tts_core: "speech.queue"; the package itself is "", its neighbour "app"."""
+    name = name_of(source).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return "" if name == "tts_core" else name.removeprefix("tts_core.")
 
 
-def part_of_file(source: Path) -> str:
-    return part_of(name_of(source).removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+def part_of(place: str) -> str:
+    return place.partition(".")[0]
 
 
-def layer_of(part: str) -> int:
-    layers = [number for number, parts in enumerate(LAYERS) if part in parts]
-    assert layers, f"{part} has no layer: add it to LAYERS"
-    return layers[0]
+def is_inside(place: str, home: str) -> bool:
+    return place == home or place.startswith(f"{home}.")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(report() + "\n")

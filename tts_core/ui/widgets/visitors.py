@@ -15,8 +15,8 @@ def visitor_of(request: gr.Request | None) -> Visitor:
 
 
 def owner_of(request: Request | None) -> str:
-    """A name for whose files they are: of one log-in or key. Raises KeyError without authentication, so that a page that
-    was served without one gives no files away."""
+    """A name for whose files they are: of one log-in or key. Raises KeyError without authentication: a page that was
+    served without it gives no files away."""
     scope = request.scope if request is not None else {}
     visitor: Visitor = scope["state"][IN_STATE]
     is_nameless = not visitor.is_guest and not visitor.name

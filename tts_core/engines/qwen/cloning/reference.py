@@ -10,17 +10,10 @@ import torch
 from torch import Tensor
 
 from tts_core.audio.files import resample
-from tts_core.domain.errors import InvalidRequest, InvalidValue
 from tts_core.domain.events import Samples
 from tts_core.engines.qwen.cloning.speaker import SpeakerEncoder
 from tts_core.engines.qwen.codec.encoder import CodecEncoder
-
-MIN_SECONDS = 0.1
-"""The speaker encoder mirrors its input at the ends; this much is needed to do so."""
-MAX_SECONDS = 300.0
-"""Memory of the codec encoder grows with the length: about 30 MB a second at the published size."""
-MIN_RATE, MAX_RATE = 4_000, 768_000
-"""Hertz."""
+from tts_core.engines.qwen.codec.recording import mono
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +37,6 @@ def analyse(
     embedding = speaker.embed(_at_rate(samples, sample_rate, speaker.sample_rate))
     codes = codec.encode(_at_rate(samples, sample_rate, codec.sample_rate)) if codec else None
     return Reference(embedding, codes)
-
-
-def mono(audio: npt.NDArray[np.floating], sample_rate: int) -> Samples:
-    """The mean of the channels, fp32, checked."""
-    if not MIN_RATE <= sample_rate <= MAX_RATE:
-        raise InvalidValue(name="The recording's sample rate", low=MIN_RATE, high=MAX_RATE)
-    samples = audio if audio.ndim == 1 else audio.mean(axis=-1)
-    if not MIN_SECONDS <= len(samples) / sample_rate <= MAX_SECONDS:
-        raise InvalidValue(name="The recording's length in seconds", low=MIN_SECONDS, high=MAX_SECONDS)
-    if not np.isfinite(samples).all():
-        raise InvalidRequest(reason="the recording holds values that are no numbers.")
-    return samples.astype(np.float32)
 
 
 def _at_rate(samples: Samples, from_rate: int, to_rate: int) -> Tensor:

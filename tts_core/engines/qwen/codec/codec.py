@@ -12,9 +12,9 @@ import torch
 from tts_core.audio.files import resample
 from tts_core.domain.errors import CodesUnreadable
 from tts_core.domain.events import Codes, Samples
-from tts_core.engines.qwen.cloning.reference import mono
 from tts_core.engines.qwen.codec.decoder import CodecDecoder
 from tts_core.engines.qwen.codec.encoder import CodecEncoder
+from tts_core.engines.qwen.codec.recording import mono
 from tts_core.engines.qwen.talker.config import (
     CONFIG_FILE,
     SPEECH_TOKENIZER_FOLDER,
