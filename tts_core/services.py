@@ -39,7 +39,7 @@ from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatuses
 from tts_core.models.store.store import ModelFolders
 from tts_core.platform.feed import Feed
-from tts_core.platform.jobs import JobKind
+from tts_core.platform.jobs import JobKind, Jobs
 from tts_core.platform.paths import Paths, default_data_dir
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
@@ -76,6 +76,7 @@ class Services:
 
     settings: Settings
     models: ModelStatuses
+    jobs: Jobs
     downloads: Downloads
     cache: ModelMemory[QwenModel]
     store: ModelFolders
@@ -103,7 +104,7 @@ class Services:
         self.temporary.start()
         self.models.start_background_check()
         self.downloads.restore(resume=self.settings.sources.resume_at_start)
-        self.voices.restore_jobs()
+        self.voices.settle(self.jobs.restore())
 
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -127,7 +128,7 @@ class Services:
         self.link.close()
         self.temporary.close()
         self.downloads.close()
-        self.voices.close()
+        self.jobs.close()
         self.models.close()
         self.synthesis.close()
         self.cache.close()
@@ -139,7 +140,7 @@ def build_services(settings: Settings) -> Services:
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
-    feed: Feed[DownloadTask] = Feed()
+    jobs, feed = Jobs(paths.jobs_file), Feed[DownloadTask]()
     models = ModelStatuses(
         catalogue,
         paths.models_dir,
@@ -170,12 +171,13 @@ def build_services(settings: Settings) -> Services:
         YourTtsCloner(yourtts),
     )
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
-    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, paths.jobs_file)
+    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
     login, embedder = build_login(settings), build_embedder(settings, models)
-    voices.jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
+    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
         models=models,
+        jobs=jobs,
         downloads=downloads,
         cache=cache,
         store=ModelFolders(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
@@ -192,7 +194,7 @@ def build_services(settings: Settings) -> Services:
         system=system,
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),
-        temporary=build_temporary(paths, voices, login),
+        temporary=build_temporary(paths, jobs, login),
     )
 
 
@@ -205,9 +207,9 @@ def build_login(settings: Settings) -> LoginService:
     return login
 
 
-def build_temporary(paths: Paths, voices: VoiceLibrary, login: LoginService) -> TemporaryFiles:
+def build_temporary(paths: Paths, jobs: Jobs, login: LoginService) -> TemporaryFiles:
     """What is left when old ones have gone counts for guests."""
-    return TemporaryFiles(places_of(paths, Path(gettempdir())), voices.jobs.files_in_use, login.quotas.pruned)
+    return TemporaryFiles(places_of(paths, Path(gettempdir())), jobs.files_in_use, login.quotas.pruned)
 
 
 def build_cache(

@@ -317,13 +317,13 @@ def test_a_job_that_a_killed_server_was_at_says_so_and_is_tried_again(
 
 
 def test_what_was_transcribed_is_told_to_who_asks_for_that_job_alone(services: Services, serve: Serve) -> None:
-    services.voices.jobs.add_work(
+    services.jobs.add_work(
         JobKind.TRANSCRIPTION, lambda _run: {"text": "sesame", "segments": [{"text": "sesame"}], "language": "en"}
     )
     url = serve(create_api(services))
     with client_of(url) as client, listening(url) as reader:
         reader.until("initial_state")
-        job = services.voices.jobs.submit(JobKind.TRANSCRIPTION, "me.wav", {})
+        job = services.jobs.submit(JobKind.TRANSCRIPTION, "me.wav", {})
         assert reader.until("job_complete").data["result"] == {"language": "en"}
         assert data_of(client.get("/api/jobs"))[0]["result"] == {"language": "en"}
         assert data_of(client.get(f"/api/jobs/{job.key}"))["result"]["text"] == "sesame"

@@ -58,7 +58,7 @@ def spoken(api: RunningApi) -> Speak:
 
 
 def only_job(services: Services) -> Job:
-    (job,) = services.voices.jobs.jobs()
+    (job,) = services.jobs.jobs()
     return job
 
 
@@ -229,7 +229,7 @@ def test_hanging_up_before_there_is_sound_leaves_the_queue(services: Services, s
                 wait_until(lambda: queue.waiting == 1)
             wait_until(lambda: queue.waiting == 0)
         engine.go.set()
-        wait_until(lambda: all(job.state is JobState.CANCELLED for job in services.voices.jobs.jobs()))
+        wait_until(lambda: all(job.state is JobState.CANCELLED for job in services.jobs.jobs()))
     finally:
         engine.go.set()
     assert len(engine.seen) == 1
@@ -250,7 +250,7 @@ def test_who_does_not_read_holds_nobody_up(services: Services, serve: Serve) -> 
     """12 MB of sound fit in no buffer on the way, yet the engine is free for the next one."""
     url = serve(create_api(with_engines(services, FakeEngine())))
     with unread(RawServer(url), "a" * 2500):
-        wait_until(services.voices.jobs.jobs)
+        wait_until(services.jobs.jobs)
         assert seconds("pcm", openai_client(url).audio.speech.create(**_said(1.0)).content) == pytest.approx(1)
 
 

@@ -49,7 +49,7 @@ def test_a_recording_becomes_text_and_nothing_of_it_stays(
 ) -> None:
     answer = told(client, recording)
     assert (answer.text, answer.usage.type, answer.usage.seconds) == ("hello world", "duration", 1.0)
-    (job,) = services.voices.jobs.jobs()
+    (job,) = services.jobs.jobs()
     assert (job.kind.value, job.state) == ("transcription", JobState.DONE)
     assert "hello" not in str(job)
     assert uploads(services) == []
@@ -125,7 +125,7 @@ def test_what_is_no_recording_is_named(client: openai.OpenAI, services: Services
     with client_of(str(client.base_url).removesuffix("/v1/")) as plain:
         answer = plain.post(ROUTE, data={"model": "whisper-1"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "file")
-    assert (services.voices.jobs.jobs(), uploads(services)) == ((), [])
+    assert (services.jobs.jobs(), uploads(services)) == ((), [])
 
 
 def test_a_queue_that_is_full_takes_no_more(
@@ -172,7 +172,7 @@ def test_hanging_up_stops_the_work(services: Services, serve: Serve, recording: 
         connection.sendall(head.encode() + body)
         assert slow.began.wait(120)
     assert slow.stopped.wait(120)
-    wait_until(lambda: services.voices.jobs.jobs()[0].state is JobState.CANCELLED)
+    wait_until(lambda: services.jobs.jobs()[0].state is JobState.CANCELLED)
 
 
 def test_cancelling_the_job_ends_the_request_and_it_cannot_be_tried_again(
@@ -190,7 +190,7 @@ def test_cancelling_the_job_ends_the_request_and_it_cannot_be_tried_again(
     asking = Thread(target=ask)
     asking.start()
     assert slow.began.wait(120)
-    (job,) = services.voices.jobs.jobs()
+    (job,) = services.jobs.jobs()
     with client_of(url) as client:
         client.post(f"/api/jobs/{job.key}/cancel")
         asking.join(120)

@@ -105,13 +105,13 @@ def test_what_is_asked_wrongly_is_refused_at_once(
     http: httpx.Client, services: Services, recording: bytes, fields: dict[str, str], status: int, code: str
 ) -> None:
     assert refusal(sent(http, recording, **fields)) == (status, code)
-    assert (uploads(services), services.voices.jobs.jobs()) == ([], ())
+    assert (uploads(services), services.jobs.jobs()) == ([], ())
 
 
 def test_what_is_no_recording_is_refused_at_once(http: httpx.Client, services: Services) -> None:
     for content in (b"", b"<html>", b"#EXTM3U\nfile:///etc/passwd\n"):
         assert refusal(sent(http, content)) == (422, "audio_unreadable")
-    assert (uploads(services), services.voices.jobs.jobs()) == ([], ())
+    assert (uploads(services), services.jobs.jobs()) == ([], ())
 
 
 def test_too_long_a_recording_is_refused_while_it_is_read(

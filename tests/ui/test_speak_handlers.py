@@ -34,7 +34,7 @@ def live() -> LiveStreams:
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    jobs = Jobs(tmp_path / "jobs.json", {})
+    jobs = Jobs(tmp_path / "jobs.json")
     jobs.restore()
     yield jobs
     jobs.close()
@@ -161,7 +161,7 @@ def test_a_run_is_a_job_that_tells_everything_but_the_text(
     kept = (tmp_path / "jobs.json").read_text(encoding="utf-8")
     assert "sesame" not in kept
     assert Path(view.audio or "").stem not in kept + repr(job), "who knows the file's name can hear what was said"
-    again = Jobs(tmp_path / "jobs.json", {})
+    again = Jobs(tmp_path / "jobs.json")
     again.restore()
     assert [kept.result for kept in again.jobs()] == [job.result]
 
@@ -207,7 +207,7 @@ def test_a_run_that_waits_says_its_place_and_a_killed_app_says_so(
     next(second)
     job = jobs.jobs()[0]
     assert (job.state, job.phase, job.position) == (JobState.WAITING, "queued", 1)
-    after_a_kill = Jobs(tmp_path / "jobs.json", {})
+    after_a_kill = Jobs(tmp_path / "jobs.json")
     after_a_kill.restore()
     assert {job.state for job in after_a_kill.jobs()} == {JobState.INTERRUPTED}
     last(first)

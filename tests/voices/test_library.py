@@ -82,7 +82,7 @@ def new(name: str = "Anna", **changes: Any) -> NewVoice:
 
 def ended(services: Services, job: Job) -> Job:
     deadline = time.monotonic() + SOON_S
-    while not (now := services.voices.jobs.job(job.key)).state.is_over:
+    while not (now := services.jobs.job(job.key)).state.is_over:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return now
@@ -167,7 +167,7 @@ def test_a_failed_preparation_keeps_the_voice_and_says_why(services: Services, r
     assert "transcri" in failed.last_error
     assert Path(failed.ref_audio_path).is_file()
     services.voices.change(voice.id, {"ref_text": "hello world"})
-    assert ended(services, services.voices.jobs.retry(job.key)).state is JobState.DONE
+    assert ended(services, services.jobs.retry(job.key)).state is JobState.DONE
     assert services.voices.voice(voice.id).status is VoiceStatus.READY
 
 
@@ -277,7 +277,7 @@ def test_a_clone_obeys_no_instruction_and_a_preview_is_kept(services: Services, 
     samples, rate = soundfile.read(path)
     assert rate == 24_000
     assert np.isfinite(samples).all()
-    job = services.voices.jobs.jobs()[0]
+    job = services.jobs.jobs()[0]
     assert (job.kind.value, job.subject, job.state) == ("synthesis", f"library/{voice.id}", JobState.DONE)
 
 
@@ -309,7 +309,7 @@ def test_a_role_needs_no_preparation_and_a_cancelled_one_leaves_a_ready_voice_re
     monkeypatch.setattr(services.voices._prompts, "prepare", prepare)
     job = services.voices.prepare(voice.id)
     assert began.wait(SOON_S)
-    services.voices.jobs.cancel(job.key)
+    services.jobs.cancel(job.key)
     go_on.set()
     assert ended(services, job).state is JobState.CANCELLED
     assert services.voices.voice(voice.id).status is VoiceStatus.READY

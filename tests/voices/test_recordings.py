@@ -201,6 +201,6 @@ def test_a_prompt_that_can_not_be_kept_fails_the_job_and_not_the_voice(services:
     assert services.voices.voice(voice.id).last_error == job.message
     assert (folder / "original.flac").read_bytes() == recording.read_bytes()
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {"original.flac", "reference.wav"}
-    assert ended(services, services.voices.jobs.retry(job.key)).state is JobState.DONE
+    assert ended(services, services.jobs.retry(job.key)).state is JobState.DONE
     (prompt,) = (folder / "prompts").glob("*.safetensors")
     load_prompt(prompt)

@@ -1,6 +1,7 @@
 """Work that outlives a page: one queue of jobs with their phases, progress, results; cancel, retry, kept over restarts.
 
-    jobs = Jobs(file, {JobKind.CLONE_PREPARE: prepare})
+    jobs = Jobs(file)
+    jobs.add_work(JobKind.CLONE_PREPARE, prepare)
     job = jobs.submit(JobKind.CLONE_PREPARE, subject=voice_id)
 
 A job is data: what to do is found by its kind, so a job can be tried again after a restart. Work that runs elsewhere
@@ -141,9 +142,9 @@ Work = Callable[[JobRun], Mapping[str, Any]]
 class Jobs:
     """Thread-safe; one job runs at a time."""
 
-    def __init__(self, file: Path, work: Mapping[JobKind, Work]) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._work = dict(work)
+        self._work: dict[JobKind, Work] = {}
         self._feed: Feed[Job] = Feed()
         self._changed = Condition()
         self._queue: list[str] = []

@@ -85,7 +85,7 @@ class VoiceLibrary:
         prompts: VoicePrompts,
         models: ModelStatuses,
         synthesis: Synthesis,
-        jobs_file: Path,
+        jobs: Jobs,
     ) -> None:
         self._store = store
         self._folders = folders
@@ -93,8 +93,9 @@ class VoiceLibrary:
         self._prompts = prompts
         self._models = models
         self._synthesis = synthesis
-        work = {JobKind.CLONE_PREPARE: self._do_prepare, JobKind.DESIGN_CLONE: self._do_design}
-        self.jobs = Jobs(jobs_file, work)
+        self._jobs = jobs
+        jobs.add_work(JobKind.CLONE_PREPARE, self._do_prepare)
+        jobs.add_work(JobKind.DESIGN_CLONE, self._do_design)
         self._removed: set[str] = set()
         """Voices that were removed here with their files; what a job still makes for one goes, too."""
 
@@ -177,7 +178,7 @@ class VoiceLibrary:
             raise CloneNotSupported(voice=design_model_key)
         check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
         voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"design_model_key": design_model_key}))
-        return voice, self.jobs.submit(JobKind.DESIGN_CLONE, voice.id)
+        return voice, self._jobs.submit(JobKind.DESIGN_CLONE, voice.id)
 
     def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
         """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
@@ -189,7 +190,7 @@ class VoiceLibrary:
         """Start the job that makes a voice ready; one that is on its way is joined."""
         voice = self._store.voice(voice_id)
         is_silent = voice.kind is VoiceKind.DESIGN_CLONE and not self.has_recording(voice)
-        return self.jobs.submit(JobKind.DESIGN_CLONE if is_silent else JobKind.CLONE_PREPARE, voice_id)
+        return self._jobs.submit(JobKind.DESIGN_CLONE if is_silent else JobKind.CLONE_PREPARE, voice_id)
 
     def change(self, voice_id: str, changes: Mapping[str, Any]) -> SavedVoice:
         """Change some of the fields that people may change. What was prepared is prepared anew when it is needed."""
@@ -236,9 +237,9 @@ class VoiceLibrary:
             self._folders.unmark(voice_id)
         if files:
             self._removed.add(voice_id)
-        for job in self.jobs.jobs():
+        for job in self._jobs.jobs():
             if job.subject == voice_id:
-                self.jobs.cancel(job.key)
+                self._jobs.cancel(job.key)
         return self._folders.remove(voice_id) if files else ()
 
     def expired(self) -> tuple[SavedVoice, ...]:
@@ -265,22 +266,19 @@ class VoiceLibrary:
         ready = spoken_as(voice, self._models)
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
         request = SynthesisRequest(spoken, voice=ready, seed=0, max_seconds=PREVIEW_MAX_S)
-        take = collect(speak_as_job(self._synthesis, self.jobs, request, cancelled=cancelled))
+        take = collect(speak_as_job(self._synthesis, self._jobs, request, cancelled=cancelled))
         if take.stop_reason is StopReason.CANCELLED:
             raise Cancelled
         return take
 
-    def restore_jobs(self) -> None:
-        """Show the jobs of the last app. A voice that was being prepared when it was killed says so."""
+    def settle(self, unfinished: Iterable[Job]) -> None:
+        """Remove what the last app left half written. A voice that was being prepared when it ended says so."""
         with suppress(OSError):
             self._folders.sweep(self._store.recorded())
-        for job in self.jobs.restore():
+        for job in unfinished:
             with suppress(UnknownVoice, LibraryUnwritable, LibraryBusy):
                 if self._store.voice(job.subject).status is VoiceStatus.CLONING:
                     self._store.update(job.subject, _interrupted)
-
-    def close(self) -> None:
-        self.jobs.close()
 
     def check(self, new: NewVoice) -> None:
         """Raises InvalidValue, UnknownModelKey."""

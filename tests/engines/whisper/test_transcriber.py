@@ -157,7 +157,7 @@ def test_a_take_is_compared_with_its_text(services: Services, recording: Path) -
 
 
 def test_a_job_transcribes_and_keeps_the_result(services: Services, recording: Path) -> None:
-    jobs = services.voices.jobs
+    jobs = services.jobs
     job = services.transcriber.start(jobs, recording, subject="voice-1", language="en")
     assert (job.kind, job.subject) == (JobKind.TRANSCRIPTION, "voice-1")
     done = ended(jobs, job)
@@ -167,7 +167,7 @@ def test_a_job_transcribes_and_keeps_the_result(services: Services, recording: P
 
 
 def test_a_job_that_fails_says_why_and_can_be_tried_again(services: Services, recording: Path, tmp_path: Path) -> None:
-    jobs, path = services.voices.jobs, tmp_path / "later.flac"
+    jobs, path = services.jobs, tmp_path / "later.flac"
     job = ended(jobs, services.transcriber.start(jobs, path))
     assert (job.state, job.code, job.subject) == (JobState.ERROR, "audio_unreadable", "later.flac")
     path.write_bytes(recording.read_bytes())
@@ -177,18 +177,18 @@ def test_a_job_that_fails_says_why_and_can_be_tried_again(services: Services, re
 def test_a_job_survives_a_restart_as_interrupted(settings: Settings, recording: Path, tmp_path: Path) -> None:
     own = replace(settings, paths=replace(settings.paths, data_dir=tmp_path / "data"))
     first = build_services(own)
-    first.voices.jobs.restore()
-    done = ended(first.voices.jobs, first.transcriber.start(first.voices.jobs, recording, language="en"))
+    first.jobs.restore()
+    done = ended(first.jobs, first.transcriber.start(first.jobs, recording, language="en"))
     first.close()
     second = build_services(own)
-    second.voices.jobs.restore()
-    kept = second.voices.jobs.job(done.key)
+    second.jobs.restore()
+    kept = second.jobs.job(done.key)
     assert (kept.state, kept.result["text"], kept.inputs["path"]) == (JobState.DONE, "hi there", str(recording))
     second.close()
 
 
 def test_recordings_of_one_subject_are_two_jobs(services: Services, recording: Path, tmp_path: Path) -> None:
-    jobs, other = services.voices.jobs, tmp_path / "other.flac"
+    jobs, other = services.jobs, tmp_path / "other.flac"
     other.write_bytes(recording.read_bytes())
     started = [services.transcriber.start(jobs, path, subject="one") for path in (recording, other, other)]
     assert len({job.key for job in started}) == 2
@@ -196,7 +196,7 @@ def test_recordings_of_one_subject_are_two_jobs(services: Services, recording: P
 
 
 def test_a_job_for_nothing_is_not_queued(services: Services, recording: Path) -> None:
-    jobs = services.voices.jobs
+    jobs = services.jobs
     with pytest.raises(UnknownSpokenLanguage):
         services.transcriber.start(jobs, recording, language="Klingon")
     with pytest.raises(UnknownModelKey):

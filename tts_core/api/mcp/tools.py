@@ -123,7 +123,7 @@ class _Tools:
 
         def work(gone: CancelCheck) -> Take:
             with ExitStack() as held:
-                jobs, asked = self._services.voices.jobs, wanted(held)
+                jobs, asked = self._services.jobs, wanted(held)
                 events = speak_as_job(self._services.synthesis, jobs, asked, format=format_name, cancelled=gone)
                 take = collect(events)
             if take.stop_reason is StopReason.CANCELLED:

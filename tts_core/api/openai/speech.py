@@ -93,7 +93,7 @@ def create_speech(body: SpeechBody, services: UseServices, workers: UseWorkers, 
     )
     format_name = body.response_format or DEFAULT_FORMAT
     stream_format(format_name)
-    jobs = services.voices.jobs
+    jobs = services.jobs
     return SpokenResponse(
         StreamedSpeech(
             lambda gone: speak_as_job(services.synthesis, jobs, request, cancelled=gone),

@@ -100,7 +100,7 @@ def _read(body: OpenAITranscriptionForm) -> Clip:
 
 def _listen(services: Services, clip: Clip, model_key: str, language: str, gone: CancelCheck) -> _Heard:
     """As a job that everybody sees and that can be cancelled; what is said is told to the caller alone."""
-    jobs, stop = services.voices.jobs, Event()
+    jobs, stop = services.jobs, Event()
     waiting = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
     if len(waiting) >= MAX_WAITING_UPLOADS:
         raise QueueFull(waiting=len(waiting))

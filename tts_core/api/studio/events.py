@@ -85,7 +85,7 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
             # Before the client may say or do anything: what happens after that is told.
             asked = websocket.query_params
             downloads = _beginning(services.downloads.tasks(), asked.get("after_seq"))
-            jobs = _beginning(services.voices.jobs.jobs(), asked.get("after_job_seq"))
+            jobs = _beginning(services.jobs.jobs(), asked.get("after_job_seq"))
             await websocket.accept()
             async with create_task_group() as both:
 
@@ -122,7 +122,7 @@ async def _tell(
 ) -> None:
     """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
     going_on = [item for items, after_seq in (downloads, jobs) for item in items if _is_told_first(item, after_seq)]
-    news = streams.merged((services.voices.jobs, jobs[1]), (services.downloads, downloads[1]))
+    news = streams.merged((services.jobs, jobs[1]), (services.downloads, downloads[1]))
     with suppress(WebSocketDisconnect, TimeoutError):
         async with aclosing(news):
             for item in going_on:

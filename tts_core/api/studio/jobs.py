@@ -90,7 +90,7 @@ async def _events(services: Services, streams: Streams, last_event_id: str | Non
     at = [min(seen, now) for seen, now in zip(_seen(last_event_id) or newest, newest, strict=True)]
     yield server_event(initial_jobs(jobs), number=_number(at), retry=RECONNECT_MS)
     beats = Beats(streams)
-    async with aclosing(streams.merged((services.voices.jobs, at[0]), (services.downloads, at[1]))) as changes:
+    async with aclosing(streams.merged((services.jobs, at[0]), (services.downloads, at[1]))) as changes:
         async for change in changes:
             if change is not None:
                 at[isinstance(change, DownloadTask)] = change.seq
@@ -121,7 +121,7 @@ def _as_job(change: Job | DownloadTask) -> Job:
 
 
 def _all(services: Services) -> AllJobs:
-    return AllJobs(services.voices.jobs, services.downloads)
+    return AllJobs(services.jobs, services.downloads)
 
 
 def _told(job: Job) -> Success[JobObject]:

@@ -112,7 +112,7 @@ def listen_live(stream_id: str, services: UseServices, workers: UseWorkers) -> R
 def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled: CancelCheck) -> Take:
     voice = voice_of_request(services, body.model_key, body.voice_id, body.speaker)
 
-    request, jobs = body.to_domain(voice), services.voices.jobs
+    request, jobs = body.to_domain(voice), services.jobs
     take = collect(speak_as_job(services.synthesis, jobs, request, format=format_name, cancelled=cancelled))
     if take.stop_reason is StopReason.CANCELLED:
         take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone

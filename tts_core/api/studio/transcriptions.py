@@ -75,5 +75,5 @@ def _started(services: Services, body: TranscriptionForm) -> Job:
     with kept_upload(body.file.file) as upload:
         read_recording(upload, max_seconds=MAX_RECORDING_S)
         return services.transcriber.start_upload(
-            services.voices.jobs, upload, language=body.language, model_key=body.model_key
+            services.jobs, upload, language=body.language, model_key=body.model_key
         )

@@ -172,7 +172,7 @@ def prepare_voice(voice_id: str, services: UseServices) -> Success[StartedJob]:
 def clone_status(voice_id: str, services: UseServices) -> Success[CloneStatus]:
     """Where the preparation of a voice stands."""
     voice = present(services, voice_id)
-    job = services.voices.jobs.newest_of(voice.id)
+    job = services.jobs.newest_of(voice.id)
     data = CloneStatus(
         voice_id=voice.id,
         status=voice.status,

@@ -56,7 +56,7 @@ def demanded_consent(args: argparse.Namespace) -> Consent:
 
 def follow(services: Services, job: Job, about: str) -> Job:
     """The job as it ended; Ctrl-C cancels it."""
-    jobs = services.voices.jobs
+    jobs = services.jobs
     try:
         with jobs.subscribe(job.seq) as changes:
             while not job.state.is_over:

@@ -2,7 +2,7 @@
 
 transcript = services.transcriber.transcribe(path, language="Chinese")
 check = services.transcriber.check(take.path, "你好。", language=take.language)
-job = services.transcriber.start(services.voices.jobs, path, subject=voice_id)
+job = services.transcriber.start(services.jobs, path, subject=voice_id)
 """
 
 from __future__ import annotations

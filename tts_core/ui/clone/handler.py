@@ -199,7 +199,7 @@ class CloneHandler:
 
     def prepared(self, voice_id: str) -> Iterator[Job]:
         """Start preparing a voice; its job whenever that says something new, to its end."""
-        jobs = self._services.voices.jobs
+        jobs = self._services.jobs
         job = self._services.voices.prepare(voice_id)
         yield job
         while not job.state.is_over:

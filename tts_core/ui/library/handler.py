@@ -51,13 +51,13 @@ class LibraryActions:
         if not voices:
             is_searched = bool(search.strip()) or show != ALL
             return Listing(library_view.nothing_found(self._words, is_searched=is_searched), is_busy=False)
-        jobs = {job.subject: job for job in reversed(self._services.voices.jobs.jobs())}
+        jobs = {job.subject: job for job in reversed(self._services.jobs.jobs())}
         views = [self._view(voice, jobs.get(voice.id)) for voice in voices[:limit]]
         is_busy = any(view.live_job is not None for view in views)
         return Listing(library_view.cards(self._words, views, len(voices)), is_busy)
 
     def view(self, voice_id: str) -> VoiceView:
-        return self._view(self._services.voices.voice(voice_id), self._services.voices.jobs.newest_of(voice_id))
+        return self._view(self._services.voices.voice(voice_id), self._services.jobs.newest_of(voice_id))
 
     def perform(self, action: VoiceAction, key: str) -> str:
         """Do it; the notice that tells so. Raises gr.Error that tells people why not."""
@@ -119,9 +119,9 @@ class LibraryActions:
         elif action is VoiceAction.PREPARE:
             voices.prepare(key)
         elif action is VoiceAction.CANCEL:
-            job = voices.jobs.newest_of(key)
+            job = self._services.jobs.newest_of(key)
             if job is not None:
-                voices.jobs.cancel(job.key)
+                self._services.jobs.cancel(job.key)
         return ""
 
     def _view(self, voice: SavedVoice, job: Job | None) -> VoiceView:
