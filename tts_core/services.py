@@ -26,20 +26,18 @@ from tts_core.engines.whisper.transcriber import Transcriber, load_transcriber
 from tts_core.engines.yourtts.engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.catalogue import ModelKind, load_catalogue
-from tts_core.models.download_task import DownloadTask
 from tts_core.models.downloads.existing import CopyPlaces
-from tts_core.models.downloads.fetch import DownloadJob
+from tts_core.models.downloads.fetch import HubFetcher
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.hubs.ordering import hubs
-from tts_core.models.downloads.queue import Downloads
-from tts_core.models.downloads.queue_file import QueueFile
+from tts_core.models.downloads.queue import Downloads, task_of
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
 from tts_core.models.memory import CachePolicy, ModelMemory, Progress
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatuses
 from tts_core.models.store.store import ModelFolders
-from tts_core.platform.feed import Feed
-from tts_core.platform.jobs import JobKind, Jobs
+from tts_core.platform.job import JobKind
+from tts_core.platform.jobs import Jobs
 from tts_core.platform.paths import Paths, default_data_dir
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
@@ -103,8 +101,9 @@ class Services:
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.temporary.start()
         self.models.start_background_check()
-        self.downloads.restore(resume=self.settings.sources.resume_at_start)
-        self.voices.settle(self.jobs.restore())
+        unfinished = self.jobs.restore()
+        self.downloads.restore(unfinished, resume=self.settings.sources.resume_at_start)
+        self.voices.settle(unfinished)
 
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -127,7 +126,6 @@ class Services:
         """Stop background work, keeping what it has done, and free the engines."""
         self.link.close()
         self.temporary.close()
-        self.downloads.close()
         self.jobs.close()
         self.models.close()
         self.synthesis.close()
@@ -140,16 +138,16 @@ def build_services(settings: Settings) -> Services:
     paths, limits = settings.paths, settings.limits
     outputs = Outputs(paths.outputs_dir, limits)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
-    jobs, feed = Jobs(paths.jobs_file), Feed[DownloadTask]()
+    jobs = Jobs(paths.jobs_file)
     models = ModelStatuses(
         catalogue,
         paths.models_dir,
         paths.hash_cache_file,
-        task_of=feed.item,
+        task_of=lambda key: task_of(jobs, key),
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
     )
-    job = DownloadJob(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
-    downloads = Downloads(models, feed, job, FolderLock(paths.parts_dir), QueueFile(paths.downloads_file))
+    fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
+    downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
     system = SystemInfo(settings)
     everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.

@@ -10,7 +10,8 @@ import pytest
 
 from tts_core.access.kept_bytes import KEPT_S
 from tts_core.access.temporary_files import TemporaryFiles, places_of
-from tts_core.platform.jobs import JobKind, JobRun, Jobs
+from tts_core.platform.job import JobKind, JobRun
+from tts_core.platform.jobs import Jobs
 from tts_core.platform.paths import Paths
 
 UPLOAD, OURS = "ab" * 32, "cd" * 16
@@ -76,7 +77,8 @@ def test_links_are_neither_followed_nor_removed(tmp_path: Path) -> None:
 
 def test_what_a_job_has_still_to_read_stays(tmp_path: Path) -> None:
     files = written(tmp_path, ["cache/heard/heard-waiting", "cache/heard/heard-forgotten"])
-    jobs = Jobs(tmp_path / "jobs.json", {JobKind.TRANSCRIPTION: _until_stopped})
+    jobs = Jobs(tmp_path / "jobs.json")
+    jobs.add_work(JobKind.TRANSCRIPTION, _until_stopped)
     job = jobs.submit(JobKind.TRANSCRIPTION, "x", {"path": str(files[0])})
     old, _ = pruning(tmp_path, 2 * KEPT_S, jobs.files_in_use())
     assert old.prune() == 1

@@ -23,7 +23,7 @@ from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
 from tts_core.engines.whisper.transcriber import Transcriber
 from tts_core.models.status import ModelStatuses
-from tts_core.platform.jobs import JobKind, JobRun
+from tts_core.platform.job import JobKind, JobRun
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 
@@ -182,13 +182,13 @@ def test_a_transcription_holds_its_place_until_its_job_ends(studio: Studio, monk
     quotas = studio.limit(at_once=2)
     monkeypatch.setattr(Transcriber, "choose", lambda self, key="": ModelStatuses.statuses(self._models)[0])
     go_on: list[bool] = []
-    jobs = studio.services.voices.jobs
+    jobs = studio.services.jobs
 
     def transcribed(_run: JobRun) -> dict[str, str]:
         settled(lambda: bool(go_on))
         return {}
 
-    monkeypatch.setitem(jobs._work, JobKind.TRANSCRIPTION, transcribed)
+    jobs.add_work(JobKind.TRANSCRIPTION, transcribed)
     with studio.client() as client:
         sound = client.post(f"{API}/synthesize", json={"text": "Hello."}, headers={"Accept": "audio/wav"}).content
 

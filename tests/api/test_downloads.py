@@ -19,7 +19,7 @@ from tests.hubs.models import CODEC_FILE, MAIN_FILE
 from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tests.serving import serving
 from tts_core.api.server import create_api
-from tts_core.models.download_task import TaskState
+from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 
@@ -36,7 +36,7 @@ FIELDS = {
 def staged(services: Services) -> Iterator[StagedDownloads]:
     staged = stage_downloads(services)
     yield staged
-    staged.services.downloads.close()
+    staged.services.jobs.close()
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_paused_download_stays_in_the_list_and_goes_on(client: httpx.Client, s
 
 
 def test_what_failed_is_told_with_its_code_and_tried_again(client: httpx.Client, staged: StagedDownloads) -> None:
-    staged.change(KEY, provider="modelscope", state=TaskState.ERROR, code="TLS_VERIFY", params={"source": "hf.example"})
+    staged.change(KEY, provider="modelscope", state=JobState.ERROR, code="TLS_VERIFY", params={"source": "hf.example"})
     assert listed(client) == []
     (failed,) = listed(client, finished=True)
     assert (failed["status"], failed["code"]) == ("error", "TLS_VERIFY")

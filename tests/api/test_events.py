@@ -21,7 +21,7 @@ from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_do
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
-from tts_core.models.download_task import TaskState
+from tts_core.platform.job import JobState
 from tts_core.services import Services
 
 LIMIT = 4
@@ -71,7 +71,7 @@ def test_changes_follow_with_their_numbers(stage: Stage) -> None:
         assert (event.id, event.data["seq"]) == (str(task.seq), task.seq)
         assert (event.data["type"], event.data["model_id"]) == ("model_progress", KEY)
         assert (event.data["status"], event.data["progress"]) == ("downloading", 42)
-        stage.downloads.change(KEY, state=TaskState.PAUSED)
+        stage.downloads.change(KEY, state=JobState.PAUSED)
         paused = reader.until("model_incomplete").data
         assert (paused["status"], paused["download_status"]) == ("incomplete", "paused")
         assert paused["downloaded_bytes"] == 420_000
@@ -83,7 +83,7 @@ def test_changes_follow_with_their_numbers(stage: Stage) -> None:
 def test_a_failure_is_told_with_code_and_sentence(stage: Stage) -> None:
     with listening(stage.url) as reader:
         reader.until("initial_state")
-        stage.downloads.change(KEY, state=TaskState.ERROR, code="HTTP_401", params={"source": "huggingface.co"})
+        stage.downloads.change(KEY, state=JobState.ERROR, code="HTTP_401", params={"source": "huggingface.co"})
         failed = reader.until("model_error").data
     assert (failed["status"], failed["code"]) == ("error", "HTTP_401")
     assert failed["message"] == "huggingface.co wants a login for this model."

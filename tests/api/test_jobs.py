@@ -44,7 +44,7 @@ from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
 from tts_core.audio.editing import append_silence
 from tts_core.domain.events import Samples
-from tts_core.platform.jobs import JobKind
+from tts_core.platform.job import JobKind
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.services import Services
 from tts_core.voices import library as voices, prompts as voice_prompts
@@ -255,7 +255,6 @@ def test_a_voice_that_is_removed_while_it_is_prepared_leaves_nothing(
 
 SERVER = """
 import sys, uvicorn
-from tts_core import voice_prompts, voices
 from tts_core.api.server import create_api
 from tts_core.services import build_services
 from tts_core.platform.settings.studio import Settings

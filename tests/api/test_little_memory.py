@@ -84,7 +84,7 @@ def test_rest_says_what_to_do_and_speaks_again(poor: Poor, kind: str) -> None:
         assert (answer.status_code, answer.json()["detail"]) == (503, "out_of_memory")
         assert int(answer.headers["retry-after"]) > 0
         assert "smaller model" in answer.json()["message"]
-        assert poor.services.voices.jobs.jobs()[0].code == "out_of_memory"
+        assert poor.services.jobs.jobs()[0].code == "out_of_memory"
         assert client.post(f"{API}/synthesize", json={"text": "Hello."}).status_code == 200
 
 

@@ -29,7 +29,7 @@ from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
 from tts_core.audio.stream_formats import STREAM_FORMATS, STREAM_RATE
 from tts_core.domain.engine import Engine
-from tts_core.platform.jobs import Job, JobState
+from tts_core.platform.job import Job, JobState
 from tts_core.services import Services
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis

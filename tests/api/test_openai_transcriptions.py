@@ -25,7 +25,7 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.engines.whisper.transcriber import Say, Transcriber, never
 from tts_core.engines.whisper.transcript import Transcript
-from tts_core.platform.jobs import JobState
+from tts_core.platform.job import JobState
 from tts_core.services import Services
 
 __all__ = ["recording", "root", "services"]

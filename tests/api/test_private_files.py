@@ -42,7 +42,7 @@ def open_umask(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def studio(tmp_path: Path, open_umask: None) -> Iterator[RunningApi]:
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path)}))
-    services.voices.restore_jobs()
+    services.voices.settle(services.jobs.restore())
     with serving(create_api(services)) as url:
         yield RunningApi(url, services)
     services.close()

@@ -21,7 +21,8 @@ from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.api.serving import build_server
 from tts_core.api.streams import Streams
-from tts_core.models.download_task import Phase, TaskState
+from tts_core.models.download_task import Phase
+from tts_core.platform.job import JobState
 from tts_core.services import Services
 
 CONTRACT = {
@@ -64,10 +65,10 @@ def test_a_download_is_told_from_its_start_to_its_end(stage: Stage) -> None:
         stage.downloads.change(KEY, position=1)
         heard = [hear(client)]
         for change in (
-            {"state": TaskState.RUNNING, "phase": Phase.RESOLVING, "position": 0},
+            {"state": JobState.RUNNING, "phase": Phase.RESOLVING, "position": 0},
             {"phase": Phase.TRANSFERRING, "bytes_done": 420_000, "bytes_per_second": 1e5, "eta_s": 5.8},
             {"phase": Phase.VERIFYING, "bytes_done": TOTAL_BYTES},
-            {"state": TaskState.READY, "phase": Phase.DONE},
+            {"state": JobState.DONE, "phase": Phase.DONE},
         ):
             stage.downloads.change(KEY, **change)
             heard.append(hear(client))
@@ -88,13 +89,13 @@ def test_a_download_is_told_from_its_start_to_its_end(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("state", "code", "expected"),
     [
-        (TaskState.ERROR, "ALL_SOURCES_FAILED", ("error", "download_error")),
-        (TaskState.PAUSED, "DISK_FULL", ("error", "download_error")),
-        (TaskState.PAUSED, "", ("cancelled", "download_cancelled")),
-        (TaskState.CANCELLED, "", ("cancelled", "download_cancelled")),
+        (JobState.ERROR, "ALL_SOURCES_FAILED", ("error", "download_error")),
+        (JobState.PAUSED, "DISK_FULL", ("error", "download_error")),
+        (JobState.PAUSED, "", ("cancelled", "download_cancelled")),
+        (JobState.CANCELLED, "", ("cancelled", "download_cancelled")),
     ],
 )
-def test_every_end_is_told(stage: Stage, state: TaskState, code: str, expected: tuple[str, str]) -> None:
+def test_every_end_is_told(stage: Stage, state: JobState, code: str, expected: tuple[str, str]) -> None:
     with socket_of(stage.url) as client:
         stage.downloads.change(KEY, state=state, code=code, bytes_done=1)
         heard = hear(client)
@@ -184,9 +185,7 @@ def test_who_does_not_read_holds_nobody_up_and_is_given_up(stage: Stage) -> None
 
     def flood() -> None:
         while not done.is_set():
-            stage.downloads.change(
-                KEY, state=TaskState.PAUSED, file="x" * 60_000
-            )  # told at once: the pipe is soon full
+            stage.downloads.change(KEY, state=JobState.PAUSED, file="x" * 60_000)  # told at once: the pipe is soon full
 
     host, _, port = stage.url.removeprefix("http://").partition(":")
     raw = socket.create_connection((host, int(port)), timeout=120)

@@ -20,7 +20,7 @@ from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE
 from tests.models.downloads.app_process import DownloadProcess, Home
-from tts_core.models.download_task import TaskState
+from tts_core.platform.job import JobState
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
@@ -169,7 +169,7 @@ def test_a_second_process_joins_and_leaving_it_stops_nothing(hubs: Hubs, tmp_pat
             done = joiner.end()
         assert (done["exit"], done["status"]) == (0, "ready")
         *_, task = services.downloads.follow(KEY)
-        assert (task.state, task.source) == (TaskState.READY, "hf")
+        assert (task.state, task.source) == (JobState.DONE, "hf")
     finally:
         services.close()
     assert home.holds(hubs.models[KEY])

@@ -11,7 +11,8 @@ from tests.fakes import CHUNK_SAMPLES, FakeEngine
 from tts_core.domain.errors import EmptyText, EngineFailed, InvalidValue, UnknownVoice
 from tts_core.domain.events import Loading
 from tts_core.domain.values import Sampling
-from tts_core.platform.jobs import Jobs, JobState
+from tts_core.platform.job import JobState
+from tts_core.platform.jobs import Jobs
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.live import LiveStreams
 from tts_core.speech.queue import SpeechQueue

@@ -19,7 +19,8 @@ from tts_core.domain.errors import Cancelled, TranscriberMissing
 from tts_core.engines.whisper.error_rate import compare
 from tts_core.engines.whisper.transcriber import LOADING, Say, SpokenCheck
 from tts_core.engines.whisper.transcript import Transcript
-from tts_core.models.download_task import Phase, TaskState
+from tts_core.models.download_task import Phase
+from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.ui.clone import view as clone_view
@@ -39,7 +40,7 @@ EN, ZH = load_words("en"), load_words("zh")
 def staged(services: Services) -> Iterator[StagedDownloads]:
     staged = stage_downloads(services)
     yield staged
-    staged.services.downloads.close()
+    staged.services.jobs.close()
 
 
 def test_stages_come_first_then_the_outcome() -> None:
@@ -180,9 +181,9 @@ def test_the_offer_shows_the_numbers_of_the_download(staged: StagedDownloads) ->
     assert 'aria-valuenow="30"' in now.html
     assert "30 % · 300 kB of 1 MB" in now.html
     assert f'data-action="cancel" data-key="{SMALL}"' in now.html
-    staged.change(SMALL, state=TaskState.PAUSED)
+    staged.change(SMALL, state=JobState.PAUSED)
     assert f'data-action="resume" data-key="{SMALL}"' in offers.look().html
-    staged.change(SMALL, state=TaskState.ERROR, phase=Phase.TRANSFERRING, code="disk_full", params={})
+    staged.change(SMALL, state=JobState.ERROR, phase=Phase.TRANSFERRING, code="disk_full", params={})
     assert not offers.look().is_coming
     assert f'data-action="retry" data-key="{SMALL}"' in offers.look().html
 
@@ -202,7 +203,7 @@ def test_the_offers_buttons_steer_the_queue(staged: StagedDownloads) -> None:
     assert not offers.act(Action.CANCEL, SMALL).is_coming
     task = downloads.task(SMALL)
     assert task is not None
-    assert task.state is TaskState.CANCELLED
+    assert task.state is JobState.CANCELLED
     with pytest.raises(gr.Error, match="nope"):
         offers.act(Action.DOWNLOAD, "nope")
 

@@ -156,7 +156,7 @@ def swept_later(data: Path) -> None:
     then = time.time() - 2 * 86_400.0
     for folder in services.settings.paths.voices_dir.iterdir():
         os.utime(folder, (then, then))
-    services.voices.restore_jobs()
+    services.voices.settle(services.jobs.restore())
     services.close()
 
 

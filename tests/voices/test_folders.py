@@ -65,7 +65,7 @@ def test_files_that_are_kept_on_purpose_stay(tmp_path: Path) -> None:
     folder = left(VoiceFolders(paths.voices_dir, tmp_path), "a" * 16)
     services.voices.remove("a" * 16, files=False)
     os.utime(folder, (0, 0))
-    services.voices.restore_jobs()
+    services.voices.settle(services.jobs.restore())
     services.close()
     assert (folder / "original.wav").exists()
 

@@ -30,7 +30,7 @@ from tts_core.domain.errors import (
     UnknownVoice,
 )
 from tts_core.domain.values import Decoding, SynthesisRequest, Take
-from tts_core.platform.jobs import Job, JobKind, JobState
+from tts_core.platform.job import Job, JobKind, JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.speech.synthesis import collect

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, TypeVar, overload
+from typing import Any
 
-from anyio import CapacityLimiter, fail_after, move_on_after, sleep
+from anyio import CapacityLimiter, fail_after, sleep
 from anyio.to_thread import run_sync
 from fastapi.sse import format_sse_event
 from starlette.requests import ClientDisconnect
@@ -17,9 +16,8 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from tts_core.domain.errors import Cancelled, TooManyStreams
-from tts_core.models.download_task import DownloadTask
-from tts_core.models.downloads.queue import Downloads
-from tts_core.platform.jobs import Job, Jobs
+from tts_core.platform.job import Job
+from tts_core.platform.jobs import Jobs
 
 MAX_STREAMS = 32
 HEARTBEAT_S = 30.0
@@ -30,7 +28,6 @@ MIN_INTERVAL_S = 0.125
 """Between messages of progress: eight a second are as many as an eye follows."""
 POLL_S = 0.5
 """How soon a quiet stream sees that the server ends."""
-Change = TypeVar("Change", DownloadTask, Job)
 
 
 class Streams:
@@ -43,7 +40,7 @@ class Streams:
         self.send_timeout_s = send_timeout_s
         self._limit = limit
         self._open = 0
-        self._threads = CapacityLimiter(2 * limit)  # a stream may tell of downloads and of jobs
+        self._threads = CapacityLimiter(limit)
         self._is_ending: Callable[[], bool] = lambda: False
 
     def end_when(self, is_ending: Callable[[], bool]) -> None:
@@ -61,48 +58,33 @@ class Streams:
         finally:
             self._open -= 1
 
-    @overload
-    def changes(self, watched: Downloads, after_seq: int) -> AsyncGenerator[DownloadTask | None, None]: ...
-
-    @overload
-    def changes(self, watched: Jobs, after_seq: int) -> AsyncGenerator[Job | None, None]: ...
-
     async def changes(
-        self, watched: Downloads | Jobs, after_seq: int
-    ) -> AsyncGenerator[DownloadTask | Job | None, None]:
-        """What changes, the newest of each; None where nothing changes for a moment. Ends with the server.
+        self, jobs: Jobs, after_seq: int, is_wanted: Callable[[Job], bool] = lambda _job: True
+    ) -> AsyncGenerator[Job | None, None]:
+        """Jobs that change, the newest state of each; None where nothing changes for a moment. Ends with the server.
 
         Every stream waits in a thread of its own, so that a client who reads slowly holds up nobody else.
         """
-        with watched.subscribe(after_seq) as subscription:
+        with jobs.subscribe(after_seq) as subscription:
             while not self._is_ending():
                 try:
-                    change = await run_sync(subscription.next, POLL_S, limiter=self._threads, abandon_on_cancel=True)
+                    job = await run_sync(subscription.next, POLL_S, limiter=self._threads, abandon_on_cancel=True)
                 except Cancelled:
                     return
-                yield change
-                if change is not None and not change.state.is_over and change.state.value != "paused":
+                if job is not None and not is_wanted(job):
+                    job = None
+                yield job
+                if job is not None and job.state.is_active:
                     await sleep(MIN_INTERVAL_S)
 
-    async def merged(
-        self, jobs: tuple[Jobs, int], downloads: tuple[Downloads, int]
-    ) -> AsyncGenerator[DownloadTask | Job | None, None]:
-        """The changes of both after their numbers, each as soon as it comes; None now and then."""
-        told: asyncio.Queue[DownloadTask | Job] = asyncio.Queue(1)  # who reads slowly is told the newest only
-        pumps = [
-            asyncio.create_task(_pump(self.changes(*jobs), told)),
-            asyncio.create_task(_pump(self.changes(*downloads), told)),
-        ]
-        try:
-            while not told.empty() or not all(pump.done() for pump in pumps):
-                change = None
-                with move_on_after(POLL_S):
-                    change = await told.get()
-                yield change
-            await asyncio.gather(*pumps)
-        finally:
-            for pump in pumps:
-                pump.cancel()
+
+def last_seen(jobs: Iterable[Job], told: str | None) -> int:
+    """The number after which changes of these jobs are news to a client that was told `told` last.
+
+    A number from before a restart is none of ours: such a client is told how things stand.
+    """
+    newest = max((job.seq for job in jobs), default=0)
+    return min(int(told[:20]), newest) if told and told.isascii() and told.isdecimal() else newest
 
 
 class Beats:
@@ -130,13 +112,6 @@ def server_event(data: dict[str, Any], *, number: str | None = None, retry: int 
 def data_event(data: dict[str, Any]) -> bytes:
     """One server-sent event without a name."""
     return format_sse_event(data_str=json.dumps(data, ensure_ascii=False))
-
-
-async def _pump(changes: AsyncGenerator[Change | None, None], told: asyncio.Queue[DownloadTask | Job]) -> None:
-    async with aclosing(changes):
-        async for change in changes:
-            if change is not None:
-                await told.put(change)
 
 
 class HeldResponse(StreamingResponse):

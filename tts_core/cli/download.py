@@ -13,7 +13,8 @@ from tts_core.cli import progress
 from tts_core.cli.status import Exit
 from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.models.download_report import facts, note_sentence, source_name, summary
-from tts_core.models.download_task import DownloadTask, Phase, Provider, TaskState
+from tts_core.models.download_task import DownloadTask, Phase, Provider
+from tts_core.platform.job import JobState
 from tts_core.services import Services
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
@@ -35,11 +36,11 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     if args.json:
         _print(facts(task))
     match task.state:
-        case TaskState.READY:
+        case JobState.DONE:
             if not args.json:
                 print(f"{summary(task)}\n{services.models.folder(args.key)}")
             return Exit.DONE
-        case TaskState.PAUSED | TaskState.ERROR if task.code and not is_interrupted:
+        case JobState.PAUSED | JobState.ERROR if task.code and not is_interrupted:
             print(f"{summary(task)} [{task.code}]", file=sys.stderr)
             print(f"By hand: python -m tts_core models commands {args.key}", file=sys.stderr)
             return Exit.ERROR
@@ -85,7 +86,7 @@ class _View:
                 progress.clear()
                 print(note_sentence(note), file=sys.stderr, flush=True)
             self._told_notes = len(task.notes)
-            if self._as_json and task.state in (TaskState.WAITING, TaskState.RUNNING):
+            if self._as_json and task.state.is_active:
                 _print(facts(task))  # whoever reads decides by the last line: an end is told once
             elif not self._as_json:
                 progress.show_bar(task.bytes_done, task.bytes_total, _beside_the_bar(task))
@@ -95,7 +96,7 @@ class _View:
 
 
 def _beside_the_bar(task: DownloadTask) -> str:
-    if task.phase is not Phase.TRANSFERRING or task.state is not TaskState.RUNNING or task.stalled:
+    if task.phase is not Phase.TRANSFERRING or task.state is not JobState.RUNNING or task.stalled:
         return summary(task)
     unit, name = (1e9, "GB") if task.bytes_total >= 1e9 else (1e6, "MB")
     size = f"{task.bytes_done / unit:.2f} of {task.bytes_total / unit:.2f} {name}"

@@ -10,7 +10,8 @@ from typing import Any
 
 from tts_core.domain.errors import StudioError
 from tts_core.models.download_faults import DownloadFault
-from tts_core.models.download_task import DownloadTask, Note, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Note, Phase
+from tts_core.platform.job import JobState
 
 SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
     {"hf": "Hugging Face", "mirror": "the Hugging Face mirror", "modelscope": "ModelScope", "local": "this machine"}
@@ -20,10 +21,10 @@ SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
 def facts(task: DownloadTask) -> dict[str, Any]:
     """Everything about a task, ready for JSON. `progress` is 100 only when the model is ready."""
     return {
-        "key": task.key,
+        "key": task.subject,
         "provider": task.provider,
         "source": task.source,
-        "status": task.state.value,
+        "status": task.status.value,
         "phase": task.phase.value,
         "progress": round(task.progress, 1),
         "message": summary(task),
@@ -62,15 +63,15 @@ def note_sentence(note: Note) -> str:
 
 def summary(task: DownloadTask) -> str:
     """One sentence about where the task stands."""
-    if task.state is TaskState.RUNNING:
+    if task.state is JobState.RUNNING:
         return _at_work(task)
-    if task.state is TaskState.WAITING:
+    if task.state is JobState.WAITING:
         return _waiting(task)
-    if task.state is TaskState.READY:
+    if task.state is JobState.DONE:
         return _ready(task)
-    if task.state is TaskState.ERROR or task.code:
+    if task.state is JobState.ERROR or task.code:
         return sentence(task.code, task.params)
-    return f"{'Paused' if task.state is TaskState.PAUSED else 'Stopped'}. Everything fetched so far is kept."
+    return f"{'Paused' if task.state is JobState.PAUSED else 'Stopped'}. Everything fetched so far is kept."
 
 
 def sentence(code: str, params: Mapping[str, object]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Literal
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
-from tts_core.platform.feed import FeedItem
+from tts_core.domain.errors import Cancelled
+from tts_core.models.download_faults import DownloadFault, Interrupted, Rule
+from tts_core.platform.job import Job, JobKind, JobState
 
 SourceId = Literal["hf", "mirror", "modelscope", "local"]
 """Hugging Face, its mirror, ModelScope; "local" is a copy that was on this disk already."""
@@ -17,17 +20,14 @@ HUBS: tuple[SourceId, ...] = ("hf", "mirror", "modelscope")
 
 
 class TaskState(str, Enum):
+    """The words of the wire contract for the state of a download."""
+
     WAITING = "waiting"
-    """In the queue, or another process is at work in this folder."""
     RUNNING = "downloading"
     PAUSED = "paused"
     READY = "ready"
     ERROR = "error"
     CANCELLED = "cancelled"
-
-    @property
-    def is_over(self) -> bool:
-        return self in (TaskState.READY, TaskState.ERROR, TaskState.CANCELLED)
 
 
 class Phase(str, Enum):
@@ -58,21 +58,31 @@ class Note:
     """Who took over, a SourceId; "" where nobody did (yet)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadTask(FeedItem):
-    """`key` is the model's."""
+def job_key(model_key: str) -> str:
+    """The id of the job that downloads this model: there is one at most."""
+    return f"download-{model_key}"
 
-    provider: Provider
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadTask(Job):
+    """A job whose `subject` is the model's key and whose `progress` follows from the bytes.
+
+    It is WAITING, too, while another process is at work in the folder.
+    """
+
+    can_pause: ClassVar[bool] = True
+
+    key: str = ""
+    """Follows from the subject: a model has one download at most."""
+    kind: JobKind = JobKind.DOWNLOAD
+    phase: Phase = Phase.QUEUED
+    provider: Provider = "auto"
     """What was asked for."""
-    state: TaskState
-    phase: Phase
     bytes_done: int = 0
     """Never falls within a task, but for a note that says why."""
     bytes_total: int = 0
     bytes_per_second: float = 0.0
     """Over the last seconds; 0 while stalled."""
-    eta_s: float | None = None
-    """None while unknown or stalled."""
     stalled: bool = False
     """Transferring, and nothing came for five seconds."""
     source: str = ""
@@ -81,19 +91,51 @@ class DownloadTask(FeedItem):
     """Why that source was chosen, a Candidate's stable code; "" where there was no choice."""
     file: str = ""
     """At work on, a path inside the model's folder."""
-    position: int = 0
-    """1 is next; 0 is not waiting."""
-    code: str = ""
-    """Of the fault that paused or ended it."""
-    params: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     """Oldest first: what failed and who took over."""
     foreign: bool = False
     """Another process on the same folder does the work."""
 
+    def __post_init__(self) -> None:
+        share = min(99.9, 100.0 * self.bytes_done / self.bytes_total) if self.bytes_total else 0.0
+        object.__setattr__(self, "key", job_key(self.subject))
+        object.__setattr__(self, "progress", 100.0 if self.state is JobState.DONE else share)
+
     @property
-    def progress(self) -> float:
-        """0 to 100; 100 only when ready."""
-        if self.state is TaskState.READY:
-            return 100.0
-        return min(99.9, 100.0 * self.bytes_done / self.bytes_total) if self.bytes_total else 0.0
+    def status(self) -> TaskState:
+        return _STATUSES[self.state]
+
+    def queued(self) -> DownloadTask:
+        notes = () if self.state.is_over else self.notes
+        return replace(self, state=JobState.WAITING, phase=Phase.QUEUED, code="", params={}, notes=notes)
+
+    def stopped(self, state: JobState) -> DownloadTask:
+        still = replace(self, state=state, position=0, foreign=False, bytes_per_second=0.0, eta_s=None, stalled=False)
+        if self.state is state is JobState.PAUSED:
+            return still  # with the code that paused it
+        return replace(still, code="", params={}, file="")
+
+    def failed(self, error: BaseException) -> DownloadTask:
+        if isinstance(error, Interrupted | Cancelled):
+            return self.stopped(JobState.PAUSED)
+        if not isinstance(error, DownloadFault):
+            error = DownloadFault(reason=type(error).__name__)
+        ended = self.stopped(JobState.PAUSED if error.rule is Rule.PAUSE else JobState.ERROR)
+        return replace(ended, code=error.code, params=error.params)
+
+    def done(self, _result: Mapping[str, object] = MappingProxyType({})) -> DownloadTask:
+        ended, source = self.stopped(JobState.DONE), self.source or "local"
+        return replace(ended, phase=Phase.DONE, source=source, bytes_done=self.bytes_total)
+
+
+_STATUSES: Mapping[JobState, TaskState] = MappingProxyType(
+    {
+        JobState.WAITING: TaskState.WAITING,
+        JobState.RUNNING: TaskState.RUNNING,
+        JobState.PAUSED: TaskState.PAUSED,
+        JobState.INTERRUPTED: TaskState.PAUSED,
+        JobState.DONE: TaskState.READY,
+        JobState.ERROR: TaskState.ERROR,
+        JobState.CANCELLED: TaskState.CANCELLED,
+    }
+)

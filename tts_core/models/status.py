@@ -20,7 +20,7 @@ from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language
 from tts_core.engines.piper.voice_files import language_code
 from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile, ModelKind
 from tts_core.models.download_report import summary
-from tts_core.models.download_task import DownloadTask, TaskState
+from tts_core.models.download_task import DownloadTask
 from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS, read_config
 from tts_core.models.files.content import FileFacts, unreadable
 from tts_core.models.files.findings import MISPLACED_CODES, FileProblem, Hint, ModelState, NextStep, Verification
@@ -28,6 +28,7 @@ from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.models.files.hints import look_around
 from tts_core.models.files.inspection import Inspection, inspect
+from tts_core.platform.job import JobState
 
 __all__ = [
     "BackgroundCheck",
@@ -92,7 +93,7 @@ class ModelStatus:
         task = self.download
         if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
             return ""
-        if task is not None and task.state in (TaskState.PAUSED, TaskState.ERROR):
+        if task is not None and task.state in (JobState.PAUSED, JobState.ERROR):
             return task.code or "paused"
         return self.problems[0].code if self.problems else "missing"
 
@@ -101,7 +102,7 @@ class ModelStatus:
         """English: why it is incomplete or broken; None if there is nothing to explain."""
         if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
             return None
-        stopped = (TaskState.PAUSED, TaskState.ERROR)
+        stopped = (JobState.PAUSED, JobState.ERROR)
         told = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
         missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
         return " ".join([*told, *(problem.message for problem in self.problems), *missing])
@@ -377,13 +378,13 @@ def _with_download(status: ModelStatus, bytes_done: int) -> ModelStatus:
     if task is None or status.valid:
         return replace(status, bytes_done=bytes_done)
     match task.state:
-        case TaskState.WAITING:
+        case JobState.WAITING:
             return replace(status, state=ModelState.WAITING, bytes_done=task.bytes_done)
-        case TaskState.RUNNING:
+        case JobState.RUNNING:
             return replace(status, state=ModelState.DOWNLOADING, bytes_done=task.bytes_done)
-        case TaskState.PAUSED:
+        case JobState.PAUSED:
             return replace(status, state=ModelState.INCOMPLETE, bytes_done=task.bytes_done)
-        case TaskState.ERROR if status.state is ModelState.NOT_DOWNLOADED:
+        case JobState.ERROR if status.state is ModelState.NOT_DOWNLOADED:
             return replace(status, state=ModelState.ERROR)
     return replace(status, bytes_done=bytes_done)
 

@@ -1,176 +1,101 @@
-"""Work that outlives a page: one queue of jobs with their phases, progress, results; cancel, retry, kept over restarts.
+"""Work that outlives a page: queues of jobs with their phases, progress, results; pause, cancel, retry, kept over
+restarts.
 
     jobs = Jobs(file)
     jobs.add_work(JobKind.CLONE_PREPARE, prepare)
     job = jobs.submit(JobKind.CLONE_PREPARE, subject=voice_id)
 
-A job is data: what to do is found by its kind, so a job can be tried again after a restart. Work that runs elsewhere
-and only wants to be seen (speech while it is made) is tracked with `watch`.
+A job is data: what to do is found by its kind, so a job can be tried again after a restart. The jobs of one lane are
+done one after another, those of different lanes side by side. Work that runs elsewhere and only wants to be seen
+(speech while it is made) is tracked with `watch`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from enum import Enum
 from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Any
 
 from tts_core.domain.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob, memory_errors_typed
-from tts_core.platform.feed import Feed, FeedItem, Subscription
-from tts_core.platform.whole_files import write_json
+from tts_core.platform.feed import Feed, Subscription
+from tts_core.platform.job import Job, JobKind, JobRun, JobState, job_from_json
+from tts_core.platform.jobs_file import read_list, write_list
 
 logger = logging.getLogger(__name__)
 
 _MAX_KEPT = 100
 """Of each kind, so that much speech does not push out what can be tried again."""
-_MAX_FILE_BYTES = 50_000_000
-_ETA_FROM = 5.0
-"""Percent of the whole that a phase must have done before its pace says how long the rest takes."""
 _CLOSE_TIMEOUT_S = 10.0
-
-
-class JobKind(str, Enum):
-    CLONE_PREPARE = "clone_prepare"
-    DESIGN_CLONE = "design_clone"
-    TRANSCRIPTION = "transcription"
-    SYNTHESIS = "synthesis"
-    DOWNLOAD = "download"
-
-
-class JobState(str, Enum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    ERROR = "error"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"
-    """The app ended in the middle of it."""
-
-    @property
-    def is_over(self) -> bool:
-        return self not in (JobState.WAITING, JobState.RUNNING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job(FeedItem):
-    """`key` is its id."""
-
-    kind: JobKind
-    subject: str
-    """What it is about: a voice's id, a model's key."""
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    """What the work needs to know besides, paths on this machine among it: not for showing."""
-    state: JobState = JobState.WAITING
-    phase: str = ""
-    """Of the kind's own phases."""
-    progress: float = 0.0
-    """0 to 100; never falls while it runs."""
-    position: int = 0
-    """1 is next; 0 is not waiting."""
-    eta_s: float | None = None
-    result: Mapping[str, Any] = field(default_factory=dict)
-    code: str = ""
-    """Of the error that ended it."""
-    params: Mapping[str, object] = field(default_factory=dict)
-    message: str = ""
-    """English."""
-    created_at: float = 0.0
-    """Seconds since 1970."""
-    is_watched: bool = False
-    """Its work was its caller's: nobody else can do it again."""
-
-
-class JobRun:
-    """What the work of a job is handed: who it is for, and how to say where it stands."""
-
-    def __init__(self, job: Job, feed: Feed[Job], stop: Event) -> None:
-        self.subject = job.subject
-        self.inputs = job.inputs
-        self.result: Mapping[str, Any] | None = None
-        """What came of watched work; None where nothing did."""
-        self._key = job.key
-        self._feed = feed
-        self._stop = stop
-        self._phase = ""
-        self._phase_began = (0.0, 0.0)
-        """When, on the monotonic clock, and at which progress."""
-
-    def cancelled(self) -> bool:
-        return self._stop.is_set()
-
-    def check(self) -> None:
-        """Raises Cancelled once somebody wants the job to stop."""
-        if self._stop.is_set():
-            raise Cancelled
-
-    def say(self, phase: str, progress: float) -> None:
-        """`progress` is 0 to 100 of the whole job. Raises Cancelled."""
-        self.check()
-        eta_s = self._rest_s(phase, progress)
-
-        def told(job: Job) -> Job:
-            progressed = max(job.progress, min(progress, 99.0))
-            return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=progressed, eta_s=eta_s)
-
-        self._feed.change(self._key, told)
-
-    def wait(self, phase: str, position: int) -> None:
-        """FeedItem work stands in a queue of its own; 1 is next."""
-        self._feed.change(self._key, lambda job: replace(job, state=JobState.WAITING, phase=phase, position=position))
-
-    def _rest_s(self, phase: str, progress: float) -> float | None:
-        """Seconds to the end at this phase's pace; None where that says nothing yet."""
-        now = time.monotonic()
-        if phase != self._phase:
-            self._phase, self._phase_began = phase, (now, progress)
-        began, done_before = self._phase_began
-        done = progress - done_before
-        return (now - began) / done * (100.0 - progress) if done >= _ETA_FROM else None
+_LANE = "jobs"
 
 
 Work = Callable[[JobRun], Mapping[str, Any]]
 """Does a job and returns its result; raises a StudioError where it can't."""
+Parse = Callable[[Mapping[str, Any]], Job | None]
+"""Makes a job of what the file holds of it; None where nobody needs it any more."""
+
+
+@dataclass
+class _Lane:
+    queue: list[str] = field(default_factory=list)
+    """Keys of waiting jobs, the next one first."""
+    at_work: str = ""
+    """The key of the job that is being done."""
+    worker: Thread | None = None
+
+
+@dataclass(frozen=True)
+class _Registration:
+    """How jobs of one kind are done."""
+
+    work: Work
+    lane: str
+    parse: Parse
 
 
 class Jobs:
-    """Thread-safe; one job runs at a time."""
+    """Thread-safe. Methods that take a job's key raise UnknownJob."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._work: dict[JobKind, Work] = {}
         self._feed: Feed[Job] = Feed()
         self._changed = Condition()
-        self._queue: list[str] = []
-        self._stops: dict[str, Event] = {}
+        self._registered: dict[JobKind, _Registration] = {}
+        self._lanes: dict[str, _Lane] = {}
+        self._runs: dict[str, JobRun] = {}
+        """By key: what is being done, watched work included."""
         self._when_over: dict[str, Callable[[], None]] = {}
         self._is_closing = False
         self._is_kept = False
-        self._worker: Thread | None = None
+
+    def add_work(self, kind: JobKind, work: Work, *, lane: str = _LANE, parse: Parse = job_from_json) -> None:
+        """Say how jobs of that kind are done and read from the file; before `restore`."""
+        self._registered[kind] = _Registration(work, lane, parse)
+        self._lanes.setdefault(lane, _Lane())
 
     def restore(self) -> tuple[Job, ...]:
-        """Show the jobs of the last app and keep them from now on; those that were at work then, now INTERRUPTED."""
-        interrupted = []
-        for job in _read(self._file):
-            if self._feed.item(job.key) is not None:
+        """Show the jobs of the last app and keep them from now on.
+
+        Those that had not ended are shown as INTERRUPTED (or PAUSED) and returned as they stood then.
+        """
+        unfinished = []
+        for job in read_list(self._file, "jobs", self._parsed):
+            if job is None or self.find(job.key) is not None:
                 continue
             if job.state.is_over:
                 self._feed.put(job)
             else:
-                interrupted.append(self._feed.put(replace(job, state=JobState.INTERRUPTED, position=0)))
+                unfinished.append(job)
+                self._feed.put(job.stopped(JobState.PAUSED if job.can_pause else JobState.INTERRUPTED))
         self._is_kept = True
         self._keep()
-        return tuple(interrupted)
-
-    def add_work(self, kind: JobKind, work: Work) -> None:
-        """How jobs of that kind are done; before `restore`."""
-        self._work[kind] = work
+        return tuple(unfinished)
 
     def submit(self, kind: JobKind, subject: str, inputs: Mapping[str, str] | None = None) -> Job:
         """Queue it; the same job for the same subject with the same inputs that has not ended is joined."""
@@ -179,37 +104,92 @@ class Jobs:
             for job in self._feed.items():
                 if (job.kind, job.subject, job.inputs) == wanted and not job.state.is_over:
                     return job
-            job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, inputs=wanted[2], created_at=time.time())
-            return self._enqueue(job)
+            return self.add(_new_job(kind, subject, inputs=wanted[2]))
+
+    def add(self, job: Job) -> Job:
+        """Queue it, for the first time or again; the job of its key that waits or runs is joined."""
+        with self._changed:
+            now = self.find(job.key)
+            if now is not None and now.state.is_active:
+                return now
+            if self._is_closing:
+                raise Cancelled
+            lane_name = self._registered[job.kind].lane
+            lane = self._lanes[lane_name]
+            lane.queue.append(job.key)
+            self._feed.put(job.queued())
+            self._number(lane)
+            self._forget_oldest()
+            if lane.worker is None:
+                lane.worker = Thread(target=self._work_in, args=(lane,), name=lane_name, daemon=True)
+                lane.worker.start()
+            self._changed.notify_all()
+            self._keep()
+            return self.job(job.key)
 
     def retry(self, key: str) -> Job:
-        """Do a job again that ended without a result. Raises UnknownJob, JobNotRetryable."""
+        """Do a job again that ended without a result, or was paused. Raises JobNotRetryable."""
         with self._changed:
             job = self.job(key)
-            if job.state in (JobState.WAITING, JobState.RUNNING):
+            if job.state.is_active:
                 return job
-            if job.state is JobState.DONE or job.kind not in self._work or job.is_watched:
+            if job.state is JobState.DONE or job.kind not in self._registered or job.is_watched:
                 raise JobNotRetryable(job=key)
-            return self._enqueue(replace(job, progress=0.0, phase="", code="", params={}, message="", result={}))
+            return self.add(job)
+
+    def pause(self, key: str) -> Job:
+        """Stop a job that can go on later; what does not wait or run stays as it is."""
+        with self._changed:
+            job = self.job(key)
+            return self._stop(job, JobState.PAUSED) if job.can_pause and job.state.is_active else job
 
     def cancel(self, key: str) -> Job:
-        """What has ended stays as it is. Raises UnknownJob."""
+        """What has ended stays as it is."""
         with self._changed:
             job = self.job(key)
-            if job.state.is_over:
-                return job
-            if key in self._stops:
-                self._stops[key].set()
-            if key in self._queue:
-                self._queue.remove(key)
-                job = self._feed.change(key, lambda job: replace(job, state=JobState.CANCELLED, position=0))
-                self._number()
-                self._tell_over(key)
+            return job if job.state.is_over else self._stop(job, JobState.CANCELLED)
+
+    def move(self, key: str, position: int) -> Job:
+        """Put a waiting job at `position` (1 is next); one that does not wait stays as it is."""
+        with self._changed:
+            lane = self._lane_of(self.job(key))
+            if key in lane.queue:
+                lane.queue.remove(key)
+                lane.queue.insert(max(0, position - self._first_position(lane)), key)
+                self._number(lane)
+                self._keep()
+            return self.job(key)
+
+    def put(self, job: Job) -> Job:
+        """Show a job as it is; nothing is done for it."""
+        with self._changed:
+            job = self._feed.put(job)
+            self._keep()
             return job
 
+    def change(self, key: str, change: Callable[[Job], Job]) -> Job:
+        """Show the job as `change` makes it."""
+        with self._changed:
+            job = self._feed.change(key, change)
+            self._keep()
+            return job
+
+    def renumber(self, kind: JobKind) -> None:
+        """Tell waiting jobs their positions again, as the one that is being done has begun to wait itself."""
+        with self._changed:
+            self._number(self._lanes[self._registered[kind].lane])
+
+    def remove(self, key: str) -> None:
+        """Forget a job that nobody works at."""
+        with self._changed:
+            self._feed.remove(key)
+            self._keep()
+
+    def find(self, key: str) -> Job | None:
+        return self._feed.item(key)
+
     def job(self, key: str) -> Job:
-        """Raises UnknownJob."""
-        job = self._feed.item(key)
+        job = self.find(key)
         if job is None:
             raise UnknownJob(job=key)
         return job
@@ -235,6 +215,7 @@ class Jobs:
         return next((job for job in self.jobs() if job.subject == subject), None)
 
     def subscribe(self, after_seq: int = 0) -> Subscription[Job]:
+        """Changes with a greater number come first, so that nobody who reconnects misses an end."""
         return self._feed.subscribe(after_seq)
 
     @contextmanager
@@ -243,89 +224,110 @@ class Jobs:
 
         It is DONE where the block has given the run a result, or was not stopped.
         """
-        job = Job(key=secrets.token_hex(8), kind=kind, subject=subject, created_at=time.time(), is_watched=True)
-        stop = stop or Event()
+        job = _new_job(kind, subject, is_watched=True)
+        run = JobRun(job, self._feed, stop)
         with self._changed:
             self._feed.put(replace(job, state=JobState.RUNNING))
-            self._stops[job.key] = stop
+            self._runs[job.key] = run
             self._forget_oldest()
             self._keep()
-        run = JobRun(job, self._feed, stop)
         try:
             yield run
         except GeneratorExit:
-            self._end(job.key, _end_of_watched(run, is_stopped=True))
+            self._end(run, lambda job: _end_of_watched(job, run, is_stopped=True))
             raise
         except BaseException as error:
-            self._end(job.key, _failure(error))
+            self._end(run, _failure(error))
             raise
-        self._end(job.key, _end_of_watched(run, is_stopped=stop.is_set()))
+        self._end(run, lambda job: _end_of_watched(job, run, is_stopped=run.cancelled()))
 
     def close(self) -> None:
-        """Stop what runs; it will be INTERRUPTED for the next app."""
+        """Stop what runs; it will be INTERRUPTED (or PAUSED) for the next app. Nothing can be started afterwards."""
         with self._changed:
-            self._is_closing = True
-            self._is_kept = False
-            for stop in self._stops.values():
-                stop.set()
+            self._keep()  # as it is now, so that the next app knows what was at work
+            self._is_closing, self._is_kept = True, False
+            for run in self._runs.values():
+                run.stop()
+                if run.can_pause:
+                    self._feed.change(run.key, _paused)
             self._changed.notify_all()
-            worker = self._worker
+            workers = [lane.worker for lane in self._lanes.values() if lane.worker is not None]
         self._feed.close()
-        if worker is not None:
+        for worker in workers:
             worker.join(_CLOSE_TIMEOUT_S)
 
-    def _enqueue(self, job: Job) -> Job:
-        if self._is_closing:
-            raise Cancelled
-        self._queue.append(job.key)
-        self._feed.put(replace(job, state=JobState.WAITING))
-        self._number()
-        self._forget_oldest()
-        if self._worker is None:
-            self._worker = Thread(target=self._run_all, name="jobs", daemon=True)
-            self._worker.start()
-        self._changed.notify_all()
-        self._keep()
-        return self.job(job.key)
+    def _parsed(self, fields: Mapping[str, Any]) -> Job | None:
+        registered = self._registered.get(JobKind(fields["kind"]))
+        return registered.parse(fields) if registered is not None else job_from_json(fields)
 
-    def _number(self) -> None:
-        for position, key in enumerate(self._queue, start=1):
+    def _lane_of(self, job: Job) -> _Lane:
+        """Its kind's; watched work stands in none."""
+        registered = self._registered.get(job.kind)
+        return self._lanes[registered.lane] if registered is not None else _Lane()
+
+    def _stop(self, job: Job, state: JobState) -> Job:
+        lane, run = self._lane_of(job), self._runs.get(job.key)
+        if run is not None:
+            run.stop()
+        if job.key in lane.queue:
+            lane.queue.remove(job.key)
+        elif run is not None and not job.can_pause:
+            return job  # until its work has ended
+        job = self._feed.change(job.key, lambda job: job.stopped(state))
+        self._number(lane)
+        self._keep()
+        if job.state.is_over:
+            self._tell_over(job.key)
+        return job
+
+    def _first_position(self, lane: _Lane) -> int:
+        """2 while the job that is being done waits itself, e.g. for another process."""
+        at_work = self.find(lane.at_work)
+        waits = at_work is not None and at_work.state is JobState.WAITING and lane.at_work not in lane.queue
+        return 2 if waits else 1
+
+    def _number(self, lane: _Lane) -> None:
+        """Tell waiting jobs their positions."""
+        for position, key in enumerate(lane.queue, start=self._first_position(lane)):
             self._feed.change(key, _placed_at(position))
 
-    def _run_all(self) -> None:
-        while (job := self._next()) is not None:
-            self._end(job.key, self._outcome(job))
+    def _work_in(self, lane: _Lane) -> None:
+        while (run := self._next(lane)) is not None:
+            self._end(run, self._outcome(run))
 
-    def _next(self) -> Job | None:
+    def _next(self, lane: _Lane) -> JobRun | None:
         with self._changed:
-            while not self._queue and not self._is_closing:
+            lane.at_work = ""
+            self._number(lane)
+            while not lane.queue and not self._is_closing:
                 self._changed.wait()
             if self._is_closing:
                 return None
-            key = self._queue.pop(0)
-            self._stops[key] = Event()
-            self._number()
+            key = lane.at_work = lane.queue.pop(0)
             job = self._feed.change(key, lambda job: replace(job, state=JobState.RUNNING, position=0))
+            run = self._runs[key] = JobRun(job, self._feed)
+            self._number(lane)
             self._keep()
-            return job
+            return run
 
-    def _outcome(self, job: Job) -> dict[str, Any]:
+    def _outcome(self, run: JobRun) -> Callable[[Job], Job]:
         try:
             with memory_errors_typed():
-                result = self._work[job.kind](JobRun(job, self._feed, self._stops[job.key]))
+                result = self._registered[run.kind].work(run)
         except StudioError as error:
             return _failure(error)
         except Exception as error:
-            logger.exception("job %s of kind %s broke", job.key, job.kind.value)
+            logger.exception("job %s of kind %s broke", run.key, run.kind.value)
             return _failure(error)
-        return {"state": JobState.DONE, "progress": 100.0, "result": dict(result)}
+        return lambda job: job.done(result)
 
-    def _end(self, key: str, changes: Mapping[str, Any]) -> None:
+    def _end(self, run: JobRun, outcome: Callable[[Job], Job]) -> None:
         with self._changed:
-            self._stops.pop(key, None)
-            self._feed.change(key, lambda job: replace(job, eta_s=None, position=0, **changes))
+            del self._runs[run.key]
+            if not (run.can_pause and run.cancelled()):  # else the stopper has said how it stands
+                self._feed.change(run.key, outcome)
             self._keep()
-            self._tell_over(key)
+            self._tell_over(run.key)
 
     def _tell_over(self, key: str) -> None:
         if (call := self._when_over.pop(key, None)) is not None:
@@ -340,44 +342,27 @@ class Jobs:
 
     def _keep(self) -> None:
         if self._is_kept:
-            _write(self._file, list(self.jobs()))
+            write_list(self._file, "jobs", map(asdict, self.jobs()))
+
+
+def _new_job(kind: JobKind, subject: str, *, inputs: Mapping[str, str] | None = None, is_watched: bool = False) -> Job:
+    key, now = secrets.token_hex(8), time.time()
+    return Job(key=key, kind=kind, subject=subject, inputs=inputs or {}, created_at=now, is_watched=is_watched)
 
 
 def _placed_at(position: int) -> Callable[[Job], Job]:
     return lambda job: replace(job, position=position)
 
 
-def _end_of_watched(run: JobRun, *, is_stopped: bool) -> dict[str, Any]:
+def _paused(job: Job) -> Job:
+    return job.stopped(JobState.PAUSED) if job.state.is_active else job
+
+
+def _failure(error: BaseException) -> Callable[[Job], Job]:
+    return lambda job: job.failed(error)
+
+
+def _end_of_watched(job: Job, run: JobRun, *, is_stopped: bool) -> Job:
     if is_stopped and run.result is None:
-        return {"state": JobState.CANCELLED}
-    return {"state": JobState.DONE, "progress": 100.0, "result": dict(run.result or {})}
-
-
-def _failure(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, Cancelled):
-        return {"state": JobState.CANCELLED}
-    shown = error if isinstance(error, StudioError) else StudioError()
-    return {"state": JobState.ERROR, "code": shown.code, "params": shown.params, "message": shown.message}
-
-
-def _read(file: Path) -> tuple[Job, ...]:
-    """() for what can't be used: it costs the list of old jobs, nothing else."""
-    try:
-        with file.open("rb") as stream:
-            data = json.loads(stream.read(_MAX_FILE_BYTES))
-        return tuple(
-            Job(**{**fields, "kind": JobKind(fields["kind"]), "state": JobState(fields["state"])})
-            for fields in data["jobs"]
-        )
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        logger.warning("the list of jobs can't be used: %s", type(error).__name__)
-        return ()
-
-
-def _write(file: Path, jobs: list[Job]) -> None:
-    try:
-        write_json(file, {"version": 1, "jobs": [asdict(job) for job in jobs]}, durable=False)  # speech waits for it
-    except OSError as error:
-        logger.warning("the list of jobs can't be written: %s", error)
+        return job.stopped(JobState.CANCELLED)
+    return job.done(run.result or {})

@@ -80,7 +80,7 @@ class Paths:
 
     @property
     def downloads_file(self) -> Path:
-        """The queue of downloads, so that it outlives the app."""
+        """Where earlier versions kept the queue of downloads; read once, then it goes."""
         return self.data_dir / "downloads.json"
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -25,7 +25,8 @@ from tts_core.domain.errors import (
 from tts_core.domain.text import find_name, plain_name
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
 from tts_core.models.status import ModelStatuses
-from tts_core.platform.jobs import Job, JobKind, JobRun, Jobs
+from tts_core.platform.job import Job, JobKind, JobRun
+from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import Synthesis, collect, never
 from tts_core.voices.faults import LibraryBusy, LibraryUnwritable

@@ -29,9 +29,9 @@ from tts_core.domain.events import AudioChunk, Finished, Loading
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.engines.piper.engine import SAMPLE_RATE, PiperEngine
 from tts_core.models.catalogue import ModelKind
-from tts_core.models.download_task import TaskState
 from tts_core.models.downloads.hubs import ordering as sources
 from tts_core.models.files.findings import Verification
+from tts_core.platform.job import JobState
 from tts_core.platform.logs import setup_logging
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
@@ -313,7 +313,7 @@ def test_a_voice_of_the_catalogue_is_downloaded_and_speaks(
     assert "piper/en_us-mine-medium" not in {voice.id for voice in services.synthesis.voices()}
     services.downloads.start("piper_mine", "auto")
     *_, last = services.downloads.follow("piper_mine")
-    assert last.state is TaskState.READY
+    assert last.state is JobState.DONE
     status = services.models.status("piper_mine")
     assert (status.valid, status.verification) == (True, Verification.VERIFIED)
     take = collect(services.synthesis.speak(SynthesisRequest("Hello.", voice="Mine")))

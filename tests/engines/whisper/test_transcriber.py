@@ -27,7 +27,8 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.whisper.transcriber import LOADING, READING, TRANSCRIBING
-from tts_core.platform.jobs import Job, JobKind, Jobs, JobState
+from tts_core.platform.job import Job, JobKind, JobState
+from tts_core.platform.jobs import Jobs
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.speech.synthesis import collect

@@ -17,8 +17,8 @@ from tests.hubs.models import PublishedModel
 from tts_core.audio.reading import Clip
 from tts_core.domain.errors import TranscriberMissing
 from tts_core.models.catalogue import ModelKind
-from tts_core.models.download_task import TaskState
 from tts_core.models.files.findings import Verification
+from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 
@@ -48,7 +48,7 @@ def test_a_downloaded_whisper_model_is_verified_and_listens(
         services.transcriber.transcribe(clip)
     services.downloads.start(KEY, "auto")
     *_, task = services.downloads.follow(KEY)
-    assert (task.state, task.progress, task.notes) == (TaskState.READY, 100.0, ())
+    assert (task.state, task.progress, task.notes) == (JobState.DONE, 100.0, ())
     assert services.models.status(KEY).verification is Verification.VERIFIED
     assert hubs.sent() == published.total_bytes
     assert services.transcriber.transcribe(clip).text == "hello world"

@@ -9,20 +9,22 @@ from pathlib import Path
 import pytest
 
 from tts_core.models.download_faults import DiskFault
-from tts_core.models.download_task import DownloadTask, Note, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Note, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
+from tts_core.platform.job import JobState
 from tts_core.platform.paths import ROOT_DIR
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from tts_core.models.downloads.folder_lock import FolderLock
-from tts_core.models.download_task import DownloadTask, Note, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Note, Phase
+from tts_core.platform.job import JobState
 lock = FolderLock(Path(sys.argv[1]))
 assert lock.take()
 notes = (Note("NET_DNS", {"source": "huggingface.co", "odd": Path("/x")}, "hf", "mirror"),)
-state, phase = TaskState.RUNNING, Phase.TRANSFERRING
-lock.tell(DownloadTask(key="base", provider="auto", state=state, phase=phase, seq=7, bytes_done=10, notes=notes))
+state, phase = JobState.RUNNING, Phase.TRANSFERRING
+lock.tell(DownloadTask(subject="base", state=state, phase=phase, seq=7, bytes_done=10, notes=notes))
 print("held", flush=True)
 time.sleep(600)
 """
@@ -40,9 +42,9 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
             assert owner is not None
             assert owner.pid == holder.pid
             note = Note("NET_DNS", {"source": "huggingface.co", "odd": "/x"}, "hf", "mirror")
-            state, phase = TaskState.RUNNING, Phase.TRANSFERRING
+            state, phase = JobState.RUNNING, Phase.TRANSFERRING
             assert owner.task == DownloadTask(
-                key="base", provider="auto", state=state, phase=phase, seq=7, bytes_done=10, notes=(note,)
+                subject="base", state=state, phase=phase, seq=7, bytes_done=10, notes=(note,)
             )
         finally:
             holder.kill()
@@ -61,9 +63,7 @@ def test_a_broken_note_is_no_note(tmp_path: Path, content: str) -> None:
 
 
 def test_only_the_holder_tells(tmp_path: Path) -> None:
-    FolderLock(tmp_path).tell(
-        DownloadTask(key="base", provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=7)
-    )
+    FolderLock(tmp_path).tell(DownloadTask(subject="base", state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=7))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,14 +16,14 @@ from tests.conftest import wait_until
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, LARGE_KEY, TOKENIZER_KEY, Studio, build_studio
 from tts_core.domain.errors import Cancelled, UnknownModelKey
 from tts_core.models.download_faults import AllSourcesFailed, DiskFull, DownloadFault, Interrupted, NetDns
-from tts_core.models.download_task import DownloadTask, Note, Phase, Provider, TaskState
+from tts_core.models.download_task import DownloadTask, Note, Phase, Provider
 from tts_core.models.downloads.folder_lock import FolderLock
-from tts_core.models.downloads.queue import Downloads
-from tts_core.models.downloads.queue_file import QueueFile
+from tts_core.models.downloads.queue import Downloads, task_of
 from tts_core.models.downloads.run import Run
 from tts_core.models.files.findings import ModelState
 from tts_core.models.status import ModelStatuses
-from tts_core.platform.feed import Feed
+from tts_core.platform.job import JobKind, JobState
+from tts_core.platform.jobs import Jobs
 
 TOTAL = 1000
 PATIENCE_S = 120.0
@@ -61,9 +61,13 @@ class Desk:
     studio: Studio
     job: ScriptedJob
     models: ModelStatuses
+    jobs: Jobs
     downloads: Downloads
 
-    def state(self, key: str) -> TaskState | None:
+    def restore(self, *, resume: bool = False) -> None:
+        self.downloads.restore(self.jobs.restore(), resume=resume)
+
+    def state(self, key: str) -> JobState | None:
         task = self.downloads.task(key)
         return task.state if task else None
 
@@ -74,7 +78,7 @@ class Desk:
             time.sleep(0.01)
         return task
 
-    def reach(self, key: str, state: TaskState) -> DownloadTask:
+    def reach(self, key: str, state: JobState) -> DownloadTask:
         return self.until(key, lambda task: task.state is state)
 
 
@@ -89,13 +93,14 @@ def new_desk(tmp_path: Path) -> Iterator[NewDesk]:
     with ExitStack() as opened:
 
         def build() -> Desk:
-            feed: Feed[DownloadTask] = Feed()
-            models = ModelStatuses(studio.catalogue, studio.models_dir, studio.cache_file, feed.item)
-            job = ScriptedJob(studio)
-            lock, file = FolderLock(studio.models_dir / ".downloads"), QueueFile(tmp_path / "downloads.json")
-            downloads = Downloads(models, feed, job, lock, file)
-            opened.callback(downloads.close)
-            return Desk(studio, job, models, downloads)
+            jobs = Jobs(tmp_path / "jobs.json")
+            models = ModelStatuses(
+                studio.catalogue, studio.models_dir, studio.cache_file, lambda key: task_of(jobs, key)
+            )
+            job, lock = ScriptedJob(studio), FolderLock(studio.models_dir / ".downloads")
+            downloads = Downloads(models, jobs, job, lock, tmp_path / "downloads.json")
+            opened.callback(jobs.close)
+            return Desk(studio, job, models, jobs, downloads)
 
         yield build
 
@@ -108,8 +113,8 @@ def desk(new_desk: NewDesk) -> Desk:
 def test_one_runs_and_the_others_wait_in_order(desk: Desk) -> None:
     for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
         desk.downloads.start(key)
-    desk.reach(BASE_KEY, TaskState.RUNNING)
-    assert [(task.key, task.position) for task in desk.downloads.tasks()] == [
+    desk.reach(BASE_KEY, JobState.RUNNING)
+    assert [(task.subject, task.position) for task in desk.downloads.tasks()] == [
         (BASE_KEY, 0),
         (CUSTOM_KEY, 1),
         (LARGE_KEY, 2),
@@ -118,18 +123,18 @@ def test_one_runs_and_the_others_wait_in_order(desk: Desk) -> None:
     assert desk.downloads.move(LARGE_KEY, 99).position == 2
     assert desk.downloads.move(LARGE_KEY, 1).position == 1
     desk.job.go.set()
-    desk.reach(CUSTOM_KEY, TaskState.READY)
+    desk.reach(CUSTOM_KEY, JobState.DONE)
     assert [key for key, _ in desk.job.ran] == [BASE_KEY, LARGE_KEY, CUSTOM_KEY]
 
 
 def test_a_second_click_joins(desk: Desk) -> None:
     desk.downloads.start(BASE_KEY)
-    desk.reach(BASE_KEY, TaskState.RUNNING)
-    assert desk.downloads.start(BASE_KEY).state is TaskState.RUNNING
+    desk.reach(BASE_KEY, JobState.RUNNING)
+    assert desk.downloads.start(BASE_KEY).state is JobState.RUNNING
     desk.downloads.start(CUSTOM_KEY)
     assert desk.downloads.start(CUSTOM_KEY, "modelscope").provider == "modelscope"
     desk.job.go.set()
-    desk.reach(CUSTOM_KEY, TaskState.READY)
+    desk.reach(CUSTOM_KEY, JobState.DONE)
     assert desk.job.ran == [(BASE_KEY, "auto"), (CUSTOM_KEY, "modelscope")]
 
 
@@ -138,37 +143,37 @@ def test_pause_and_resume(desk: Desk) -> None:
     desk.job.done = 400
     desk.until(BASE_KEY, lambda task: task.bytes_done == 400)
     paused = desk.downloads.pause(BASE_KEY)
-    assert (paused.state, paused.bytes_done, paused.bytes_per_second, paused.eta_s) == (TaskState.PAUSED, 400, 0, None)
+    assert (paused.state, paused.bytes_done, paused.bytes_per_second, paused.eta_s) == (JobState.PAUSED, 400, 0, None)
     status = desk.models.status(BASE_KEY)
     assert (status.state, status.reason_code, status.bytes_done) == (ModelState.INCOMPLETE, "paused", 400)
     resumed = desk.downloads.resume(BASE_KEY)
-    assert (resumed.state, resumed.provider) == (TaskState.WAITING, "mirror")
-    desk.reach(BASE_KEY, TaskState.RUNNING)
+    assert (resumed.state, resumed.provider) == (JobState.WAITING, "mirror")
+    desk.reach(BASE_KEY, JobState.RUNNING)
     desk.job.go.set()
-    assert desk.reach(BASE_KEY, TaskState.READY).progress == 100
+    assert desk.reach(BASE_KEY, JobState.DONE).progress == 100
 
 
 def test_a_paused_task_lets_the_next_one_run(desk: Desk) -> None:
     desk.downloads.start(BASE_KEY)
     desk.downloads.start(CUSTOM_KEY)
-    desk.reach(BASE_KEY, TaskState.RUNNING)
+    desk.reach(BASE_KEY, JobState.RUNNING)
     desk.downloads.pause(BASE_KEY)
-    desk.reach(CUSTOM_KEY, TaskState.RUNNING)
-    assert desk.downloads.pause(TOKENIZER_KEY).state is TaskState.CANCELLED  # nothing to pause
-    assert desk.downloads.cancel(CUSTOM_KEY).state is TaskState.CANCELLED
-    assert desk.downloads.cancel(BASE_KEY).state is TaskState.CANCELLED
+    desk.reach(CUSTOM_KEY, JobState.RUNNING)
+    assert desk.downloads.pause(TOKENIZER_KEY).state is JobState.CANCELLED  # nothing to pause
+    assert desk.downloads.cancel(CUSTOM_KEY).state is JobState.CANCELLED
+    assert desk.downloads.cancel(BASE_KEY).state is JobState.CANCELLED
     assert desk.models.status(BASE_KEY).state is ModelState.NOT_DOWNLOADED
 
 
 def test_states_of_models_follow_the_download(desk: Desk) -> None:
     desk.downloads.start(BASE_KEY)
     desk.downloads.start(CUSTOM_KEY)
-    desk.reach(BASE_KEY, TaskState.RUNNING)
+    desk.reach(BASE_KEY, JobState.RUNNING)
     states = {status.key: status.state for status in desk.models.statuses()}
     assert (states[BASE_KEY], states[CUSTOM_KEY]) == (ModelState.DOWNLOADING, ModelState.WAITING)
     desk.job.fault = NetDns(source="huggingface.co")
     desk.job.go.set()
-    assert desk.reach(BASE_KEY, TaskState.ERROR).code == "NET_DNS"
+    assert desk.reach(BASE_KEY, JobState.ERROR).code == "NET_DNS"
     status = desk.models.status(BASE_KEY)
     assert (status.state, status.reason_code) == (ModelState.ERROR, "NET_DNS")
     assert "huggingface.co" in (status.reason or "")
@@ -179,12 +184,12 @@ def test_states_of_models_follow_the_download(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("fault", "state"),
     [
-        (DiskFull(folder="/models"), TaskState.PAUSED),
-        (AllSourcesFailed(reasons="none"), TaskState.ERROR),
-        (ValueError("a bug"), TaskState.ERROR),
+        (DiskFull(folder="/models"), JobState.PAUSED),
+        (AllSourcesFailed(reasons="none"), JobState.ERROR),
+        (ValueError("a bug"), JobState.ERROR),
     ],
 )
-def test_a_fault_ends_or_pauses(desk: Desk, fault: Exception, state: TaskState) -> None:
+def test_a_fault_ends_or_pauses(desk: Desk, fault: Exception, state: JobState) -> None:
     desk.job.fault = fault
     desk.job.go.set()
     desk.downloads.start(BASE_KEY)
@@ -193,14 +198,14 @@ def test_a_fault_ends_or_pauses(desk: Desk, fault: Exception, state: TaskState) 
     assert desk.state(BASE_KEY) is state
     desk.job.fault = None
     assert desk.downloads.start(BASE_KEY).code == ""
-    desk.reach(BASE_KEY, TaskState.READY)
+    desk.reach(BASE_KEY, JobState.DONE)
 
 
 def test_a_ready_model_ends_at_once_and_stays_ready(desk: Desk) -> None:
     desk.studio.install(BASE_KEY)
     desk.studio.deep(BASE_KEY)
     task = desk.downloads.start(BASE_KEY)
-    assert (task.state, task.bytes_done) == (TaskState.READY, desk.models.entry(BASE_KEY).total_bytes)
+    assert (task.state, task.bytes_done) == (JobState.DONE, desk.models.entry(BASE_KEY).total_bytes)
     assert desk.job.ran == []
 
 
@@ -211,15 +216,15 @@ def test_unknown_keys(desk: Desk) -> None:
 
 
 def test_readers_get_each_end_and_the_newest_number(desk: Desk) -> None:
-    with desk.downloads.subscribe() as changes:
+    with desk.jobs.subscribe() as changes:
         desk.downloads.start(BASE_KEY)
         desk.downloads.start(CUSTOM_KEY)
         desk.job.go.set()
-        desk.reach(CUSTOM_KEY, TaskState.READY)
+        desk.reach(CUSTOM_KEY, JobState.DONE)
         seen = [changes.next(0), changes.next(0), changes.next(0)]
     ends = [task for task in seen if task]
-    assert [(task.key, task.state) for task in ends] == [(BASE_KEY, TaskState.READY), (CUSTOM_KEY, TaskState.READY)]
-    with desk.downloads.subscribe(ends[0].seq) as changes:
+    assert [(task.subject, task.state) for task in ends] == [(BASE_KEY, JobState.DONE), (CUSTOM_KEY, JobState.DONE)]
+    with desk.jobs.subscribe(ends[0].seq) as changes:
         assert changes.next(0) == ends[1]
         assert changes.next(0) is None
     with pytest.raises(Cancelled):
@@ -239,7 +244,7 @@ def test_followers_see_it_to_the_end(desk: Desk) -> None:
     numbers = [task.bytes_done for task in seen]
     assert numbers == sorted(numbers)
     assert {100, 300} <= set(numbers)
-    assert seen[-1].state is TaskState.READY
+    assert seen[-1].state is JobState.DONE
     assert list(desk.downloads.follow(CUSTOM_KEY)) == []
 
 
@@ -254,7 +259,7 @@ def test_numbers_fall_only_with_a_note(desk: Desk, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(desk.job, "fetch", fetch)
     desk.downloads.start(BASE_KEY)
-    assert desk.reach(BASE_KEY, TaskState.READY).notes[0].code == "HASH_MISMATCH"
+    assert desk.reach(BASE_KEY, JobState.DONE).notes[0].code == "HASH_MISMATCH"
 
 
 def test_speed_and_stall(desk: Desk) -> None:
@@ -272,98 +277,139 @@ def test_speed_and_stall(desk: Desk) -> None:
 
 def test_the_queue_outlives_the_app(new_desk: NewDesk) -> None:
     first = new_desk()
-    first.downloads.restore(resume=False)
+    first.restore()
     for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
         first.downloads.start(key, "modelscope")
-    first.reach(BASE_KEY, TaskState.RUNNING)
+    first.reach(BASE_KEY, JobState.RUNNING)
     first.downloads.pause(LARGE_KEY)
-    first.downloads.close()
-    assert first.state(BASE_KEY) is TaskState.PAUSED
+    first.jobs.close()
+    assert first.state(BASE_KEY) is JobState.PAUSED
 
     second = new_desk()
-    second.downloads.restore(resume=False)
-    assert [(task.key, task.state, task.provider) for task in second.downloads.tasks()] == [
-        (key, TaskState.PAUSED, "modelscope") for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY)
+    second.restore()
+    assert [(task.subject, task.state, task.provider) for task in second.downloads.tasks()] == [
+        (key, JobState.PAUSED, "modelscope") for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY)
     ]
     assert second.models.status(BASE_KEY).reason_code == "paused"
 
 
 def test_the_queue_goes_on_where_the_user_wants_it(new_desk: NewDesk) -> None:
     first = new_desk()
-    first.downloads.restore(resume=False)
+    first.restore()
     for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
         first.downloads.start(key)
     first.downloads.pause(LARGE_KEY)
-    first.reach(BASE_KEY, TaskState.RUNNING)
-    first.downloads.close()
+    first.reach(BASE_KEY, JobState.RUNNING)
+    first.jobs.close()
 
     second = new_desk()
     second.job.go.set()
-    second.downloads.restore(resume=True)
-    second.reach(CUSTOM_KEY, TaskState.READY)
+    second.restore(resume=True)
+    second.reach(CUSTOM_KEY, JobState.DONE)
     assert [key for key, _ in second.job.ran] == [BASE_KEY, CUSTOM_KEY]
-    assert second.state(LARGE_KEY) is TaskState.PAUSED  # as the user left it
+    assert second.state(LARGE_KEY) is JobState.PAUSED  # as the user left it
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"tasks": 3}', '{"tasks": [{"key": 1}]}'])
-def test_a_broken_queue_file_is_kept_aside(desk: Desk, tmp_path: Path, content: str) -> None:
-    (tmp_path / "downloads.json").write_text(content, encoding="utf-8")
-    desk.downloads.restore(resume=True)
+def test_the_queue_of_an_earlier_version_goes_on(new_desk: NewDesk, tmp_path: Path) -> None:
+    tasks = [
+        former_task(LARGE_KEY, state="paused", code="DISK_FULL", params={"folder": "/models"}),
+        former_task(CUSTOM_KEY, state="waiting", position=1),
+        former_task(BASE_KEY, state="downloading", phase="transferring"),
+    ]
+    (tmp_path / "downloads.json").write_text(json.dumps({"version": 1, "tasks": tasks}), encoding="utf-8")
+    first = new_desk()
+    first.job.go.set()
+    first.restore(resume=True)
+    first.reach(CUSTOM_KEY, JobState.DONE)
+    assert first.job.ran == [(BASE_KEY, "modelscope"), (CUSTOM_KEY, "modelscope")]
+    first.jobs.close()
+    assert not (tmp_path / "downloads.json").exists(), "it is read once"
+
+    second = new_desk()
+    second.restore()
+    (left,) = second.downloads.tasks()
+    assert (left.subject, left.state, left.code) == (LARGE_KEY, JobState.PAUSED, "DISK_FULL")
+    assert left.notes == (Note("NET_DNS", {"source": "huggingface.co"}, "hf", "modelscope"),)
+
+
+def former_task(key: str, **changes: object) -> dict[str, object]:
+    """As the file of downloads held it before downloads were jobs."""
+    note = {"code": "NET_DNS", "params": {"source": "huggingface.co"}, "source": "hf", "next_source": "modelscope"}
+    words = {"key": key, "provider": "modelscope", "phase": "queued", "source": "", "source_reason": "", "file": ""}
+    numbers = {"seq": 7, "updated_at": 1.5, "bytes_done": 3, "bytes_total": 9, "bytes_per_second": 0.0, "eta_s": None}
+    facts = {"stalled": False, "position": 0, "code": "", "params": {}, "notes": [note], "foreign": False}
+    return {**words, **numbers, **facts, **changes}
+
+
+@pytest.mark.parametrize("name", ["downloads.json", "jobs.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"tasks": 3, "jobs": 3}', '{"tasks": [{}], "jobs": [{}]}'])
+def test_a_broken_file_is_kept_aside(desk: Desk, tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    desk.restore(resume=True)
     assert desk.downloads.tasks() == ()
-    assert (tmp_path / "downloads.json.broken").read_text(encoding="utf-8") == content
+    assert (tmp_path / f"{name}.broken").read_text(encoding="utf-8") == content
+
+
+def test_a_download_holds_up_no_other_job(desk: Desk) -> None:
+    desk.jobs.add_work(JobKind.TRANSCRIPTION, lambda _run: {"text": "sesame"})
+    desk.downloads.start(BASE_KEY)
+    desk.reach(BASE_KEY, JobState.RUNNING)
+    job = desk.jobs.submit(JobKind.TRANSCRIPTION, "me.wav")
+    wait_until(lambda: desk.jobs.job(job.key).state is JobState.DONE)
+    assert desk.state(BASE_KEY) is JobState.RUNNING
 
 
 def test_a_process_that_only_fetches_one_model_leaves_the_queue_alone(new_desk: NewDesk, tmp_path: Path) -> None:
     app = new_desk()
-    app.downloads.restore(resume=False)
-    app.downloads.pause(app.downloads.start(BASE_KEY).key)
+    app.restore()
+    app.downloads.pause(app.downloads.start(BASE_KEY).subject)
     other = new_desk()
     other.job.go.set()
     other.downloads.start(CUSTOM_KEY)
-    other.reach(CUSTOM_KEY, TaskState.READY)
-    stored = json.loads((tmp_path / "downloads.json").read_text(encoding="utf-8"))
-    assert [task["key"] for task in stored["tasks"]] == [BASE_KEY]
+    other.reach(CUSTOM_KEY, JobState.DONE)
+    stored = json.loads((tmp_path / "jobs.json").read_text(encoding="utf-8"))
+    assert [job["subject"] for job in stored["jobs"]] == [BASE_KEY]
 
 
 def test_a_second_process_shows_the_first_ones_numbers_and_finds_it_ready(new_desk: NewDesk) -> None:
     first, second = new_desk(), new_desk()
     first.downloads.start(BASE_KEY)
-    first.reach(BASE_KEY, TaskState.RUNNING)
+    first.reach(BASE_KEY, JobState.RUNNING)
     first.job.done = 640
     second.downloads.start(BASE_KEY)
     second.downloads.start(CUSTOM_KEY)
     task = second.until(BASE_KEY, lambda task: task.bytes_done == 640)
-    assert (task.state, task.foreign, task.position, task.source) == (TaskState.WAITING, True, 1, "hf")
+    assert (task.state, task.foreign, task.position, task.source) == (JobState.WAITING, True, 1, "hf")
     assert second.downloads.tasks()[1].position == 2
     assert second.models.status(BASE_KEY).state is ModelState.WAITING
     first.job.go.set()
-    first.reach(BASE_KEY, TaskState.READY)
+    first.reach(BASE_KEY, JobState.DONE)
     second.job.go.set()
-    second.reach(BASE_KEY, TaskState.READY)
-    second.reach(CUSTOM_KEY, TaskState.READY)
+    second.reach(BASE_KEY, JobState.DONE)
+    second.reach(CUSTOM_KEY, JobState.DONE)
 
 
 def test_a_process_that_waits_can_stop_waiting_and_takes_over(new_desk: NewDesk) -> None:
     first, second = new_desk(), new_desk()
     first.downloads.start(BASE_KEY)
-    first.reach(BASE_KEY, TaskState.RUNNING)
+    first.reach(BASE_KEY, JobState.RUNNING)
     second.downloads.start(CUSTOM_KEY)
     second.until(CUSTOM_KEY, lambda task: task.foreign)
-    assert second.downloads.cancel(CUSTOM_KEY).state is TaskState.CANCELLED
+    assert second.downloads.cancel(CUSTOM_KEY).state is JobState.CANCELLED
     second.downloads.start(CUSTOM_KEY)
     second.until(CUSTOM_KEY, lambda task: task.foreign)
-    first.downloads.close()  # as at the end of that process
-    second.reach(CUSTOM_KEY, TaskState.RUNNING)
+    first.jobs.close()  # as at the end of that process
+    second.reach(CUSTOM_KEY, JobState.RUNNING)
 
 
 def test_closing_ends_readers_and_forbids_starts(desk: Desk) -> None:
     desk.downloads.start(BASE_KEY)
-    desk.reach(BASE_KEY, TaskState.RUNNING)
+    desk.reach(BASE_KEY, JobState.RUNNING)
     seen: list[DownloadTask] = []
     reader = Thread(target=lambda: seen.extend(desk.downloads.follow(BASE_KEY)))
     reader.start()
-    desk.downloads.close()
+    desk.jobs.close()
     reader.join(PATIENCE_S)
-    assert seen[-1].state is TaskState.PAUSED
+    assert seen[-1].state is JobState.PAUSED
     with pytest.raises(Cancelled):
         desk.downloads.start(CUSTOM_KEY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,21 +13,23 @@ from tests.api.test_errors import descendants
 from tts_core.domain.errors import StudioError
 from tts_core.models.download_faults import DownloadFault
 from tts_core.models.download_report import facts, note_sentence, sentence, summary
-from tts_core.models.download_task import DownloadTask, Note, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Note, Phase
+from tts_core.platform.job import JobState
 
 FAULTS: list[type[StudioError]] = sorted({DownloadFault, *descendants(DownloadFault)}, key=lambda kind: kind.code)
 
 
-def task(state: TaskState = TaskState.RUNNING, phase: Phase = Phase.TRANSFERRING, **more: object) -> DownloadTask:
-    return DownloadTask(key="custom_0_6b", provider="auto", state=state, phase=phase, seq=7, bytes_total=1000, **more)  # type: ignore[arg-type]
+def task(state: JobState = JobState.RUNNING, phase: Phase = Phase.TRANSFERRING, **more: Any) -> DownloadTask:
+    return replace(DownloadTask(subject="custom_0_6b", state=state, phase=phase, seq=7, bytes_total=1000), **more)
 
 
-@pytest.mark.parametrize(("state", "phase"), list(itertools.product(TaskState, Phase)))
-def test_every_state_has_a_sentence_and_is_json(state: TaskState, phase: Phase) -> None:
-    told = json.loads(json.dumps(facts(task(state, phase, position=2, bytes_done=420))))
+@pytest.mark.parametrize(("state", "phase"), list(itertools.product(JobState, Phase)))
+def test_every_state_has_a_sentence_and_is_json(state: JobState, phase: Phase) -> None:
+    shown = task(state, phase, position=2, bytes_done=420)
+    told = json.loads(json.dumps(facts(shown)))
     assert told["message"].endswith(".")
-    assert (told["status"], told["phase"], told["downloaded_bytes"]) == (state.value, phase.value, 420)
-    assert told["progress"] == (100 if state is TaskState.READY else 42)
+    assert (told["status"], told["phase"], told["downloaded_bytes"]) == (shown.status.value, phase.value, 420)
+    assert told["progress"] == (100 if state is JobState.DONE else 42)
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -51,5 +55,5 @@ def test_a_note_says_what_failed_and_who_took_over() -> None:
 def test_what_stands_still_is_not_called_downloading() -> None:
     assert "nothing came" in summary(task(stalled=True, source="hf"))
     assert summary(task(source="hf", file="a.bin")) == "Downloading a.bin from Hugging Face."
-    assert "Another TTS Studio" in summary(task(TaskState.WAITING, foreign=True))
+    assert "Another TTS Studio" in summary(task(JobState.WAITING, foreign=True))
     assert facts(task(bytes_done=1000))["progress"] < 100, "100 is for ready ones"

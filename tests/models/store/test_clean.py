@@ -10,11 +10,12 @@ import pytest
 
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED
 from tests.models.store.conftest import Home, content, impatient
-from tts_core.models.download_task import DownloadTask, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
 from tts_core.models.store.faults import DownloadsRunning
 from tts_core.models.store.reports import LeftoverKind
+from tts_core.platform.job import JobState
 
 ORPHAN = ".cache/huggingface/download/abc.1234.incomplete"
 
@@ -95,7 +96,7 @@ def test_nothing_is_cleaned_while_something_is_downloaded(home: Home) -> None:
     kinds, store = litter(home), impatient(home.start())
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(DownloadTask(key=BASE_KEY, provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.tell(DownloadTask(subject=BASE_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(DownloadsRunning):
         store.clean(store.leftovers())
     assert all(file.exists() for file in kinds)

@@ -12,12 +12,13 @@ import pytest
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY
 from tests.models.store.conftest import Home, content, impatient
 from tts_core.domain.errors import ModelBeingChanged, ModelInMemory, ModelInUse, UnknownModelKey
-from tts_core.models.download_task import DownloadTask, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
 from tts_core.models.files.findings import ModelState
 from tts_core.models.memory import ModelMemory, Progress
 from tts_core.models.store.faults import ModelDownloading, ModelNotThere, StoreBusy
+from tts_core.platform.job import JobState
 
 CODEC = "speech_tokenizer/model.safetensors"
 
@@ -195,7 +196,7 @@ def test_a_model_that_another_process_downloads_is_not_deleted(home: Home) -> No
     assert lock.take()
     with pytest.raises(StoreBusy):  # nobody knows yet what is at work
         store.delete(CUSTOM_KEY)
-    lock.tell(DownloadTask(key=CUSTOM_KEY, provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.tell(DownloadTask(subject=CUSTOM_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(ModelDownloading):
         store.delete(CUSTOM_KEY)
     assert content(folder) == PUBLISHED[CUSTOM_KEY]

@@ -16,12 +16,13 @@ from tests.models.store.conftest import Home, content, impatient, stop_after
 from tts_core.domain.errors import Cancelled
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.download_faults import DiskLow
-from tts_core.models.download_task import DownloadTask, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.files.findings import ModelState, Verification
 from tts_core.models.store.exchange import MANIFEST
 from tts_core.models.store.faults import FolderUnusable, ModelDownloading, ModelNotReady, PlaceTaken
 from tts_core.models.store.reports import StoreProgress
+from tts_core.platform.job import JobState
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def test_an_import_needs_a_folder_and_no_download_beside_it(home: Home, tmp_path
     write_files(tmp_path / "somewhere", PUBLISHED[CUSTOM_KEY] | PUBLISHED[TOKENIZER_KEY])
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(DownloadTask(key=CUSTOM_KEY, provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.tell(DownloadTask(subject=CUSTOM_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(ModelDownloading):
         impatient(home.start()).import_from(CUSTOM_KEY, tmp_path / "somewhere")
     assert not home.folder(CUSTOM_KEY).exists()

@@ -20,7 +20,7 @@ from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZE
 from tests.models.store.conftest import Home, content, impatient, stop_after
 from tts_core.domain.errors import Cancelled, ModelBeingChanged, StudioError
 from tts_core.models.download_faults import DiskFault, DiskLow
-from tts_core.models.download_task import DownloadTask, Phase, TaskState
+from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.files.findings import ModelState, Verification
 from tts_core.models.store.faults import (
@@ -33,6 +33,7 @@ from tts_core.models.store.faults import (
 )
 from tts_core.models.store.move_journal import Journal
 from tts_core.models.store.reports import StoreProgress
+from tts_core.platform.job import JobState
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.preferences import PreferencesFile
 
@@ -305,9 +306,7 @@ def test_nobody_may_work_in_the_folder(home: Home, elsewhere: Path) -> None:
     store = impatient(services)
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(
-        DownloadTask(key=TOKENIZER_KEY, provider="auto", state=TaskState.RUNNING, phase=Phase.TRANSFERRING, seq=1)
-    )
+    lock.tell(DownloadTask(subject=TOKENIZER_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(DownloadsRunning):
         store.move(elsewhere / "Qwen")
     lock.release()

@@ -14,9 +14,9 @@ from tests.hubs.hubs import Hubs
 from tests.hubs.models import MAIN_FILE, PublishedModel
 from tests.models.store.conftest import Home, content
 from tts_core.domain.errors import StudioError
-from tts_core.models.download_task import TaskState
 from tts_core.models.files.findings import ModelState
 from tts_core.models.store.faults import DownloadsRunning, ModelDownloading
+from tts_core.platform.job import JobState
 from tts_core.services import Services
 
 __all__ = ["hubs", "small_model"]
@@ -61,11 +61,11 @@ def test_a_running_download_is_left_alone(
 def test_a_paused_download_goes_with_its_model(home: Home, services: Services, small_model: PublishedModel) -> None:
     key = small_model.key
     services.downloads.pause(key)
-    wait_until(lambda: any(home.parts_dir.glob("*.part")) and _state(services, key) is TaskState.PAUSED)
+    wait_until(lambda: any(home.parts_dir.glob("*.part")) and _state(services, key) is JobState.PAUSED)
     part_bytes = sum(path.stat().st_size for path in home.parts_dir.glob("*.part"))
     removal = services.store.delete(key)
     assert 0 < removal.freed_bytes <= part_bytes + sum(file.size for file in small_model.files.values())
-    assert _state(services, key) is TaskState.CANCELLED
+    assert _state(services, key) is JobState.CANCELLED
     assert not home.folder(key).exists()
     assert content(home.parts_dir) == {}
     assert services.models.status(key).state is ModelState.NOT_DOWNLOADED
@@ -76,7 +76,7 @@ def test_a_paused_download_moves_along_and_goes_on(
 ) -> None:
     key = small_model.key
     services.downloads.pause(key)
-    wait_until(lambda: _state(services, key) is TaskState.PAUSED)
+    wait_until(lambda: _state(services, key) is JobState.PAUSED)
     services.store.move(elsewhere / "Qwen")
     services.close()
     for hub in hubs.all:
@@ -89,6 +89,6 @@ def test_a_paused_download_moves_along_and_goes_on(
     assert fresh.models.folder(key).is_relative_to(elsewhere)
 
 
-def _state(services: Services, key: str) -> TaskState | None:
+def _state(services: Services, key: str) -> JobState | None:
     task = services.downloads.task(key)
     return task.state if task else None

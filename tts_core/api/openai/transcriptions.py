@@ -24,7 +24,7 @@ from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.languages import LANGUAGES
 from tts_core.engines.whisper.transcriber import MAX_WAITING_UPLOADS
 from tts_core.engines.whisper.transcript import Transcript, as_srt, as_vtt
-from tts_core.platform.jobs import JobKind
+from tts_core.platform.job import JobKind
 from tts_core.services import Services
 
 router = APIRouter(prefix=PREFIX, tags=["openai"], responses=FAILURES)

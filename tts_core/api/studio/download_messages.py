@@ -158,7 +158,7 @@ class SocketMessage(Progress):
     @classmethod
     def of(cls, task: DownloadTask) -> SocketMessage:
         kind, phase = _socket_words(task)
-        return cls.model_validate({**facts(task), "type": kind, "phase": phase, "model_key": task.key})
+        return cls.model_validate({**facts(task), "type": kind, "phase": phase, "model_key": task.subject})
 
 
 class ModelEvent(Progress):
@@ -185,8 +185,8 @@ class ModelEvent(Progress):
 
     @classmethod
     def of(cls, task: DownloadTask) -> ModelEvent:
-        kind, status = _EVENTS[task.state]
-        told = {"type": kind, "status": status, "model_id": task.key, "download_status": task.state}
+        kind, status = _EVENTS[task.status]
+        told = {"type": kind, "status": status, "model_id": task.subject, "download_status": task.status}
         return cls.model_validate({**facts(task), **told})
 
 
@@ -223,7 +223,7 @@ _EVENTS = MappingProxyType(
 
 def _socket_words(task: DownloadTask) -> tuple[str, str]:
     """Type and phase. Whoever waits for an end must see one where nothing goes on by itself."""
-    match task.state:
+    match task.status:
         case TaskState.READY:
             return "completed", "download_done"
         case TaskState.ERROR:

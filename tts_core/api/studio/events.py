@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
-from typing import Annotated, Any, TypeVar
+from itertools import filterfalse
+from typing import Annotated, Any
 
 from anyio import create_task_group, fail_after
 from anyio.to_thread import run_sync
@@ -14,12 +15,13 @@ from starlette.websockets import WebSocketDisconnect
 
 from tts_core.api.context import UseServices, UseStreams
 from tts_core.api.errors import failure_response, failures
-from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, server_event
+from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, last_seen, server_event
 from tts_core.api.studio.download_messages import ModelEvent, SocketMessage, initial_state
 from tts_core.api.studio.job_messages import CLONE_KINDS, CloneMessage, JobMessage
 from tts_core.domain.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
 from tts_core.models.download_task import DownloadTask
-from tts_core.platform.jobs import Job
+from tts_core.platform.job import Job, JobKind
+from tts_core.platform.jobs import Jobs
 from tts_core.services import Services
 
 router = APIRouter(tags=["events"])
@@ -27,7 +29,6 @@ router = APIRouter(tags=["events"])
 MAX_MESSAGE_CHARS = 4096
 """Of what a client says over a WebSocket: it has nothing to say but "ping"."""
 MESSAGE_TOO_BIG = 1009
-Item = TypeVar("Item", DownloadTask, Job)
 _EXAMPLE = (
     'event: model_progress\ndata: {"type": "model_progress", "model_id": "custom_0_6b", "status": "downloading", '
     '"progress": 41.3, "message": "Downloading model.safetensors from ModelScope.", …}\nid: 1718\n\n'
@@ -83,14 +84,16 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
     try:
         with streams.place():
             # Before the client may say or do anything: what happens after that is told.
-            asked = websocket.query_params
-            downloads = _beginning(services.downloads.tasks(), asked.get("after_seq"))
-            jobs = _beginning(services.jobs.jobs(), asked.get("after_job_seq"))
+            jobs, asked = services.jobs.jobs(), websocket.query_params
+            after = {
+                True: last_seen(filter(_is_download, jobs), asked.get("after_seq")),
+                False: last_seen(filterfalse(_is_download, jobs), asked.get("after_job_seq")),
+            }
             await websocket.accept()
             async with create_task_group() as both:
 
                 async def tell() -> None:
-                    await _tell(websocket, services, streams, downloads, jobs)
+                    await _tell(websocket, services.jobs, jobs, after, streams)
                     both.cancel_scope.cancel()
 
                 both.start_soon(tell)
@@ -101,47 +104,47 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
 
 
 async def _events(services: Services, streams: Streams, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
-    after_seq = _beginning(services.downloads.tasks(), last_event_id)[1]
+    after_seq = last_seen(services.downloads.tasks(), last_event_id)
     state = initial_state(await run_sync(services.models.statuses))
     yield server_event(state, number=str(after_seq), retry=RECONNECT_MS)
     beats = Beats(streams)
-    async with aclosing(streams.changes(services.downloads, after_seq)) as changes:
-        async for task in changes:
-            if task is not None:
-                yield server_event(ModelEvent.of(task).model_dump(mode="json"), number=str(task.seq))
+    async with aclosing(streams.changes(services.jobs, after_seq, _is_download)) as changes:
+        async for job in changes:
+            if isinstance(job, DownloadTask):
+                yield server_event(ModelEvent.of(job).model_dump(mode="json"), number=str(job.seq))
             if (beat := beats.due()) is not None:
                 yield beat
 
 
 async def _tell(
-    websocket: WebSocket,
-    services: Services,
-    streams: Streams,
-    downloads: tuple[Sequence[DownloadTask], int],
-    jobs: tuple[Sequence[Job], int],
+    websocket: WebSocket, jobs: Jobs, before: Iterable[Job], after: Mapping[bool, int], streams: Streams
 ) -> None:
-    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
-    going_on = [item for items, after_seq in (downloads, jobs) for item in items if _is_told_first(item, after_seq)]
-    news = streams.merged((services.jobs, jobs[1]), (services.downloads, downloads[1]))
+    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends.
+
+    `after` tells for downloads (True) and other jobs (False) the number of the change that the client was told last.
+    """
+
+    def is_news(job: Job) -> bool:
+        return job.seq > after[_is_download(job)]
+
     with suppress(WebSocketDisconnect, TimeoutError):
-        async with aclosing(news):
-            for item in going_on:
-                await _send_change(websocket, item, streams)
-            async for change in news:
+        async with aclosing(streams.changes(jobs, min(after.values()), is_news)) as changes:
+            for job in before:
+                if not job.state.is_over and not is_news(job):
+                    await _send(websocket, _message(job), streams)
+            async for change in changes:
                 if change is not None:
-                    await _send_change(websocket, change, streams)
+                    await _send(websocket, _message(change), streams)
 
 
-def _is_told_first(item: DownloadTask | Job, after_seq: int) -> bool:
-    return not item.state.is_over and item.seq <= after_seq
+def _message(job: Job) -> dict[str, Any]:
+    if isinstance(job, DownloadTask):
+        return SocketMessage.of(job).model_dump(mode="json")
+    return (CloneMessage if job.kind in CLONE_KINDS else JobMessage).of(job).model_dump(mode="json")
 
 
-async def _send_change(websocket: WebSocket, change: DownloadTask | Job, streams: Streams) -> None:
-    if isinstance(change, DownloadTask):
-        await _send(websocket, SocketMessage.of(change).model_dump(mode="json"), streams)
-    else:
-        message = CloneMessage.of(change) if change.kind in CLONE_KINDS else JobMessage.of(change)
-        await _send(websocket, message.model_dump(mode="json"), streams)
+def _is_download(job: Job) -> bool:
+    return job.kind is JobKind.DOWNLOAD
 
 
 async def _listen(websocket: WebSocket, streams: Streams) -> None:
@@ -159,16 +162,6 @@ async def _listen(websocket: WebSocket, streams: Streams) -> None:
 async def _send(websocket: WebSocket, message: dict[str, Any], streams: Streams) -> None:
     with fail_after(streams.send_timeout_s):
         await websocket.send_text(json.dumps(message, ensure_ascii=False))
-
-
-def _beginning(items: Sequence[Item], last_seen: str | None) -> tuple[Sequence[Item], int]:
-    """The items as they are now, and the number after which changes are news to a client.
-
-    A number from before a restart is none of ours: such a client is told how things stand.
-    """
-    newest = max((item.seq for item in items), default=0)
-    seen = int(last_seen[:20]) if last_seen and last_seen.isascii() and last_seen.isdecimal() else newest
-    return items, min(seen, newest)
 
 
 def _is_ping(said: str) -> bool:

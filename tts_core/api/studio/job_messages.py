@@ -9,13 +9,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tts_core.platform.jobs import Job, JobKind, JobState
+from tts_core.models import download_report
+from tts_core.models.download_task import DownloadTask
+from tts_core.platform.job import Job, JobKind, JobState
 
 SCOPE: Literal["qwen3_tts_voice_clone"] = "qwen3_tts_voice_clone"
 CLONE_KINDS = frozenset({JobKind.CLONE_PREPARE, JobKind.DESIGN_CLONE})
 """Those that the WebSocket tells of in SCOPE; of the others in scopes of their own."""
 _PRIVATE_RESULTS = MappingProxyType({JobKind.TRANSCRIPTION: frozenset({"text", "segments"})})
 """What somebody said is told to who asks for that job, not to everybody who looks at the list."""
+JobStatus = Literal["waiting", "running", "done", "error", "cancelled", "interrupted"]
+"""A job that is paused waits, in the phase "paused"."""
 ClonePhase = Literal["clone_start", "design_generate", "load_audio", "write_wav", "clone_done", "clone_error"]
 _EXAMPLE: Mapping[str, Any] = MappingProxyType(
     {
@@ -62,7 +66,7 @@ _END_SENTENCES: Mapping[JobState, str] = MappingProxyType(
 class JobFacts(BaseModel):
     """The numbers of a job; every view shows these."""
 
-    status: JobState
+    status: JobStatus
     phase: str = Field(description="Of the job's kind; clone jobs have those of the WebSocket, downloads theirs.")
     progress: float = Field(description="0 to 100; 100 only when it is done.")
     message: str = Field(description="One English sentence: what it does, or why it ended.")
@@ -121,7 +125,7 @@ class JobMessage(JobFacts):
     @classmethod
     def of(cls, job: Job) -> JobMessage:
         told = {"job_id": job.key, "kind": job.kind, "subject": job.subject, "timestamp": _time(job.updated_at)}
-        return cls.model_validate({**_facts(job), **told, "type": _SOCKET_TYPES[job.state]})
+        return cls.model_validate({**_facts(job), **told, "type": _SOCKET_TYPES.get(job.state, "progress")})
 
 
 class CloneMessage(JobFacts):
@@ -155,7 +159,9 @@ class CloneMessage(JobFacts):
     def of(cls, job: Job) -> CloneMessage:
         """`job` is of one of CLONE_KINDS."""
         told = {"voice_id": job.subject, "job_id": job.key, "timestamp": _time(job.updated_at)}
-        return cls.model_validate({**_facts(job), **told, "type": _SOCKET_TYPES[job.state], "phase": _clone_phase(job)})
+        return cls.model_validate(
+            {**_facts(job), **told, "type": _SOCKET_TYPES.get(job.state, "progress"), "phase": _clone_phase(job)}
+        )
 
 
 def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
@@ -165,13 +171,15 @@ def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
 
 def summary(job: Job) -> str:
     """One sentence about where the job stands."""
-    if job.kind is JobKind.DOWNLOAD or job.state is JobState.ERROR:
+    if isinstance(job, DownloadTask):
+        return download_report.summary(job)
+    if job.state is JobState.ERROR:
         return job.message
     if job.state is JobState.RUNNING:
         return _SENTENCES.get(job.phase, "At work.")
-    if job.state is JobState.WAITING:
-        return f"Waiting, number {job.position} in the queue." if job.position else "Waiting."
-    return _END_SENTENCES[job.state]
+    return _END_SENTENCES.get(job.state) or (
+        f"Waiting, number {job.position} in the queue." if job.position else "Waiting."
+    )
 
 
 def _object(job: Job) -> dict[str, Any]:
@@ -185,9 +193,10 @@ def _for_everybody(job: Job) -> dict[str, Any]:
 
 
 def _facts(job: Job) -> dict[str, Any]:
+    is_paused = job.state is JobState.PAUSED
     return {
-        "status": job.state,
-        "phase": job.phase,
+        "status": (JobState.WAITING if is_paused else job.state).value,
+        "phase": "paused" if is_paused else job.phase,
         "progress": round(job.progress, 1),
         "message": summary(job),
         "position": job.position,
@@ -202,13 +211,9 @@ def _time(seconds: float) -> str:
 
 
 def _clone_phase(job: Job) -> str:
-    match job.state:
-        case JobState.DONE:
-            return "clone_done"
-        case JobState.ERROR | JobState.CANCELLED | JobState.INTERRUPTED:
-            return "clone_error"
-        case JobState.WAITING | JobState.RUNNING:
-            return job.phase or "clone_start"
+    if job.state is JobState.DONE:
+        return "clone_done"
+    return "clone_error" if job.state.is_over else job.phase or "clone_start"
 
 
 _ENDS: Mapping[JobState, str] = MappingProxyType(
@@ -221,8 +226,6 @@ _ENDS: Mapping[JobState, str] = MappingProxyType(
 )
 _SOCKET_TYPES: Mapping[JobState, str] = MappingProxyType(
     {
-        JobState.WAITING: "progress",
-        JobState.RUNNING: "progress",
         JobState.DONE: "completed",
         JobState.ERROR: "error",
         JobState.INTERRUPTED: "error",

@@ -12,19 +12,17 @@ from fastapi import APIRouter, Header
 from tts_core.api.context import UseServices, UseStreams
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Success
-from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, server_event
-from tts_core.api.studio.all_jobs import AllJobs, as_job
+from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, last_seen, server_event
 from tts_core.api.studio.job_messages import JobEvent, JobObject, initial_jobs, summary
 from tts_core.domain.errors import JobNotRetryable, OriginNotAllowed, TooManyStreams, UnknownJob
-from tts_core.models.download_task import DownloadTask
-from tts_core.platform.jobs import Job, JobKind
+from tts_core.platform.job import Job, JobKind
 from tts_core.services import Services
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=failures())
 
 _EXAMPLE = (
     'event: job_progress\ndata: {"type": "job_progress", "id": "5f0c9a1be2d34c77", "kind": "clone_prepare", '
-    '"status": "running", "phase": "load_audio", "progress": 20.0, …}\nid: 1718-1704\n\n'
+    '"status": "running", "phase": "load_audio", "progress": 20.0, …}\nid: 1718\n\n'
     'event: heartbeat\ndata: {"type": "heartbeat", "count": 1}\n\n'
 )
 
@@ -34,7 +32,7 @@ def list_jobs(services: UseServices, kind: JobKind | None = None, active: bool =
     """What is prepared, designed, spoken, transcribed and downloaded, newest first; with `active` only what has not
     ended. The text of a transcription is in `GET /api/jobs/{id}` alone.
     """
-    jobs = [job for job in _all(services).jobs() if kind in (None, job.kind) and not (active and job.state.is_over)]
+    jobs = [job for job in services.jobs.jobs() if kind in (None, job.kind) and not (active and job.state.is_over)]
     return Success(data=[JobObject.listed(job) for job in jobs], message=f"{len(jobs)} jobs.")
 
 
@@ -69,59 +67,32 @@ async def job_events(
 @router.get("/{job_id}", responses=failures(UnknownJob))
 def get_job(job_id: str, services: UseServices) -> Success[JobObject]:
     """One job as it is now."""
-    return _told(_all(services).job(job_id))
+    return _told(services.jobs.job(job_id))
 
 
 @router.post("/{job_id}/cancel", responses=failures(UnknownJob))
 def cancel_job(job_id: str, services: UseServices) -> Success[JobObject]:
     """Stop a job, at the latest after its present step. What has ended stays as it is, and so do files."""
-    return _told(_all(services).cancel(job_id))
+    return _told(services.jobs.cancel(job_id))
 
 
 @router.post("/{job_id}/retry", responses=failures(UnknownJob, JobNotRetryable))
 def retry_job(job_id: str, services: UseServices) -> Success[JobObject]:
     """Do a job again that failed, was stopped, or was interrupted by the end of the app."""
-    return _told(_all(services).retry(job_id))
+    return _told(services.jobs.retry(job_id))
 
 
 async def _events(services: Services, streams: Streams, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
-    jobs = await run_sync(_all(services).jobs)
-    newest = [_newest(jobs, of_downloads=False), _newest(jobs, of_downloads=True)]
-    at = [min(seen, now) for seen, now in zip(_seen(last_event_id) or newest, newest, strict=True)]
-    yield server_event(initial_jobs(jobs), number=_number(at), retry=RECONNECT_MS)
+    jobs = await run_sync(services.jobs.jobs)
+    after_seq = last_seen(jobs, last_event_id)
+    yield server_event(initial_jobs(jobs), number=str(after_seq), retry=RECONNECT_MS)
     beats = Beats(streams)
-    async with aclosing(streams.merged((services.jobs, at[0]), (services.downloads, at[1]))) as changes:
-        async for change in changes:
-            if change is not None:
-                at[isinstance(change, DownloadTask)] = change.seq
-                yield server_event(JobEvent.of(_as_job(change)).model_dump(mode="json"), number=_number(at))
+    async with aclosing(streams.changes(services.jobs, after_seq)) as changes:
+        async for job in changes:
+            if job is not None:
+                yield server_event(JobEvent.of(job).model_dump(mode="json"), number=str(job.seq))
             if (beat := beats.due()) is not None:
                 yield beat
-
-
-def _newest(jobs: tuple[Job, ...], *, of_downloads: bool) -> int:
-    return max((job.seq for job in jobs if (job.kind is JobKind.DOWNLOAD) == of_downloads), default=0)
-
-
-def _seen(last_event_id: str | None) -> list[int] | None:
-    """The numbers that a client was told last; None for what is none of ours."""
-    numbers = (last_event_id or "").split("-")
-    if len(numbers) != 2 or not all(number.isascii() and number.isdecimal() for number in numbers):
-        return None
-    return [int(number[:20]) for number in numbers]
-
-
-def _number(at: list[int]) -> str:
-    """Of an event: how far jobs and downloads, which count by themselves, are told."""
-    return "-".join(map(str, at))
-
-
-def _as_job(change: Job | DownloadTask) -> Job:
-    return as_job(change) if isinstance(change, DownloadTask) else change
-
-
-def _all(services: Services) -> AllJobs:
-    return AllJobs(services.jobs, services.downloads)
 
 
 def _told(job: Job) -> Success[JobObject]:

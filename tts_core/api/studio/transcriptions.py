@@ -25,7 +25,7 @@ from tts_core.domain.errors import (
     UnknownSpokenLanguage,
 )
 from tts_core.domain.values import AUTO_LANGUAGE
-from tts_core.platform.jobs import Job
+from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable
 
@@ -66,7 +66,7 @@ async def transcribe(
     """
     job = await workers.decode(lambda: _started(services, body))
     services.login.quotas.keep(visitor, body.file.size or 0)
-    services.voices.jobs.when_over(job.key, place_of(request).pop_all().close)
+    services.jobs.when_over(job.key, place_of(request).pop_all().close)
     return Success(data=StartedTranscription(job_id=job.key), message="The recording is being transcribed.")
 
 

@@ -28,7 +28,7 @@ from tts_core.cli.bench.hub import REPOSITORY, REVISION, sha256_of
 from tts_core.cli.bench.report import spread
 from tts_core.domain.errors import StartFailed
 from tts_core.models.catalogue import CONFIG_FILE, WEIGHTS_FILE
-from tts_core.models.download_task import TaskState
+from tts_core.platform.job import JobState
 from tts_core.platform.paths import ROOT_DIR, Paths
 from tts_core.platform.settings.sources import SourceSettings
 from tts_core.platform.settings.studio import Settings
@@ -117,8 +117,8 @@ def _download(settings: Settings, endpoint: str, target: Path) -> None:
         *_, last = services.downloads.follow(KEY)
     finally:
         services.close()
-    if last.state is not TaskState.READY:
-        raise StartFailed(reason=f"the download ended as {last.state.value} {last.code}.")
+    if last.state is not JobState.DONE:
+        raise StartFailed(reason=f"the download ended as {last.status.value} {last.code}.")
 
 
 def _quiet_snapshot_download() -> Callable[..., object]:

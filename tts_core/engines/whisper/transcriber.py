@@ -25,7 +25,8 @@ from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.memory import ModelMemory, Progress as LoadProgress
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatus, ModelStatuses
-from tts_core.platform.jobs import Job, JobKind, JobRun, Jobs
+from tts_core.platform.job import Job, JobKind, JobRun
+from tts_core.platform.jobs import Jobs
 from tts_core.platform.whole_files import make_private
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ _PROOF_BYTES = 1 << 20
 Answer = TypeVar("Answer")
 
 
-class DownloadJob:
+class HubFetcher:
     """Thread-safe; each fetch has its own state. `places` and `settings` are asked anew for each."""
 
     def __init__(

@@ -72,7 +72,7 @@ class FolderLock:
             return
         self._told_at = now
         part = self._folder / f".owner.{uuid.uuid4().hex}.part"
-        told = {"pid": os.getpid(), "host": socket.gethostname(), "key": task.key, "task": task_to_json(task)}
+        told = {"pid": os.getpid(), "host": socket.gethostname(), "key": task.subject, "task": task_to_json(task)}
         try:
             part.write_text(json.dumps(told), encoding="utf-8")
             part.replace(self._file)

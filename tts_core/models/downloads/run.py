@@ -1,4 +1,4 @@
-"""One run of a download: what the job tells about it, and numbers for people a few times a second."""
+"""One run of a download: what the fetcher tells about it, and numbers for people a few times a second."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import Protocol
 
-from tts_core.models.download_task import DownloadTask, Note, Phase, Provider, TaskState
+from tts_core.models.download_task import DownloadTask, Note, Phase, Provider
 from tts_core.models.downloads.transfer.speed import SpeedWindow
-from tts_core.platform.feed import Feed
+from tts_core.platform.job import JobRun, JobState
 
 TICK_S = 0.25
 
@@ -26,15 +26,15 @@ class Fetcher(Protocol):
 
 
 class Run:
-    """The job's side of a task. Whatever it tells after the run was stopped is not heard."""
+    """The fetcher's side of a download's job."""
 
-    def __init__(self, key: str, feed: Feed[DownloadTask], *, on_tick: Callable[[DownloadTask], None]) -> None:
-        self.key = key
-        self._feed = feed
+    def __init__(self, job: JobRun, *, on_tick: Callable[[DownloadTask], None]) -> None:
+        self.key = job.subject
+        self._job = job
         self._on_tick = on_tick
-        self._stopped = Event()
         self._ended = Event()
         self._lock = Lock()
+        self._phase: Phase | None = None
         self._done = 0
         self._counted = 0
         self._speed = SpeedWindow(time.monotonic())
@@ -48,22 +48,16 @@ class Run:
         self._ended.set()
         self._ticker.join()
 
-    def stop(self) -> None:
-        with self._lock:  # whatever is being told now comes before what the stopper says
-            self._stopped.set()
-
     def cancelled(self) -> bool:
-        """Somebody wants the job to stop."""
-        return self._stopped.is_set()
+        """Somebody wants the download to stop."""
+        return self._job.cancelled()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; True at once when the job has to stop."""
-        return self._stopped.wait(seconds)
+        """Sleep; True at once when the download has to stop."""
+        return self._job.sleep(seconds)
 
     def change(self, change: Callable[[DownloadTask], DownloadTask]) -> None:
-        with self._lock:
-            if not self._stopped.is_set():
-                self._feed.change(self.key, change)
+        self._job.change(lambda job: change(job) if isinstance(job, DownloadTask) else job)
 
     def begin(self, phase: Phase, *, done: int, total: int, file: str = "", source: str = "", reason: str = "") -> None:
         """From here on bytes come for `file` from `source`, chosen for `reason`; `done` bytes of `total` are there."""
@@ -72,10 +66,11 @@ class Run:
             self._counted = done
             if phase is not Phase.TRANSFERRING or self._phase is not phase:
                 self._speed = SpeedWindow(time.monotonic())
+            self._phase = phase
         self.change(
             lambda task: replace(
                 task,
-                state=TaskState.RUNNING,
+                state=JobState.RUNNING,
                 phase=phase,
                 file=file,
                 source=source or task.source,
@@ -94,7 +89,7 @@ class Run:
                 self._done = max(self._done, other.bytes_done)
 
         def waiting(task: DownloadTask) -> DownloadTask:
-            task = replace(task, state=TaskState.WAITING, phase=Phase.QUEUED, foreign=True, position=1)
+            task = replace(task, state=JobState.WAITING, phase=Phase.QUEUED, foreign=True, position=1)
             if other is None:
                 return replace(task, bytes_per_second=0.0, eta_s=None, stalled=False, file="")
             return replace(
@@ -129,20 +124,15 @@ class Run:
             )
         )
 
-    @property
-    def _phase(self) -> Phase | None:
-        task = self._feed.item(self.key)
-        return task.phase if task else None
-
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):
             self.change(self._with_numbers)
-            task = self._feed.item(self.key)
-            if task is not None and not self._stopped.is_set():
+            task = self._job.job()
+            if isinstance(task, DownloadTask) and not self._job.cancelled():
                 self._on_tick(task)
 
     def _with_numbers(self, task: DownloadTask) -> DownloadTask:
-        if task.state is not TaskState.RUNNING:
+        if task.state is not JobState.RUNNING:
             return task
         now = time.monotonic()
         is_transferring = task.phase is Phase.TRANSFERRING

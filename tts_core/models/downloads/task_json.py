@@ -1,32 +1,40 @@
-"""Tasks as JSON, for the queue's file and for what one process tells the others."""
+"""Tasks as JSON: what one process tells the others, and what a file holds of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from tts_core.models.download_task import DownloadTask, Note, Phase, TaskState
+from tts_core.platform.job import JobState
 
 PROVIDERS = ("auto", "hf", "mirror", "modelscope")
+_STATES: Mapping[str, JobState] = MappingProxyType(
+    {TaskState.RUNNING.value: JobState.RUNNING, TaskState.READY.value: JobState.DONE}
+)
+"""Where the wire contract has another word than jobs have."""
 
 
 def task_to_json(task: DownloadTask) -> dict[str, Any]:
-    fields = asdict(task) | {"state": task.state.value, "phase": task.phase.value}
+    """In the words that every version of the app has used."""
+    fields = asdict(task) | {"key": task.subject, "state": task.status.value}
     plain: dict[str, Any] = json.loads(json.dumps(fields, default=str))
     return plain
 
 
 def task_from_json(fields: Any) -> DownloadTask:
-    """Raises ValueError, TypeError or KeyError."""
+    """Reads what `task_to_json` writes, and a row of the file of jobs. Raises ValueError, TypeError or KeyError."""
     if fields["provider"] not in PROVIDERS:
         raise ValueError("an unknown provider")
     return DownloadTask(
-        key=str(fields["key"]),
+        subject=str(fields.get("subject") or fields["key"]),
         provider=fields["provider"],
-        state=TaskState(fields["state"]),
+        state=_STATES.get(fields["state"]) or JobState(fields["state"]),
         phase=Phase(fields["phase"]),
+        position=int(fields.get("position", 0)),
         seq=int(fields["seq"]),
         bytes_done=int(fields["bytes_done"]),
         bytes_total=int(fields["bytes_total"]),
@@ -40,6 +48,7 @@ def task_from_json(fields: Any) -> DownloadTask:
         params=_params(fields["params"]),
         notes=tuple(_note(note) for note in fields["notes"]),
         updated_at=float(fields["updated_at"]),
+        created_at=float(fields.get("created_at") or fields["updated_at"]),
     )
 
 

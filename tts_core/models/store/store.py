@@ -15,7 +15,6 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile
 from tts_core.models.download_faults import Interrupted
-from tts_core.models.download_task import TaskState
 from tts_core.models.downloads.disk import check_space, disk_faults
 from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.folder_lock import FolderLock
@@ -57,7 +56,6 @@ from tts_core.platform.settings.studio import Settings
 WAIT_S = 3.0
 """For a short change of another thread, or the last bytes of a paused download; what takes longer is told."""
 _TRY_AGAIN_S = 0.02
-_AT_WORK = (TaskState.WAITING, TaskState.RUNNING)
 
 
 def ignore(_progress: StoreProgress) -> None:
@@ -222,11 +220,11 @@ class ModelFolders:
     def _nobody_downloads(self, key: str | None, parts_dir: Path | None = None) -> Iterator[None]:
         """No process downloads this model (None: any model) meanwhile. Raises ModelDownloading, DownloadsRunning."""
         folder = parts_dir or self._settings.paths.parts_dir
-        if key is None and any(task.state in _AT_WORK for task in self._downloads.tasks()):
+        if key is None and any(task.state.is_active for task in self._downloads.tasks()):
             raise DownloadsRunning(folder=str(folder.parent), pid=os.getpid())
         task = self._downloads.task(key) if key else None
-        if task is not None and task.state in _AT_WORK:
-            raise ModelDownloading(key=task.key)
+        if task is not None and task.state.is_active:
+            raise ModelDownloading(key=task.subject)
         lock = FolderLock(folder)
         is_ours = self._take(lock, key, folder.parent)
         try:
@@ -240,7 +238,7 @@ class ModelFolders:
         deadline = time.monotonic() + self._wait_s
         while not lock.take():
             owner = lock.owner()
-            if owner is not None and key not in (None, owner.task.key):
+            if owner is not None and key not in (None, owner.task.subject):
                 return False
             # A download of this process that was paused still writes its last bytes.
             is_ending = owner is None or owner.pid == os.getpid()

@@ -20,7 +20,7 @@ from tts_core.domain.values import Capabilities, Recording, SynthesisRequest
 from tts_core.engines.qwen.voice_check import Likeness
 from tts_core.engines.yourtts.engine import CLONER
 from tts_core.models.catalogue import ModelKind
-from tts_core.platform.jobs import Job
+from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.ui.widgets.forms import (
     IN_CONTEXT,

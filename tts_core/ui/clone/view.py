@@ -8,7 +8,7 @@ from html import escape
 from tts_core.audio.judging import ClipReport, Finding, FindingCode, Severity
 from tts_core.domain.errors import Cancelled
 from tts_core.engines.qwen.voice_check import Likeness
-from tts_core.platform.jobs import Job, JobState
+from tts_core.platform.job import Job, JobState
 from tts_core.ui.clone.handler import Desk
 from tts_core.ui.transcribe import words as transcribe_words
 from tts_core.ui.widgets import fragments

@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from tts_core.domain.errors import StudioError, UnknownModelKey, UnknownVoice
-from tts_core.platform.jobs import Job
+from tts_core.platform.job import Job
 from tts_core.platform.whole_files import copy_private, make_private
 from tts_core.services import Services
 from tts_core.ui.library import view as library_view

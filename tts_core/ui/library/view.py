@@ -13,7 +13,7 @@ from html import escape
 from itertools import count
 
 from tts_core.domain.errors import StudioError
-from tts_core.platform.jobs import Job, JobState
+from tts_core.platform.job import Job, JobState
 from tts_core.ui.clone import view as clone_view
 from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words

@@ -12,8 +12,9 @@ from html import escape
 
 from tts_core.domain.values import Capabilities
 from tts_core.models.catalogue import ModelEntry, ModelKind
-from tts_core.models.download_task import DownloadTask, TaskState
+from tts_core.models.download_task import DownloadTask
 from tts_core.models.status import ManualDownload, Verification
+from tts_core.platform.job import JobState
 from tts_core.ui.models.view import Action, Look, ModelView
 from tts_core.ui.widgets import download_words
 from tts_core.ui.widgets.fragments import size
@@ -111,7 +112,7 @@ def _state(words: Words, view: ModelView) -> str:
 
 def _doing(words: Words, view: ModelView) -> str:
     task = view.task
-    is_past = task is not None and task.state is TaskState.READY and view.look is not Look.READY  # deleted since then
+    is_past = task is not None and task.state is JobState.DONE and view.look is not Look.READY  # deleted since then
     parts = [download_words.doing(words, task)] if task is not None and not is_past else []
     if view.look in (Look.INCOMPLETE, Look.BROKEN):
         counts = {"missing": len(view.status.missing), "problems": len(view.status.problems)}

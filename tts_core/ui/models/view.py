@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tts_core.models.catalogue import ModelEntry, ModelKind
-from tts_core.models.download_task import DownloadTask, TaskState
+from tts_core.models.download_task import DownloadTask
 from tts_core.models.status import ModelState, ModelStatus
+from tts_core.platform.job import JobState
 
 
 class Look(str, Enum):
@@ -66,9 +67,9 @@ _DISK_LOOKS = {
     ModelState.ERROR: Look.BROKEN,
 }
 _TASK_LOOKS = {
-    TaskState.WAITING: Look.WAITING,
-    TaskState.PAUSED: Look.PAUSED,
-    TaskState.ERROR: Look.FAILED,
+    JobState.WAITING: Look.WAITING,
+    JobState.PAUSED: Look.PAUSED,
+    JobState.ERROR: Look.FAILED,
 }
 _KIND_ORDER = (
     ModelKind.CUSTOM_VOICE,
@@ -97,9 +98,9 @@ class ModelView:
     @property
     def look(self) -> Look:
         task, on_disk = self.task, _DISK_LOOKS.get(self.status.state, Look.NOT_DOWNLOADED)
-        if task is not None and task.state is TaskState.RUNNING:
+        if task is not None and task.state is JobState.RUNNING:
             return Look.STALLED if task.stalled else Look.DOWNLOADING
-        if task is None or (on_disk is Look.READY and task.state is not TaskState.WAITING):
+        if task is None or (on_disk is Look.READY and task.state is not JobState.WAITING):
             return on_disk
         return _TASK_LOOKS.get(task.state, on_disk)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tts_core.models import download_report as report
-from tts_core.models.download_task import HUBS, DownloadTask, Note, Phase, TaskState
+from tts_core.models.download_task import HUBS, DownloadTask, Note, Phase
+from tts_core.platform.job import JobState
 from tts_core.platform.settings.sources import SourceSettings
 from tts_core.ui.widgets.fragments import size
 from tts_core.ui.words import Words
@@ -52,19 +53,19 @@ def source_choices(words: Words, settings: SourceSettings) -> list[tuple[str, st
 def doing(words: Words, task: DownloadTask) -> str:
     """One sentence without numbers that move: a screen reader says it when it changes."""
     match task.state:
-        case TaskState.WAITING:
+        case JobState.WAITING:
             place = "next" if task.position <= 1 else "position"
             return words(f"download.{'foreign' if task.foreign else place}", {"position": task.position})
-        case TaskState.RUNNING:
+        case JobState.RUNNING:
             return _at_work(words, task)
-        case TaskState.PAUSED if not task.code:
+        case JobState.PAUSED | JobState.INTERRUPTED if not task.code:
             return words("download.paused")
-        case TaskState.PAUSED | TaskState.ERROR:
-            have_all_failed = task.state is TaskState.ERROR and len(reasons(words, task)) > 1
+        case JobState.PAUSED | JobState.INTERRUPTED | JobState.ERROR:
+            have_all_failed = task.state is JobState.ERROR and len(reasons(words, task)) > 1
             return words("download.all_failed") if have_all_failed else fault(words, task.code, task.params)
-        case TaskState.CANCELLED:
+        case JobState.CANCELLED:
             return words("download.cancelled") if task.bytes_done else ""
-        case TaskState.READY:
+        case JobState.DONE:
             return words("download.done", {"source": source_name(words, task.source)}) if task.source else ""
 
 
@@ -89,9 +90,9 @@ def numbers(words: Words, task: DownloadTask) -> str:
         parts.append(f"{percent(task)} %")
         of = {"done": size(task.bytes_done), "total": size(task.bytes_total)}
         parts.append(words("download.bytes", of))
-    if task.state is TaskState.RUNNING and task.bytes_per_second:
+    if task.state is JobState.RUNNING and task.bytes_per_second:
         parts.append(speed(task.bytes_per_second))
-    if task.state is TaskState.RUNNING and task.eta_s is not None:
+    if task.state is JobState.RUNNING and task.eta_s is not None:
         parts.append(words("download.eta", {"time": duration(words, task.eta_s)}))
     return " · ".join(parts)
 

@@ -1,0 +1,172 @@
+"""One job as data, and what its work is handed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from threading import Event, Lock
+from typing import Any, ClassVar
+
+from tts_core.domain.errors import Cancelled, StudioError
+from tts_core.platform.feed import Feed, FeedItem
+
+_ETA_FROM = 5.0
+"""Percent of the whole that a phase must have done before its pace says how long the rest takes."""
+
+
+class JobKind(str, Enum):
+    CLONE_PREPARE = "clone_prepare"
+    DESIGN_CLONE = "design_clone"
+    TRANSCRIPTION = "transcription"
+    SYNTHESIS = "synthesis"
+    DOWNLOAD = "download"
+
+
+class JobState(str, Enum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    """The app ended in the middle of it."""
+
+    @property
+    def is_active(self) -> bool:
+        return self in (JobState.WAITING, JobState.RUNNING)
+
+    @property
+    def is_over(self) -> bool:
+        return not self.is_active and self is not JobState.PAUSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(FeedItem):
+    """`key` is its id."""
+
+    can_pause: ClassVar[bool] = False
+    """Its work keeps what it has done, so that it can be stopped at once and go on later."""
+
+    kind: JobKind
+    subject: str
+    """What it is about: a voice's id, a model's key."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """What the work needs to know besides, paths on this machine among it: not for showing."""
+    state: JobState = JobState.WAITING
+    phase: str = ""
+    """Of the kind's own phases."""
+    progress: float = 0.0
+    """0 to 100; never falls while it runs."""
+    position: int = 0
+    """1 is next; 0 is not waiting."""
+    eta_s: float | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    """Of the error that ended it."""
+    params: Mapping[str, object] = field(default_factory=dict)
+    message: str = ""
+    """English."""
+    created_at: float = 0.0
+    """Seconds since 1970."""
+    is_watched: bool = False
+    """Its work was its caller's: nobody else can do it again."""
+
+    def queued(self) -> Job:
+        """The job as it waits for its turn, for the first time or again."""
+        state = JobState.WAITING
+        return replace(self, state=state, progress=0.0, phase="", code="", params={}, message="", result={})
+
+    def stopped(self, state: JobState) -> Job:
+        """The job as nothing is done for it any more."""
+        return replace(self, state=state, position=0, eta_s=None)
+
+    def failed(self, error: BaseException) -> Job:
+        """The job as `error` ended it."""
+        if isinstance(error, Cancelled):
+            return self.stopped(JobState.CANCELLED)
+        shown = error if isinstance(error, StudioError) else StudioError()
+        ended = self.stopped(JobState.ERROR)
+        return replace(ended, code=shown.code, params=shown.params, message=shown.message)
+
+    def done(self, result: Mapping[str, Any]) -> Job:
+        return replace(self.stopped(JobState.DONE), progress=100.0, result=dict(result))
+
+
+def job_from_json(fields: Mapping[str, Any]) -> Job:
+    """Raises ValueError, TypeError or KeyError."""
+    return Job(**{**fields, "kind": JobKind(fields["kind"]), "state": JobState(fields["state"])})
+
+
+class JobRun:
+    """What the work of a job is handed: who it is for, and how to say where it stands.
+
+    Whatever it says after the job was stopped is not heard.
+    """
+
+    def __init__(self, job: Job, feed: Feed[Job], stop: Event | None = None) -> None:
+        self.key = job.key
+        self.kind = job.kind
+        self.can_pause = job.can_pause
+        self.subject = job.subject
+        self.inputs = job.inputs
+        self.result: Mapping[str, Any] | None = None
+        """What came of watched work; None where nothing did."""
+        self._feed = feed
+        self._stop = stop or Event()
+        self._lock = Lock()
+        self._phase = ""
+        self._phase_began = (0.0, 0.0)
+        """When, on the monotonic clock, and at which progress."""
+
+    def stop(self) -> None:
+        with self._lock:  # whatever is being said now comes before what the stopper says
+            self._stop.set()
+
+    def cancelled(self) -> bool:
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        """Raises Cancelled once somebody wants the job to stop."""
+        if self._stop.is_set():
+            raise Cancelled
+
+    def sleep(self, seconds: float) -> bool:
+        """Returns True at once when the job has to stop."""
+        return self._stop.wait(seconds)
+
+    def job(self) -> Job | None:
+        """The job as it is shown now."""
+        return self._feed.item(self.key)
+
+    def change(self, change: Callable[[Job], Job]) -> None:
+        """Show the job as `change` makes it."""
+        with self._lock:
+            if not self._stop.is_set():
+                self._feed.change(self.key, change)
+
+    def say(self, phase: str, progress: float) -> None:
+        """`progress` is 0 to 100 of the whole job. Raises Cancelled."""
+        self.check()
+        eta_s = self._rest_s(phase, progress)
+
+        def told(job: Job) -> Job:
+            progressed = max(job.progress, min(progress, 99.0))
+            return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=progressed, eta_s=eta_s)
+
+        self.change(told)
+
+    def wait(self, phase: str, position: int) -> None:
+        """Show that the work stands in a queue of its own; 1 is next."""
+        self.change(lambda job: replace(job, state=JobState.WAITING, phase=phase, position=position))
+
+    def _rest_s(self, phase: str, progress: float) -> float | None:
+        """Seconds to the end at this phase's pace; None where that says nothing yet."""
+        now = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._phase_began = phase, (now, progress)
+        began, done_before = self._phase_began
+        done = progress - done_before
+        return (now - began) / done * (100.0 - progress) if done >= _ETA_FROM else None
