@@ -261,7 +261,7 @@ class Jobs:
         return registered.parse(fields) if registered is not None else job_from_json(fields)
 
     def _lane_of(self, job: Job) -> _Lane:
-        """Its kind's; watched work stands in none."""
+        """The lane of the job's kind; an empty one where jobs of that kind are only watched."""
         registered = self._registered.get(job.kind)
         return self._lanes[registered.lane] if registered is not None else _Lane()
 

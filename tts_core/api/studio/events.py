@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from itertools import filterfalse
 from typing import Annotated, Any
@@ -21,7 +21,6 @@ from tts_core.api.studio.job_messages import CLONE_KINDS, CloneMessage, JobMessa
 from tts_core.domain.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
 from tts_core.models.download_task import DownloadTask
 from tts_core.platform.job import Job, JobKind
-from tts_core.platform.jobs import Jobs
 from tts_core.services import Services
 
 router = APIRouter(tags=["events"])
@@ -85,15 +84,19 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
         with streams.place():
             # Before the client may say or do anything: what happens after that is told.
             jobs, asked = services.jobs.jobs(), websocket.query_params
-            after = {
-                True: last_seen(filter(_is_download, jobs), asked.get("after_seq")),
-                False: last_seen(filterfalse(_is_download, jobs), asked.get("after_job_seq")),
-            }
+            after_download = last_seen(filter(_is_download, jobs), asked.get("after_seq"))
+            after_other = last_seen(filterfalse(_is_download, jobs), asked.get("after_job_seq"))
+
+            def is_news(job: Job) -> bool:
+                return job.seq > (after_download if _is_download(job) else after_other)
+
+            going_on = [job for job in jobs if not job.state.is_over and not is_news(job)]
+            news = streams.changes(services.jobs, min(after_download, after_other), is_news)
             await websocket.accept()
             async with create_task_group() as both:
 
                 async def tell() -> None:
-                    await _tell(websocket, services.jobs, jobs, after, streams)
+                    await _tell(websocket, streams, going_on, news)
                     both.cancel_scope.cancel()
 
                 both.start_soon(tell)
@@ -117,22 +120,14 @@ async def _events(services: Services, streams: Streams, last_event_id: str | Non
 
 
 async def _tell(
-    websocket: WebSocket, jobs: Jobs, before: Iterable[Job], after: Mapping[bool, int], streams: Streams
+    websocket: WebSocket, streams: Streams, going_on: Iterable[Job], news: AsyncGenerator[Job | None, None]
 ) -> None:
-    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends.
-
-    `after` tells for downloads (True) and other jobs (False) the number of the change that the client was told last.
-    """
-
-    def is_news(job: Job) -> bool:
-        return job.seq > after[_is_download(job)]
-
+    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
     with suppress(WebSocketDisconnect, TimeoutError):
-        async with aclosing(streams.changes(jobs, min(after.values()), is_news)) as changes:
-            for job in before:
-                if not job.state.is_over and not is_news(job):
-                    await _send(websocket, _message(job), streams)
-            async for change in changes:
+        async with aclosing(news):
+            for job in going_on:
+                await _send(websocket, _message(job), streams)
+            async for change in news:
                 if change is not None:
                     await _send(websocket, _message(change), streams)
 

@@ -108,7 +108,8 @@ class JobEvent(JobObject):
 
     @classmethod
     def of(cls, job: Job) -> JobEvent:
-        return cls.model_validate({**_for_everybody(job), "type": f"job_{_ENDS.get(job.state, 'progress')}"})
+        kind = "complete" if job.state is JobState.DONE else _socket_type(job)
+        return cls.model_validate({**_for_everybody(job), "type": f"job_{kind}"})
 
 
 class JobMessage(JobFacts):
@@ -125,7 +126,7 @@ class JobMessage(JobFacts):
     @classmethod
     def of(cls, job: Job) -> JobMessage:
         told = {"job_id": job.key, "kind": job.kind, "subject": job.subject, "timestamp": _time(job.updated_at)}
-        return cls.model_validate({**_facts(job), **told, "type": _SOCKET_TYPES.get(job.state, "progress")})
+        return cls.model_validate({**_facts(job), **told, "type": _socket_type(job)})
 
 
 class CloneMessage(JobFacts):
@@ -159,9 +160,7 @@ class CloneMessage(JobFacts):
     def of(cls, job: Job) -> CloneMessage:
         """`job` is of one of CLONE_KINDS."""
         told = {"voice_id": job.subject, "job_id": job.key, "timestamp": _time(job.updated_at)}
-        return cls.model_validate(
-            {**_facts(job), **told, "type": _SOCKET_TYPES.get(job.state, "progress"), "phase": _clone_phase(job)}
-        )
+        return cls.model_validate({**_facts(job), **told, "type": _socket_type(job), "phase": _clone_phase(job)})
 
 
 def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
@@ -210,20 +209,16 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
+def _socket_type(job: Job) -> str:
+    return _SOCKET_TYPES.get(job.state, "progress")
+
+
 def _clone_phase(job: Job) -> str:
     if job.state is JobState.DONE:
         return "clone_done"
     return "clone_error" if job.state.is_over else job.phase or "clone_start"
 
 
-_ENDS: Mapping[JobState, str] = MappingProxyType(
-    {
-        JobState.DONE: "complete",
-        JobState.ERROR: "error",
-        JobState.INTERRUPTED: "error",
-        JobState.CANCELLED: "cancelled",
-    }
-)
 _SOCKET_TYPES: Mapping[JobState, str] = MappingProxyType(
     {
         JobState.DONE: "completed",
