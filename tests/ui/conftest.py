@@ -49,14 +49,14 @@ class RunningApp:
 
 @contextmanager
 def running_app(
-    data_dir: Path, variables: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    data_dir: Path, variables: Mapping[str, str] | None = None, arguments: Sequence[str] = (), root: Path = ROOT
 ) -> Iterator[RunningApp]:
-    """`python app.py` on that data folder; `variables` are added to its environment."""
+    """`python app.py` on that data folder, from the tree at `root`; `variables` are added to its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("TTS_STUDIO_", "QWEN_"))}
     environ |= variables or {}
     command = [sys.executable, "app.py", "--data-dir", str(data_dir), *arguments]
     with (data_dir / "stderr").open("w") as errors:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(command, cwd=root, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:
         found = re.search(r"https?://\S+", process.stdout.readline())

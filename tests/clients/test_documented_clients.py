@@ -1,4 +1,4 @@
-"""The clients that the README shows: its blocks are what runs here, as processes of their own, against the app."""
+"""The clients that docs/clients.md shows: its blocks are what runs here, as processes of their own, against the app."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tts_core.services import build_services
 pytestmark = pytest.mark.slow
 
 ADDRESS = "127.0.0.1:7860"
-"""In the README."""
+"""In the page."""
 _BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -50,9 +50,8 @@ class Studio:
 
 
 def blocks() -> list[Block]:
-    text = (ROOT_DIR / "README.md").read_text(encoding="utf-8")
-    section = text.partition("\n## Clients\n")[2].partition("\n## ")[0]
-    return [Block(found["language"], found["code"]) for found in _BLOCK.finditer(section)]
+    text = (ROOT_DIR / "docs" / "clients.md").read_text(encoding="utf-8")
+    return [Block(found["language"], found["code"]) for found in _BLOCK.finditer(text)]
 
 
 def block(mark: str) -> Block:
@@ -131,7 +130,7 @@ class Listener:
         self.lines += printed
 
 
-def test_the_readme_shows_every_client() -> None:
+def test_the_page_shows_every_client() -> None:
     shown = blocks()
     assert {one.language for one in shown} == {"python", "sh"}
     for client in ("OpenAI(", "curl ", "gradio_client", "websockets", "requests.get", "http://127.0.0.1:7860/"):
