@@ -19,7 +19,6 @@ from tts_core.api.serving import bind, build_server, end_on_signals, listen, url
 from tts_core.domain.errors import InvalidSetting, StudioError
 from tts_core.platform.logs import setup_logging
 from tts_core.platform.paths import ASSETS_DIR
-from tts_core.platform.settings.certificate import CERT_FLAG
 from tts_core.platform.settings.options import (
     DISK_OPTIONS,
     MODEL_OPTIONS,
@@ -28,6 +27,7 @@ from tts_core.platform.settings.options import (
     options_parser,
     with_options,
 )
+from tts_core.platform.settings.server import CERT_FLAG
 from tts_core.platform.settings.studio import AUTH_VARIABLE, Settings, allowed_hosts, is_loopback
 from tts_core.platform.whole_files import make_private
 from tts_core.services import Services, build_services

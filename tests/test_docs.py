@@ -13,6 +13,7 @@ from tts_core.platform.settings.options import DISK_OPTIONS, MODEL_OPTIONS, SERV
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _LINK = re.compile(r"\]\(\s*([^)#\s]+)\s*\)")
+_VARIABLE = re.compile(r'"((?:TTS_STUDIO|QWEN_TTS)_[A-Z_]+)"')
 _COMMAND = re.compile(r"python -m tts_core ([a-z-]+)")
 _FILE = re.compile(r"`((?:ui|api|speech|models|engines|access|audio|domain|platform|cli|voices)/[\w/]+\.\w+)`")
 
@@ -41,7 +42,13 @@ def test_files_that_the_architecture_names_exist() -> None:
     assert [name for name in named if not (ROOT / "tts_core" / name).exists()] == []
 
 
-def test_every_option_has_a_row_in_the_settings() -> None:
+def test_every_option_and_variable_has_a_row_in_the_settings() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS)
-    assert [option.flag for option in options if f"`{option.flag}`" not in text] == []
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for option in options:
+        assert [row for row in rows if f"`{option.flag}`" in row and f"`{option.variable}`" in row], option.flag
+    sources = (ROOT / "tts_core" / "platform" / "settings").glob("*.py")
+    read = {name for source in sources for name in _VARIABLE.findall(source.read_text(encoding="utf-8"))}
+    assert len(read) > 20
+    assert [name for name in sorted(read) if f"`{name}`" not in text] == []

@@ -39,7 +39,7 @@ from tts_core.domain.errors import (
     TunnelSilent,
     WrongPassword,
 )
-from tts_core.platform.settings.share import ShareSettings
+from tts_core.platform.settings.server import ShareSettings
 
 NOWHERE = "http://127.0.0.1:9/nothing"
 OWN_SERVER = "127.0.0.1:7000"

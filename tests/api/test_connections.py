@@ -30,7 +30,7 @@ from tts_core.api.protection.connections import (
 )
 from tts_core.api.server import create_api
 from tts_core.api.serving import build_server
-from tts_core.platform.settings.proxies import ProxySettings
+from tts_core.platform.settings.server import ProxySettings
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 

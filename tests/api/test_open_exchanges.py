@@ -36,7 +36,7 @@ from tts_core.api.protection.authentication import COOKIE, Authentication
 from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
 from tts_core.api.protection.path_mask import PathMask
 from tts_core.api.server import create_api
-from tts_core.platform.settings.share import ShareSettings
+from tts_core.platform.settings.server import ShareSettings
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 

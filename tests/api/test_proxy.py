@@ -17,7 +17,8 @@ from tests.serving import Serve
 from tts_core.api.protection.proxy import as_asked, route_path
 from tts_core.api.protection.request_guard import RequestGuard
 from tts_core.domain.errors import InvalidSetting
-from tts_core.platform.settings.proxies import ROOT_VARIABLE, TRUSTED_VARIABLE, ProxySettings
+from tts_core.platform.settings.environ import Environ
+from tts_core.platform.settings.server import ROOT_VARIABLE, TRUSTED_VARIABLE, ProxySettings
 from tts_core.platform.settings.studio import Settings
 
 PUBLIC = "speech.example.com"
@@ -33,7 +34,7 @@ def server(settings: Settings, serve: Serve, environ: dict[str, str]) -> RawServ
     app = Starlette(
         routes=[Route("/tell", tell, methods=["GET", "POST"]), Mount("/zh", Starlette(routes=[Route("/", tell)]))]
     )
-    proxies = ProxySettings.from_env(environ)
+    proxies = ProxySettings.from_env(Environ(environ))
     hosts = (*settings.allowed_hosts, PUBLIC)
     app.add_middleware(RequestGuard, settings=dataclasses.replace(settings, proxies=proxies, allowed_hosts=hosts))
     return RawServer(serve(app))
@@ -122,7 +123,7 @@ def test_a_prefix_that_is_no_path_is_left_out(settings: Settings, serve: Serve, 
     ],
 )
 def test_the_last_address_that_no_trusted_proxy_has_is_the_clients(chain: list[str], client: str) -> None:
-    settings = ProxySettings.from_env({TRUSTED_VARIABLE: "127.0.0.1,10.0.0.0/8"})
+    settings = ProxySettings.from_env(Environ({TRUSTED_VARIABLE: "127.0.0.1,10.0.0.0/8"}))
     headers = [(b"x-forwarded-for", value.encode()) for value in chain]
     scope: Scope = {"type": "http", "path": "/", "headers": headers, "client": ("127.0.0.1", 1)}
     assert as_asked(scope, settings)["client"][0] == client
@@ -130,7 +131,7 @@ def test_the_last_address_that_no_trusted_proxy_has_is_the_clients(chain: list[s
 
 @pytest.mark.parametrize("chain", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "unknown", "10.0.0.2, 127.0.0.1"])
 def test_a_proxy_of_another_machine_speaks_for_nobody_at_this_one(chain: str) -> None:
-    settings = ProxySettings.from_env({TRUSTED_VARIABLE: "127.0.0.1,10.0.0.0/8"})
+    settings = ProxySettings.from_env(Environ({TRUSTED_VARIABLE: "127.0.0.1,10.0.0.0/8"}))
     headers = [(b"x-forwarded-for", chain.encode())]
     scope: Scope = {"type": "http", "path": "/", "headers": headers, "client": ("10.0.0.2", 1)}
     assert as_asked(scope, settings)["client"][0] == "10.0.0.2"
@@ -139,7 +140,7 @@ def test_a_proxy_of_another_machine_speaks_for_nobody_at_this_one(chain: str) ->
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
 def test_this_machine_is_trusted_by_default(address: str) -> None:
     assert ProxySettings().trusts(address)
-    assert not ProxySettings.from_env({TRUSTED_VARIABLE: "none"}).trusts(address)
+    assert not ProxySettings.from_env(Environ({TRUSTED_VARIABLE: "none"})).trusts(address)
 
 
 @pytest.mark.parametrize("address", ["", "testclient", "10.0.0.1", "::2"])
@@ -152,7 +153,7 @@ def test_nobody_else_is(address: str) -> None:
 )
 def test_settings_that_cannot_be_are_refused(environ: dict[str, str]) -> None:
     with pytest.raises(InvalidSetting):
-        ProxySettings.from_env(environ)
+        ProxySettings.from_env(Environ(environ))
 
 
 @pytest.mark.parametrize(

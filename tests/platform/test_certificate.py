@@ -12,7 +12,7 @@ import pytest
 from tests.certificates import write_certificate
 from tts_core.domain.errors import InvalidSetting
 from tts_core.platform.paths import ROOT_DIR
-from tts_core.platform.settings.certificate import Certificate
+from tts_core.platform.settings.server import Certificate
 from tts_core.platform.settings.studio import Settings
 
 HOST = "studio.test"

@@ -17,7 +17,7 @@ from tts_core.access.share_server import Sources, find_helper, find_server, grad
 from tts_core.access.tunnel import READY_S, Tunnel
 from tts_core.access.visitor import Role
 from tts_core.domain.errors import ShareFailed, TunnelEnded
-from tts_core.platform.settings.share import ShareSettings
+from tts_core.platform.settings.server import ShareSettings
 
 GUEST = "guest"
 """The account for this run, where there is none that could be used."""

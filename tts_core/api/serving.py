@@ -21,7 +21,7 @@ from tts_core.api.protection.connections import (
     limits_here,
 )
 from tts_core.domain.errors import InvalidSetting
-from tts_core.platform.settings.certificate import Certificate
+from tts_core.platform.settings.server import Certificate
 from tts_core.platform.settings.studio import FIRST_PORT, WILDCARD_HOSTS, Settings
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from threading import Thread
 from types import MappingProxyType
 
 from tts_core.platform.addresses import is_this_machine
-from tts_core.platform.settings.proxies import is_from_proxy
+from tts_core.platform.settings.server import is_from_proxy
 from tts_core.platform.settings.studio import Settings
 
 _OPENERS = MappingProxyType({"win32": ("explorer",), "darwin": ("open", "-a", "Finder")})

@@ -11,6 +11,7 @@ import pytest
 from tts_core.domain.errors import InvalidEndpoint
 from tts_core.engines.yourtts.finder import PUBLISHED_NAME, ModelFinder
 from tts_core.engines.yourtts.model_folder import missing_from, open_folder
+from tts_core.platform.settings.environ import Environ
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.settings.yourtts import YourTtsSettings
 
@@ -120,8 +121,8 @@ def test_its_config_gets_the_paths_of_this_machine_and_stays_as_it_is_on_the_dis
 
 
 def test_the_models_address_may_be_another_one_but_not_in_the_open() -> None:
-    assert YourTtsSettings.from_env({}).model_url.startswith("https://github.com/coqui-ai/TTS/releases/")
+    assert YourTtsSettings.from_env(Environ({})).model_url.startswith("https://github.com/coqui-ai/TTS/releases/")
     local = {"TTS_STUDIO_YOURTTS_URL": "http://127.0.0.1:9/m.zip"}
-    assert YourTtsSettings.from_env(local).model_url == "http://127.0.0.1:9/m.zip"
+    assert YourTtsSettings.from_env(Environ(local)).model_url == "http://127.0.0.1:9/m.zip"
     with pytest.raises(InvalidEndpoint):
-        YourTtsSettings.from_env({"TTS_STUDIO_YOURTTS_URL": "http://example.org/m.zip"})
+        YourTtsSettings.from_env(Environ({"TTS_STUDIO_YOURTTS_URL": "http://example.org/m.zip"}))

@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from tts_core.platform.addresses import is_this_machine, parsed
-from tts_core.platform.settings.proxies import ProxySettings, is_from_proxy, is_root_path
+from tts_core.platform.settings.server import ProxySettings, is_from_proxy, is_root_path
 
 HOST, PROTO, FOR, PREFIX = (b"x-forwarded-" + name for name in (b"host", b"proto", b"for", b"prefix"))
 VIA = (b"via", b"1.1 proxy")

@@ -6,17 +6,22 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tts_core.platform.settings.certificate import (
+from tts_core.platform.settings.compute import PRECISION_VARIABLE, THREADS_VARIABLE
+from tts_core.platform.settings.server import (
     CERT_FLAG,
     CERT_VARIABLE,
+    CERTIFICATE_VARIABLE,
+    HELPER_VARIABLE,
     KEY_FLAG,
     KEY_VARIABLE,
     PASSWORD_FLAG,
     PASSWORD_VARIABLE,
+    ROOT_FLAG,
+    ROOT_VARIABLE,
+    SERVER_VARIABLE,
+    TRUSTED_FLAG,
+    TRUSTED_VARIABLE,
 )
-from tts_core.platform.settings.compute import PRECISION_VARIABLE, THREADS_VARIABLE
-from tts_core.platform.settings.proxies import ROOT_FLAG, ROOT_VARIABLE, TRUSTED_FLAG, TRUSTED_VARIABLE
-from tts_core.platform.settings.share import CERTIFICATE_VARIABLE, HELPER_VARIABLE, SERVER_VARIABLE
 from tts_core.platform.settings.studio import AUTH_VARIABLE
 from tts_core.platform.settings.yourtts import MODEL_DIR_VARIABLE
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tts_core.domain.errors import InvalidEndpoint, InvalidSetting
+from tts_core.platform.settings.environ import Environ
 
 HF_ENDPOINT = "https://huggingface.co"
 MIRROR_ENDPOINT = "https://hf-mirror.com"
 MODELSCOPE_ENDPOINT = "https://modelscope.cn"
 SOURCE_IDS = ("hf", "mirror", "modelscope")
-_TRUE = ("1", "true", "yes", "on")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -37,7 +35,7 @@ class SourceSettings:
     """Other places with model folders: TTS_HOME, and what the user names."""
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> SourceSettings:
+    def from_env(cls, environ: Environ) -> SourceSettings:
         """Raises InvalidSetting naming the variable.
 
         Variables: HF_ENDPOINT, HF_MIRROR_ENDPOINT, USE_HF_MIRROR, MODELSCOPE_ENDPOINT, TTS_STUDIO_SOURCES (comma-
@@ -49,13 +47,13 @@ class SourceSettings:
             hf_endpoint=_endpoint(environ, "HF_ENDPOINT", HF_ENDPOINT),
             mirror_endpoint=_endpoint(environ, "HF_MIRROR_ENDPOINT", MIRROR_ENDPOINT),
             modelscope_endpoint=_endpoint(environ, "MODELSCOPE_ENDPOINT", MODELSCOPE_ENDPOINT),
-            mirror_first=_is_on(environ, "USE_HF_MIRROR"),
+            mirror_first=environ.flag("USE_HF_MIRROR"),
             order=_order(environ, "TTS_STUDIO_SOURCES"),
-            offline=_is_on(environ, "HF_HUB_OFFLINE"),
-            resume_at_start=_is_on(environ, "TTS_STUDIO_RESUME_DOWNLOADS"),
+            offline=environ.flag("HF_HUB_OFFLINE"),
+            resume_at_start=environ.flag("TTS_STUDIO_RESUME_DOWNLOADS"),
             hf_caches=_hf_caches(environ),
             modelscope_caches=_modelscope_caches(environ),
-            model_folders=(*_paths(environ, "TTS_HOME"), *_paths(environ, "TTS_STUDIO_MODEL_FOLDERS")),
+            model_folders=(*environ.paths("TTS_HOME"), *environ.paths("TTS_STUDIO_MODEL_FOLDERS")),
         )
 
 
@@ -83,38 +81,29 @@ def _is_safe(address: str) -> bool:
     return bool(is_private and host and is_plain) and address.isprintable() and " " not in address
 
 
-def _endpoint(environ: Mapping[str, str], name: str, default: str) -> str:
-    value = environ.get(name, "").strip()
+def _endpoint(environ: Environ, name: str, default: str) -> str:
+    value = environ.text(name)
     return checked_endpoint(name, value) if value else default
 
 
-def _is_on(environ: Mapping[str, str], name: str) -> bool:
-    return environ.get(name, "").strip().lower() in _TRUE
-
-
-def _order(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    names = tuple(part.strip().lower() for part in environ.get(name, "").split(",") if part.strip())
+def _order(environ: Environ, name: str) -> tuple[str, ...]:
+    names = tuple(part.lower() for part in environ.names(name))
     if any(part not in SOURCE_IDS for part in names) or len(set(names)) < len(names):
         raise InvalidSetting(name=name, value=",".join(names), expected=f"an order of {', '.join(SOURCE_IDS)}")
     return names
 
 
-def _paths(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
-    parts = environ.get(name, "").split(os.pathsep)
-    return tuple(Path(part.strip()).expanduser().absolute() for part in parts if part.strip())
-
-
-def _hf_caches(environ: Mapping[str, str]) -> tuple[Path, ...]:
+def _hf_caches(environ: Environ) -> tuple[Path, ...]:
     """As huggingface_hub looks: the named caches, then those below the homes, then the default one."""
     homes = [
-        *_paths(environ, "HF_HOME"),
-        *(path / "huggingface" for path in _paths(environ, "XDG_CACHE_HOME")),
+        *environ.paths("HF_HOME"),
+        *(path / "huggingface" for path in environ.paths("XDG_CACHE_HOME")),
         Path.home() / ".cache" / "huggingface",
     ]
-    named = [*_paths(environ, "HF_HUB_CACHE"), *_paths(environ, "HUGGINGFACE_HUB_CACHE")]
+    named = [*environ.paths("HF_HUB_CACHE"), *environ.paths("HUGGINGFACE_HUB_CACHE")]
     return tuple(dict.fromkeys([*named, *(home / "hub" for home in homes)]))
 
 
-def _modelscope_caches(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    named = [*_paths(environ, "MODELSCOPE_CACHE"), *_paths(environ, "MS_CACHE_HOME")]
+def _modelscope_caches(environ: Environ) -> tuple[Path, ...]:
+    named = [*environ.paths("MODELSCOPE_CACHE"), *environ.paths("MS_CACHE_HOME")]
     return tuple(dict.fromkeys([*named, Path.home() / ".cache" / "modelscope"]))

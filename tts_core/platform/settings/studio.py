@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tts_core.domain.errors import InvalidSetting
 from tts_core.platform.addresses import is_this_machine
 from tts_core.platform.paths import Paths, default_data_dir
-from tts_core.platform.settings.certificate import Certificate
 from tts_core.platform.settings.compute import (
     AUTO,
     PRECISION_VARIABLE,
@@ -19,6 +16,7 @@ from tts_core.platform.settings.compute import (
     checked_precision,
     checked_threads,
 )
+from tts_core.platform.settings.environ import Environ
 from tts_core.platform.settings.preferences import (
     CHOOSABLE,
     MIRROR_VARIABLE,
@@ -26,8 +24,7 @@ from tts_core.platform.settings.preferences import (
     SOURCES_VARIABLE,
     PreferencesFile,
 )
-from tts_core.platform.settings.proxies import ProxySettings
-from tts_core.platform.settings.share import ShareSettings
+from tts_core.platform.settings.server import Certificate, ProxySettings, ShareSettings
 from tts_core.platform.settings.sources import SourceSettings
 from tts_core.platform.settings.yourtts import YourTtsSettings
 
@@ -37,11 +34,6 @@ AUTH_VARIABLE = "TTS_STUDIO_AUTH"
 DEFAULT_KEEP_ALIVE_S = 300.0
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, never the default
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|s|m|h)")
-_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
-_BYTES = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?) *([A-Z]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,37 +115,36 @@ class Settings:
         where models come from: see SourceSettings, YourTtsSettings. What the user chose in the app stands for variables
         that are not set (see Preferences).
         """
-        data_dir = _path(environ, "TTS_STUDIO_DATA_DIR") or default_data_dir()
+        data_dir = Environ(environ).path("TTS_STUDIO_DATA_DIR") or default_data_dir()
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
         stored = PreferencesFile(paths.preferences_file).read()
         is_set = {name: value for name, value in environ.items() if value.strip()}
         fixed = frozenset(name for name in is_set if name in CHOOSABLE)
-        environ = {**stored.preferences.as_variables(fixed), **is_set}
-        extra_hosts = [name.strip() for name in environ.get("TTS_STUDIO_ALLOWED_HOSTS", "").split(",")]
-        host = environ.get("TTS_STUDIO_HOST", "").strip() or DEFAULT_HOST
+        given = Environ({**stored.preferences.as_variables(fixed), **is_set})
+        host = given.text("TTS_STUDIO_HOST", DEFAULT_HOST)
         return cls(
-            paths=replace(paths, models_dir=_path(environ, MODELS_DIR_VARIABLE) or paths.default_models_dir),
+            paths=replace(paths, models_dir=given.path(MODELS_DIR_VARIABLE) or paths.default_models_dir),
             fixed=fixed,
             preferences_problem=stored.problem,
             host=host,
-            port=_port(environ, "TTS_STUDIO_PORT"),
-            allowed_hosts=allowed_hosts(host, extra_hosts),
-            auth=_auth(environ, AUTH_VARIABLE),
-            admin_password=environ.get("TTS_STUDIO_ADMIN_PASSWORD", ""),
-            share=ShareSettings.from_env(environ),
-            certificate=Certificate.from_env(environ),
-            proxies=ProxySettings.from_env(environ),
-            catalogue_file=_path(environ, "TTS_STUDIO_CATALOG"),
-            piper_dir=_path(environ, "TTS_STUDIO_PIPER_DIR"),
-            has_desktop=_has_desktop(environ),
-            device=environ.get("TTS_STUDIO_DEVICE", "").strip().lower() or AUTO,
-            precision=checked_precision(PRECISION_VARIABLE, environ.get(PRECISION_VARIABLE, "")),
-            threads=checked_threads(THREADS_VARIABLE, environ.get(THREADS_VARIABLE, "")),
-            wait_policy=environ.get("OMP_WAIT_POLICY", ""),
-            keep_alive_s=_keep_alive(environ, "TTS_STUDIO_KEEP_ALIVE"),
-            model_memory_bytes=_memory(environ, "TTS_STUDIO_MODEL_MEMORY"),
-            sources=SourceSettings.from_env(environ),
-            yourtts=YourTtsSettings.from_env(environ),
+            port=given.port("TTS_STUDIO_PORT"),
+            allowed_hosts=allowed_hosts(host, given.names("TTS_STUDIO_ALLOWED_HOSTS")),
+            auth=given.choice(AUTH_VARIABLE, (AUTO, "on", "off")),
+            admin_password=given.secret("TTS_STUDIO_ADMIN_PASSWORD"),
+            share=ShareSettings.from_env(given),
+            certificate=Certificate.from_env(given),
+            proxies=ProxySettings.from_env(given),
+            catalogue_file=given.path("TTS_STUDIO_CATALOG"),
+            piper_dir=given.path("TTS_STUDIO_PIPER_DIR"),
+            has_desktop=_has_desktop(given),
+            device=given.text("TTS_STUDIO_DEVICE", AUTO).lower(),
+            precision=checked_precision(PRECISION_VARIABLE, given.text(PRECISION_VARIABLE)),
+            threads=checked_threads(THREADS_VARIABLE, given.text(THREADS_VARIABLE)),
+            wait_policy=given.text("OMP_WAIT_POLICY"),
+            keep_alive_s=given.seconds("TTS_STUDIO_KEEP_ALIVE", DEFAULT_KEEP_ALIVE_S),
+            model_memory_bytes=given.size("TTS_STUDIO_MODEL_MEMORY"),
+            sources=SourceSettings.from_env(given),
+            yourtts=YourTtsSettings.from_env(given),
         )
 
     @property
@@ -170,7 +161,7 @@ class Settings:
     def sources_now(self) -> SourceSettings:
         """`sources` with what was chosen in the app since the start."""
         chosen = PreferencesFile(self.paths.preferences_file).read().preferences.as_variables(self.fixed)
-        now = SourceSettings.from_env(chosen)
+        now = SourceSettings.from_env(Environ(chosen))
         return replace(
             self.sources,
             order=self.sources.order if SOURCES_VARIABLE in self.fixed else now.order,
@@ -178,7 +169,7 @@ class Settings:
         )
 
 
-def allowed_hosts(bind_host: str, extra: list[str]) -> tuple[str, ...]:
+def allowed_hosts(bind_host: str, extra: Sequence[str]) -> tuple[str, ...]:
     """Loopback names, the address bound to (unless it is a wildcard) and `extra`, lower-case, without repeats."""
     named = [] if bind_host in WILDCARD_HOSTS else [f"[{bind_host}]" if ":" in bind_host else bind_host]
     return tuple(dict.fromkeys(name.lower() for name in (*LOOPBACK_HOSTS, *named, *extra) if name))
@@ -189,54 +180,6 @@ def is_loopback(host: str) -> bool:
     return is_this_machine(host.strip("[]")) or host.lower() == "localhost"
 
 
-def _has_desktop(environ: Mapping[str, str]) -> bool:
+def _has_desktop(environ: Environ) -> bool:
     always = sys.platform in ("win32", "darwin")
-    return always or any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _auth(environ: Mapping[str, str], name: str) -> str:
-    value = environ.get(name, "").strip().lower() or AUTO
-    if value not in (AUTO, "on", "off"):
-        raise InvalidSetting(name=name, value=value, expected="auto, on or off")
-    return value
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    value = environ.get(name, "").strip()
-    return Path(value).expanduser().absolute() if value else None
-
-
-def _port(environ: Mapping[str, str], name: str) -> int | None:
-    value = environ.get(name, "").strip()
-    if not value:
-        return None
-    if not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise InvalidSetting(name=name, value=value, expected="a port number from 1 to 65535")
-    return int(value)
-
-
-def _keep_alive(environ: Mapping[str, str], name: str) -> float | None:
-    """Ollama's words: a duration ("5m", "1h30m"), plain seconds, 0 for not at all, anything negative for ever."""
-    value = environ.get(name, "").strip()
-    if not value:
-        return DEFAULT_KEEP_ALIVE_S
-    amount = value.removeprefix("-")
-    if re.fullmatch(r"\d+(\.\d+)?", amount):
-        seconds = float(amount)
-    elif _DURATION.fullmatch(amount):
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(amount))
-    else:
-        raise InvalidSetting(
-            name=name, value=value, expected='a duration such as "5m", "0" (not kept) or "-1" (for ever)'
-        )
-    return None if value.startswith("-") else seconds
-
-
-def _memory(environ: Mapping[str, str], name: str) -> int | None:
-    value = environ.get(name, "").strip()
-    if not value:
-        return None
-    match = _MEMORY.fullmatch(value.upper())
-    if match is None or match[2] not in _BYTES:
-        raise InvalidSetting(name=name, value=value, expected='an amount of memory such as "8GB"')
-    return int(float(match[1]) * _BYTES[match[2]])
+    return always or any(environ.text(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

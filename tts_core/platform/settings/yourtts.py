@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from tts_core.platform.settings.environ import Environ
 from tts_core.platform.settings.sources import checked_endpoint
 
 MODEL_DIR_VARIABLE = "TTS_STUDIO_YOURTTS_MODEL"
@@ -39,34 +38,29 @@ class YourTtsSettings:
     """The model as a zip."""
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> YourTtsSettings:
+    def from_env(cls, environ: Environ) -> YourTtsSettings:
         """Raises InvalidEndpoint.
 
         Variables: TTS_STUDIO_YOURTTS_MODEL, TTS_STUDIO_YOURTTS_URL; TTS_HOME, XDG_DATA_HOME and LOCALAPPDATA, by which
         Coqui TTS finds its folder.
         """
-        url = environ.get(MODEL_URL_VARIABLE, "").strip()
+        url = environ.text(MODEL_URL_VARIABLE)
         return cls(
-            model_dir=_path(environ, MODEL_DIR_VARIABLE),
+            model_dir=environ.path(MODEL_DIR_VARIABLE),
             caches=_caches(environ),
             model_url=checked_endpoint(MODEL_URL_VARIABLE, url) if url else MODEL_URL,
         )
 
 
-def _caches(environ: Mapping[str, str]) -> tuple[Place, ...]:
+def _caches(environ: Environ) -> tuple[Place, ...]:
     """Where Coqui TTS keeps its models, and where it would under other settings."""
     places = [
         Place(folder, name)
         for name in ("TTS_HOME", "XDG_DATA_HOME", "LOCALAPPDATA")
-        if (home := _path(environ, name)) is not None
+        if (home := environ.path(name)) is not None
         for folder in ((home / "tts", home) if name == "TTS_HOME" else (home / "tts",))
     ]
     home = Path.home()
     for below in (".local/share/tts", *_OF_SYSTEM.get(sys.platform, ())):
         places.append(Place(home / below, "Coqui TTS's own folder"))
     return tuple({place.folder: place for place in reversed(places)}.values())[::-1]
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    value = environ.get(name, "").strip()
-    return Path(os.path.abspath(Path(value).expanduser())) if value else None  # noqa: PTH100 - as given, links and all

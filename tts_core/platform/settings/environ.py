@@ -1,0 +1,98 @@
+"""Reads single environment variables. Every reader treats blanks as not set and raises InvalidSetting with the name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tts_core.domain.errors import InvalidSetting
+
+_TRUE = ("1", "true", "yes", "on")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|s|m|h)")
+_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
+_BYTES = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([A-Z]*)")
+MAX_PORT = 65_535
+
+
+class Environ:
+    """The variables of one environment, each read as what it is meant to be."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value without blanks around it."""
+        return self._variables.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        """The value exactly as it stands there; blanks may be part of a password."""
+        return self._variables.get(name, "")
+
+    def flag(self, name: str) -> bool:
+        """Whether it says yes; anything that does not is no."""
+        return self.text(name).lower() in _TRUE
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """One of `choices`, whatever its case; the first one where nothing is set."""
+        value = self.text(name).lower() or choices[0]
+        if value not in choices:
+            raise InvalidSetting(name=name, value=value, expected=f"{', '.join(choices[:-1])} or {choices[-1]}")
+        return value
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """The parts between commas, empty ones left out."""
+        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+
+    def path(self, name: str) -> Path | None:
+        """An absolute path; nothing needs to lie there."""
+        value = self.text(name)
+        return Path(value).expanduser().absolute() if value else None
+
+    def file(self, name: str) -> Path | None:
+        """A path where a file lies."""
+        path = self.path(name)
+        if path is not None and not path.is_file():
+            raise InvalidSetting(name=name, value=self.text(name), expected="a file")
+        return path
+
+    def paths(self, name: str) -> tuple[Path, ...]:
+        """Absolute paths, separated as PATH is."""
+        parts = self.text(name).split(os.pathsep)
+        return tuple(Path(part.strip()).expanduser().absolute() for part in parts if part.strip())
+
+    def port(self, name: str) -> int | None:
+        value = self.text(name)
+        if not value:
+            return None
+        if not value.isdecimal() or not 1 <= int(value[:6]) <= MAX_PORT:
+            raise InvalidSetting(name=name, value=value, expected=f"a port number from 1 to {MAX_PORT}")
+        return int(value)
+
+    def seconds(self, name: str, default: float) -> float | None:
+        """A duration in Ollama's words: "5m", "1h30m", plain seconds, "0"; anything negative means for ever (None)."""
+        value = self.text(name)
+        if not value:
+            return default
+        amount = value.removeprefix("-")
+        if re.fullmatch(r"\d+(\.\d+)?", amount):
+            seconds = float(amount)
+        elif _DURATION.fullmatch(amount):
+            seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(amount))
+        else:
+            expected = 'a duration such as "5m", "0" (not kept) or "-1" (for ever)'
+            raise InvalidSetting(name=name, value=value, expected=expected)
+        return None if value.startswith("-") else seconds
+
+    def size(self, name: str) -> int | None:
+        """Bytes, said as "8GB", "512 MiB" or a plain number."""
+        value = self.text(name)
+        if not value:
+            return None
+        match = _SIZE.fullmatch(value.upper())
+        if match is None or match[2] not in _BYTES:
+            raise InvalidSetting(name=name, value=value, expected='an amount of memory such as "8GB"')
+        return int(float(match[1]) * _BYTES[match[2]])
