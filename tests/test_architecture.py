@@ -72,7 +72,7 @@ HOMES = {
     "filelock": {"models.downloads", "voices", "access", "engines.yourtts"},
     "huggingface_hub": {"models.downloads.hubs", "cli.bench"},  # bench download measures against it
     "modelscope_hub": {"models.downloads.hubs"},
-    "librosa": {"audio"},
+    "librosa": {"engines.qwen.cloning"},
     "av": {"audio"},
     "soundfile": {"audio", "engines.yourtts.service"},
     "soxr": {"audio"},

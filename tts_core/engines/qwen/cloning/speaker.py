@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,9 +29,6 @@ MEL_MAGNITUDE_FLOOR = 1e-9
 """Added to the squared magnitude."""
 MEL_FLOOR = 1e-5
 """Least mel energy before the logarithm."""
-_MEL_KNEE_HZ = 1000.0
-_HZ_PER_MEL = 200.0 / 3.0
-_MELS_PER_LOG = 27.0 / np.log(6.4)
 
 
 class TimeDelayBlock(nn.Module):
@@ -173,31 +168,13 @@ class SpeakerEncoder(nn.Module):
 
 def log_mel(samples: Tensor, bins: int, sample_rate: int) -> Tensor:
     """Logarithm of the mel magnitudes: samples [N] -> [bins, N // HOP]; N must exceed (FFT_SIZE - HOP) / 2."""
+    from librosa.filters import mel  # noqa: PLC0415 - takes a second to load, and only recordings need it
+
     margin = (FFT_SIZE - HOP) // 2
     padded = functional.pad(samples[None], (margin, margin), mode="reflect")[0]
     window = torch.hann_window(FFT_SIZE, device=samples.device)
     spectrum = torch.stft(padded, FFT_SIZE, HOP, window=window, center=False, return_complex=True)
     magnitude = (torch.view_as_real(spectrum).square().sum(dim=-1) + MEL_MAGNITUDE_FLOOR).sqrt()
-    filters = torch.from_numpy(mel_filters(bins, sample_rate)).to(samples.device)
+    # The published package takes its filters from librosa, too, with these defaults (Slaney's, of equal area).
+    filters = torch.from_numpy(mel(sr=sample_rate, n_fft=FFT_SIZE, n_mels=bins)).to(samples.device)
     return (filters @ magnitude).clamp(min=MEL_FLOOR).log()
-
-
-def mel_filters(bins: int, sample_rate: int) -> npt.NDArray[np.float32]:
-    """Slaney's mel filters (Auditory Toolbox, 1998): triangles of equal area, [bins, FFT_SIZE / 2 + 1]."""
-    frequencies = np.linspace(0.0, sample_rate / 2, FFT_SIZE // 2 + 1)
-    edges = _mel_to_hertz(np.linspace(0.0, _hertz_to_mel(sample_rate / 2), bins + 2))
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (frequencies - low) / (centre - low), (high - frequencies) / (high - centre)
-    triangles = np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high - low)
-    return triangles.astype(np.float32)
-
-
-def _hertz_to_mel(hertz: float) -> float:
-    if hertz < _MEL_KNEE_HZ:
-        return hertz / _HZ_PER_MEL
-    return float(_MEL_KNEE_HZ / _HZ_PER_MEL + _MELS_PER_LOG * np.log(hertz / _MEL_KNEE_HZ))
-
-
-def _mel_to_hertz(mels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    knee = _MEL_KNEE_HZ / _HZ_PER_MEL
-    return np.where(mels < knee, mels * _HZ_PER_MEL, _MEL_KNEE_HZ * np.exp((mels - knee) / _MELS_PER_LOG))
