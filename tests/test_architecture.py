@@ -40,7 +40,6 @@ QWEN_FLOORS: tuple[tuple[str, ...], ...] = (
 UPWARDS = {
     ("platform.system", "engines.qwen.device"),
     ("models.status", "engines.piper.voice_files"),
-    ("voices.finder", "services"),
     ("voices.prompts", "engines.qwen.cloning.voice_prompt"),
     ("voices.prompts", "engines.qwen.speech_model"),
     ("voices.engine", "engines.qwen.engine"),

@@ -47,6 +47,7 @@ from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
 from tts_core.voices.engine import LibraryEngine
+from tts_core.voices.finder import VoiceFinder
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.prompts import VoicePrompts
@@ -92,6 +93,11 @@ class Services:
     login: LoginService
     link: PublicLink
     temporary: TemporaryFiles
+
+    @property
+    def finder(self) -> VoiceFinder:
+        """What finds the voice that a request means."""
+        return VoiceFinder(self.synthesis, self.voices, self.models)
 
     def start(self) -> None:
         """Make private what earlier versions did not, make room among old takes, check the models and take up the

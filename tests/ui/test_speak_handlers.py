@@ -13,7 +13,8 @@ from tts_core.domain.events import Loading
 from tts_core.domain.values import Sampling
 from tts_core.platform.job import JobState
 from tts_core.platform.jobs import Jobs
-from tts_core.platform.settings.studio import Limits
+from tts_core.platform.settings.studio import Limits, Settings
+from tts_core.services import build_services
 from tts_core.speech.live import LiveStreams
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
@@ -21,6 +22,7 @@ from tts_core.speech.takes import Outputs
 from tts_core.ui.speak.handler import SpeakHandler, SpeakView
 from tts_core.ui.widgets.forms import SpeakForm
 from tts_core.ui.words import load_words
+from tts_core.voices.finder import VoiceFinder
 
 
 @pytest.fixture
@@ -44,7 +46,9 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 @pytest.fixture
 def handler(engine: FakeEngine, jobs: Jobs, live: LiveStreams, tmp_path: Path) -> SpeakHandler:
     synthesis = Synthesis((engine,), SpeechQueue(4), Outputs(tmp_path, Limits()), Limits())
-    return SpeakHandler(synthesis, jobs, live, load_words("en"), "live/")
+    services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
+    finder = VoiceFinder(synthesis, services.voices, services.models)
+    return SpeakHandler(synthesis, finder, jobs, live, load_words("en"), "live/")
 
 
 def form(text: str = "hello", voice: str = "fake/tone", seed: float = 7.0, top_k: float = 50.0) -> SpeakForm:

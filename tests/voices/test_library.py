@@ -96,7 +96,8 @@ def ready(services: Services, recording: Path, **changes: Any) -> SavedVoice:
 
 
 def speak(services: Services, voice: str) -> bytes:
-    request = SynthesisRequest("hello world", voice=voice, seed=1, decoding=Decoding(greedy=True, max_frames=5))
+    voice_id = services.finder.find(name=voice)
+    request = SynthesisRequest("hello world", voice=voice_id, seed=1, decoding=Decoding(greedy=True, max_frames=5))
     return collect(services.synthesis.speak(request)).path.read_bytes()
 
 

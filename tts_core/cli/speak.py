@@ -26,7 +26,6 @@ from tts_core.domain.errors import (
     OutputExists,
     OutputUnwritable,
     StudioError,
-    UnknownVoice,
     UnsupportedFormat,
 )
 from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
@@ -34,7 +33,7 @@ from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Recording, StopReaso
 from tts_core.engines.whisper.transcriber import SpokenCheck
 from tts_core.services import Services, folder_synthesis
 from tts_core.speech.synthesis import Synthesis
-from tts_core.voices.finder import voice_meant
+from tts_core.voices.finder import VoiceFinder
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -81,10 +80,8 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         if args.model_dir is not None:
             synthesis = folder_synthesis(services, args.model_dir)
             cleanup.callback(synthesis.close)
-        elif args.voice is not None:
-            args.voice = voice_meant(services, args.voice)
         stop = cleanup.enter_context(_stop_on_ctrl_c())
-        request = _request(args, synthesis)
+        request = _request(args, synthesis, VoiceFinder(synthesis, services.voices, services.models))
         events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)
         take, codes = _watch(events)
         _deliver(take, out, force=args.force)
@@ -94,10 +91,12 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     return _tell(args, take, check)
 
 
-def _request(args: argparse.Namespace, synthesis: Synthesis) -> SynthesisRequest:
+def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder) -> SynthesisRequest:
     if (args.text is None) == (args.text_option is None):
         raise InvalidRequest(reason="give the text once: as an argument or with --text.")
-    voice = _voice(args, synthesis)
+    if args.voice is not None and args.speaker is not None:
+        raise InvalidRequest(reason="give --voice or --speaker, not both.")
+    voice = finder.find(name=args.voice or args.speaker)
     return SynthesisRequest(
         text=_text(args.text_option if args.text is None else args.text),
         voice=voice,
@@ -115,18 +114,6 @@ def _request(args: argparse.Namespace, synthesis: Synthesis) -> SynthesisRequest
             verbatim=args.model_dir is not None,
         ),
     )
-
-
-def _voice(args: argparse.Namespace, synthesis: Synthesis) -> str | None:
-    if args.speaker is None:
-        return None if args.voice is None else str(args.voice)
-    if args.voice is not None:
-        raise InvalidRequest(reason="give --voice or --speaker, not both.")
-    wanted = args.speaker.casefold().replace(" ", "_")
-    for voice in synthesis.voices():
-        if voice.id.rpartition("/")[2] == wanted:
-            return voice.id
-    raise UnknownVoice(voice=args.speaker)
 
 
 def _instruct(args: argparse.Namespace, synthesis: Synthesis, voice: str | None) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator, Sequence
 from tts_core.audio.files import AudioWriter, audio_format
 from tts_core.domain.engine import CancelCheck, Engine
 from tts_core.domain.errors import (
-    AmbiguousVoice,
     Cancelled,
     CloneNotSupported,
     EmptyText,
@@ -28,7 +27,7 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.events import Finished, Loading, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import clean, plain_name, speakable
+from tts_core.domain.text import clean, speakable
 from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.queue import SpeechQueue
@@ -65,16 +64,16 @@ class Synthesis:
         return tuple(voice for engine in self._engines for voice in engine.voices())
 
     def voice(self, voice_id: str | None) -> Voice:
-        """The voice of that id or name (None: the best one); raises UnknownVoice, AmbiguousVoice."""
-        return self._find_voice(voice_id)[1]
+        """The voice of that id (None: the best one); raises UnknownVoice."""
+        return self._of_id(voice_id)[1]
 
     def engine_of(self, voice_id: str | None) -> Engine:
         """The engine that speaks `voice_id` (None: the best voice); raises UnknownVoice."""
-        return self._find_voice(voice_id)[0]
+        return self._of_id(voice_id)[0]
 
     def capabilities(self, voice_id: str | None) -> Capabilities:
         """What `voice_id` (None: the best voice) can be asked to do; raises UnknownVoice."""
-        engine, voice = self._find_voice(voice_id)
+        engine, voice = self._of_id(voice_id)
         return engine.capabilities(voice.id)
 
     def speak(
@@ -109,26 +108,19 @@ class Synthesis:
         if not speakable(text):
             raise EmptyText
         audio_format(format)
-        engine, voice = self._find_voice(request.voice)
+        engine, voice = self._of_id(request.voice)
         capabilities = engine.capabilities(voice.id)
         _check_abilities(request, voice, capabilities)
         language = self._find_language(request.language, capabilities)
         resolved = dataclasses.replace(request, text=text, voice=voice.id, language=language.code)
         return _Prepared(resolved, engine, voice, format)
 
-    def _find_voice(self, wanted: str | None) -> tuple[Engine, Voice]:
-        """By id, else by a name that only one voice has, whatever its case."""
-        known = [(engine, voice) for engine in self._engines for voice in engine.voices()]
-        if wanted is None:
-            return known[0]
-        by_id = [pair for pair in known if pair[1].id == wanted]
-        plain = plain_name(wanted)
-        by_name = [pair for pair in known if plain_name(pair[1].name) == plain]
-        if not by_id and len(by_name) > 1:
-            raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for _, voice in by_name))
-        if not by_id and not by_name:
-            raise UnknownVoice(voice=wanted)
-        return (by_id or by_name)[0]
+    def _of_id(self, voice_id: str | None) -> tuple[Engine, Voice]:
+        for engine in self._engines:
+            for voice in engine.voices():
+                if voice_id in (None, voice.id):
+                    return engine, voice
+        raise UnknownVoice(voice=voice_id)
 
     def _find_language(self, wanted: str, capabilities: Capabilities) -> Language:
         language = find_language(wanted, capabilities.languages)

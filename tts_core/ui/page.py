@@ -31,7 +31,8 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
     page: gr.Blocks
     with GuardedBlocks(words, services.settings.paths.page_cache_dir) as page:
         gr.HTML(fragments.header(words, f"{up or './'}?lang={other}", logout), js_on_load=None)
-        handler = SpeakHandler(services.synthesis, services.jobs, services.live, words, f"{up}api/tts/qwen3/live/")
+        live_url = f"{up}api/tts/qwen3/live/"
+        handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words, live_url)
         if words.is_for_guests:
             _fill_for_guests(page, services, handler, words)
         else:

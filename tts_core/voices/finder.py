@@ -2,101 +2,95 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors import AmbiguousVoice, InvalidRequest, ModelNotLoadable, UnknownVoice
+from contextlib import suppress
+
+from tts_core.domain.errors import AmbiguousVoice, ModelNotLoadable, UnknownVoice
 from tts_core.domain.text import plain_name
 from tts_core.domain.values import Voice
-from tts_core.services import Services
+from tts_core.models.status import ModelStatuses
+from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.engine import NAME as LIBRARY
+from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.rules import spoken_as
 
 
-def voice_meant(services: Services, wanted: str) -> str:
-    """The id of a voice that speaks, by its id, a saved voice's id or a name.
+class VoiceFinder:
+    """The one place that knows what a voice is called. It keeps nothing: every call looks at what there is now."""
 
-    Raises UnknownVoice, AmbiguousVoice; ModelNotReady, VoiceNotReady for a saved voice that can't speak yet.
-    """
-    speaking = services.synthesis.voices()
-    for voice_id in (wanted, f"{LIBRARY}/{wanted}"):
-        if any(voice.id == voice_id for voice in speaking):
-            return voice_id
-    plain = plain_name(wanted)
-    named = [voice for voice in speaking if plain_name(voice.name) == plain]
-    if len(named) > 1:
-        raise AmbiguousVoice(voice=wanted, choices=", ".join(voice.id for voice in named))
-    if named:
-        return named[0].id
-    return spoken_as(saved_voice(services, wanted), services.models)
+    def __init__(self, synthesis: Synthesis, library: VoiceLibrary, models: ModelStatuses) -> None:
+        self._synthesis = synthesis
+        self._library = library
+        self._models = models
 
+    def find(self, *, voice_id: str | None = None, name: str | None = None, model: str | None = None) -> str | None:
+        """The id of the voice with that `voice_id`, or with that `name` or id; None where nothing was asked for.
 
-def voice_of_request(
-    services: Services, model_key: str | None, voice_id: str | None, speaker: str | None
-) -> str | None:
-    """The id of the voice that model, voice and speaker mean together; None leaves the choice to the studio.
+        A saved voice is known by its own id, too. Only a voice that the model with the key `model` speaks is found
+        where one is given. Of several preset voices with one name the best model's is meant.
 
-    `voice_id` is the id of a voice that speaks or of a saved one. Raises what `voice_meant` raises, UnknownModelKey,
-    ModelNotLoadable.
-    """
-    if voice_id and speaker:
-        raise InvalidRequest(reason="give voice_id or speaker, not both.")
-    wanted = voice_id or speaker
-    if not wanted and not model_key:
-        return None
-    speaking = services.synthesis.voices()
-    plain = plain_name(speaker) if speaker else None
-    found = [
-        voice
-        for voice in speaking
-        if _is_named(voice, voice_id, plain)
-        and (not model_key or voice.engine == model_key or (wanted and model_of(services, voice) == model_key))
-    ]
-    found = [voice for voice in found if voice.engine == model_key] or found  # a preset, whatever saved ones are called
-    if speaker and len(found) > 1 and any(voice.engine == LIBRARY for voice in found):
-        raise AmbiguousVoice(voice=speaker, choices=", ".join(voice.id for voice in found))
-    if found:
-        return found[0].id
-    if wanted:
-        saved = _find_saved(services, wanted, by_name=bool(speaker))
-        if saved is not None and model_key in (None, "", LIBRARY, saved.model_key):
-            return spoken_as(saved, services.models)
-    if model_key and not any(voice.engine == model_key for voice in speaking):
-        services.models.entry(model_key)  # raises UnknownModelKey
-        raise ModelNotLoadable(key=model_key)
-    raise UnknownVoice(voice=wanted)
-
-
-def model_of(services: Services, voice: Voice) -> str:
-    """The key of the model that speaks it; "builtin" for the built-in voice."""
-    if voice.engine != LIBRARY:
-        return voice.engine
-    try:
-        return services.voices.voice(voice.id.removeprefix(f"{LIBRARY}/")).model_key
-    except UnknownVoice:  # removed meanwhile
-        return voice.engine
-
-
-def _is_named(voice: Voice, voice_id: str | None, plain: str | None) -> bool:
-    """`plain`: the plain name that is wanted, where no id is; None for any."""
-    if voice_id:
-        return voice.id in (voice_id, f"{LIBRARY}/{voice_id}")
-    return plain is None or plain_name(voice.name) == plain
-
-
-def _find_saved(services: Services, wanted: str, *, by_name: bool) -> SavedVoice | None:
-    """None for one that is not there, or was deleted. Raises AmbiguousVoice."""
-    try:
-        return saved_voice(services, wanted, by_name=by_name)
-    except UnknownVoice:
-        return None
-
-
-def saved_voice(services: Services, wanted: str, *, by_name: bool = True) -> SavedVoice:
-    """One of the library by its id, and where `by_name` allows also by a name that only one voice has.
-
-    Raises UnknownVoice, also for one that was deleted, and AmbiguousVoice.
-    """
-    voice_id = wanted.removeprefix(f"{LIBRARY}/")
-    saved = services.voices.find(voice_id) if by_name else services.voices.voice(voice_id)
-    if saved.is_deleted:
+        Raises UnknownVoice, UnknownModelKey, ModelNotLoadable, AmbiguousVoice where a saved voice shares its name, and
+        ModelNotReady or VoiceNotReady for a saved voice that can't speak yet.
+        """
+        wanted = voice_id or name
+        if not wanted and not model:
+            return None
+        speaking = self._synthesis.voices()
+        found = [
+            voice
+            for voice in (_called(speaking, wanted, by_name=bool(name)) if wanted else speaking)
+            if model in (None, "", voice.engine) or (wanted and self.model_of(voice) == model)
+        ]
+        found = [voice for voice in found if voice.engine == model] or found  # a preset, whatever saved ones are called
+        if name and len(found) > 1 and any(voice.engine == LIBRARY for voice in found):
+            raise AmbiguousVoice(voice=name, choices=", ".join(voice.id for voice in found))
+        if found:
+            return found[0].id
+        if wanted:
+            with suppress(UnknownVoice):
+                saved = self.saved(wanted) if name else self._kept(wanted)
+                if model in (None, "", LIBRARY, saved.model_key):
+                    return spoken_as(saved, self._models)
+        if model and not any(voice.engine == model for voice in speaking):
+            self._models.entry(model)  # raises UnknownModelKey
+            raise ModelNotLoadable(key=model)
         raise UnknownVoice(voice=wanted)
-    return saved
+
+    def saved(self, id_or_name: str, *, or_deleted: bool = False) -> SavedVoice:
+        """The saved voice with that id, else the only one with that name, whether it can speak or not.
+
+        A deleted voice is known by its id alone, and only with `or_deleted`. Raises UnknownVoice, AmbiguousVoice.
+        """
+        with suppress(UnknownVoice):
+            return self._kept(id_or_name, or_deleted=or_deleted)
+        plain = plain_name(id_or_name)
+        named = [voice for voice in self._library.voices() if plain_name(voice.name) == plain]
+        if len(named) > 1:
+            raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
+        if not named:
+            raise UnknownVoice(voice=id_or_name)
+        return named[0]
+
+    def model_of(self, voice: Voice) -> str:
+        """The key of the model that speaks the voice; "builtin" for the built-in one."""
+        if voice.engine != LIBRARY:
+            return voice.engine
+        try:
+            return self._kept(voice.id, or_deleted=True).model_key
+        except UnknownVoice:  # removed meanwhile
+            return voice.engine
+
+    def _kept(self, voice_id: str, *, or_deleted: bool = False) -> SavedVoice:
+        saved = self._library.voice(voice_id.removeprefix(f"{LIBRARY}/"))
+        if saved.is_deleted and not or_deleted:
+            raise UnknownVoice(voice=voice_id)
+        return saved
+
+
+def _called(voices: tuple[Voice, ...], wanted: str, *, by_name: bool) -> tuple[Voice, ...]:
+    """The voice of that id, else, where `by_name`, those of that name."""
+    by_id = tuple(voice for voice in voices if voice.id in (wanted, f"{LIBRARY}/{wanted}"))
+    if by_id or not by_name:
+        return by_id
+    plain = plain_name(wanted)
+    return tuple(voice for voice in voices if plain_name(voice.name) == plain)

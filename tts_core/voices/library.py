@@ -13,7 +13,6 @@ from typing import Any
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
-    AmbiguousVoice,
     Cancelled,
     CloneNotSupported,
     ConsentMissing,
@@ -22,7 +21,7 @@ from tts_core.domain.errors import (
     TranscriptMissing,
     UnknownVoice,
 )
-from tts_core.domain.text import find_name, plain_name
+from tts_core.domain.text import find_name
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
 from tts_core.models.status import ModelStatuses
 from tts_core.platform.job import Job, JobKind, JobRun
@@ -113,19 +112,6 @@ class VoiceLibrary:
 
     def voice(self, voice_id: str) -> SavedVoice:
         return self._store.voice(voice_id)
-
-    def find(self, id_or_name: str) -> SavedVoice:
-        """By id, else by a name that only one voice has, whatever its case. Raises AmbiguousVoice."""
-        found = self._store.find(id_or_name)
-        if found is not None:
-            return found
-        plain = plain_name(id_or_name)
-        named = [voice for voice in self.voices() if plain_name(voice.name) == plain]
-        if len(named) > 1:
-            raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
-        if not named:
-            raise UnknownVoice(voice=id_or_name)
-        return named[0]
 
     def reference(self, voice_id: str) -> Path | None:
         """The recording as the model hears it, if there is one. Raises AudioUnreadable, RecordingTooLong."""

@@ -316,7 +316,7 @@ def test_a_voice_of_the_catalogue_is_downloaded_and_speaks(
     assert last.state is JobState.DONE
     status = services.models.status("piper_mine")
     assert (status.valid, status.verification) == (True, Verification.VERIFIED)
-    take = collect(services.synthesis.speak(SynthesisRequest("Hello.", voice="Mine")))
+    take = collect(services.synthesis.speak(SynthesisRequest("Hello.", voice=services.finder.find(name="Mine"))))
     assert take.voice.id == "piper/en_us-mine-medium"
     services.close()
 

@@ -88,9 +88,9 @@ def test_registered_speakers_are_voices_and_outlive_a_restart(app: App, client: 
     assert client.post("/register_speaker", json=body).status_code == 200
     assert spoken(client, speaker_id="Caller 7")["used_reference"] is True
     again = build_services(Settings.from_env(app.variables))
-    voice = again.synthesis.voice("Caller 7")
-    assert voice.engine == "yourtts"
-    take = collect(again.synthesis.speak(SynthesisRequest("Hello again.", voice=voice.id, language="en")))
+    voice = again.finder.find(name="Caller 7")
+    take = collect(again.synthesis.speak(SynthesisRequest("Hello again.", voice=voice, language="en")))
+    assert take.voice.engine == "yourtts"
     assert take.duration_s > 0
     again.close()
 

@@ -33,7 +33,6 @@ from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import collect
-from tts_core.voices.finder import model_of, voice_meant
 
 INLINE_BYTES = 2_000_000
 """Longer files are linked only."""
@@ -74,8 +73,7 @@ class _Tools:
         """Speak a text aloud and return the audio: the file itself, and a link to it on the user's machine."""
 
         def wanted(_held: ExitStack) -> SynthesisRequest:
-            meant = voice_meant(self._services, voice) if voice else None
-            longest = max_seconds or None
+            meant, longest = self._services.finder.find(name=voice), max_seconds or None
             return SynthesisRequest(text, voice=meant, language=language, instruct=instruct, max_seconds=longest)
 
         return await self._spoken(ctx, wanted, format)
@@ -84,7 +82,7 @@ class _Tools:
         """List the voices that can speak now, best first: built-in ones, those of models, and saved ones."""
         voices = await self._workers.decode(self._services.synthesis.voices)
         return [
-            {"id": voice.id, "name": voice.name, "model": model_of(self._services, voice) or voice.engine}
+            {"id": voice.id, "name": voice.name, "model": self._services.finder.model_of(voice) or voice.engine}
             for voice in voices
         ]
 
@@ -107,7 +105,7 @@ class _Tools:
         def wanted(held: ExitStack) -> SynthesisRequest:
             plain = SynthesisRequest(text, language=language, max_seconds=max_seconds or None)
             if voice:
-                return replace(plain, voice=voice_meant(self._services, voice))
+                return replace(plain, voice=self._services.finder.find(name=voice))
             if not audio:
                 raise ReferenceRequired(voice="clone")
             recording = Recording(held.enter_context(kept_upload(_decoded(audio))), transcript or None, True)

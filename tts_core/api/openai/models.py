@@ -14,7 +14,6 @@ from tts_core.api.openai.names import openai_names
 from tts_core.domain.errors import UnknownModelKey
 from tts_core.platform.paths import OPENAI_NAMES
 from tts_core.services import Services
-from tts_core.voices.finder import model_of
 
 router = APIRouter(prefix=PREFIX, tags=["openai"], responses=FAILURES)
 
@@ -86,7 +85,7 @@ def list_voices(services: UseServices) -> NamedVoices:
         NamedVoice(
             id=voice.id,
             name=voice.name,
-            model=model_of(services, voice),
+            model=services.finder.model_of(voice),
             description=voice.description,
             aliases=names.aliases(voice),
         )
@@ -97,7 +96,7 @@ def list_voices(services: UseServices) -> NamedVoices:
 
 def _speaking(services: Services) -> list[str]:
     """Keys, best first."""
-    return list(dict.fromkeys(model_of(services, voice) for voice in services.synthesis.voices()))
+    return list(dict.fromkeys(services.finder.model_of(voice) for voice in services.synthesis.voices()))
 
 
 def _models(services: Services) -> list[OpenAIModel]:

@@ -12,7 +12,6 @@ from tts_core.domain.values import Voice
 from tts_core.platform.paths import OPENAI_NAMES
 from tts_core.services import Services
 from tts_core.voices.engine import NAME as LIBRARY
-from tts_core.voices.finder import voice_of_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +64,16 @@ def speaking_voice(services: Services, model: str, wanted: str) -> str | None:
     """The id of the voice that `wanted` means: an id, a name, else one of OpenAI's names; None for the best voice.
 
     A voice of ours that has one of OpenAI's names is the one that is meant. Raises what `speech_model` and
-    `voice_of_request` raise.
+    `VoiceFinder.find` raise.
     """
     key = speech_model(services, model)
-    if not wanted:
-        return voice_of_request(services, key, None, None)
-    speaking = services.synthesis.voices()
-    if any(voice.id in (wanted, f"{LIBRARY}/{wanted}") for voice in speaking):
-        return voice_of_request(services, key, wanted, None)
     try:
-        return voice_of_request(services, key, None, wanted)
+        return services.finder.find(name=wanted, model=key)
     except UnknownVoice:
         ours = openai_names().voices.get(plain_name(wanted))
         if ours is None:
-            return voice_of_request(services, key, wanted, None)  # a saved voice's id says why it can't speak
-    return _stand_in([voice for voice in speaking if key in (None, voice.engine)], ours)
+            raise
+    return _stand_in([voice for voice in services.synthesis.voices() if key in (None, voice.engine)], ours)
 
 
 def _stand_in(voices: list[Voice], names: frozenset[str]) -> str | None:

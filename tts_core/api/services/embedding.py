@@ -29,7 +29,6 @@ from tts_core.domain.errors import (
 from tts_core.engines.qwen.speaker_embedding import OTHER_BELOW, SAME_FROM, Similarity
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable
-from tts_core.voices.finder import saved_voice
 
 router = APIRouter(tags=["speakers"], responses=failures())
 health_router = APIRouter(tags=["system"])
@@ -160,7 +159,7 @@ def _clip(services: Services, speaker: SpeakerBody) -> Clip:
         raise InvalidRequest(reason="give each speaker either audio or voice_id.")
     if speaker.audio is not None:
         return clip_of(speaker.audio, speaker.sample_rate)
-    voice = saved_voice(services, speaker.voice_id or "")
+    voice = services.finder.saved(speaker.voice_id or "")
     recording = services.voices.reference(voice.id)
     if recording is None:
         raise AudioUnreadable(path=voice.name, reason="the voice has no recording")

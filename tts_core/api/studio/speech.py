@@ -17,6 +17,7 @@ from tts_core.domain.errors import (
     AmbiguousVoice,
     Cancelled,
     EngineFailed,
+    InvalidRequest,
     ModelNotLoadable,
     ModelNotReady,
     OutputFailed,
@@ -30,7 +31,6 @@ from tts_core.domain.values import StopReason, Take
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import collect
-from tts_core.voices.finder import model_of, voice_of_request
 
 DEFAULT_FORMAT = "wav"
 
@@ -46,7 +46,7 @@ _SPEAK_FAILURES = (
 @router.get("/speakers")
 def list_speakers(services: UseServices) -> Success[list[Speaker]]:
     """The voices that can speak now, best first."""
-    speakers = [Speaker.of(voice, model_of(services, voice)) for voice in services.synthesis.voices()]
+    speakers = [Speaker.of(voice, services.finder.model_of(voice)) for voice in services.synthesis.voices()]
     return Success(data=speakers, message=f"{len(speakers)} voices can speak.")
 
 
@@ -67,7 +67,7 @@ async def synthesize(request: Request, body: SynthesizeBody, services: UseServic
     if wanted is not None:
         return _whole_file(take)
     url = request.scope.get("root_path", "") + request.app.url_path_for("read_audio", take_id=take.id)
-    data = Synthesized.of(take, model_of(services, take.voice), url)
+    data = Synthesized.of(take, services.finder.model_of(take.voice), url)
     return Success(data=data, message=f"{take.voice.name} spoke {take.duration_s:.1f} s.")
 
 
@@ -110,8 +110,9 @@ def listen_live(stream_id: str, services: UseServices, workers: UseWorkers) -> R
 
 
 def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled: CancelCheck) -> Take:
-    voice = voice_of_request(services, body.model_key, body.voice_id, body.speaker)
-
+    if body.voice_id and body.speaker:
+        raise InvalidRequest(reason="give voice_id or speaker, not both.")
+    voice = services.finder.find(voice_id=body.voice_id, name=body.speaker, model=body.model_key)
     request, jobs = body.to_domain(voice), services.jobs
     take = collect(speak_as_job(services.synthesis, jobs, request, format=format_name, cancelled=cancelled))
     if take.stop_reason is StopReason.CANCELLED:

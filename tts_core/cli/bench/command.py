@@ -119,13 +119,14 @@ def run_download(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def run_speak(args: argparse.Namespace, services: Services) -> Exit:
+    voice = services.finder.find(name=args.voice)
     report: dict[str, Any] = {"settings": {"runs": args.runs}}
     words = []
     for language, text in SENTENCES:
         takes = []
         for number in range(args.runs):
             progress.show(f"{language}, run {number + 1} of {args.runs}")
-            takes.append(_speak(services, SynthesisRequest(text=text, voice=args.voice, language=language)))
+            takes.append(_speak(services, SynthesisRequest(text=text, voice=voice, language=language)))
         progress.clear()
         report["settings"]["voice"] = takes[0].voice.id
         report[language] = numbers = _summary(takes)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tts_core.cli.status import Exit
 from tts_core.cli.voices import files as voice_files, making as voice_making
-from tts_core.cli.voices.saved import by_name, consent_of, deleted_one, show_voices, tell_voice
+from tts_core.cli.voices.saved import consent_of, deleted_one, show_voices, tell_voice
 from tts_core.domain.errors import InvalidRequest
 from tts_core.services import Services
 from tts_core.voices.library import KEEP_DELETED_DAYS
@@ -110,7 +110,7 @@ def run_list(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def run_show(args: argparse.Namespace, services: Services) -> Exit:
-    voice = services.voices.find(args.voice)
+    voice = services.finder.saved(args.voice, or_deleted=True)
     if args.json:
         return tell_voice(voice, as_json=True)
     for name, value in to_json(voice).items():
@@ -122,12 +122,12 @@ def run_show(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def run_rename(args: argparse.Namespace, services: Services) -> Exit:
-    voice = by_name(services, args.voice)
+    voice = services.finder.saved(args.voice)
     return tell_voice(services.voices.change(voice.id, {"name": args.name.strip()}), as_json=args.json)
 
 
 def run_edit(args: argparse.Namespace, services: Services) -> Exit:
-    voice = by_name(services, args.voice)
+    voice = services.finder.saved(args.voice)
     given = {
         "ref_text": args.text,
         "language": args.language,
@@ -154,10 +154,10 @@ def run_edit(args: argparse.Namespace, services: Services) -> Exit:
 
 def run_delete(args: argparse.Namespace, services: Services) -> Exit:
     if args.for_good:
-        voice = services.voices.find(args.voice)
+        voice = services.finder.saved(args.voice, or_deleted=True)
         removed = services.voices.remove(voice.id, files=True)
     else:
-        voice, removed = services.voices.delete(by_name(services, args.voice).id), ()
+        voice, removed = services.voices.delete(services.finder.saved(args.voice).id), ()
     if args.json:
         print(json.dumps({"id": voice.id, "removed_files": list(removed)}))
     elif args.for_good:
@@ -172,7 +172,7 @@ def run_restore(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def run_duplicate(args: argparse.Namespace, services: Services) -> Exit:
-    voice = by_name(services, args.voice)
+    voice = services.finder.saved(args.voice)
     return tell_voice(services.voices.duplicate(voice.id, args.name or f"{voice.name} 2"), as_json=args.json)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tts_core.cli.status import Exit
 from tts_core.cli.voices.making import add_consent
-from tts_core.cli.voices.saved import by_name, consent_of, demanded_consent, show_voices
+from tts_core.cli.voices.saved import consent_of, demanded_consent, show_voices
 from tts_core.domain.errors import OutputExists, OutputUnwritable, ReferenceRequired
 from tts_core.services import Services
 from tts_core.voices.library import NewVoice
@@ -56,13 +56,13 @@ def _add_hearing(actions: Any, inherited: argparse.ArgumentParser) -> None:
 
 
 def run_preview(args: argparse.Namespace, services: Services) -> Exit:
-    voice = by_name(services, args.voice)
+    voice = services.finder.saved(args.voice)
     _refuse_to_replace(args)
     return _handed_out(args, voice, services.voices.preview(voice.id, args.text))
 
 
 def run_recording(args: argparse.Namespace, services: Services) -> Exit:
-    voice = by_name(services, args.voice)
+    voice = services.finder.saved(args.voice)
     _refuse_to_replace(args)
     find = services.voices.original if args.original else services.voices.reference
     path = find(voice.id)
@@ -86,7 +86,7 @@ def _handed_out(args: argparse.Namespace, voice: SavedVoice, path: Path) -> Exit
 
 
 def run_export(args: argparse.Namespace, services: Services) -> Exit:
-    voice = by_name(services, args.voice)
+    voice = services.finder.saved(args.voice)
     target: Path = args.target / archive_name(voice) if args.target.is_dir() else args.target
     if target.is_dir() or not target.parent.is_dir():
         raise OutputUnwritable(path=target, reason="it is a folder, or its folder does not exist.")

@@ -14,7 +14,7 @@ from tts_core.audio.editing import best_part, join, level, trim
 from tts_core.audio.judging import ClipReport, Fix, Severity, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.cli.status import Exit
-from tts_core.cli.voices.saved import by_name, demanded_consent, follow, status_of, tell_voice
+from tts_core.cli.voices.saved import demanded_consent, follow, status_of, tell_voice
 from tts_core.domain.errors import RecordingTooLong
 from tts_core.domain.events import Samples
 from tts_core.models.catalogue import ModelKind
@@ -115,7 +115,7 @@ def run_design(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def run_prepare(args: argparse.Namespace, services: Services) -> Exit:
-    return _prepared(args, services, by_name(services, args.voice))
+    return _prepared(args, services, services.finder.saved(args.voice))
 
 
 def _prepared(args: argparse.Namespace, services: Services, voice: SavedVoice) -> Exit:

@@ -18,14 +18,6 @@ from tts_core.voices.record import SavedVoice, to_json
 _POLL_S = 0.5
 
 
-def by_name(services: Services, id_or_name: str) -> SavedVoice:
-    """A voice that was not deleted. Raises UnknownVoice, AmbiguousVoice."""
-    voice = services.voices.find(id_or_name)
-    if voice.is_deleted:
-        raise UnknownVoice(voice=id_or_name)
-    return voice
-
-
 def deleted_one(services: Services, id_or_name: str) -> SavedVoice:
     """A deleted voice by its id, else the one of that name that was deleted last. Raises UnknownVoice."""
     deleted = sorted(services.voices.voices(deleted=True), key=lambda voice: str(voice.meta["deleted_at"]))

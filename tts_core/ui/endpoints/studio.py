@@ -24,7 +24,7 @@ def publish(services: Services, handler: SpeakHandler, *, for_guests: bool) -> N
     def list_languages(voice: str) -> list[dict[str, str]]:
         """The languages of a voice: codes for `synthesize` and English names, "auto" first."""
         try:
-            found = synthesis.capabilities(voice)
+            found = synthesis.capabilities(services.finder.find(name=voice))
         except StudioError as error:
             raise gr.Error(error.message, print_exception=False) from error
         return [{"code": language.code, "name": language.name} for language in found.languages]

@@ -25,7 +25,7 @@ def publish(services: Services, *, for_guests: bool) -> None:
     def delete_voice(voice: str) -> dict[str, Any]:
         """Delete a saved voice by id or name. The Library tab can bring it back for 30 days."""
         try:
-            return voice_facts(voices.delete(voices.find(voice).id))
+            return voice_facts(voices.delete(services.finder.saved(voice, or_deleted=True).id))
         except StudioError as error:
             raise gr.Error(error.message, print_exception=False) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tts_core.domain.engine import CancelCheck
@@ -18,6 +18,7 @@ from tts_core.speech.synthesis import Synthesis
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import Spoken
 from tts_core.ui.words import Words
+from tts_core.voices.finder import VoiceFinder
 
 STATUS_INTERVAL_S = 0.25
 
@@ -35,9 +36,12 @@ class SpeakView:
 
 
 class SpeakHandler:
-    def __init__(self, synthesis: Synthesis, jobs: Jobs, live: LiveStreams, words: Words, live_url: str) -> None:
+    def __init__(
+        self, synthesis: Synthesis, finder: VoiceFinder, jobs: Jobs, live: LiveStreams, words: Words, live_url: str
+    ) -> None:
         """`live_url` is the address of the live streams, relative to the page, ending in a slash."""
         self._synthesis = synthesis
+        self._finder = finder
         self._jobs = jobs
         self._live = live
         self._words = words
@@ -89,6 +93,7 @@ class SpeakHandler:
 
     def _events(self, form: Spoken, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
         request = form.to_request()
+        request = replace(request, voice=self._finder.find(name=request.voice))
         return speak_as_job(self._synthesis, self._jobs, request, format=form.format, cancelled=cancelled)
 
     def _started(self, stream: LiveStream, rate: int) -> SpeakView:
