@@ -17,7 +17,6 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import CheckProgress
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language
-from tts_core.engines.piper.voice_files import language_code
 from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile, ModelKind
 from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask
@@ -28,6 +27,7 @@ from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.models.files.hints import look_around
 from tts_core.models.files.inspection import Inspection, inspect
+from tts_core.models.files.piper_voices import language_code
 from tts_core.platform.job import JobState
 
 __all__ = [

@@ -17,7 +17,7 @@ from tts_core.domain.languages import find_language
 from tts_core.domain.text import paragraphs, split_sentences
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.piper.model import PiperModel
-from tts_core.engines.piper.voice_files import VoiceFile, VoiceShelf
+from tts_core.models.files.piper_voices import VoiceFile, VoiceShelf
 from tts_core.models.memory import CachePolicy, ModelMemory
 
 NAME = "piper"

@@ -12,7 +12,7 @@ import numpy as np
 from tts_core.domain.errors import EngineFailed, PiperMissing, PiperVoiceInvalid
 from tts_core.domain.events import Samples
 from tts_core.domain.text import part_long_words
-from tts_core.engines.piper.voice_files import VoiceFile, read_voice
+from tts_core.models.files.piper_voices import VoiceFile, read_voice
 from tts_core.platform.paths import PIPER_REQUIREMENTS_FILE
 
 if TYPE_CHECKING:
