@@ -38,7 +38,6 @@ QWEN_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """What lies in engines/qwen from the ground up; its other files stand above all of these."""
 UPWARDS = {
-    ("platform.system", "engines.qwen.device"),
     ("voices.prompts", "engines.qwen.cloning.voice_prompt"),
     ("voices.prompts", "engines.qwen.speech_model"),
     ("voices.engine", "engines.qwen.engine"),

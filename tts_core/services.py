@@ -19,6 +19,7 @@ from tts_core.domain.engine import Engine
 from tts_core.domain.errors import AccountsMissing
 from tts_core.engines.espeak.engine import EspeakEngine
 from tts_core.engines.piper.engine import PiperEngine
+from tts_core.engines.qwen.device import probe_acceleration
 from tts_core.engines.qwen.engine import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
 from tts_core.engines.qwen.speaker_embedding import SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
@@ -154,7 +155,7 @@ def build_services(settings: Settings) -> Services:
     )
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
-    system = SystemInfo(settings)
+    system = SystemInfo(settings, probe_acceleration)
     everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
     cache = cast("ModelMemory[QwenModel]", everything)

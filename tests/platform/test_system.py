@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tts_core.platform.acceleration import Reason, on_cpu
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo, peak_bytes, process_bytes, processor
 
 
 @pytest.fixture
 def system(tmp_path: Path) -> SystemInfo:
-    return SystemInfo(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
+    settings = Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")})
+    return SystemInfo(settings, lambda: on_cpu(Reason("no_gpu", {"torch": "2.13.0"})))
 
 
 def test_the_device_is_unknown_until_somebody_asks(system: SystemInfo) -> None:

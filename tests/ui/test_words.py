@@ -11,8 +11,8 @@ import pytest
 from tts_core.audio.judging import FINDING_TEMPLATES
 from tts_core.domain import errors
 from tts_core.domain.errors import QueueFull, StudioError
-from tts_core.engines.qwen.device import REASONS
 from tts_core.models.files.findings import HINT_TEMPLATES, PROBLEM_TEMPLATES
+from tts_core.platform.acceleration import REASONS
 from tts_core.platform.paths import PACKAGE_DIR
 from tts_core.ui.words import LANGUAGES, load_words
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -11,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,13 +18,10 @@ from pathlib import Path
 import psutil
 
 import tts_core
-from tts_core.engines.qwen.device import Acceleration, Reason, on_cpu
+from tts_core.platform.acceleration import Acceleration
 from tts_core.platform.logs import log_tail
-from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.studio import Settings
 
-PROBE_TIMEOUT_S = 120
-"""torch loads in 4 s from a warm disk and in a minute from a cold one."""
 PACKAGES = (
     *("gradio", "torch", "transformers", "huggingface_hub", "modelscope"),
     *("numpy", "numba", "librosa", "espeakng-loader"),
@@ -70,16 +67,18 @@ class Processor:
 class SystemInfo:
     """Answers for one configuration. Safe to ask from any thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, probe: Callable[[], Acceleration]) -> None:
+        """`probe` finds the device that models compute on; it may take long."""
         self._paths = settings.paths
+        self._probe = probe
         self._probing = threading.Lock()
         self._acceleration: Acceleration | None = None
 
     def acceleration(self) -> Acceleration:
-        """The device torch computes on. The first call takes seconds: it loads torch in another process."""
+        """The device that models compute on. The first call takes as long as the probe; later ones answer at once."""
         with self._probing:
             if self._acceleration is None:
-                self._acceleration = probe_acceleration(timeout_s=PROBE_TIMEOUT_S)
+                self._acceleration = self._probe()
                 for reason in self._acceleration.reasons:
                     logger.info("Device %s: %s", self._acceleration.preferred_device, reason.message)
             return self._acceleration
@@ -128,25 +127,6 @@ class SystemInfo:
     def log_tail(self, lines: int) -> list[str]:
         """The log's last lines, oldest first. No text that was spoken is in them."""
         return log_tail(self._paths.log_file, lines)
-
-
-def probe_acceleration(*, timeout_s: float, python: str = sys.executable) -> Acceleration:
-    """Ask `tts_core.engines.qwen.device` in another process. Never raises: what fails becomes the reason."""
-    command = [python, "-m", "tts_core.engines.qwen.device"]
-    try:
-        answer = subprocess.run(  # noqa: S603 - our own module
-            command, cwd=ROOT_DIR, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return on_cpu(Reason("probe_timeout", {"seconds": int(timeout_s)}))
-    except OSError as error:
-        return on_cpu(Reason("torch_broken", {"error": str(error)}))
-    try:
-        return Acceleration.from_json(json.loads(answer.stdout.splitlines()[-1]))
-    except (IndexError, KeyError, TypeError, ValueError):
-        # A crash inside torch's own libraries ends the process without an answer.
-        last_words = answer.stderr.strip().splitlines()[-1:] or [f"it ended with status {answer.returncode}"]
-        return on_cpu(Reason("torch_broken", {"error": last_words[0][:300]}))
 
 
 def process_bytes(pid: int) -> int:

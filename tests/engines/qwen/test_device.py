@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tts_core.engines.qwen.device import REASONS, Acceleration, ComputeCapability, Gpu, Reason, on_cpu
-from tts_core.platform.system import probe_acceleration
+from tts_core.engines.qwen.device import probe_acceleration
+from tts_core.platform.acceleration import REASONS, Acceleration, ComputeCapability, Gpu, Reason, on_cpu
 
 CARDS = """
     class cuda:
@@ -120,6 +120,6 @@ def test_an_answer_survives_json() -> None:
 
 
 def test_asking_does_not_load_torch_here() -> None:
-    ask = "import sys; from tts_core.platform.system import probe_acceleration; probe_acceleration(timeout_s=120)"
+    ask = "import sys; from tts_core.engines.qwen.device import probe_acceleration; probe_acceleration(timeout_s=120)"
     subprocess.run([sys.executable, "-c", f"{ask}; sys.exit('torch' in sys.modules)"], check=True, timeout=150)
     assert REASONS

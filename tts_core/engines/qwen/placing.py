@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from tts_core.domain.errors import DeviceUnavailable, PrecisionNotSupported
-from tts_core.engines.qwen.device import Reason, probe
+from tts_core.engines.qwen.device import probe
 from tts_core.engines.qwen.kernels.processor import best_threads, has_fast_bfloat16, whole_numbers
 from tts_core.engines.qwen.talker.weights import Placement
+from tts_core.platform.acceleration import Reason
 
 AUTO = "auto"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tts_core.domain.errors import StudioError
-from tts_core.engines.qwen.device import Acceleration
+from tts_core.platform.acceleration import Acceleration
 from tts_core.platform.settings.compute import AUTO, PRECISION_VARIABLE
 from tts_core.platform.settings.preferences import PreferencesFile
 from tts_core.services import Services

@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 
 from tts_core.domain.values import StopReason, Take
-from tts_core.engines.qwen.device import Acceleration
 from tts_core.models.memory import CachedModel
 from tts_core.models.status import BackgroundCheck
+from tts_core.platform.acceleration import Acceleration
 from tts_core.platform.settings.compute import THREADS_VARIABLE, WHOLE_NUMBERS
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import Folder, Memory

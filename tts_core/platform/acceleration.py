@@ -1,0 +1,103 @@
+"""Which device models compute on and why, as values. Whoever knows how to find out hands them to SystemInfo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "cuda_ready": "The graphics card {name} computes.",
+        "mps_ready": "The Apple graphics processor computes.",
+        "no_gpu": "PyTorch {torch} sees no graphics card, so models run on the CPU, which is slower.",
+        "torch_without_gpu": "PyTorch {torch} is a CPU-only build, so models run on the CPU, which is slower.",
+        "gpu_unusable": "PyTorch {torch} can't compute on the graphics card it sees, so models run on the CPU: {error}",
+        "torch_missing": "PyTorch is not installed: run pip install -r requirements.txt. The built-in voice works.",
+        "torch_broken": "PyTorch can't be loaded, so only the built-in voice works: {error}",
+        "device_asked": "The device {device} was asked for.",
+        "precision_asked": "The precision {precision} was asked for.",
+        "cpu_float32": "On a CPU models compute in float32: exact, and slow. With --precision int8, or by one click in "
+        "the System tab, they are more than three times as fast.",
+        "gpu_bfloat16": "The graphics processor computes in bfloat16: half the memory, the same sound.",
+        "gpu_float32": "This graphics processor has no fast bfloat16, so models compute in float32.",
+        "probe_timeout": "PyTorch did not load within {seconds} s, so the device is not known yet.",
+    }
+)
+"""Reason code to English sentence. Frontends translate by code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the device was chosen: a code of REASONS and what fills its sentence in."""
+
+    code: str
+    params: Mapping[str, str | int]
+
+    @property
+    def message(self) -> str:
+        """English sentence."""
+        return REASONS[self.code].format(**self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeCapability:
+    major: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    index: int
+    name: str
+    total_memory_bytes: int
+    compute_capability: ComputeCapability
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What the CPU offers to models."""
+
+    threads: int = 1
+    """That compute where nobody says how many."""
+    whole_numbers: tuple[str, ...] = ()
+    """Which of "int8" and "int4" can be computed."""
+    compiler_problem: str = ""
+    """English: why whole numbers can't be; "" if they can."""
+    fast_bfloat16: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acceleration:
+    """The device that models run on and why."""
+
+    supported: bool
+    """A graphics processor computes."""
+    preferred_device: str
+    """torch's own name: "cuda:0", "mps" or "cpu"."""
+    backend: str
+    """"cuda", "rocm", "mps" or "cpu"."""
+    reasons: tuple[Reason, ...]
+    gpu: Gpu | None = None
+    """The CUDA or ROCm card; None elsewhere."""
+    torch_version: str | None = None
+    """None when torch can't be loaded."""
+    processor: Processor = field(default_factory=Processor)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Acceleration:
+        """The inverse of `dataclasses.asdict`; raises KeyError or TypeError on another shape."""
+        fields = dict(data)
+        fields["reasons"] = tuple(Reason(**reason) for reason in data["reasons"])
+        processor = data["processor"]
+        fields["processor"] = Processor(**{**processor, "whole_numbers": tuple(processor["whole_numbers"])})
+        if data["gpu"] is not None:
+            capability = ComputeCapability(**data["gpu"]["compute_capability"])
+            fields["gpu"] = Gpu(**{**data["gpu"], "compute_capability": capability})
+        return cls(**fields)
+
+
+def on_cpu(reason: Reason, *, torch_version: str | None = None) -> Acceleration:
+    """The CPU, for that reason."""
+    return Acceleration(False, "cpu", "cpu", (reason,), torch_version=torch_version)
