@@ -66,6 +66,7 @@ FOLDER_ENGINE = "folder"
 """Name of the engine for a folder outside the catalogue."""
 ADMIN = "admin"
 """Whose password the environment may tell."""
+QWEN_KINDS = (ModelKind.CUSTOM_VOICE, ModelKind.VOICE_DESIGN, ModelKind.BASE)
 MODEL_MEMORY_SHARE = 0.8
 """Of the device's memory, for all models together, where no setting says otherwise."""
 
@@ -143,7 +144,7 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Raises CatalogueInvalid. Folders are made when something is first put there."""
     paths, limits = settings.paths, settings.limits
-    outputs = Outputs(paths.outputs_dir, limits)
+    outputs, system = Outputs(paths.outputs_dir, limits), SystemInfo(settings, probe_acceleration)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
     jobs = Jobs(paths.jobs_file)
     models = ModelStatuses(
@@ -155,29 +156,30 @@ def build_services(settings: Settings) -> Services:
     )
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
-    system = SystemInfo(settings, probe_acceleration)
     everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
     # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
     cache = cast("ModelMemory[QwenModel]", everything)
     transcriber = Transcriber(models, cast("ModelMemory[WhisperModel]", everything), paths.heard_dir)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
-    prompts = VoicePrompts(voice_folders, recordings, models, cache)
+    qwen = {kind: catalogue_engines(models, cache, kind) for kind in QWEN_KINDS}
+    speakers: dict[str, Engine] = {engine.name: engine for engines in qwen.values() for engine in engines}
+    prompts = VoicePrompts(voice_folders, recordings, models, speakers)
     yourtts = build_yourtts(settings)
     engines: tuple[Engine, ...] = (
-        *catalogue_engines(models, cache, ModelKind.CUSTOM_VOICE),
+        *qwen[ModelKind.CUSTOM_VOICE],
         EspeakEngine(),
         build_piper(settings, models),
-        LibraryEngine(voice_store, prompts, models, cache),
+        LibraryEngine(voice_store, prompts, models, speakers),
         YourTtsEngine(yourtts),
         # They can't be the voice of somebody who chose none: they must be told how to sound.
-        *catalogue_engines(models, cache, ModelKind.VOICE_DESIGN),
-        *catalogue_engines(models, cache, ModelKind.BASE),
+        *qwen[ModelKind.VOICE_DESIGN],
+        *qwen[ModelKind.BASE],
         YourTtsCloner(yourtts),
     )
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
-    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
     login, embedder = build_login(settings), build_embedder(settings, models)
+    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
     jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,

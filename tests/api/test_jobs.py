@@ -44,10 +44,11 @@ from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
 from tts_core.audio.editing import append_silence
 from tts_core.domain.events import Samples
+from tts_core.engines.qwen import engine as qwen_engine
 from tts_core.platform.job import JobKind
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.services import Services
-from tts_core.voices import library as voices, prompts as voice_prompts
+from tts_core.voices import library as voices
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 
@@ -246,7 +247,7 @@ def test_a_voice_that_is_removed_while_it_is_prepared_leaves_nothing(
         data_of(http.delete(f"{VOICES}/{voice_id}", params={"remove_files": 1}))
         return append_silence(samples, sample_rate, seconds)
 
-    monkeypatch.setattr(voice_prompts, "append_silence", removed_now)  # the recording is read, no prompt made yet
+    monkeypatch.setattr(qwen_engine, "append_silence", removed_now)  # the recording is read, no prompt made yet
     job_id = data_of(http.post(f"{VOICES}/{voice_id}/clone"))["job_id"]
     with socket_of(stage.url, "?after_job_seq=0") as client:
         assert until_over(from_socket(client), job_id, "job_id")[-1]["type"] == "cancelled"

@@ -30,7 +30,7 @@ from tts_core.audio.reading import Clip, read_recording
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import VoicePromptInvalid
 from tts_core.domain.events import EngineEvent
-from tts_core.domain.values import Capabilities, Language, Recording, SynthesisRequest
+from tts_core.domain.values import Capabilities, Language, PreparedVoice, Recording, SynthesisRequest
 from tts_core.engines.qwen.talker.config import read_model_config
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.platform.settings.studio import Settings
@@ -55,8 +55,8 @@ class Model(FakeEngine):
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         self.seen.append(request)
-        if request.reference is not None:
-            self.heard.append(read_recording(request.reference.path))
+        if isinstance(request.source, Recording):
+            self.heard.append(read_recording(request.source.path))
         return self._speak(request, cancelled)
 
     heard: list[Clip] = field(default_factory=list)
@@ -191,7 +191,9 @@ def test_a_speaker_nobody_registered_is_passed_over_and_said_so(client: httpx.Cl
 def test_a_vector_of_the_model_is_a_voice(client: httpx.Client, stage: Stage) -> None:
     size = read_model_config(stage.services.models.folder("base_0_6b")).talker.transformer.hidden_size
     assert spoken(client, voice_embedding=[0.5] * size)["used_reference"] is True
-    assert stage.base.seen[-1].speaker_vector == (0.5,) * size
+    source = stage.base.seen[-1].source
+    assert isinstance(source, PreparedVoice)
+    assert source.vector.tolist() == [0.5] * size
     assert refused(client, "/synthesize", text="Hi.", voice_embedding=[0.5] * 7) == (422, "speaker_vector_misfit")
 
 
@@ -325,9 +327,9 @@ def test_a_real_model_imitates_by_a_vector_and_by_a_recording(variables: dict[st
     file = tmp_path / "me.wav"
     soundfile.write(file, clip.samples, RATE, subtype="FLOAT")
     plain = SynthesisRequest("Hi.", voice="base_0_6b/clone", language="english", max_seconds=0.5, seed=1)
-    by_vector = collect(services.synthesis.speak(replace(plain, speaker_vector=tuple(vector.tolist()))))
-    by_recording = collect(services.synthesis.speak(replace(plain, reference=Recording(file))))
+    by_vector = collect(services.synthesis.speak(replace(plain, source=PreparedVoice(vector))))
+    by_recording = collect(services.synthesis.speak(replace(plain, source=Recording(file))))
     assert by_vector.path.read_bytes() == by_recording.path.read_bytes()
     with pytest.raises(VoicePromptInvalid):
-        collect(services.synthesis.speak(replace(plain, speaker_vector=(1.0, 2.0))))
+        collect(services.synthesis.speak(replace(plain, source=PreparedVoice(np.ones(2, np.float32)))))
     services.close()

@@ -18,6 +18,7 @@ from tts_core.domain.errors import (
     ReferenceRequired,
     TranscriptMissing,
 )
+from tts_core.domain.values import Recording
 from tts_core.services import Services
 from tts_core.ui.clone.handler import CloneHandler, Desk
 from tts_core.ui.clone.view import coach
@@ -128,9 +129,9 @@ def test_a_request_says_what_is_missing(handler: CloneHandler, tmp_path: Path) -
         handler.spoken(CloneForm(recording, "hello", model="base_0_6b"))
     with pytest.raises(TranscriptMissing):
         handler.spoken(CloneForm(recording, "hello", "hello", model="base_0_6b", mode="nothing known"))
-    reference = handler.spoken(CloneForm(recording, "hi", model="base_0_6b", mode=TIMBRE_ONLY)).to_request().reference
-    assert reference is not None
-    assert reference.transcript is None
+    source = handler.spoken(CloneForm(recording, "hi", model="base_0_6b", mode=TIMBRE_ONLY)).to_request().source
+    assert isinstance(source, Recording)
+    assert source.transcript is None
 
 
 def test_a_voice_is_kept_with_the_upload_and_the_mended_recording(

@@ -14,11 +14,11 @@ import soundfile
 
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tts_core.audio.reading import read_recording
-from tts_core.engines.qwen.cloning.voice_prompt import load_prompt
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.voices.library import Consent, NewVoice
+from tts_core.voices.prompt_files import load_prompt
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.store import VoiceStore
 
@@ -31,13 +31,11 @@ from pathlib import Path
 import numpy as np
 from tts_core.services import build_services
 from tts_core.platform.settings.studio import Settings
-from tts_core.voices.official_prompt import OfficialPrompt
+from tts_core.domain.values import PreparedVoice
 from tts_core.voices.library import Consent, NewVoice
 
 template, runs, action, voice_id = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.copyfile", "shutil.rmtree")
-if action == "prompt":
-    import tts_core.engines.qwen.cloning.voice_prompt  # before the fork: seconds
 
 def act(services):
     voices, new = services.voices, NewVoice("New", "base_0_6b", language="english", ref_text="hello")
@@ -59,7 +57,7 @@ def act(services):
     elif action == "preview":
         voices._folders.keep_preview(voice_id, other)
     elif action == "prompt":
-        prompt = OfficialPrompt(np.ones(8, np.float32), np.zeros((4, 16), np.int64), "hello")
+        prompt = PreparedVoice(np.ones(8, np.float32), np.zeros((4, 16), np.int64), "hello")
         voices._prompts.keep_imported(voices.voice(voice_id), prompt)
 
 for step in range(1, 200):

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
+from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
     AmbiguousVoice,
     AudioUnreadable,
@@ -29,6 +30,7 @@ from tts_core.domain.errors import (
     UnknownModelKey,
     UnknownVoice,
 )
+from tts_core.domain.events import Loading
 from tts_core.domain.values import Decoding, SynthesisRequest, Take
 from tts_core.platform.job import Job, JobKind, JobState
 from tts_core.platform.settings.studio import Settings
@@ -303,9 +305,11 @@ def test_a_role_needs_no_preparation_and_a_cancelled_one_leaves_a_ready_voice_re
     voice = ready(services, recording)
     began, go_on = threading.Event(), threading.Event()
 
-    def prepare(_voice: SavedVoice) -> None:
+    def prepare(_voice: SavedVoice, *, cancelled: CancelCheck) -> Iterator[Loading]:
         began.set()
         assert go_on.wait(SOON_S)
+        assert cancelled()
+        return iter(())
 
     monkeypatch.setattr(services.voices._prompts, "prepare", prepare)
     job = services.voices.prepare(voice.id)
@@ -340,7 +344,7 @@ def test_a_library_that_can_not_be_read_costs_no_recording(
     voice = services.voices.add_clone(recording, new(), MINE)
     file = services.settings.paths.voices_file
 
-    def breaks(_voice: SavedVoice) -> None:
+    def breaks(_voice: SavedVoice, *, cancelled: CancelCheck) -> None:
         file.write_bytes(b"{")
         file.with_name(f"{file.name}.bak").unlink(missing_ok=True)
         raise EngineFailed(engine="qwen", reason="it was told to break")

@@ -39,14 +39,14 @@ def test_a_prompt_comes_out_as_it_went_in(tmp_path: Path) -> None:
     assert prompt.transcript == "Hello, 你好."
     assert prompt.codes is not None
     assert prompt.codes.tolist() == torch.arange(48).reshape(3, 16).tolist()
-    assert np.allclose(prompt.embedding, torch.linspace(-1, 1, 8).numpy())
+    assert np.allclose(prompt.vector, torch.linspace(-1, 1, 8).numpy())
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_every_precision_is_read(tmp_path: Path, dtype: torch.dtype) -> None:
     embedding = torch.linspace(-1, 1, 8).to(dtype)
     (prompt,) = read_official_prompt(saved(tmp_path / "voice.pt", item(ref_spk_embedding=embedding)))
-    assert np.array_equal(prompt.embedding, embedding.float().numpy())
+    assert np.array_equal(prompt.vector, embedding.float().numpy())
 
 
 def test_views_of_larger_tensors_are_read_as_they_look(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import soundfile
 
 from tests.voices.test_library import BASE, MINE, ended, models_dir, new, ready, recording, services, speak
 from tts_core.domain.errors import AudioUnreadable, OutputFailed
-from tts_core.engines.qwen.cloning.voice_prompt import load_prompt
 from tts_core.platform.job import JobState
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable
+from tts_core.voices.prompt_files import load_prompt
 from tts_core.voices.record import VoiceStatus
 from tts_core.voices.recordings import audio_url
 

@@ -105,7 +105,7 @@ def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder
         speed=args.speed,
         seed=args.seed,
         max_seconds=args.max_seconds,
-        reference=_reference(args),
+        source=_reference(args),
         decoding=Decoding(
             text_mode=TextMode(args.text_mode),
             greedy=args.greedy,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterator
+from typing import Protocol, runtime_checkable
 
-from tts_core.domain.events import EngineEvent
-from tts_core.domain.values import Capabilities, SynthesisRequest, Voice
+from tts_core.domain.events import EngineEvent, Loading
+from tts_core.domain.values import Capabilities, PreparedVoice, Recording, SynthesisRequest, Voice
 
 CancelCheck = Callable[[], bool]
 """Answers True once the caller wants the work to stop; cheap, safe to call from any thread."""
@@ -42,3 +42,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free what it holds; the next `stream` loads again."""
+
+
+@runtime_checkable
+class CloningEngine(Engine, Protocol):
+    """An engine that speaks as whoever is heard in a recording."""
+
+    def prepare(
+        self, source: Recording | PreparedVoice, *, cancelled: CancelCheck
+    ) -> Generator[Loading, None, PreparedVoice]:
+        """Yield Loading while the model is read, then return the voice as the model knows it, for keeping and speaking.
+
+        A voice that was prepared before is only checked. Raises VoicePromptInvalid where it does not fit the model,
+        CloneNotSupported, InvalidRequest for a recording that can't be used, EngineFailed, Cancelled.
+        """

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from tts_core.domain.errors import InvalidValue
 
 AUTO_LANGUAGE = "auto"
@@ -62,6 +65,20 @@ class Recording:
     """Half a second of silence is put at its end, so that its last syllable is not heard again."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedVoice:
+    """Somebody's voice as one engine's model knows it: it can be kept, and imitated without the recording."""
+
+    vector: npt.NDArray[np.float32]
+    """The speaker embedding, shape (D,)."""
+    codes: npt.NDArray[np.int64] | None = None
+    """The recording in the model's codes, shape (frames, 16); None where only the timbre is taken over."""
+    transcript: str = ""
+    """What is said in the codes."""
+    name: str = ""
+    """What people call the voice, for messages about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How a model's frames are made, for scripts and checks; people need none of it."""
@@ -99,10 +116,8 @@ class SynthesisRequest:
     sampling: Sampling = field(default_factory=Sampling)
     max_seconds: float | None = None
     """Longest audio to make, seconds; None bounds it from the text."""
-    reference: Recording | None = None
+    source: Recording | PreparedVoice | None = None
     """Whom to sound like; only voices whose capabilities say `can_clone` need and take one."""
-    speaker_vector: tuple[float, ...] = ()
-    """Whom to sound like, as the voice's model knows people, in place of a `reference`."""
     decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:

@@ -187,10 +187,9 @@ def _check_abilities(request: SynthesisRequest, voice: Voice, capabilities: Capa
         raise InstructRequired(voice=voice.id)
     if request.speed != 1.0 and not capabilities.supports_speed:
         raise SpeedNotSupported(voice=voice.id)
-    is_somebody = request.reference is not None or bool(request.speaker_vector)
-    if is_somebody and not capabilities.can_clone:
+    if request.source is not None and not capabilities.can_clone:
         raise CloneNotSupported(voice=voice.id)
-    if capabilities.can_clone and not is_somebody:
+    if capabilities.can_clone and request.source is None:
         raise ReferenceRequired(voice=voice.id)
 
 

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
-from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import ModelNotReady, UnknownLanguage, UnknownVoice
+from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.errors import CloneNotSupported, ModelNotReady, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import find_name
+from tts_core.domain.text import plain_name
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, SynthesisRequest, Voice
-from tts_core.engines.qwen.engine import SAMPLE_RATE, preset, slots_of, speech_request, stream_leased
-from tts_core.models.memory import ModelMemory
 from tts_core.models.status import ModelStatuses
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.store import VoiceStore
 
-if TYPE_CHECKING:
-    from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
-
 NAME = "library"
 
 
 class LibraryEngine:
-    """See `protocols.Engine`."""
+    """See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
+    sample_rate = 24_000
+    """That of the Qwen3-TTS models."""
 
     def __init__(
-        self, store: VoiceStore, prompts: VoicePrompts, models: ModelStatuses, cache: ModelMemory[QwenModel]
+        self, store: VoiceStore, prompts: VoicePrompts, models: ModelStatuses, engines: Mapping[str, Engine]
     ) -> None:
+        """`engines` are those that speak saved voices, by the keys of their models."""
         self._store = store
         self._prompts = prompts
         self._models = models
-        self._cache = cache
+        self._engines = engines
 
     def voices(self) -> tuple[Voice, ...]:
         """Those whose model is ready; favourites first."""
@@ -61,7 +57,8 @@ class LibraryEngine:
 
     def at_once(self, voice: str) -> int:
         saved = self._store.find(voice.removeprefix(f"{NAME}/"))
-        return 1 if saved is None else slots_of(self._cache, saved.model_key)
+        engine = None if saved is None else self._engines.get(saved.model_key)
+        return 1 if engine is None else engine.at_once(voice)
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         saved = self._saved(request.voice or "")
@@ -69,25 +66,42 @@ class LibraryEngine:
         if not status.valid:
             raise ModelNotReady(name=status.entry.display_name)
         wanted = saved.language if request.language == AUTO_LANGUAGE else request.language
-        can = self._models.capabilities(saved.model_key)
-        language = find_language(wanted, can.languages)
+        language = find_language(wanted, self._models.capabilities(saved.model_key).languages)
         if language is None:
             raise UnknownLanguage(language=wanted)
-
-        def in_model_words(model: QwenModel) -> SpeechRequest:
-            if saved.kind is VoiceKind.CUSTOM_ROLE:
-                instruct = request.instruct.strip() or saved.instruct
-                speaker = find_name(saved.speaker, can.speakers) or saved.speaker
-                return speech_request(dataclasses.replace(request, instruct=instruct), language, preset(speaker))
-            return speech_request(request, language, self._prompts.prompt(saved, model))
-
-        return stream_leased(self._cache, saved.model_key, status.entry.display_name, in_model_words, cancelled)
+        engine = self._engines.get(saved.model_key)
+        if engine is None:
+            raise CloneNotSupported(voice=saved.model_key)
+        request = dataclasses.replace(request, voice=_voice_of(engine, saved), language=language.code)
+        if saved.kind is VoiceKind.CUSTOM_ROLE:
+            instruct = request.instruct.strip() or saved.instruct
+            return engine.stream(dataclasses.replace(request, instruct=instruct), cancelled=cancelled)
+        return self._imitated(engine, saved, request, cancelled)
 
     def close(self) -> None:
-        """Nothing of its own to free: the cache holds the models."""
+        """Nothing of its own to free: the other engines hold the models."""
+
+    def _imitated(
+        self, engine: Engine, saved: SavedVoice, request: SynthesisRequest, cancelled: CancelCheck
+    ) -> Iterator[EngineEvent]:
+        source = self._prompts.kept(saved)
+        if source is None:
+            source = yield from self._prompts.prepare(saved, cancelled=cancelled)
+        yield from engine.stream(dataclasses.replace(request, source=source), cancelled=cancelled)
 
     def _saved(self, voice_id: str) -> SavedVoice:
         saved = self._store.find(voice_id.removeprefix(f"{NAME}/"))
         if saved is None or saved.is_deleted:
             raise UnknownVoice(voice=voice_id)
         return saved
+
+
+def _voice_of(engine: Engine, saved: SavedVoice) -> str:
+    """The id of the engine's voice that speaks as the saved one: a role's preset speaker, else the one that clones."""
+    for voice in engine.voices():
+        if saved.kind is VoiceKind.CUSTOM_ROLE:
+            if plain_name(voice.name) == plain_name(saved.speaker):
+                return voice.id
+        elif engine.capabilities(voice.id).can_clone:
+            return voice.id
+    raise UnknownVoice(voice=saved.speaker or saved.name)

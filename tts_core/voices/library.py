@@ -334,7 +334,8 @@ class VoiceLibrary:
         if not voice.x_vector_only_mode and not voice.ref_text.strip():
             raise TranscriptMissing
         self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
-        self._prompts.prepare(voice)
+        for _loading in self._prompts.prepare(voice, cancelled=run.cancelled):
+            pass
         run.check()
 
     def _designed(self, run: JobRun) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tts_core.domain.errors import VoicePromptInvalid
+from tts_core.domain.values import PreparedVoice
 from tts_core.voices.archive import DAMAGE, refuse_many_entries
 
 MAX_FILE_BYTES = 20_000_000
@@ -42,15 +43,6 @@ _STORAGES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class OfficialPrompt:
-    embedding: npt.NDArray[np.float32]
-    """Shape (D,)."""
-    codes: npt.NDArray[np.int64] | None
-    """Shape (frames, 16); None where only the timbre is taken over."""
-    transcript: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Name:
     """A global that the pickle names; it is never looked up."""
 
@@ -68,7 +60,7 @@ class _NotUnderstood(ValueError):
     pass
 
 
-def read_official_prompt(path: Path) -> tuple[OfficialPrompt, ...]:
+def read_official_prompt(path: Path) -> tuple[PreparedVoice, ...]:
     """Raises VoicePromptInvalid."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -81,20 +73,20 @@ def read_official_prompt(path: Path) -> tuple[OfficialPrompt, ...]:
         raise VoicePromptInvalid(path=path.name, reason="it is no voice prompt of the official demo") from error
 
 
-def _prompts(data: Any) -> tuple[OfficialPrompt, ...]:
+def _prompts(data: Any) -> tuple[PreparedVoice, ...]:
     items = data["items"]
     if not isinstance(items, list) or not 0 < len(items) <= MAX_ITEMS:
         raise _NotUnderstood
     return tuple(map(_prompt, items))
 
 
-def _prompt(item: Any) -> OfficialPrompt:
+def _prompt(item: Any) -> PreparedVoice:
     embedding = np.asarray(item["ref_spk_embedding"], np.float32).reshape(-1)
     if not embedding.size or not np.isfinite(embedding).all():
         raise _NotUnderstood
     codes, transcript = item.get("ref_code"), item.get("ref_text")
     if item.get("x_vector_only_mode") or codes is None:
-        return OfficialPrompt(embedding, None, "")
+        return PreparedVoice(embedding)
     if (
         not isinstance(transcript, str)
         or codes.ndim != 2
@@ -102,7 +94,7 @@ def _prompt(item: Any) -> OfficialPrompt:
         or codes.dtype.kind != "i"
     ):
         raise _NotUnderstood
-    return OfficialPrompt(embedding, codes.astype(np.int64), transcript)
+    return PreparedVoice(embedding, codes.astype(np.int64), transcript)
 
 
 class _Pickle:

@@ -1,27 +1,30 @@
-"""Saved voices as what a model reads: prepared once per model, kept beside the voice, made anew when inputs change."""
+"""Saved voices as a model knows them: prepared once per model, kept beside the voice, made anew when inputs change."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
+from collections.abc import Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tts_core.audio.editing import TAIL_SILENCE_S, append_silence
-from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
-from tts_core.domain.errors import AudioUnreadable, ModelNotReady, StudioError, TranscriptMissing, VoicePromptInvalid
-from tts_core.models.memory import ModelMemory
+from tts_core.domain.engine import CancelCheck, CloningEngine, Engine
+from tts_core.domain.errors import (
+    AudioUnreadable,
+    CloneNotSupported,
+    ModelNotReady,
+    StudioError,
+    TranscriptMissing,
+    VoicePromptInvalid,
+)
+from tts_core.domain.events import Loading
+from tts_core.domain.values import PreparedVoice, Recording
 from tts_core.models.status import ModelStatuses
-from tts_core.platform.whole_files import make_private
 from tts_core.voices.folders import VoiceFolders
-from tts_core.voices.official_prompt import OfficialPrompt
+from tts_core.voices.prompt_files import load_prompt, save_prompt
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
-
-if TYPE_CHECKING:
-    from tts_core.engines.qwen.cloning.voice_prompt import ClonePrompt
-    from tts_core.engines.qwen.speech_model import QwenModel
 
 logger = logging.getLogger(__name__)
 
@@ -35,65 +38,73 @@ class VoicePrompts:
         folders: VoiceFolders,
         recordings: VoiceRecordings,
         models: ModelStatuses,
-        cache: ModelMemory[QwenModel],
+        engines: Mapping[str, Engine],
     ) -> None:
+        """`engines` are those that speak saved voices, by the keys of their models."""
         self._folders = folders
         self._recordings = recordings
         self._models = models
-        self._cache = cache
+        self._engines = engines
 
     def is_prepared(self, voice: SavedVoice) -> bool:
         """Its prompt for its model is made, of what it is now."""
         return self._path(voice).is_file()
 
-    def prepare(self, voice: SavedVoice) -> ClonePrompt:
-        """Read the prompt, or make it with the voice's model. Raises ModelNotReady, AudioUnreadable, EngineFailed."""
-        if not self._models.status(voice.model_key).valid:
-            raise ModelNotReady(name=self._models.entry(voice.model_key).display_name)
-        with self._cache.lease(voice.model_key) as model:
-            return self.prompt(voice, model)
+    def kept(self, voice: SavedVoice) -> PreparedVoice | None:
+        """The voice as it was prepared for its model; None where it has to be prepared, for the first time or again.
 
-    def prompt(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
-        """For a caller that holds the voice's model. Raises AudioUnreadable, TranscriptMissing, LibraryUnwritable,
-        and VoicePromptInvalid for an imported prompt.
+        Raises VoicePromptInvalid for a damaged one that was imported, for there is nothing to prepare it from.
         """
-        from tts_core.engines.qwen.cloning.voice_prompt import load_prompt, require_fit  # noqa: PLC0415 - torch
-
         path = self._path(voice)
-        if path.is_file():
+        if not path.is_file():
+            return None
+        try:
+            return replace(load_prompt(path), name=voice.name)
+        except VoicePromptInvalid:
+            if voice.meta.get("imported_prompt"):
+                raise
+            logger.warning("a prepared voice can't be read and is prepared again")
+            return None
+
+    def prepare(self, voice: SavedVoice, *, cancelled: CancelCheck) -> Generator[Loading, None, PreparedVoice]:
+        """Have the voice's model check what was kept, or let it prepare the voice and keep that.
+
+        Yields Loading while the model is read. Raises ModelNotReady, CloneNotSupported, AudioUnreadable,
+        TranscriptMissing, LibraryUnwritable, EngineFailed, Cancelled, and VoicePromptInvalid for an imported voice.
+        """
+        status = self._models.status(voice.model_key)
+        if not status.valid:
+            raise ModelNotReady(name=status.entry.display_name)
+        engine = self._engines.get(voice.model_key)
+        if not isinstance(engine, CloningEngine):
+            raise CloneNotSupported(voice=voice.model_key)
+        kept = self.kept(voice)
+        if kept is not None:
             try:
-                prompt = load_prompt(path)
-                require_fit(prompt, model.config.talker, voice.name)
+                return (yield from engine.prepare(kept, cancelled=cancelled))
             except VoicePromptInvalid:
                 if voice.meta.get("imported_prompt"):
-                    raise  # there is nothing to prepare it from
-                logger.warning("a prepared voice can't be read and is prepared again")
-            else:
-                return prompt
-        prompt = self._made(voice, model)
+                    raise
+                logger.warning("a prepared voice does not fit its model and is prepared again")
+        prepared = yield from engine.prepare(self._recording(voice), cancelled=cancelled)
+        path = self._path(voice)
         with disk_errors_typed(path.parent):
-            _keep(prompt, path)
-        return prompt
+            save_prompt(prepared, path)
+        return prepared
 
-    def _made(self, voice: SavedVoice, model: QwenModel) -> ClonePrompt:
-        recording = self._recordings.reference(voice)
-        if recording is None:
-            raise AudioUnreadable(path=voice.name, reason="the voice has no recording")
-        if not voice.x_vector_only_mode and not voice.ref_text.strip():
-            raise TranscriptMissing
-        clip = read_recording(recording, max_seconds=MAX_REFERENCE_S + TAIL_SILENCE_S)
-        if voice.x_vector_only_mode:
-            return model.prepare_voice(clip.samples, clip.sample_rate, None)
-        samples = clip.samples
-        if voice.meta.get("append_silence", True):
-            samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
-        return model.prepare_voice(samples, clip.sample_rate, voice.ref_text)
-
-    def keep_imported(self, voice: SavedVoice, prompt: OfficialPrompt) -> None:
+    def keep_imported(self, voice: SavedVoice, prepared: PreparedVoice) -> None:
         """Keep what another program prepared; the voice has no recording to prepare it from again. Raises OSError."""
-        from tts_core.engines.qwen.cloning.voice_prompt import prompt_of  # noqa: PLC0415 - torch
+        save_prompt(prepared, self._folders.prompt(voice.id, _IMPORTED))
 
-        _keep(prompt_of(prompt.embedding, prompt.codes, prompt.transcript), self._folders.prompt(voice.id, _IMPORTED))
+    def _recording(self, voice: SavedVoice) -> Recording:
+        path = self._recordings.reference(voice)
+        if path is None:
+            raise AudioUnreadable(path=voice.name, reason="the voice has no recording")
+        if voice.x_vector_only_mode:
+            return Recording(path)
+        if not voice.ref_text.strip():
+            raise TranscriptMissing
+        return Recording(path, voice.ref_text, append_silence=voice.meta.get("append_silence", True))
 
     def _path(self, voice: SavedVoice) -> Path:
         if voice.meta.get("imported_prompt"):
@@ -116,21 +127,6 @@ class VoicePrompts:
             "model": _identity(self._models.folder(voice.model_key)),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _keep(prompt: ClonePrompt, path: Path) -> None:
-    """Both files, whole or not there. Raises OSError."""
-    from tts_core.engines.qwen.cloning.voice_prompt import save_prompt  # noqa: PLC0415 - torch
-
-    make_private(path.parent)
-    part = path.with_name(f".{path.name}")
-    try:
-        save_prompt(prompt, part)
-        part.with_suffix(".json").replace(path.with_suffix(".json"))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-        part.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _identity(folder: Path) -> list[list[object]]:

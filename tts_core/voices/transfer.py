@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.domain.errors import CloneNotSupported, ConsentMissing, StudioError
+from tts_core.domain.values import PreparedVoice
 from tts_core.models.status import ModelStatuses
 from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
 from tts_core.voices.faults import VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
-from tts_core.voices.official_prompt import OfficialPrompt, read_official_prompt
+from tts_core.voices.official_prompt import read_official_prompt
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
@@ -112,7 +113,7 @@ class VoiceTransfer:
                 refused.append((pair.name, error))
         return PairsImported(tuple(voices), tuple(refused))
 
-    def _kept(self, prompt: OfficialPrompt, new: NewVoice, consent: Consent, number: int) -> SavedVoice:
+    def _kept(self, prompt: PreparedVoice, new: NewVoice, consent: Consent, number: int) -> SavedVoice:
         voice = SavedVoice(
             id=new_id(),
             name=new.name if number == 1 else f"{new.name} {number}",

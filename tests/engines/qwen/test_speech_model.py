@@ -26,10 +26,11 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.events import AudioChunk, Codes, EngineEvent, Finished, Samples
 from tts_core.domain.values import StopReason, TextMode
-from tts_core.engines.qwen.cloning.voice_prompt import load_prompt, save_prompt
+from tts_core.engines.qwen.cloning.voice_prompt import clone_prompt, prepared_voice
 from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
 from tts_core.engines.qwen.talker.prompt import InContextClone, PresetSpeaker, PromptRequest, XVectorClone
 from tts_core.platform.paths import ROOT_DIR
+from tts_core.voices.prompt_files import load_prompt, save_prompt
 
 LoadModel = Callable[[str, str], QwenModel]
 REQUEST = PromptRequest("hello world", PresetSpeaker("ryan"), "English")
@@ -126,8 +127,8 @@ def test_a_prepared_voice_is_the_recorded_one_and_survives_the_disk(model: LoadM
     base, recorded = model("base", "a"), golden("a")
     for transcript in ("over a lazy dog", None):
         prepared = base.prepare_voice(reference_audio(), 24_000, transcript)
-        save_prompt(prepared, tmp_path / "voice.safetensors")
-        kept = load_prompt(tmp_path / "voice.safetensors")
+        save_prompt(prepared_voice(prepared), tmp_path / "voice.safetensors")
+        kept = clone_prompt(load_prompt(tmp_path / "voice.safetensors"), base.config.talker)
         np.testing.assert_allclose(kept.embedding, recorded["clone/speaker_embedding"], rtol=0, atol=1e-4)
         assert isinstance(kept, XVectorClone if transcript is None else InContextClone)
         if isinstance(kept, InContextClone):
@@ -138,7 +139,7 @@ def test_a_prepared_voice_is_the_recorded_one_and_survives_the_disk(model: LoadM
 
 def test_prepared_voices_that_are_damaged_are_refused(model: LoadModel, tmp_path: Path) -> None:
     file = tmp_path / "voice.safetensors"
-    save_prompt(model("base", "a").prepare_voice(reference_audio(), 24_000, "over"), file)
+    save_prompt(prepared_voice(model("base", "a").prepare_voice(reference_audio(), 24_000, "over")), file)
     good = file.with_suffix(".json").read_text()
     for damaged in ("{", "[]", '{"format": 9}', json.dumps({**json.loads(good), "kind": "x_vector"})):
         file.with_suffix(".json").write_text(damaged)

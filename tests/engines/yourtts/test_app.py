@@ -114,7 +114,7 @@ def test_it_is_an_engine_of_the_studio(app: App, tmp_path: Path) -> None:
     assert (take.language, take.sample_rate) == ("fr-fr", 16_000)
     file = tmp_path / "me.wav"
     soundfile.write(file, np.array(somebody(), np.float32), 16_000)
-    wanted = SynthesisRequest("Hello.", voice="yourtts_clone/clone", language="en", reference=Recording(file))
+    wanted = SynthesisRequest("Hello.", voice="yourtts_clone/clone", language="en", source=Recording(file))
     assert collect(synthesis.speak(wanted)).duration_s > 0
     with pytest.raises(UnknownLanguage):
         list(synthesis.speak(SynthesisRequest("你好，很高兴认识你。", voice="yourtts/male-en-2")))

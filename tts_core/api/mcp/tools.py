@@ -109,7 +109,7 @@ class _Tools:
             if not audio:
                 raise ReferenceRequired(voice="clone")
             recording = Recording(held.enter_context(kept_upload(_decoded(audio))), transcript or None, True)
-            return replace(plain, voice=f"{self._base()}/clone", reference=recording)
+            return replace(plain, voice=f"{self._base()}/clone", source=recording)
 
         return await self._spoken(ctx, wanted, format)
 

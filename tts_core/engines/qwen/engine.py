@@ -6,26 +6,33 @@ The model itself is `engine.speech_model`, imported only when one is loaded, for
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tts_core.audio.editing import TAIL_SILENCE_S, append_silence
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import EngineFailed, ReferenceRequired, UnknownLanguage, UnknownVoice
+from tts_core.domain.errors import Cancelled, EngineFailed, ReferenceRequired, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import EngineEvent, Finished, Loading
 from tts_core.domain.languages import find_language
-from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.domain.values import (
+    Capabilities,
+    Language,
+    PreparedVoice,
+    Recording,
+    StopReason,
+    SynthesisRequest,
+    Voice,
+)
 from tts_core.engines.qwen.talker.config import read_model_config
 from tts_core.models.catalogue import WEIGHTS_SUFFIX, ModelKind
-from tts_core.models.memory import ModelMemory, Progress
+from tts_core.models.memory import Lease, ModelMemory, Progress
 from tts_core.models.status import ModelStatuses
 
 if TYPE_CHECKING:
+    from tts_core.engines.qwen.cloning.voice_prompt import ClonePrompt
     from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
     from tts_core.engines.qwen.talker.prompt import VoicePrompt
 
@@ -62,7 +69,7 @@ class ModelChoice:
 
 
 class QwenEngine:
-    """One model. See `protocols.Engine`."""
+    """One model. See `domain.engine.Engine`."""
 
     sample_rate = SAMPLE_RATE
 
@@ -85,26 +92,56 @@ class QwenEngine:
         return Capabilities(languages=()) if model is None else model.capabilities
 
     def at_once(self, voice: str) -> int:
-        return slots_of(self._cache, self.name)
+        model = self._cache.loaded(self.name)
+        return 1 if model is None else model.slots  # one while it is not in memory
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
-        model = self._find()
-        if model is None:
-            raise EngineFailed(engine=self.name, reason="its model is not complete on the disk any more")
+        model = self._required()
         language = find_language(request.language, model.capabilities.languages)
         if language is None:
             raise UnknownLanguage(language=request.language)
-        if model.kind is ModelKind.BASE and request.reference is None and not request.speaker_vector:
+        if model.kind is ModelKind.BASE and request.source is None:
             raise ReferenceRequired(voice=self._voice_id(_OWN_VOICES[model.kind]))
         speaker = self._speaker(request.voice, model)
+        return self._speak(request, model.name, language, speaker, cancelled)
 
-        def in_model_words(loaded: QwenModel) -> SpeechRequest:
-            return speech_request(request, language, _voice_prompt(request, speaker, loaded))
+    def prepare(
+        self, source: Recording | PreparedVoice, *, cancelled: CancelCheck
+    ) -> Generator[Loading, None, PreparedVoice]:
+        """See `domain.engine.CloningEngine`."""
+        from tts_core.engines.qwen.cloning.voice_prompt import prepared_voice  # noqa: PLC0415 - see load_model
 
-        return stream_leased(self._cache, self.name, model.name, in_model_words, cancelled)
+        with self._cache.begin(self.name) as lease:
+            for loading in _loading(lease, self._required().name):
+                yield loading
+                if cancelled():
+                    raise Cancelled
+            prompt = _imitation(source, lease.model())
+            return source if isinstance(source, PreparedVoice) else prepared_voice(prompt)
 
     def close(self) -> None:
         """Nothing of its own to free: the cache holds the model."""
+
+    def _required(self) -> SpeakingModel:
+        model = self._find()
+        if model is None:
+            raise EngineFailed(engine=self.name, reason="its model is not complete on the disk any more")
+        return model
+
+    def _speak(
+        self, request: SynthesisRequest, name: str, language: Language, speaker: str, cancelled: CancelCheck
+    ) -> Iterator[EngineEvent]:
+        """Load the model where it is not in memory (`name` is for people), then let it speak."""
+        with self._cache.begin(self.name) as lease:
+            for loading in _loading(lease, name):
+                yield loading
+                if cancelled():
+                    yield Finished(StopReason.CANCELLED, None)
+                    return
+            model = lease.model()
+            source = request.source
+            voice = _own_voice(speaker) if source is None else _imitation(source, model)
+            yield from model.stream(_speech_request(request, language, voice), cancelled=cancelled)
 
     def _voice_id(self, name: str) -> str:
         return f"{self.name}/{name.lower().replace(' ', '_')}"
@@ -119,28 +156,9 @@ class QwenEngine:
         raise UnknownVoice(voice=voice_id or "")
 
 
-def slots_of(cache: ModelMemory[QwenModel], key: str) -> int:
-    """Takes that the model of that key makes at once; one while it is not in memory."""
-    model = cache.loaded(key)
-    return 1 if model is None else model.slots
-
-
-def stream_leased(
-    cache: ModelMemory[QwenModel],
-    key: str,
-    name: str,
-    in_model_words: Callable[[QwenModel], SpeechRequest],
-    cancelled: CancelCheck,
-) -> Iterator[EngineEvent]:
-    """Load the model of that key where it is not in memory (`name` is for people), then let it speak."""
-    with cache.begin(key) as lease:
-        for done_bytes, total_bytes in lease.progress():
-            yield Loading(name, done_bytes, total_bytes)
-            if cancelled():
-                yield Finished(StopReason.CANCELLED, None)
-                return
-        model = lease.model()
-        yield from model.stream(in_model_words(model), cancelled=cancelled)
+def _loading(lease: Lease[QwenModel], name: str) -> Iterator[Loading]:
+    for done_bytes, total_bytes in lease.progress():
+        yield Loading(name, done_bytes, total_bytes)
 
 
 def catalogue_engines(manager: ModelStatuses, cache: ModelMemory[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
@@ -194,7 +212,7 @@ def _spoken_name(speaker: str) -> str:
     return speaker.replace("_", " ").title()
 
 
-def speech_request(request: SynthesisRequest, language: Language, voice: VoicePrompt) -> SpeechRequest:
+def _speech_request(request: SynthesisRequest, language: Language, voice: VoicePrompt) -> SpeechRequest:
     """The request in the words of the model."""
     from tts_core.engines.qwen.speech_model import SpeechRequest  # noqa: PLC0415
     from tts_core.engines.qwen.talker.prompt import PromptRequest  # noqa: PLC0415 - see load_model
@@ -218,32 +236,21 @@ def speech_request(request: SynthesisRequest, language: Language, voice: VoicePr
     )
 
 
-def preset(speaker: str) -> VoicePrompt:
-    """A speaker that a custom voice model was trained with."""
-    from tts_core.engines.qwen.talker.prompt import PresetSpeaker  # noqa: PLC0415 - see load_model
+def _own_voice(speaker: str) -> VoicePrompt:
+    """A speaker that a custom voice model was trained with; "" leaves it to the instruction."""
+    from tts_core.engines.qwen.talker.prompt import DesignedVoice, PresetSpeaker  # noqa: PLC0415 - see load_model
 
-    return PresetSpeaker(speaker)
-
-
-def _voice_prompt(request: SynthesisRequest, speaker: str, model: QwenModel) -> VoicePrompt:
-    from tts_core.engines.qwen.talker.prompt import DesignedVoice  # noqa: PLC0415 - see load_model
-
-    if request.reference is not None:
-        recording = request.reference
-        clip = read_recording(recording.path, max_seconds=MAX_REFERENCE_S)
-        samples = clip.samples
-        if recording.append_silence and recording.transcript is not None:
-            samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
-        return model.prepare_voice(samples, clip.sample_rate, recording.transcript)
-    if request.speaker_vector:
-        return _known_by_vector(request.speaker_vector, model)
-    return preset(speaker) if speaker else DesignedVoice()
+    return PresetSpeaker(speaker) if speaker else DesignedVoice()
 
 
-def _known_by_vector(vector: tuple[float, ...], model: QwenModel) -> VoicePrompt:
-    """Raises VoicePromptInvalid for one of another model."""
-    from tts_core.engines.qwen.cloning.voice_prompt import prompt_of, require_fit  # noqa: PLC0415 - see load_model
+def _imitation(source: Recording | PreparedVoice, model: QwenModel) -> ClonePrompt:
+    """Whoever is to be imitated, in the words of the model. Raises VoicePromptInvalid for a voice of another model."""
+    from tts_core.engines.qwen.cloning.voice_prompt import clone_prompt  # noqa: PLC0415 - see load_model
 
-    prompt = prompt_of(np.array(vector, np.float32), None, "")
-    require_fit(prompt, model.config.talker, "speaker_vector")
-    return prompt
+    if isinstance(source, PreparedVoice):
+        return clone_prompt(source, model.config.talker)
+    clip = read_recording(source.path, max_seconds=MAX_REFERENCE_S + TAIL_SILENCE_S)
+    samples = clip.samples
+    if source.append_silence and source.transcript is not None:
+        samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
+    return model.prepare_voice(samples, clip.sample_rate, source.transcript)

@@ -28,7 +28,15 @@ from tts_core.domain.errors import (
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import detect_language
-from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.domain.values import (
+    AUTO_LANGUAGE,
+    Capabilities,
+    Language,
+    PreparedVoice,
+    StopReason,
+    SynthesisRequest,
+    Voice,
+)
 from tts_core.engines.yourtts.environment import Environment
 from tts_core.engines.yourtts.finder import ModelFinder, Search
 from tts_core.engines.yourtts.model_folder import ModelFolder
@@ -287,11 +295,11 @@ def _required(yourtts: YourTts) -> _Known:
 
 
 def _somebody(request: SynthesisRequest) -> Speaker:
-    if request.reference is None:
-        if not request.speaker_vector:
-            raise ReferenceRequired(voice=CLONE_VOICE)
-        return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, np.array(request.speaker_vector, np.float32))
-    clip = read_recording(request.reference.path, max_seconds=MAX_REFERENCE_S)
+    if request.source is None:
+        raise ReferenceRequired(voice=CLONE_VOICE)
+    if isinstance(request.source, PreparedVoice):
+        return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, request.source.vector)
+    clip = read_recording(request.source.path, max_seconds=MAX_REFERENCE_S)
     samples = np.pad(clip.samples, (0, max(0, round(_LEAST_S * clip.sample_rate) - len(clip.samples))))
     return Speaker("", samples, clip.sample_rate)
 

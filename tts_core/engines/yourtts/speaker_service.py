@@ -32,7 +32,7 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.events import AudioChunk, Restarted, Samples, TakeReady
 from tts_core.domain.text import find_name
-from tts_core.domain.values import AUTO_LANGUAGE, Language, Recording, StopReason, SynthesisRequest
+from tts_core.domain.values import AUTO_LANGUAGE, Language, PreparedVoice, Recording, StopReason, SynthesisRequest
 from tts_core.engines.qwen.talker.config import read_model_config
 from tts_core.engines.yourtts.engine import CLONE_VOICE, LANGUAGES, NAME, YourTts, language_of
 from tts_core.engines.yourtts.speakers import Speaker
@@ -128,11 +128,11 @@ class SpeakerService:
         clip = Clip(known.samples, known.rate) if known is not None else request.reference
         if clip is not None:
             with self._kept(clip) as file:
-                yield replace(plain, voice=self._clone_voice(engine), reference=Recording(file)), True, True
+                yield replace(plain, voice=self._clone_voice(engine), source=Recording(file)), True, True
         elif request.vector is not None:
             self._check_vector(engine, len(request.vector))
-            vector = tuple(request.vector.tolist())
-            yield replace(plain, voice=self._clone_voice(engine), speaker_vector=vector), True, True
+            known_as = PreparedVoice(request.vector, name="speaker_vector")
+            yield replace(plain, voice=self._clone_voice(engine), source=known_as), True, True
         else:
             yield replace(plain, voice=self._preset(engine, request.speaker)), False, bool(request.speaker)
 

@@ -151,7 +151,7 @@ class CloneHandler:
             language=form.language,
             seed=None if form.seed == NEW_SEED else int(form.seed),
             max_seconds=form.max_seconds or None,
-            reference=Recording(Path(form.file), transcript, append_silence=form.append_silence),
+            source=Recording(Path(form.file), transcript, append_silence=form.append_silence),
         )
         return _Asked(wanted)
 
