@@ -24,7 +24,7 @@ from tts_core.engines.qwen.engine import ModelChoice, QwenEngine, catalogue_engi
 from tts_core.engines.qwen.speaker_embedding import SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.transcriber import Transcriber, load_transcriber
-from tts_core.engines.yourtts.engine import YourTts, YourTtsCloner, YourTtsEngine, build_yourtts
+from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.catalogue import ModelKind, load_catalogue
 from tts_core.models.downloads.existing import CopyPlaces
@@ -175,7 +175,6 @@ def build_services(settings: Settings) -> Services:
         # They can't be the voice of somebody who chose none: they must be told how to sound.
         *qwen[ModelKind.VOICE_DESIGN],
         *qwen[ModelKind.BASE],
-        YourTtsCloner(yourtts),
     )
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models)

@@ -1,4 +1,4 @@
-"""YourTTS as engines: its preset and registered speakers speak, and whoever is heard in a recording is imitated.
+"""YourTTS as an engine: its preset and registered speakers speak, and whoever is heard in a recording is imitated.
 
 The model runs in a process of its own, which lives as long as it is used and a while longer.
 """
@@ -47,6 +47,7 @@ from tts_core.platform.settings.studio import Settings
 
 NAME, CLONER = "yourtts", "yourtts_clone"
 CLONE_VOICE = f"{CLONER}/clone"
+"""The voice that imitates. Programs and pickers tell it apart from the speakers by the name before the slash."""
 LANGUAGES = (
     Language("en", "English"),
     Language("fr-fr", "French"),
@@ -184,7 +185,7 @@ class YourTts:
 
 
 class YourTtsEngine:
-    """Preset and registered speakers. See `protocols.Engine`."""
+    """Preset and registered speakers, and whoever is heard in a recording. See `domain.engine.Engine`."""
 
     name = NAME
 
@@ -201,61 +202,42 @@ class YourTtsEngine:
             return ()
         presets = [Voice(f"{NAME}/{name}", name, NAME, PEOPLE_CALL_IT) for name in known.speakers]
         registered = self._yourtts.speakers.names().items()
-        return (*presets, *(Voice(f"{NAME}/{key}", name, NAME, PEOPLE_CALL_IT) for key, name in registered))
+        return (
+            *presets,
+            *(Voice(f"{NAME}/{key}", name, NAME, PEOPLE_CALL_IT) for key, name in registered),
+            Voice(CLONE_VOICE, "Clone", CLONER, PEOPLE_CALL_IT),
+        )
 
     def capabilities(self, voice: str | None = None) -> Capabilities:
         known = self._yourtts.known()
         if known is None:
             return Capabilities(languages=())
-        return Capabilities((AUTO, *known.languages), speakers=known.speakers, supports_speed=True)
+        clones = voice == CLONE_VOICE
+        speakers = () if clones else known.speakers
+        return Capabilities((AUTO, *known.languages), speakers=speakers, supports_speed=True, can_clone=clones)
 
     def at_once(self, voice: str) -> int:
         return 1
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
-        known = _required(self._yourtts)
+        known = self._yourtts.known()
+        if known is None:
+            reason = "its environment or its model is not on this machine any more"
+            raise EngineFailed(engine=PEOPLE_CALL_IT, reason=reason)
         language = language_of(request.language, request.text, known.languages)
-        name = (request.voice or "").removeprefix(f"{NAME}/")
-        whom: str | Speaker | None = name if name in known.speakers else self._yourtts.speakers.by_key(name)
-        if whom is None:
-            raise UnknownVoice(voice=request.voice or "")
+        whom = _somebody(request) if request.voice == CLONE_VOICE else self._speaker(request.voice or "", known)
         return self._yourtts.speak(request, language.code, whom, cancelled)
 
     def close(self) -> None:
         self._yourtts.close()
 
-
-class YourTtsCloner:
-    """Whoever is heard in a recording. See `protocols.Engine`."""
-
-    name = CLONER
-
-    def __init__(self, yourtts: YourTts) -> None:
-        self._yourtts = yourtts
-
-    @property
-    def sample_rate(self) -> int:
-        return self._yourtts.sample_rate
-
-    def voices(self) -> tuple[Voice, ...]:
-        return () if self._yourtts.known() is None else (Voice(CLONE_VOICE, "Clone", CLONER, PEOPLE_CALL_IT),)
-
-    def capabilities(self, voice: str | None = None) -> Capabilities:
-        known = self._yourtts.known()
-        if known is None:
-            return Capabilities(languages=())
-        return Capabilities((AUTO, *known.languages), supports_speed=True, can_clone=True)
-
-    def at_once(self, voice: str) -> int:
-        return 1
-
-    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
-        known = _required(self._yourtts)
-        language = language_of(request.language, request.text, known.languages)
-        return self._yourtts.speak(request, language.code, _somebody(request), cancelled)
-
-    def close(self) -> None:
-        """The other engine ends the process of both."""
+    def _speaker(self, voice: str, known: _Known) -> str | Speaker:
+        """A preset speaker's name, or a registered speaker. Raises UnknownVoice."""
+        name = voice.removeprefix(f"{NAME}/")
+        found: str | Speaker | None = name if name in known.speakers else self._yourtts.speakers.by_key(name)
+        if found is None:
+            raise UnknownVoice(voice=voice)
+        return found
 
 
 def language_of(wanted: str, text: str, languages: tuple[Language, ...]) -> Language:
@@ -285,13 +267,6 @@ def build_yourtts(settings: Settings) -> YourTts:
 
     cache = ModelMemory(start, CachePolicy(keep_alive_s=settings.keep_alive_s))
     return YourTts(environment, finder, SpeakerStore(paths.registered_speakers_dir), cache)
-
-
-def _required(yourtts: YourTts) -> _Known:
-    known = yourtts.known()
-    if known is None:
-        raise EngineFailed(engine=PEOPLE_CALL_IT, reason="its environment or its model is not on this machine any more")
-    return known
 
 
 def _somebody(request: SynthesisRequest) -> Speaker:
