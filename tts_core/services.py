@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
@@ -166,16 +166,8 @@ def build_services(settings: Settings) -> Services:
     speakers: dict[str, Engine] = {engine.name: engine for engines in qwen.values() for engine in engines}
     prompts = VoicePrompts(voice_folders, recordings, models, speakers)
     yourtts = build_yourtts(settings)
-    engines: tuple[Engine, ...] = (
-        *qwen[ModelKind.CUSTOM_VOICE],
-        EspeakEngine(),
-        build_piper(settings, models),
-        LibraryEngine(voice_store, prompts, models, speakers),
-        YourTtsEngine(yourtts),
-        # They can't be the voice of somebody who chose none: they must be told how to sound.
-        *qwen[ModelKind.VOICE_DESIGN],
-        *qwen[ModelKind.BASE],
-    )
+    library = LibraryEngine(voice_store, prompts, models, speakers)
+    engines = build_engines(qwen, build_piper(settings, models), library, YourTtsEngine(yourtts))
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
@@ -201,6 +193,22 @@ def build_services(settings: Settings) -> Services:
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),
         temporary=build_temporary(paths, jobs, login),
+    )
+
+
+def build_engines(
+    qwen: Mapping[ModelKind, Sequence[Engine]], piper: Engine, library: Engine, yourtts: Engine
+) -> tuple[Engine, ...]:
+    """All engines, best first: the first voice of the first one that has any speaks where nobody chose another."""
+    return (
+        *qwen[ModelKind.CUSTOM_VOICE],
+        EspeakEngine(),
+        piper,
+        library,
+        yourtts,
+        # They can't be the voice of somebody who chose none: they must be told how to sound.
+        *qwen[ModelKind.VOICE_DESIGN],
+        *qwen[ModelKind.BASE],
     )
 
 

@@ -19,11 +19,11 @@ from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
 from tts_core.api.server import create_api
 from tts_core.audio.files import AudioWriter
+from tts_core.domain.values import PreparedVoice
 from tts_core.platform.settings.preferences import Preferences, PreferencesFile
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.whole_files import copy_private, make_private, open_private, write_json
 from tts_core.services import build_services
-from tts_core.voices.official_prompt import OfficialPrompt
 
 __all__ = ["voice_recording"]
 
@@ -52,7 +52,7 @@ def test_whatever_is_sent_and_made_is_for_its_owner_only(studio: RunningApi, voi
     services, paths = studio.services, studio.services.settings.paths
     with client_of(studio.url) as http:
         voice = uploaded(http, voice_recording, name="Anna", consent_own_voice="true", consent_note="by mail")["id"]
-        prompt = OfficialPrompt(np.ones(8, np.float32), np.zeros((4, 16), np.int64), "hello")
+        prompt = PreparedVoice(np.ones(8, np.float32), np.zeros((4, 16), np.int64), "hello")
         services.voice_transfer._prompts.keep_imported(services.voices.voice(voice), prompt)
         data_of(http.post(f"{VOICES}/{voice}/duplicate", json={"name": "Berta"}))
         archive = http.get(f"{VOICES}/{voice}/export")

@@ -39,9 +39,9 @@ class Tunnel:
     @classmethod
     def start(cls, helper: Path, server: Server, port: int) -> Tunnel:
         """Lead from the share server to `port` of this machine. Raises HelperUnusable."""
-        # As Gradio calls it: its own build of frpc knows no other way.
+        # As Gradio calls it: its own build of frpc knows no other way. The name never begins with a dash, as an option.
         command = [
-            *(str(helper), "http", "-n", secrets.token_urlsafe(32), "-l", str(port), "-i", "127.0.0.1"),
+            *(str(helper), "http", "-n", secrets.token_hex(32), "-l", str(port), "-i", "127.0.0.1"),
             *("--uc", "--sd", "random", "--ue", "--server_addr", server.address, "--disable_log_color"),
         ]
         if server.certificate is not None:
