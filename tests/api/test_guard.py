@@ -366,8 +366,8 @@ def test_a_refusal_arrives_where_the_body_comes_after_its_head(guarded: RawServe
     head = f"POST /count HTTP/1.1\r\nHost: {guarded.host}\r\nOrigin: https://evil.example\r\nContent-Length: 5\r\n\r\n"
     with guarded.connect() as connection:
         connection.sendall(head.encode())
+        connection.settimeout(0.1)
         with pytest.raises(TimeoutError):
-            connection.settimeout(0.1)
             connection.recv(1)
         connection.settimeout(120)
         connection.sendall(b"12345")
