@@ -373,3 +373,20 @@ def test_a_body_may_come_slowly_but_must_come(
         app = RequestGuard(Starlette(routes=[Route("/count", count, methods=["POST"])]), settings)
         loop.run_until_complete(app({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send))
     assert answered[0]["status"] == status
+
+
+def test_a_refusal_arrives_where_the_body_comes_after_its_head(guarded: RawServer) -> None:
+    """As from nginx, which sends them apart: a connection closed in between would take the answer with it."""
+    head = f"POST /count HTTP/1.1\r\nHost: {guarded.host}\r\nOrigin: https://evil.example\r\nContent-Length: 5\r\n\r\n"
+    with guarded.connect() as connection:
+        connection.sendall(head.encode())
+        connection.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(120)
+        connection.sendall(b"12345")
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    assert received.startswith(b"HTTP/1.1 403")
+    assert b"origin_not_allowed" in received

@@ -95,7 +95,7 @@ class RequestGuard:
             _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
-            if isinstance(error, BodyTooLarge):
+            if scope["type"] == "http":
                 await exchange.drain()
             await failure_response(error, CLOSE)(asked, receive, exchange.send)
             return
