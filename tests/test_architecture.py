@@ -38,9 +38,9 @@ QWEN_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """What lies in engines/qwen from the ground up; its other files stand above all of these."""
 HOMES = {
-    "gradio": {"ui", "app", "access.share_server"},
-    "fastapi": {"api", "app"},
-    "starlette": {"api", "app", "ui"},
+    "gradio": {"ui", "cli.serve.studio", "access.share_server"},
+    "fastapi": {"api", "cli.serve"},
+    "starlette": {"api", "cli.serve.studio", "ui"},
     "pydantic": {"api"},
     "uvicorn": {"api"},
     "h11": {"api.protection"},

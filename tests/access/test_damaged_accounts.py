@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import app
 from tests.api.conftest import client_of
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.cli.serve import studio as app
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import build_app
 from tests.api.conftest import API, client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
@@ -21,6 +20,7 @@ from tts_core.access.kept_bytes import KEPT_S
 from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
+from tts_core.cli.serve.studio import build_app
 from tts_core.engines.whisper.transcriber import Transcriber
 from tts_core.models.status import ModelStatuses
 from tts_core.platform.job import JobKind, JobRun

@@ -10,7 +10,6 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from app import build_app
 from tests import ROOT
 from tests.api.conftest import API, client_of
 from tests.api.raw_http import RawServer
@@ -18,6 +17,7 @@ from tests.api.test_guard import chunks, detail
 from tests.api.watchers import EVENTS, hear, listening, socket_of
 from tests.serving import serving
 from tts_core.api.protection.request_guard import SECURITY_HEADERS
+from tts_core.cli.serve.studio import build_app
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 

@@ -23,10 +23,9 @@ from tests.fakes import FakeEngine, tone
 from tests.serving import serving
 from tts_core.api.protection.private_network import is_on_private_network
 from tts_core.api.server import create_api
-from tts_core.api.services import yourtts
-from tts_core.api.services.single_service import SingleService, create_single_service
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.reading import Clip, read_recording
+from tts_core.cli.serve.yourtts import build
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import VoicePromptInvalid
 from tts_core.domain.events import EngineEvent
@@ -39,7 +38,6 @@ from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 
 RATE = 16_000
-SERVICE = SingleService("YourTTS", (yourtts.router, yourtts.health_router))
 KINDS = {"base_0_6b": "base", "custom": "custom_voice"}
 
 
@@ -110,11 +108,7 @@ def stage(variables: dict[str, str]) -> Iterator[Stage]:
 @pytest.fixture(scope="module", params=["in the app", "alone"])
 def client(request: pytest.FixtureRequest, stage: Stage) -> Iterator[httpx.Client]:
     services = stage.services
-    app = (
-        create_api(services)
-        if request.param == "in the app"
-        else create_single_service(services, services.settings, SERVICE)
-    )
+    app = create_api(services) if request.param == "in the app" else build(services)
     with serving(app) as url, client_of(url) as client:
         yield client
 
@@ -265,7 +259,7 @@ def test_no_recording_is_left_on_the_disk(client: httpx.Client, stage: Stage) ->
 
 def test_without_any_model_it_says_what_to_install(tmp_path: Path) -> None:
     bare = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path)}))
-    with serving(create_single_service(bare, bare.settings, SERVICE)) as url, client_of(url) as client:
+    with serving(build(bare)) as url, client_of(url) as client:
         assert client.get("/health").json()["engine"] is None
         answer = client.post("/synthesize", json={"text": "Hi.", "reference_audio": somebody()})
         assert (answer.status_code, answer.json()["detail"]) == (503, "speaker_service_unavailable")
@@ -282,7 +276,7 @@ def test_beyond_this_machine_it_answers_neighbours_unless_there_are_accounts(tmp
     variables = {"TTS_STUDIO_DATA_DIR": str(tmp_path), "TTS_STUDIO_HOST": "0.0.0.0"}
     for extra, status in (({}, 200), ({"TTS_STUDIO_ADMIN_PASSWORD": "correct horse battery"}, 401)):
         built = build_services(Settings.from_env({**variables, **extra}))
-        with serving(create_single_service(built, built.settings, SERVICE)) as url, client_of(url) as client:
+        with serving(build(built)) as url, client_of(url) as client:
             assert client.get("/health").status_code == 200
             body = {"speaker_id": "a", "reference_audio": somebody()}
             assert client.post("/register_speaker", json=body).status_code == status

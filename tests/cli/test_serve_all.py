@@ -1,4 +1,4 @@
-"""`serve-all` as people start it: real services, one of them killed, ports that are taken, Ctrl-C."""
+"""`serve-all` as people start it: one process on several ports, ports that are taken, what is said of it, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,29 +11,33 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from tests import ROOT
 from tests.conftest import SOON_S, wait_until
-from tests.platform.test_supervisor import free_port, gone
-from tts_core.platform.paths import ROOT_DIR
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 class ServeAll:
-    def __init__(self, data_dir: Path, *services: str) -> None:
-        self.ports = {name: free_port() for name in ("embedding", "status")}
+    def __init__(self, data_dir: Path, *arguments: str) -> None:
+        self.ports = {name: free_port() for name in ("yourtts", "embedding")}
         flags = [part for name, port in self.ports.items() for part in (f"--{name}-port", str(port))]
         self.environ = {
             name: value for name, value in os.environ.items() if not name.startswith(("TTS_STUDIO_", "QWEN_"))
         }
-        self.command = [sys.executable, "-m", "tts_core", "serve-all", "--data-dir", str(data_dir), *flags, *services]
+        command = [sys.executable, "-m", "tts_core", "serve-all", "--data-dir", str(data_dir), *flags]
+        self.command = [*command, *arguments]
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             self.command,
-            cwd=ROOT_DIR,
+            cwd=ROOT,
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -49,31 +53,21 @@ class ServeAll:
         with self.process.stdout as lines:
             self.lines.extend(line.rstrip() for line in lines)
 
-    def status(self) -> dict[str, Any] | None:
-        """Of the one service; None while nothing is told."""
+    def ask(self, service: str, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.ports[service]}{path}", timeout=SOON_S, trust_env=False)
+
+    def answers(self, service: str) -> bool:
+        assert self.process.poll() is None, self.lines
         try:
-            told = httpx.get(f"http://127.0.0.1:{self.ports['status']}/status", timeout=SOON_S, trust_env=False)
+            return self.ask(service, "/health").status_code == 200
         except httpx.TransportError:
-            assert self.process.poll() is None, self.lines
-            return None
-        found: dict[str, Any] = told.json()["services"][0]
-        return found
-
-    def until_healthy(self, restarts: int = 0) -> dict[str, Any]:
-        def is_healthy() -> bool:
-            told = self.status()
-            return told is not None and told["state"] == "healthy" and told["restarts"] >= restarts
-
-        wait_until(is_healthy)
-        found = self.status()
-        assert found is not None
-        return found
+            return False
 
     def run(self, *flags: str) -> subprocess.CompletedProcess[str]:
         """The same command beside it."""
         return subprocess.run(
             [*self.command, *flags],
-            cwd=ROOT_DIR,
+            cwd=ROOT,
             env=self.environ,
             capture_output=True,
             text=True,
@@ -83,8 +77,8 @@ class ServeAll:
 
 
 @contextmanager
-def serving_all(data_dir: Path, *services: str) -> Iterator[ServeAll]:
-    running = ServeAll(data_dir, *services)
+def serving_all(data_dir: Path, *arguments: str) -> Iterator[ServeAll]:
+    running = ServeAll(data_dir, *arguments)
     try:
         yield running
     finally:
@@ -99,37 +93,27 @@ def serving_all(data_dir: Path, *services: str) -> Iterator[ServeAll]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
-def test_a_killed_service_comes_back_and_ctrl_c_ends_all(tmp_path: Path) -> None:
-    with serving_all(tmp_path, "embedding") as running:
-        first = running.until_healthy()
-        psutil.Process(first["pid"]).kill()
-        second = running.until_healthy(restarts=1)
-        assert second["pid"] != first["pid"]
-        assert httpx.get(f"{second['url']}health", timeout=SOON_S, trust_env=False).status_code == 200
+def test_one_process_serves_each_surface_on_its_own_port(tmp_path: Path) -> None:
+    with serving_all(tmp_path, "yourtts", "embedding") as running:
+        wait_until(lambda: running.answers("yourtts") and running.answers("embedding"))
+        assert psutil.Process(running.process.pid).children() == []
+        paths = {name: running.ask(name, "/openapi.json").json()["paths"].keys() for name in running.ports}
+        assert "/register_speaker" in paths["yourtts"] - paths["embedding"]
+        assert "/extract" in paths["embedding"] - paths["yourtts"]
 
-        told = running.run("--status")
-        assert (told.returncode, told.stdout.split()[:3]) == (0, ["embedding", "healthy", second["url"]])
-        page = httpx.get(
-            f"http://127.0.0.1:{running.ports['status']}/",
-            headers={"Accept-Language": "zh"},
-            timeout=SOON_S,
-            trust_env=False,
-        ).text
-        assert 'lang="zh-CN"' in page
-        assert str(second["pid"]) in page
-
+        said = running.run("--status")
+        assert (said.returncode, [line.split()[:2] for line in said.stdout.splitlines()]) == (
+            0,
+            [["yourtts", "healthy"], ["embedding", "healthy"]],
+        )
         again = running.run()
         assert again.returncode == 2
-        assert (
-            f"Port {running.ports['embedding']}, which embedding wants, is taken by a service like it" in again.stderr
-        )
-        assert "--embedding-port N" in again.stderr
-        service = psutil.Process(second["pid"])
+        assert f"Port {running.ports['yourtts']}, which yourtts wants, is taken by a service like it" in again.stderr
+        assert "--yourtts-port N" in again.stderr
         running.process.send_signal(signal.SIGINT)
         running.process.wait(SOON_S)
-    assert gone(service)
     assert running.process.returncode == 130
-    assert any(line.startswith("embedding | ") and "is on http" in line for line in running.lines), running.lines
+    assert any(line.startswith("embedding is on http") for line in running.lines), running.lines
 
 
 @pytest.mark.slow
@@ -142,6 +126,6 @@ def test_what_cannot_be_is_refused_before_anything_starts(tmp_path: Path) -> Non
     with serving_all(tmp_path, "piano") as unknown:
         assert unknown.process.wait(SOON_S) == 2
     assert "[unknown_service]" in unknown.lines[-1]
-    with serving_all(tmp_path, "--status") as nobody:
+    with serving_all(tmp_path, "--status", "embedding") as nobody:
         assert nobody.process.wait(SOON_S) == 2
     assert "[nothing_supervised]" in nobody.lines[-1]

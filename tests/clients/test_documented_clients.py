@@ -15,13 +15,13 @@ from typing import IO
 import pytest
 import soundfile
 
-from app import build_app
 from tests.api.conftest import client_of
 from tests.api.openai_stage import seconds
 from tests.conftest import SOON_S, wait_until
 from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 from tests.models.staged_downloads import StagedDownloads, stage_downloads
 from tests.serving import serving
+from tts_core.cli.serve.studio import build_app
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services

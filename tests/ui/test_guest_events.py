@@ -13,7 +13,6 @@ import httpx
 import pytest
 import soundfile
 
-from app import build_app
 from tests.api.conftest import API, client_of
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.serving import serving
@@ -22,6 +21,7 @@ from tts_core.access.quotas import Quota, Quotas
 from tts_core.access.visitor import Role, Visitor
 from tts_core.api.protection import guest_rules as rights
 from tts_core.audio import reading
+from tts_core.cli.serve.studio import build_app
 from tts_core.engines.whisper.transcriber import Transcriber
 from tts_core.models.memory import ModelMemory
 from tts_core.platform.settings.studio import Settings

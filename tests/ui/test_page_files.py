@@ -15,11 +15,11 @@ from types import ModuleType
 import httpx
 import pytest
 
-from app import build_app
 from tests.api.conftest import client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
+from tts_core.cli.serve.studio import build_app
 from tts_core.domain.errors import UnknownFile
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser
 
-from app import build_app
 from tests.fakes import EndlessEngine, FakeEngine
 from tests.serving import serving
 from tests.ui.conftest import RunningApp, Visitor, finished_file, live
+from tts_core.cli.serve.studio import build_app
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 from tts_core.speech.queue import SpeechQueue

@@ -6,11 +6,13 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from threading import Timer
 from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tts_core.api.protection.connections import (
     BACKLOG,
@@ -97,16 +99,31 @@ def _leave(status: int) -> NoReturn:
     os._exit(status)
 
 
+class ByPort:
+    """Several applications in one server: each answers on a port of its own, and `app` on all others."""
+
+    def __init__(self, app: ASGIApp, others: Mapping[int, ASGIApp]) -> None:
+        self._app = app
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        port = (scope.get("server") or ("", 0))[1] or 0
+        await self._others.get(port, self._app)(scope, receive, send)
+
+
 def build_server(
-    app: FastAPI, certificate: Certificate | None = None, limits: ConnectionLimits | None = None
+    app: FastAPI,
+    certificate: Certificate | None = None,
+    limits: ConnectionLimits | None = None,
+    others: Mapping[int, FastAPI] | None = None,
 ) -> uvicorn.Server:
     """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
 
-    A certificate makes it https. Without `limits` they are what this process can keep.
+    A certificate makes it https. Without `limits` they are what this process can keep. `others` answer on their ports.
     """
     connections = Connections(limits or limits_here(), app.state.services.settings.proxies.trusts)
     config = uvicorn.Config(
-        app,
+        ByPort(app, others) if others else app,
         log_config=None,
         access_log=False,
         proxy_headers=False,  # the guard's
@@ -123,5 +140,6 @@ def build_server(
     )
     server = uvicorn.Server(config)
     server.server_state = connections
-    app.state.streams.end_when(lambda: server.should_exit)
+    for served in (app, *(others or {}).values()):
+        served.state.streams.end_when(lambda: server.should_exit)
     return server

@@ -23,18 +23,16 @@ from tests.api.raw_http import RawServer
 from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
 from tests.serving import serving
 from tts_core.api.server import create_api
-from tts_core.api.services import embedding
-from tts_core.api.services.single_service import SingleService, create_single_service
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.gender import estimated_gender
 from tts_core.cli.main import main
+from tts_core.cli.serve.embedding import build
 from tts_core.engines.qwen.speech_model import QwenModel
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.voices.library import Consent, NewVoice
 
 RATE = 16_000
-SERVICE = SingleService("Speaker embedding", (embedding.router, embedding.health_router))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -76,11 +74,7 @@ def services(variables: dict[str, str]) -> Iterator[Services]:
 
 @pytest.fixture(scope="module", params=["in the app", "alone"])
 def client(request: pytest.FixtureRequest, services: Services) -> Iterator[httpx.Client]:
-    app = (
-        create_api(services)
-        if request.param == "in the app"
-        else create_single_service(services, services.settings, SERVICE)
-    )
+    app = create_api(services) if request.param == "in the app" else build(services)
     with serving(app) as url, client_of(url) as client:
         yield client
 
@@ -221,7 +215,7 @@ def test_health_tells_what_clients_look_at(client: httpx.Client) -> None:
 
 
 def test_alone_there_is_nothing_else(services: Services) -> None:
-    with serving(create_single_service(services, services.settings, SERVICE)) as url, client_of(url) as client:
+    with serving(build(services)) as url, client_of(url) as client:
         assert client.get("/api/tts/qwen3/models").status_code == 404
         assert client.get("/openapi.json").json()["paths"].keys() == {
             "/extract",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 
@@ -16,24 +14,18 @@ from tts_core.api.protection.authentication import Authentication
 from tts_core.api.protection.path_mask import PathMask
 from tts_core.api.protection.private_network import PrivateNetwork
 from tts_core.api.protection.request_guard import RequestGuard
-from tts_core.api.serving import bind, build_server, url_of
 from tts_core.api.streams import Streams
 from tts_core.api.work import Workers
-from tts_core.platform.settings.studio import Settings, is_loopback
 from tts_core.services import Services
 
 
-@dataclass(frozen=True, slots=True)
-class SingleService:
-    title: str
-    """For people."""
-    routers: Sequence[APIRouter]
-    """One of them answers /health."""
+def create_single_service(services: Services, title: str, routers: Sequence[APIRouter]) -> FastAPI:
+    """The service's routes, its documentation at /docs, and the same protection as the studio's.
 
-
-def create_single_service(services: Services, settings: Settings, service: SingleService) -> FastAPI:
-    """The service's routes, their documentation at /docs, and the guard, which goes by `settings`."""
-    app = FastAPI(title=service.title, version=tts_core.__version__, docs_url=None, redoc_url=None)
+    `title` is what people call the service; one of the routers answers /health.
+    """
+    settings = services.settings
+    app = FastAPI(title=title, version=tts_core.__version__, docs_url=None, redoc_url=None)
     context.bind(app, services, Workers(), Streams())
     if settings.needs_login and services.login.has_accounts():
         app.add_middleware(Authentication, login=services.login, mask=PathMask({}), link=services.link)
@@ -42,20 +34,6 @@ def create_single_service(services: Services, settings: Settings, service: Singl
     app.add_middleware(RequestGuard, settings=settings)
     add_handlers(app)
     add_docs(app)
-    for router in service.routers:
+    for router in routers:
         app.include_router(router)
     return app
-
-
-def serve_single_service(services: Services, settings: Settings, service: SingleService) -> None:
-    """Serve until a signal ends it. Raises InvalidSetting for a port that is taken or a certificate of no use."""
-    if settings.certificate is not None:
-        settings.certificate.check()
-    listener = bind(settings)
-    app = create_single_service(services, settings, service)
-    print(f"{service.title} is on {url_of(listener, settings.certificate)}   (Ctrl+C ends it)", flush=True)  # noqa: T201
-    if settings.needs_login and not services.login.has_accounts():
-        print("Nobody has to log in, so it answers this machine and its private network only.", file=sys.stderr)  # noqa: T201
-    elif not settings.needs_login and not is_loopback(settings.host):
-        print("It listens beyond this machine and asks for no password.", file=sys.stderr)  # noqa: T201
-    build_server(app, settings.certificate).run(sockets=[listener])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tts_core.cli.serve.single_service import add_service_parser, run_service
 from tts_core.cli.status import Exit
 from tts_core.services import Services
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 PORT = 5003
+TITLE = "Speaker embedding"
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -18,8 +22,12 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    from tts_core.api.services import embedding  # noqa: PLC0415 - the web framework: no other command waits for it
-    from tts_core.api.services.single_service import SingleService  # noqa: PLC0415
+    return run_service(args, services, TITLE, build)
 
-    service = SingleService("Speaker embedding", (embedding.router, embedding.health_router))
-    return run_service(args, services, service)
+
+def build(services: Services) -> FastAPI:
+    """Make the service's application."""
+    from tts_core.api.services import embedding  # noqa: PLC0415 - the web framework: no other command waits for it
+    from tts_core.api.services.single_service import create_single_service  # noqa: PLC0415
+
+    return create_single_service(services, TITLE, (embedding.router, embedding.health_router))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tts_core.cli.status import Exit
 from tts_core.platform.settings.compute import AUTO
+from tts_core.platform.settings.environ import MAX_PORT
 from tts_core.platform.settings.options import SERVER_OPTIONS, options_parser
 from tts_core.platform.settings.studio import AUTH_VARIABLE, allowed_hosts
 from tts_core.services import Services
 
 if TYPE_CHECKING:
-    from tts_core.api.services.single_service import SingleService
-
-MAX_PORT = 65_535
+    from fastapi import FastAPI
 
 
 def add_service_parser(
@@ -45,15 +46,22 @@ def add_service_parser(
     return parser
 
 
-def run_service(args: argparse.Namespace, services: Services, service: SingleService) -> Exit:
-    from tts_core.api.services.single_service import serve_single_service  # noqa: PLC0415 - the web framework: no other command waits for it
-    from tts_core.api.serving import end_on_signals  # noqa: PLC0415
+def run_service(args: argparse.Namespace, services: Services, title: str, build: Callable[[Services], FastAPI]) -> Exit:
+    """Serve one application on the command's port until a signal ends it. Raises InvalidSetting."""
+    from tts_core.api.serving import bind, build_server, end_on_signals  # noqa: PLC0415 - the web framework
+    from tts_core.cli.serve.studio import report_start  # noqa: PLC0415
 
-    settings = services.settings
-    hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host])
-    auth = vars(args).get(AUTH_VARIABLE, settings.auth)
+    hosts = allowed_hosts(services.settings.host, [*services.settings.allowed_hosts, *args.allow_host])
+    settings = replace(services.settings, port=args.port, allowed_hosts=hosts)
+    if settings.certificate is not None:
+        settings.certificate.check()
+    listener = bind(settings)
+    app = build(replace(services, settings=settings))
+    report_start(title, listener, settings)
+    if settings.needs_login and not services.login.has_accounts():
+        print("Nobody has to log in, so it answers this machine and its private network only.", file=sys.stderr)
     end_on_signals()
-    serve_single_service(services, replace(settings, port=args.port, allowed_hosts=hosts, auth=auth), service)
+    build_server(app, settings.certificate).run(sockets=[listener])
     return Exit.DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tts_core.cli.serve.single_service import add_service_parser, run_service
 from tts_core.cli.status import Exit
@@ -13,7 +13,11 @@ from tts_core.platform.settings.options import YOURTTS_OPTIONS
 from tts_core.platform.settings.studio import DEFAULT_KEEP_ALIVE_S
 from tts_core.services import Services
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 PORT = 5004
+TITLE = "YourTTS"
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -27,21 +31,33 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    from tts_core.api.services import yourtts  # noqa: PLC0415 - the web framework: no other command waits for it
-    from tts_core.api.services.single_service import SingleService  # noqa: PLC0415
-
-    _tell_who_serves(services)
+    _report_engine(services)
     is_over = Event()
-    if services.speaker_service.engine() == "yourtts" and services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S:
-        # Its clients wait ten seconds, and it is all there is: it stays unless --keep-alive says otherwise.
-        Thread(target=services.yourtts.warm_up, args=(is_over,), name="warm-up", daemon=True).start()
+    Thread(target=keep_warm, args=(services, is_over), name="warm-up", daemon=True).start()
     try:
-        return run_service(args, services, SingleService("YourTTS", (yourtts.router, yourtts.health_router)))
+        return run_service(args, services, TITLE, build)
     finally:
         is_over.set()
 
 
-def _tell_who_serves(services: Services) -> None:
+def build(services: Services) -> FastAPI:
+    """Make the service's application."""
+    from tts_core.api.services import yourtts  # noqa: PLC0415 - the web framework: no other command waits for it
+    from tts_core.api.services.single_service import create_single_service  # noqa: PLC0415
+
+    return create_single_service(services, TITLE, (yourtts.router, yourtts.health_router))
+
+
+def keep_warm(services: Services, until: Event) -> None:
+    """Keep YourTTS's model in memory until the event is set: its clients wait ten seconds and no longer.
+
+    Where Qwen3-TTS serves in its place, or --keep-alive says otherwise, nothing is kept.
+    """
+    if services.speaker_service.engine() == "yourtts" and services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S:
+        services.yourtts.warm_up(until)
+
+
+def _report_engine(services: Services) -> None:
     engine = services.speaker_service.engine()
     if engine == "yourtts":
         print(services.yourtts.search(), file=sys.stderr)

@@ -22,7 +22,7 @@
     │   ├── BodyTooSlow · NeighboursOnly
     │   └── LoginRequired       (401)
     │       └── WrongPassword · WrongKey
-    ├── ServicePortTaken · NothingSupervised    several services at once (command line)
+    ├── ServicePortTaken · NothingServed    several services at once (command line)
     ├── AccountsMissing         nobody could log in (start-up)
     ├── AccountsUnusable · AccountsUnwritable    the file of users and keys
     ├── ShareFailed             there is no public link
@@ -138,6 +138,11 @@ from tts_core.domain.errors.requests import (
     UnsupportedFormat as UnsupportedFormat,
     VoicePromptInvalid as VoicePromptInvalid,
 )
+from tts_core.domain.errors.serving import (
+    NothingServed as NothingServed,
+    ServicePortTaken as ServicePortTaken,
+    UnknownService as UnknownService,
+)
 from tts_core.domain.errors.sharing import (
     HelperDamaged as HelperDamaged,
     HelperMissing as HelperMissing,
@@ -168,11 +173,6 @@ from tts_core.domain.errors.states import (
     UnknownTake as UnknownTake,
     UnknownVoice as UnknownVoice,
     VoiceNotReady as VoiceNotReady,
-)
-from tts_core.domain.errors.supervision import (
-    NothingSupervised as NothingSupervised,
-    ServicePortTaken as ServicePortTaken,
-    UnknownService as UnknownService,
 )
 from tts_core.domain.errors.yourtts import (
     InstallDiskLow as InstallDiskLow,

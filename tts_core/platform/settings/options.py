@@ -92,5 +92,6 @@ def add_login_options(parser: argparse.ArgumentParser) -> None:
 
 def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:
     """`environ` as it would be had the given options been set there."""
-    variables = {option.variable for option in (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *YOURTTS_OPTIONS)}
+    options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *YOURTTS_OPTIONS)
+    variables = {AUTH_VARIABLE, *(option.variable for option in options)}
     return {**environ, **{name: value for name, value in vars(args).items() if name in variables}}

@@ -1,4 +1,4 @@
-"""What keeps several services from being served side by side."""
+"""What keeps several services from being served together."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class ServicePortTaken(StudioError):
     )
 
 
-class NothingSupervised(StudioError):
+class NothingServed(StudioError):
     code = "nothing_supervised"
-    template = "Nothing answers at {url}: start the services with serve-all, or say its --status-port."
+    template = "Nothing answers at {url}: start the services with serve-all, or say their ports."

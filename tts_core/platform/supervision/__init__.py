@@ -1,1 +1,0 @@
-"""Several services as processes of one command: started, watched, started again, ended together."""
