@@ -1,4 +1,4 @@
-"""Another engine in a process of its own, as tts_core/peers answers."""
+"""Another engine in a process of its own, as peer_runner.py answers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import IO, Any, cast
 
 from tts_core.cli.bench.hearing import AUDIBLE, Chunk, Heard
 from tts_core.domain.errors import MeasurementFailed, PeerMissing, PeerNeedsCuda
-from tts_core.platform.paths import PACKAGE_DIR
+
 from tts_core.platform.system import peak_bytes
 
 PEERS = ("qwen-tts", "faster-qwen3-tts")
-_RUNNER = PACKAGE_DIR / "peers" / "peer_runner.py"
+_RUNNER = Path(__file__).with_name("peer_runner.py")
 
 
 @dataclass(frozen=True, slots=True)
