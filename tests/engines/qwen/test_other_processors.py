@@ -22,7 +22,7 @@ for name in sys.argv[1].split(","):
 llvm.get_host_cpu_features = lambda: features
 
 import numpy as np
-from tts_core.engine import native_blocks, native_int4
+from tts_core.engines.qwen.kernels import native_blocks, native_int4
 from tts_core.engines.qwen.kernels.native_vectors import DOT, LANES
 from tts_core.engines.qwen.kernels.workers import Workers
 
