@@ -41,7 +41,7 @@ class Service:
         try:
             self._do(request, message, floats)
         except Exception as error:  # noqa: BLE001 - the process's edge: it is reported, and the next request may work
-            # The error's own words may quote the text, so they are sent only for loading, which gets none.
+            # The error's own words may quote the text, so they are sent for "load" only, which has none.
             reason = f"{type(error).__name__}: {error}" if message["do"] == "load" else type(error).__name__
             self._send(request, "failed", {"reason": reason[:1000]})
         finally:
