@@ -129,7 +129,7 @@ def _voice_id(file: VoiceFile, speaker: str) -> str:
 
 
 def _labels(files: Sequence[VoiceFile]) -> dict[str, str]:
-    """A name for people for each file: where two would share one, with the quality; if that is shared, the file's own."""
+    """A name for people for each file: where two would share one, with the quality, else the file's own."""
     plain = Counter(file.label for file in files)
     longer = {file.name: f"{file.label} {file.quality}".strip() for file in files}
     shared = Counter(longer.values())

@@ -179,7 +179,7 @@ class WhisperModel:
         return next(code for code, number in ids.items() if number == found)
 
     def _mel(self, model: WhisperForConditionalGeneration, sound: Samples) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-mel features [1, mels, frames] of at least one window, and a mask [1, frames] of those that hold sound."""
+        """Log-mel features [1, mels, frames] of at least one window, and a mask [1, frames] of those with sound."""
         is_short = len(sound) <= WINDOW_S * WHISPER_RATE
         mel = self._features(
             sound,
