@@ -18,7 +18,7 @@ from tts_core.platform.acceleration import Acceleration, ComputeCapability, Gpu,
 from tts_core.platform.paths import ROOT_DIR
 
 PROBE_TIMEOUT_S = 120
-"""torch loads in 4 s from a warm disk and in a minute from a cold one."""
+"""Seconds that the other process may take: torch loads in 4 s from a warm disk and in a minute from a cold one."""
 
 
 def probe_acceleration(*, timeout_s: float = PROBE_TIMEOUT_S, python: str = sys.executable) -> Acceleration:

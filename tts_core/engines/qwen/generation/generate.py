@@ -46,7 +46,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A row's last event."""
+    """The last event of a row's take."""
 
     row: int
     reason: StopReason

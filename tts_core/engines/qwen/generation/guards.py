@@ -1,4 +1,4 @@
-"""When to stop a take that does not end by itself. Knows first codes and lengths, no tensors.
+"""Guards that stop a take which does not end by itself. They know first codes and lengths, no tensors.
 
 The model misses its end in about 0.4 % of requests (spec, "Known traps"); then it hums on or repeats itself.
 """

@@ -26,7 +26,7 @@ class TakeRows(Rows):
     positions: Tensor
     """(B, 1) int64: the position of the next input."""
     frames: Tensor
-    """(B, 1) int64: frames before this one."""
+    """(B, 1) int64: the number of frames before this one."""
     hidden: Tensor
     """(B, 1, H): the hidden state of the position before."""
     first: Tensor
@@ -119,7 +119,7 @@ class Staging:
     embeddings: Tensor
     """(1, T, H): the prompt and what was there before."""
     last: Tensor
-    """(1): its last position."""
+    """(1): the prompt's last position."""
 
     @classmethod
     def allocate(cls, talker: Talker, *, longest: int, text: int) -> Staging:

@@ -76,20 +76,20 @@ class Room(NamedTuple):
     """The memory for intermediate results."""
 
     normed: Array
-    """(crew, N, hidden)"""
+    """(crew, N, hidden): normed inputs, for each thread its own."""
     heads: Array
-    """(N, query, key and value heads * head dim)"""
+    """(N, heads * head dim): all queries, keys and values."""
     mixed: Array
-    """(N, query heads * head dim)"""
+    """(N, query heads * head dim): the attention's outputs."""
     inner: Array
-    """(2, N, inner)"""
+    """(2, N, inner): the MLP's gate and up."""
     scores: Array
-    """(crew, longest row)"""
+    """(crew, longest row): a query's scores, for each thread its own."""
 
 
 @compiled
 def norm(x: Array, weight: Array, eps: float, out: Array) -> None:
-    """RMS norm of x (size)."""
+    """Compute the RMS norm of x (size) into out."""
     total = np.float32(0.0)
     for place in range(x.size):
         total += x[place] * x[place]

@@ -54,9 +54,9 @@ class Frame(NamedTuple):
     wide: Array
     """(2B, W): hidden state and first code's embedding, row by row; overwritten."""
     narrow: Array
-    """(2B, hidden) to compute in."""
+    """(2B, hidden): memory to compute in."""
     logits: Array
-    """(B, V rounded up)"""
+    """(B, V rounded up): the logits of one draw."""
     codes: Array
     """(B, G) int64: the answer."""
     total: Array

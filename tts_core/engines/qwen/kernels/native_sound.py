@@ -44,7 +44,7 @@ class Taps(NamedTuple):
     weights: Array
     """(outputs / WIDE rounded up, taps, inputs, WIDE) float32."""
     bias: Array
-    """(outputs rounded up)"""
+    """(outputs rounded up) float32."""
     dilation: int
 
 

@@ -45,5 +45,5 @@ def _shifted(word: Tensor, bits: int) -> Tensor:
 
 
 def _signed(word: int) -> int:
-    """The int64 of the same 64 bits."""
+    """The int64 that has the same 64 bits as `word`."""
     return word - _WORD if word >= _WORD // 2 else word

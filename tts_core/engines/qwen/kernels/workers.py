@@ -29,7 +29,7 @@ class Workers:
     """`run` calls a function on every thread at once; jobs of several callers take turns."""
 
     def __init__(self, size: int) -> None:
-        """size: threads, the caller's own included."""
+        """size: the number of threads, the caller's own included."""
         self.size = size
         self._lock = Lock()
         self._pace = Pace(size)
@@ -62,7 +62,7 @@ class Pace:
         self._jobs = 0
 
     def choose(self) -> int:
-        """How many threads the next job gets."""
+        """The number of threads that the next job gets."""
         self._jobs += 1
         best, *others = sorted(self._rates, key=lambda size: (self._rates[size], size), reverse=True)
         return others[0] if others and self._jobs % _RETRY_JOBS == _RETRY_JOBS // 10 else best

@@ -32,7 +32,7 @@ class KvCache:
         return self.keys.shape[-2]
 
     def grown(self, capacity: int) -> KvCache:
-        """The same contents with more room."""
+        """A cache with the same contents and more room."""
         more = (*self.keys.shape[:3], capacity - self.capacity, self.keys.shape[4])
         keys, values = (torch.cat((old, old.new_zeros(more)), dim=3) for old in (self.keys, self.values))
         return KvCache(keys, values)

@@ -25,7 +25,7 @@ _CODEC_IDS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """How one row's codes are drawn."""
+    """The settings by which one row's codes are drawn."""
 
     sampling: Sampling
     seed: int
@@ -59,7 +59,7 @@ class Reach:
         return cls(max(top_k for _, top_k, _ in settings), any(top_p < 1.0 for *_, top_p in settings))
 
     def joined(self, other: Reach) -> Reach:
-        """The reach of rows of both."""
+        """The reach that suffices for both."""
         return Reach(max(self.widest_k, other.widest_k), self.cuts_p or other.cuts_p)
 
 
