@@ -25,8 +25,8 @@ class Installed(YourTts):
     def known(self) -> _Known | None:
         return _Known(LANGUAGES, ("male-en-2",), 16_000)
 
-    def speak(self, request: object, language: str, whom: str | Speaker, cancelled: object) -> Iterator[EngineEvent]:
-        self.asked.append(whom)
+    def speak(self, request: object, language: str, speaker: str | Speaker, cancelled: object) -> Iterator[EngineEvent]:
+        self.asked.append(speaker)
         return iter(())
 
 

@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat."""
+"""Measurements that users can repeat on their own machine."""

@@ -1,4 +1,4 @@
-"""`bench`: measurements anybody can repeat. Words on stderr, then one JSON line with every number on stdout."""
+"""`bench`: measurements that users can repeat. Words go to stderr, then one JSON line with every number to stdout."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _speak(services: Services, request: SynthesisRequest) -> Take:
 
 
 def _summary(takes: list[Take]) -> dict[str, float]:
-    """Medians over the runs; the first run, which also loads the engine, apart."""
+    """The medians over the runs; the first sound of the first run, which also loads the engine, stands apart."""
     return {
         "duration_s": round(statistics.median(take.duration_s for take in takes), 3),
         "cold_first_audio_s": round(takes[0].first_audio_s, 4),

@@ -1,4 +1,4 @@
-"""How fast a model arrives, beside the bare link and huggingface_hub, alternating in one run against one loopback hub.
+"""Measures how fast a model arrives, beside the bare link and huggingface_hub, in turn against one loopback hub.
 
 Our time runs from the click to `ready`: listing, transfer, flush to the disk and sha256 included. huggingface_hub's
 runs until snapshot_download returns; it neither flushes nor hashes. The bare link is a GET whose bytes are dropped.
@@ -36,13 +36,13 @@ from tts_core.services import build_services
 
 KEY = "bench"
 GOAL = 0.95
-"""Of the bare link's speed, on links up to the one that the goal is set for."""
+"""The share of the bare link's speed to reach, on links up to the one that the goal is set for."""
 _BLOCK_BYTES = 4 << 20
 _HEADER_BYTES = 512
 
 
 def measure(settings: Settings, size: int, limit_bytes_per_s: float, runs: int, folder: Path | None) -> dict[str, Any]:
-    """`runs` times each way; bytes per second. Raises StartFailed when the hub does not come up."""
+    """Download `runs` times each way; answers bytes per second. Raises StartFailed when the hub does not come up."""
     snapshot_download = _quiet_snapshot_download()
     ways: dict[str, Callable[[str, Path], object]] = {
         "link": _drop,
@@ -92,7 +92,7 @@ def words(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _drop(endpoint: str, _target: Path) -> None:
-    """GET every file and forget it."""
+    """Read every file and drop its bytes."""
     connection = HTTPConnection(urlsplit(endpoint).netloc, timeout=60)
     block = bytearray(_BLOCK_BYTES)
     for name in (CONFIG_FILE, WEIGHTS_FILE):
@@ -122,7 +122,7 @@ def _download(settings: Settings, endpoint: str, target: Path) -> None:
 
 
 def _quiet_snapshot_download() -> Callable[..., object]:
-    """Imported here because that takes a moment, which is no part of a download and no other command needs."""
+    """huggingface_hub's download without its bars. Importing takes a moment, which is no part of a download."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
 
@@ -147,7 +147,7 @@ def _hub(folder: Path, bytes_per_s: float) -> Iterator[str]:
 
 
 def _write_model(folder: Path, size: int) -> int:
-    """A speech tokenizer's folder with weights of noise; returns its bytes."""
+    """Write a speech tokenizer's folder with weights of noise; answers its size in bytes."""
     folder.mkdir(parents=True)
     config = json.dumps({"model_type": "qwen3_tts_tokenizer_12hz"}).encode()
     (folder / CONFIG_FILE).write_bytes(config)

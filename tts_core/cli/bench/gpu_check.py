@@ -1,4 +1,4 @@
-"""`gpu-check`: whether a graphics processor computes what it should and how fast, with weights of its own making."""
+"""`gpu-check`: tests whether a graphics processor computes what it should, and how fast, with random weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tts_core.engines.qwen.talker.config import GEOMETRIES
 from tts_core.platform.settings.compute import AUTO
 from tts_core.services import Services
 
-_GATE_FRAMES = 24
+_CHECK_FRAMES = 24
 _AT_ONCE = (1, 2, 4, 8, 16, 32)
 _PEER = "faster-qwen3-tts"
 
@@ -38,7 +38,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    """Fails when a gate does; the table is printed all the same."""
+    """Check and measure every geometry. The status is an error when a check fails; all tables are printed anyway."""
     from tts_core.cli.bench.random_checkpoint import write_random_checkpoint  # noqa: PLC0415 - torch: seconds
 
     passed = True
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
             progress.show(f"Writing random weights of {geometry} geometry")
             write_random_checkpoint(folder, geometry, "custom_voice")
             progress.clear()
-            passed = _gates(geometry, folder, args.on) and passed
+            passed = _checks(geometry, folder, args.on) and passed
             for precision in (AUTO, "int8") if args.on.startswith("cuda") else (AUTO,):
                 _table(geometry, folder, precision, args, services)
             if args.peer_python is not None:
@@ -56,13 +56,13 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     return Exit.DONE if passed else Exit.ERROR
 
 
-def _gates(geometry: str, folder: Path, device: str) -> bool:
+def _checks(geometry: str, folder: Path, device: str) -> bool:
     from tts_core.cli.bench.gpu_checks import check  # noqa: PLC0415 - torch
 
     passed = True
-    for gate in check(folder, device, _GATE_FRAMES):
-        print(f"{geometry}: {'ok' if gate.passed else 'FAILED'}: {gate.name} ({gate.detail})", flush=True)
-        passed = passed and gate.passed
+    for found in check(folder, device, _CHECK_FRAMES):
+        print(f"{geometry}: {'ok' if found.passed else 'FAILED'}: {found.name} ({found.detail})", flush=True)
+        passed = passed and found.passed
     return passed
 
 
@@ -81,7 +81,7 @@ def _table(geometry: str, folder: Path, precision: str, args: argparse.Namespace
 
 
 def _beside_peer(geometry: str, folder: Path, args: argparse.Namespace, services: Services) -> None:
-    """Raises PeerMissing, PeerNeedsCuda or MeasurementFailed."""
+    """Measure the model beside the peer, in turn. Raises PeerMissing, PeerNeedsCuda or MeasurementFailed."""
     settings = replace(services.settings, device=args.on, precision=AUTO)
     peer = PeerChoice(_PEER, args.peer_python, None)
     report = bench_synth.measure(folder, settings, runs=args.runs, frames=args.frames, peer=peer)

@@ -1,4 +1,4 @@
-"""What must hold on a graphics processor before its speed means anything: recorded, batched and single takes agree."""
+"""Checks of a graphics processor, without which its speed means nothing: recorded, batched and single takes agree."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Check:
 
 
 class Unrecorded:
-    """Takes the way of recorded work on a device that records nothing."""
+    """A runner that takes the way of recorded work on a device that records nothing."""
 
     def run(self, _key: Hashable, work: Work) -> None:
         work()
@@ -49,7 +49,7 @@ class Unrecorded:
 def check(folder: Path, device: str, frames: int) -> Iterator[Check]:
     """Load the model in float32 on `device` and try everything that takes can share."""
     model = QwenModel.load(folder, device=device, precision="float32")
-    model.scheduler.wait_until_warm()  # one that records is enough
+    model.scheduler.wait_until_warm()  # only one thread may record at a time
     yield _same_noise(model.talker.device)
     requests = [_request(model, number, frames) for number in range(len(_TEXTS))]
     with _stream(model.talker.device):
@@ -74,7 +74,7 @@ def check(folder: Path, device: str, frames: int) -> Iterator[Check]:
 
 
 def device_facts(device: str) -> dict[str, str | int | None]:
-    """What belongs beside numbers that were measured on it."""
+    """The facts about a device that belong beside numbers measured on it."""
     if not device.startswith("cuda"):
         return {"device": device}
     return {
@@ -113,7 +113,7 @@ def _request(model: QwenModel, number: int, frames: int) -> GenerationRequest:
 
 
 def _codes(step: FrameStep, schedule: Sequence[tuple[int, GenerationRequest]]) -> list[Tensor]:
-    """Each take's codes (F, 16); schedule: at which frame it joins."""
+    """The codes (F, 16) of each take. schedule: the frame at which each joins, and its request."""
     batch, codes = Batch(step), [list[Tensor]() for _ in schedule]
     waiting, made = list(enumerate(schedule)), 0
     while waiting or len(batch):
@@ -132,7 +132,7 @@ def _runner(device: torch.device) -> Graphs | Unrecorded:
 
 
 def _stream(device: torch.device) -> AbstractContextManager[object]:
-    """Recording needs a stream of its own; prompts are read before it is used."""
+    """A stream of its own, which recording needs; prompts that were read before are waited for."""
     if device.type != "cuda":
         return nullcontext()
     torch.cuda.synchronize(device)

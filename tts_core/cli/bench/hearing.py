@@ -1,4 +1,4 @@
-"""What somebody hears of a take who plays it from its first sound on: when, and whether it stops in between."""
+"""The experience of a listener who plays a take from its first sound on: when it begins, and whether it stops."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ AUDIBLE = 0.003
 @dataclass(frozen=True, slots=True)
 class Chunk:
     at_s: float
-    """Since the take was asked for."""
+    """Seconds since the take was asked for."""
     samples: int
     first_loud: int | None
-    """Place of the first audible sample."""
+    """The place of the first audible sample; None where all is silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     chunks: tuple[Chunk, ...]
     wall_s: float
-    """From the request to the end of the take."""
+    """Seconds from the request to the end of the take."""
     sample_rate: int
 
     @property
@@ -46,12 +46,12 @@ class Heard:
 
     @property
     def first_byte_s(self) -> float:
-        """When the first samples came; the whole time where none did."""
+        """Seconds until the first samples came; the whole time where none did."""
         return self.chunks[0].at_s if self.chunks else self.wall_s
 
     @property
     def first_audible_s(self) -> float:
-        """When the first audible sample is played; the end of the sound where none is."""
+        """Seconds until the first audible sample is played; the end of the sound where none is."""
         played_until = self.first_byte_s
         for chunk in self.chunks:
             begins = max(played_until, chunk.at_s)
@@ -71,7 +71,7 @@ class Heard:
 
 
 def hear(events: Iterable[EngineEvent], sample_rate: int) -> Heard:
-    """Take the events as they come; the clock starts with the call."""
+    """Take a take's events as they come; the clock starts with the call."""
     started = time.perf_counter()
     chunks = []
     for event in events:

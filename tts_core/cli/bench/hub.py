@@ -1,4 +1,4 @@
-"""A hub on loopback for `bench download`, run as a process of its own: one repository, spoken as Hugging Face speaks.
+"""A hub on loopback for `bench download`, run as a process of its own: one repository, served as Hugging Face does.
 
 `python -m tts_core.cli.bench.hub FOLDER BYTES_PER_S` serves the files of FOLDER (0 is without a limit) and prints the
 address. It answers only what a download asks for; the hubs that break on command are in tests/hubs.
@@ -22,7 +22,7 @@ REPOSITORY = "bench/model"
 REVISION = "0" * 40
 CHUNK_BYTES = 1 << 20
 BUFFER_BYTES = 256 << 10
-"""Of the sender where the link is limited: else the system's buffers make it look faster at first."""
+"""The sender's buffer where the link is limited: larger ones of the system make it look faster at first."""
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -43,10 +43,10 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients may go away."""
+        """Ignore the error: clients may go away."""
 
     def wait_for_link(self, count: int) -> None:
-        """All connections share the link."""
+        """Wait until the link, which all connections share, may carry `count` more bytes."""
         if not self.bytes_per_s:
             return
         with self._lock:
@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the base class' name
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
-        """Silent."""
+        """Log nothing."""
 
     def _info(self) -> object:
         return {

@@ -1,4 +1,4 @@
-"""How long a model takes to load and how much memory: from the disk and from the system's cache, in turn.
+"""Measures how long a model takes to load, and its memory: from the disk and from the system's cache, in turn.
 
 Each load is a process of its own: `python -m tts_core.cli.bench.load DIR DEVICE PRECISION` loads once and prints JSON.
 """
@@ -85,7 +85,10 @@ def _load(folder: Path, device: str, precision: str) -> dict[str, Any]:
 
 
 def _leave_cache(folder: Path) -> bool:
-    """Whether the next reader gets the files from the disk (or from what caches it: a host, a controller)."""
+    """Drop the files from the system's cache; False where it does not allow that.
+
+    The next reader gets them from the disk, or from what caches it: a host, a controller.
+    """
     if not hasattr(os, "posix_fadvise"):
         return False
     for file in folder.rglob("*.safetensors"):

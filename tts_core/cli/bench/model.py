@@ -1,4 +1,4 @@
-"""The model that is measured: a folder that somebody names, or random weights, made once and kept."""
+"""The model that is measured: a folder that the user names, or random weights, made once and kept."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def model_folder(args: argparse.Namespace, paths: Paths) -> Path:
 
 
 def _write(folder: Path, geometry: str, kind: str) -> None:
-    """Beside it first, so that a folder of this name is whole."""
+    """Write random weights to a folder beside it first, so that a folder of this name is always whole."""
     from tts_core.cli.bench.random_checkpoint import write_random_checkpoint  # noqa: PLC0415 - torch: seconds
 
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Another engine in a process of its own, as peer_runner.py answers."""
+"""Another engine in a process of its own, which runs `peer_runner`."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ _RUNNER = Path(__file__).with_name("peer_runner.py")
 @dataclass(frozen=True, slots=True)
 class PeerChoice:
     name: str
-    """One of PEERS."""
+    """The peer's name, one of PEERS."""
     python: Path
-    """Of the environment that it is installed in."""
+    """The Python of the environment that the peer is installed in."""
     precision: str | None
-    """None: bfloat16 on a graphics card, float32 elsewhere."""
+    """torch's name of a dtype; None means bfloat16 on a graphics card, float32 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What both engines do."""
+    """The work that both engines do."""
 
     folder: Path
     device: str
-    """torch's own name."""
+    """torch's own name of the device."""
     threads: int
     frames: int
     text: str
 
 
 class Peer:
-    """Make it with `start`."""
+    """A running peer; make it with `start`."""
 
     def __init__(self, choice: PeerChoice, process: subprocess.Popen[str], task: Task, precision: str) -> None:
         self.choice = choice
         self.precision = precision
         self.gpu_peak_bytes: int | None = None
         self._process = process
-        self._asked, self._answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+        self._requests, self._answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
         self._task = task
         loaded = self._answer()
         self.load_s: float = loaded["load_s"]
@@ -59,14 +59,14 @@ class Peer:
 
     @property
     def peak_bytes(self) -> int:
-        """The most RAM that its process has held."""
+        """The most RAM that the peer's process has held."""
         return peak_bytes(self._pid)
 
     def speak(self, seed: int) -> Heard:
-        """One take. Raises MeasurementFailed."""
+        """Have the peer make one take. Raises MeasurementFailed."""
         try:
-            self._asked.write(json.dumps({"seed": seed}) + "\n")
-            self._asked.flush()
+            self._requests.write(json.dumps({"seed": seed}) + "\n")
+            self._requests.flush()
         except OSError as error:
             raise self._has_ended() from error
         take = self._answer()
@@ -93,7 +93,7 @@ class Peer:
 
 @contextmanager
 def start(choice: PeerChoice, task: Task) -> Iterator[Peer]:
-    """Load the model there; the process ends with the context.
+    """Start a peer and let it load the model; its process ends with the context.
 
     Raises PeerMissing, PeerNeedsCuda or MeasurementFailed.
     """
@@ -125,5 +125,5 @@ def start(choice: PeerChoice, task: Task) -> Iterator[Peer]:
             yield Peer(choice, process, task, precision)
         finally:
             process.kill()
-            with suppress(OSError):  # what it did not read any more
+            with suppress(OSError):  # the peer did not read everything
                 cast(IO[str], process.stdin).close()

@@ -25,7 +25,7 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.floating]
 SAMPLE_RATE = 24_000
 MISSING, NO_CUDA, BROKEN = "missing", "no_cuda", "broken"
-"""Why a peer can't be measured."""
+"""The reasons why a peer can't be measured."""
 _STUBS = ("torchaudio", "torchaudio.compliance", "torchaudio.compliance.kaldi")
 """qwen-tts imports them for a tokenizer that these models don't have."""
 
@@ -33,15 +33,15 @@ _STUBS = ("torchaudio", "torchaudio.compliance", "torchaudio.compliance.kaldi")
 @dataclass(frozen=True)
 class Order:
     peer: str
-    """A key of PEERS."""
+    """The peer's name, a key of PEERS."""
     folder: str
-    """The model's."""
+    """The model's folder."""
     device: str
     precision: str
     """torch's name of a dtype."""
     threads: int
     frames: int
-    """Of every take."""
+    """The number of frames of every take."""
     text: str
     audible: float
     """The quietest sample that counts as heard."""
@@ -52,7 +52,7 @@ class _NeedsCuda(Exception):
 
 
 class _Peer:
-    """A loaded model. `model` is what speaks, `inner` the network of the qwen_tts package."""
+    """A loaded model: `model` has the peer's methods that speak, `inner` is the network of the qwen_tts package."""
 
     def __init__(self, order: Order, model: Any, inner: Any) -> None:
         self.order = order
@@ -60,7 +60,7 @@ class _Peer:
         self.inner = inner
 
     def voice(self) -> tuple[str, dict[str, Any]]:
-        """How the method for the model's kind is called, and what tells it who speaks."""
+        """The name of the method for the model's kind, and its arguments that choose a voice."""
         kind = self.inner.tts_model_type
         if kind == "custom_voice":
             speaker = next(iter(self.inner.config.talker_config.spk_id))
@@ -69,17 +69,17 @@ class _Peer:
             return "voice_design", {"instruct": "", "language": "Auto"}
         import torch  # noqa: PLC0415 - the peer's
 
-        nobody = torch.zeros(self.inner.config.speaker_encoder_config.enc_dim)
-        prompt = {"ref_code": [None], "ref_spk_embedding": [nobody], "x_vector_only_mode": [True], "icl_mode": [False]}
+        speaker = torch.zeros(self.inner.config.speaker_encoder_config.enc_dim)
+        prompt = {"ref_code": [None], "ref_spk_embedding": [speaker], "x_vector_only_mode": [True], "icl_mode": [False]}
         return "voice_clone", {"voice_clone_prompt": prompt, "language": "Auto"}
 
     def speak(self) -> Iterator[Samples]:
-        """One take of the ordered frames, whole or in pieces."""
+        """Make a take of the ordered frames; yields its sound whole or in pieces."""
         raise NotImplementedError
 
 
 class _QwenTts(_Peer):
-    """The published package: sound comes when the take is whole."""
+    """The published package qwen-tts: sound comes when the take is whole."""
 
     @classmethod
     def load(cls, order: Order) -> _QwenTts:
@@ -105,7 +105,7 @@ class _QwenTts(_Peer):
 
 
 class _Faster(_Peer):
-    """CUDA graphs around the published modules; streams in pieces of its usual 12 frames."""
+    """The package faster-qwen3-tts: CUDA graphs around the published modules; streams its usual 12 frames a piece."""
 
     @classmethod
     def load(cls, order: Order) -> _Faster:
@@ -133,7 +133,7 @@ PEERS: dict[str, Callable[[Order], _Peer]] = {"qwen-tts": _QwenTts.load, "faster
 
 
 def _without(end: int, logits: Any) -> Any:
-    """The end of speech is never drawn, so that every take has all its frames."""
+    """Make the end of speech impossible to draw, so that every take has all its frames."""
     logits[..., end] = -float("inf")
     return logits
 
@@ -145,14 +145,14 @@ def _answer(order: Order, answers: TextIO) -> None:
     started = time.perf_counter()
     peer = PEERS[order.peer](order)
     versions = {"python": sys.version.split()[0], "torch": torch.__version__, order.peer: _version_of(order.peer)}
-    _tell(answers, {"load_s": time.perf_counter() - started, "versions": versions, "pid": os.getpid()})
+    _send(answers, {"load_s": time.perf_counter() - started, "versions": versions, "pid": os.getpid()})
     for line in sys.stdin:
         torch.manual_seed(json.loads(line)["seed"])
-        _tell(answers, {**_take(peer), "gpu_peak_bytes": _gpu_peak_bytes(torch)})
+        _send(answers, {**_take(peer), "gpu_peak_bytes": _gpu_peak_bytes(torch)})
 
 
 def _take(peer: _Peer) -> dict[str, Any]:
-    """When each piece came, how many samples it has, and which is the first to be heard (null: none)."""
+    """Make a take and note when each piece came, its number of samples, and its first audible one (null: none)."""
     chunks = []
     started = time.perf_counter()
     for samples in peer.speak():
@@ -169,11 +169,11 @@ def _gpu_peak_bytes(torch: Any) -> int | None:
 def _version_of(package: str) -> str:
     try:
         return metadata.version(package)
-    except metadata.PackageNotFoundError:  # under another name, such as a fork's
+    except metadata.PackageNotFoundError:  # installed under another name, such as a fork's
         return "unknown"
 
 
-def _tell(answers: TextIO, answer: dict[str, Any]) -> None:
+def _send(answers: TextIO, answer: dict[str, Any]) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
 
@@ -185,12 +185,12 @@ def main(order: Order) -> None:
         try:
             _answer(order, answers)
         except ModuleNotFoundError as error:
-            _tell(answers, {"failed": MISSING, "reason": str(error)})
+            _send(answers, {"failed": MISSING, "reason": str(error)})
         except _NeedsCuda:
-            _tell(answers, {"failed": NO_CUDA, "reason": "it computes with CUDA only"})
+            _send(answers, {"failed": NO_CUDA, "reason": "it computes with CUDA only"})
         except Exception as error:  # noqa: BLE001 - other people's code fails in any way; the answer says how
             traceback.print_exc()
-            _tell(answers, {"failed": BROKEN, "reason": " ".join(f"{type(error).__name__}: {error}".split())[:300]})
+            _send(answers, {"failed": BROKEN, "reason": " ".join(f"{type(error).__name__}: {error}".split())[:300]})
 
 
 if __name__ == "__main__":

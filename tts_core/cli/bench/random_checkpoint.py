@@ -1,6 +1,7 @@
 """Writes model folders in the published layout with random weights, for benchmarks and trials. They speak noise.
 
-Tensor by tensor, so that memory stays small whatever the size. Names and shapes are those of the engine's modules.
+They are written tensor by tensor, so that memory stays small whatever the size. Names and shapes are those of the
+engine's modules.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Config = Mapping[str, Any]
 """A JSON object of a config file."""
 Shapes = dict[str, tuple[int, ...]]
 Progress = Callable[[int, int], None]
-"""Called with bytes written and bytes to write."""
+"""A function called with the bytes written and the bytes to write."""
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
 _PREPROCESSORS: Mapping[str, Mapping[str, object]] = {
@@ -47,10 +48,10 @@ _PREPROCESSORS: Mapping[str, Mapping[str, object]] = {
         "sampling_rate": 24_000,
     },
 }
-"""Read by the published package, not by this engine."""
+"""Settings by folder that the published package reads; this engine does not."""
 _DATA = Path(__file__).with_name("checkpoint_geometries.json")
 _PIECE = 2**22
-"""Values drawn at once."""
+"""How many values are drawn at once."""
 _SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _DTYPES = {"BF16": 2, "F32": 4}
 _Float32 = npt.NDArray[np.float32]
@@ -59,7 +60,7 @@ _Float32 = npt.NDArray[np.float32]
 def write_random_checkpoint(
     folder: Path, geometry: str, kind: str, *, seed: int = 0, progress: Progress | None = None
 ) -> None:
-    """Write the folder. `geometry` is one of config.GEOMETRIES, `kind` of config.KINDS. Raises OSError."""
+    """Write the folder. `geometry` is one of config.GEOMETRIES, `kind` one of config.KINDS. Raises OSError."""
     data = json.loads(_DATA.read_text(encoding="utf-8"))
     chosen = data["geometries"][geometry]
     tokenizer = chosen["speech_tokenizer"]
@@ -110,7 +111,7 @@ def _shapes_of(prefix: str, module: nn.Module) -> Shapes:
 
 
 class _Weights:
-    """One safetensors file."""
+    """The random weights of a safetensors file."""
 
     def __init__(self, shapes: Shapes, dtype: str) -> None:
         self._shapes = shapes
@@ -121,7 +122,7 @@ class _Weights:
         return sum(math.prod(shape) for shape in self._shapes.values()) * _DTYPES[self._dtype]
 
     def write(self, stream: BinaryIO, random: np.random.Generator) -> Iterator[int]:
-        """Yields the bytes of each piece."""
+        """Write the file; yields the number of bytes of each piece."""
         header = self._header()
         stream.write(len(header).to_bytes(8, "little"))
         stream.write(header)
@@ -145,7 +146,7 @@ class _Weights:
 
 
 def _draw(name: str, shape: tuple[int, ...], count: int, random: np.random.Generator) -> _Float32:
-    """`count` values of a weight, of a size that keeps what is computed with them in the usual range."""
+    """Draw `count` values of a weight, of a size that keeps what is computed with them in the usual range."""
     leaf = name.rpartition(".")[2]
     if leaf == "initialized":
         return np.ones(count, np.float32)
@@ -158,7 +159,7 @@ def _draw(name: str, shape: tuple[int, ...], count: int, random: np.random.Gener
 
 
 def _spread(name: str, leaf: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Mean and standard deviation of a weight."""
+    """The mean and the standard deviation of a weight."""
     known = {
         "embed_sum": (0, 1.5),
         "embedding_sum": (0, 1.5),
@@ -178,7 +179,7 @@ def _spread(name: str, leaf: str, shape: tuple[int, ...]) -> tuple[float, float]
 
 
 def _to_bfloat16(values: _Float32) -> bytes:
-    """The upper halves, rounded to nearest."""
+    """The upper halves of the values' bits, rounded to nearest."""
     bits = values.view(np.uint32)
     halves: npt.NDArray[np.uint16] = ((bits + np.uint32(0x8000)) >> np.uint32(16)).astype("<u2")
     return halves.tobytes()
@@ -204,7 +205,7 @@ def _config(chosen: Mapping[str, Any], kind: str) -> Config:
 
 
 def _write_tokenizer(folder: Path, merges: list[str], size: int) -> None:
-    """A byte-level vocabulary of that size: all bytes, the words of the merges, and fillers that no text becomes."""
+    """Write a byte-level vocabulary of that size: all bytes, the merges' words, and fillers that no text becomes."""
     words = [*_byte_alphabet(), *(merge.replace(" ", "") for merge in merges)]
     words += [f"<filler {number}>" for number in range(len(words), size)]
     _write_json(folder / "vocab.json", {word: number for number, word in enumerate(words)})

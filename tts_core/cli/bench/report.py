@@ -1,4 +1,4 @@
-"""How every benchmark tells its numbers: words for people on stderr, then one JSON line on stdout."""
+"""The report of every benchmark: words for people on stderr, then one JSON line on stdout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tts_core.services import Services
 
 
 def tell(subject: str, report: dict[str, Any], words: Iterable[str], services: Services) -> None:
-    """Print both. To the report's own numbers come the machine, the versions and the commit."""
+    """Print words and report. The machine, the versions and the commit are added to the report's own numbers."""
     for line in words:
         print(line, file=sys.stderr)
     about = {"machine": machine(services), "versions": services.system.versions(), "commit": commit()}
@@ -28,7 +28,7 @@ def tell(subject: str, report: dict[str, Any], words: Iterable[str], services: S
 
 
 def machine(services: Services) -> dict[str, Any]:
-    """What the numbers depend on. `load` is of the last minute: how busy the machine was with all that runs on it."""
+    """The machine that the numbers depend on. `load` is the last minute's: how busy it was with all that runs on it."""
     found = probe() if "torch" in sys.modules else services.system.acceleration()
     return {
         "system": platform.platform(),
@@ -40,19 +40,19 @@ def machine(services: Services) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Of the code that runs, "-dirty" if it was changed since; the app's version where there is no repository."""
+    """The commit of the code that runs, "-dirty" if it was changed since; without a repository the app's version."""
     if (ROOT_DIR / ".git").exists():
-        asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
         try:
-            told = subprocess.run(asked, cwd=ROOT_DIR, capture_output=True, text=True, check=False)  # noqa: S603
-        except OSError:  # no git
+            answer = subprocess.run(command, cwd=ROOT_DIR, capture_output=True, text=True, check=False)  # noqa: S603
+        except OSError:  # git is not installed
             return tts_core.__version__
-        return told.stdout.strip() or tts_core.__version__
+        return answer.stdout.strip() or tts_core.__version__
     return tts_core.__version__
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
-    """Median, least and greatest."""
+    """The median, the least and the greatest of the values."""
     return {
         "median": round(statistics.median(values), digits),
         "min": round(min(values), digits),

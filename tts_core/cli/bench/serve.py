@@ -1,4 +1,4 @@
-"""How a model serves many at once: time to the first sound, underruns, seconds of sound per second together."""
+"""Measures how a model serves many at once: time to the first sound, underruns, seconds of sound a second together."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def measure(folder: Path, settings: Settings, *, clients: int, frames: int, runs
 
 
 def serve(model: QwenModel, clients: int, frames: int, runs: int) -> dict[str, Any]:
-    """The same with a loaded model, after one round to warm up."""
+    """Let `clients` ask a loaded model at the same moment, `runs` times after one round to warm up."""
     heard: list[Heard] = []
     wall_s = 0.0
     for number in range(runs + 1):
@@ -89,7 +89,7 @@ def words(report: dict[str, Any]) -> Iterator[str]:
 
 
 def wait_until_warm(model: QwenModel) -> None:
-    """Until everything usual is recorded; nothing to wait for on a CPU."""
+    """Wait until everything usual is recorded; on a CPU there is nothing to wait for."""
     model.scheduler.wait_until_warm(lambda done, of_all: progress.show(f"{done} of {of_all} recordings"))
     progress.clear()
 
@@ -110,7 +110,7 @@ def _round(model: QwenModel, clients: int, frames: int) -> tuple[list[Heard], fl
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:
-    """What half and 95 % of them don't exceed."""
+    """The median, and the value that 95 % of them don't exceed."""
     ordered = sorted(values)
     return {
         "p50": round(statistics.median(ordered), 4),

@@ -1,4 +1,4 @@
-"""How long until the page is served, and how much memory that takes, beside what `import gradio` alone costs.
+"""Measures the time until the page is served and the memory that takes, beside what `import gradio` alone costs.
 
 Both are timed from outside, from the start of the process, alternating, so that a busy machine slows both alike.
 """
@@ -24,17 +24,17 @@ from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.system import process_bytes
 
 BUDGET_S = 2.0
-"""Of the page, on top of `import gradio`."""
+"""Seconds that the page may take on top of `import gradio`."""
 BUDGET_BYTES = 300_000_000
 START_TIMEOUT_S = 300
 SETTLED_SAMPLES = 8
-"""Memory is settled when this many samples in a row grew by less than one percent."""
+"""Samples in a row that differ by less than one percent when memory is settled."""
 SAMPLE_INTERVAL_S = 0.25
 SETTLE_TIMEOUT_S = 20
 
 
 def measure(runs: int) -> dict[str, Any]:
-    """`runs` times both; seconds and bytes. Raises StartFailed when the app does not come up."""
+    """Time both `runs` times; answers seconds and bytes. Raises StartFailed when the app does not come up."""
     imports, pages, memory = [], [], []
     for number in range(runs):
         progress.show(f"Run {number + 1} of {runs}")
@@ -75,7 +75,7 @@ def _time_import() -> float:
 
 
 def _time_page() -> tuple[float, int]:
-    """Seconds until GET / answered with the page, and the process's settled memory."""
+    """The seconds until GET / answered with the page, and the process's settled memory."""
     with tempfile.TemporaryDirectory(prefix="tts-studio-bench-", ignore_cleanup_errors=True) as folder:
         port = _free_port()
         started = time.perf_counter()

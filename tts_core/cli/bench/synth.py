@@ -1,4 +1,4 @@
-"""How fast a model speaks on this machine: takes as a listener gets them, a frame's parts, memory, beside a peer."""
+"""Measures how fast a model speaks: takes as a listener gets them, a frame's parts, memory, also beside a peer."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def measure(folder: Path, settings: Settings, *, runs: int, frames: int, peer: P
             folder, device=choice.device, precision=choice.precision, threads=settings.threads, progress=_show
         )
         wait_until_warm(model)
-        ours, theirs = _takes(model, other, runs, frames)
-        their_report = None if other is None else _peer_report(other, theirs)
+        own_takes, peer_takes = _takes(model, other, runs, frames)
+        peer_report = None if other is None else _peer_report(other, peer_takes)
     progress.show("A frame's parts")
     parts = timing.FrameTimer(model).times(TEXT, frames, runs)
     progress.clear()
@@ -60,7 +60,7 @@ def measure(folder: Path, settings: Settings, *, runs: int, frames: int, peer: P
             "frames": frames,
             "runs": runs,
         },
-        **_heard(ours),
+        **_summary(own_takes),
         "frame_ms": _frame_ms(parts),
         "memory": {
             "weights_bytes": model.memory_bytes,
@@ -69,8 +69,8 @@ def measure(folder: Path, settings: Settings, *, runs: int, frames: int, peer: P
         },
     }
     model.close()
-    if their_report is not None:
-        report |= {"peer": their_report, "ratio": ratios(ours, theirs)}
+    if peer_report is not None:
+        report |= {"peer": peer_report, "ratio": ratios(own_takes, peer_takes)}
     return report
 
 
@@ -82,42 +82,42 @@ def words(report: dict[str, Any]) -> Iterator[str]:
     work = f"{settings['frames']} frames after a prompt of {settings['prompt_positions']}"
     computes = f"on {settings['device']} in {settings['precision']}, {settings['threads']} threads"
     yield f"{settings['model']} {computes}; {work}"
-    yield _heard_words("TTS Studio", report)
+    yield _speed_words("TTS Studio", report)
     yield f"  a frame (80 ms of sound), part by part: {parts['total']:.1f} ms: {split}"
     yield f"  weights {memory['weights_bytes'] / 1e6:.0f} MB, {_memory_words(memory)}"
     if "peer" in report:
         peer, ratio = report["peer"], report["ratio"]
-        yield _heard_words(f"{peer['name']} {peer['versions'][peer['name']]} in {peer['precision']}", peer)
+        yield _speed_words(f"{peer['name']} {peer['versions'][peer['name']]} in {peer['precision']}", peer)
         yield f"  {_memory_words(peer['memory'])}"
         faster, sooner = ratio["rtf"]["median"], ratio["first_byte"]["median"]
         yield f"TTS Studio is {faster:.2f} times as fast, its first sound comes {sooner:.1f} times as soon"
 
 
 def ratios(ours: Sequence[Heard], theirs: Sequence[Heard]) -> dict[str, dict[str, float]]:
-    """How many times better ours is, from the takes that were made right after each other."""
+    """How many times better our takes are than the peer's, by pairs that were made right after each other."""
     pairs = list(zip(ours, theirs, strict=True))
     return {
-        "rtf": spread([mine.rtf / other.rtf for mine, other in pairs], 3),
-        "first_byte": spread([other.first_byte_s / mine.first_byte_s for mine, other in pairs], 3),
-        "first_audible": spread([other.first_audible_s / mine.first_audible_s for mine, other in pairs], 3),
+        "rtf": spread([own.rtf / other.rtf for own, other in pairs], 3),
+        "first_byte": spread([other.first_byte_s / own.first_byte_s for own, other in pairs], 3),
+        "first_audible": spread([other.first_audible_s / own.first_audible_s for own, other in pairs], 3),
     }
 
 
 def _takes(model: QwenModel, peer: Peer | None, runs: int, frames: int) -> tuple[list[Heard], list[Heard]]:
-    """Both warm up with a take that does not count."""
-    ours, theirs = [], []
+    """Make our takes and the peer's in turn. Both warm up with a take that does not count."""
+    own_takes, peer_takes = [], []
     for number in range(runs + 1):
         progress.show(f"Run {number} of {runs}")
-        ours.append(_take(model, number, frames))
+        own_takes.append(_take(model, number, frames))
         if peer is not None:
             progress.show(f"Run {number} of {runs}: {peer.choice.name}")
-            theirs.append(peer.speak(number))
+            peer_takes.append(peer.speak(number))
     progress.clear()
-    return ours[1:], theirs[1:]
+    return own_takes[1:], peer_takes[1:]
 
 
 def _take(model: QwenModel, number: int, frames: int) -> Heard:
-    """A model may end its take early; then with another seed."""
+    """Make a take; a model may end it early, then it is made again with another seed."""
     from tts_core.cli.bench.timing import any_voice  # noqa: PLC0415
     from tts_core.engines.qwen.speech_model import SpeechRequest  # noqa: PLC0415
     from tts_core.engines.qwen.talker.prompt import PromptRequest  # noqa: PLC0415 - torch
@@ -131,14 +131,14 @@ def _take(model: QwenModel, number: int, frames: int) -> Heard:
 
 
 def _prompt_positions(model: QwenModel) -> int:
-    """Random weights come with a vocabulary of few words, so their prompts are longer than those of published ones."""
+    """The prompt's length. Random weights have a vocabulary of few words, so their prompts are longer than usual."""
     from tts_core.cli.bench.timing import any_voice  # noqa: PLC0415
     from tts_core.engines.qwen.talker.prompt import PromptRequest  # noqa: PLC0415 - torch
 
     return int(model.build_prompt(PromptRequest(TEXT, any_voice(model))).embeddings.shape[1])
 
 
-def _heard(takes: Sequence[Heard]) -> dict[str, Any]:
+def _summary(takes: Sequence[Heard]) -> dict[str, Any]:
     return {
         "frames": min(take.frames for take in takes),
         "rtf": spread([take.rtf for take in takes]),
@@ -153,21 +153,21 @@ def _peer_report(peer: Peer, takes: Sequence[Heard]) -> dict[str, Any]:
         "versions": peer.versions,
         "precision": peer.precision,
         "load_s": round(peer.load_s, 3),
-        **_heard(takes),
+        **_summary(takes),
         "memory": {"peak_bytes": peer.peak_bytes, "gpu_peak_bytes": peer.gpu_peak_bytes},
     }
 
 
 def _frame_ms(parts: Sequence[FrameTimes]) -> dict[str, float]:
-    """Medians over the takes; the prompt's time is shared by all frames."""
+    """The medians over the takes; the prompt's time is shared by all frames."""
     names = ("prefill", "talker", "code_predictor", "codec", "host", "total")
     return {name: round(1000 * statistics.median(getattr(one, f"{name}_s") for one in parts), 3) for name in names}
 
 
-def _heard_words(who: str, heard: dict[str, Any]) -> str:
-    rtf, first, audible = (heard[name] for name in ("rtf", "first_byte_s", "first_audible_s"))
+def _speed_words(title: str, summary: dict[str, Any]) -> str:
+    rtf, first, audible = (summary[name] for name in ("rtf", "first_byte_s", "first_audible_s"))
     return (
-        f"{who}: {rtf['median']:.2f} times real time ({rtf['min']:.2f} to {rtf['max']:.2f}), first sound after "
+        f"{title}: {rtf['median']:.2f} times real time ({rtf['min']:.2f} to {rtf['max']:.2f}), first sound after "
         f"{1000 * first['median']:.0f} ms, first audible sample after {1000 * audible['median']:.0f} ms"
     )
 

@@ -1,4 +1,4 @@
-"""Where a take's time goes: its own frame loop, part by part, for benchmarks."""
+"""Times the parts of a take for benchmarks: a frame loop of its own, part by part."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAKES_UNTIL_RECORDED = 2
 
 @dataclass(frozen=True, slots=True)
 class FrameTimes:
-    """Seconds a frame, means over one take; the parts add up to the total."""
+    """The seconds that each part of a frame takes, means over one take; the parts add up to the total."""
 
     prefill_s: float
     """A frame's share of the prompt: text to ids to embeddings, read by the talker."""
@@ -32,7 +32,7 @@ class FrameTimes:
     code_predictor_s: float
     codec_s: float
     host_s: float
-    """What is between the parts."""
+    """The time between the parts."""
     total_s: float
 
 
@@ -48,7 +48,7 @@ class FrameTimer:
         self._stream = torch.cuda.Stream(device) if records else None  # type: ignore[no-untyped-call]
 
     def times(self, text: str, frames: int, takes: int) -> list[FrameTimes]:
-        """Of takes of so many frames each, whatever the model draws."""
+        """Time `takes` takes of `frames` frames each, whatever the model draws."""
         before = 0 if self._stream is None else _TAKES_UNTIL_RECORDED
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             return [self._time(text, frames) for _ in range(before + takes)][before:]
@@ -87,7 +87,7 @@ class FrameTimer:
 
 
 def any_voice(model: QwenModel) -> VoicePrompt:
-    """One that a model of its kind can speak with."""
+    """A voice that a model of its kind can speak with."""
     speakers = model.config.talker.speaker_ids
     if speakers:
         return PresetSpeaker(next(iter(speakers)))
@@ -97,7 +97,7 @@ def any_voice(model: QwenModel) -> VoicePrompt:
 
 
 def threads() -> int:
-    """That torch computes with on the CPU."""
+    """The number of threads that torch computes with on the CPU."""
     return torch.get_num_threads()
 
 

@@ -1,4 +1,4 @@
-"""The built-in engine: requests in, chunks out, sentence by sentence, each in the language it is written in."""
+"""The built-in engine: speaks requests sentence by sentence, each in the language it is written in."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _VARIANTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "Henry": ("Reed", "male, full"),
     }
 )
-"""Name -> espeak-ng's variant file and how it sounds."""
+"""The voices by name: espeak-ng's variant file and how it sounds."""
 _DESCRIPTION = "Built-in voice (espeak-ng): {sound}; synthetic, instant, nothing to download."
 
 
@@ -43,7 +43,7 @@ def _voice_id(name: str) -> str:
 
 
 class EspeakEngine:
-    """Speaks more than 130 languages at once with nothing to download. See `protocols.Engine`."""
+    """Speaks more than 130 languages at once with nothing to download. See `domain.engine.Engine`."""
 
     name = NAME
     sample_rate = SAMPLE_RATE
@@ -75,7 +75,7 @@ class EspeakEngine:
         return self._speak(request, language.code, variant, cancelled)
 
     def close(self) -> None:
-        """Nothing to free: the library holds a few megabytes for the life of the process."""
+        """Do nothing: the library holds a few megabytes for the life of the process."""
 
     @cached_property
     def _languages(self) -> dict[str, tuple[Language, str]]:
@@ -109,7 +109,7 @@ class EspeakEngine:
         yield Finished(StopReason.CANCELLED if cancelled() else StopReason.COMPLETE, seed=None)
 
     def _sentences(self, request: SynthesisRequest, code: str, variant: str, cancelled: CancelCheck) -> Iterator[Pcm]:
-        """The sound of one sentence after the other, each with the silence that belongs before it."""
+        """Yield the sound of one sentence after the other, each with the silence that belongs before it."""
         pause_s = 0.0
         for line in paragraphs(request.text):
             for sentence in split_sentences(line, max_chars=MAX_SENTENCE_CHARS):
@@ -134,13 +134,13 @@ def _chunks(sounds: Iterator[Pcm]) -> Iterator[Pcm]:
 
 
 def _pause_after(piece: str) -> float:
-    if piece[-1].isalnum():  # parted at a space
+    if piece[-1].isalnum():  # a sentence that was parted at a space
         return 0.0
     return CLAUSE_PAUSE_S if piece[-1] in CLAUSE_MARKS else SENTENCE_PAUSE_S
 
 
 def _faded_out(sound: Pcm) -> Pcm:
-    """Some variants have an echo that breaks off; that would click."""
+    """Fade the end of a sound: some variants have an echo that breaks off, which would click."""
     length = min(round(_FADE_S * SAMPLE_RATE), len(sound))
     faded: Pcm = sound.copy()
     faded[len(sound) - length :] = faded[len(sound) - length :] * np.linspace(1, 0, length)

@@ -27,14 +27,14 @@ _BETTER_NAMES = MappingProxyType(
 
 
 def language_table(voices: tuple[EspeakVoice, ...]) -> dict[str, tuple[Language, str]]:
-    """Code -> the language and the identifier that selects it, ordered by name."""
+    """The languages by code, ordered by name, each with the identifier that selects it."""
     table: dict[str, tuple[Language, str]] = {}
     for voice in voices:
         # MBROLA voices need data that is not in the package
         if voice.identifier in _HIDDEN or voice.identifier.startswith("mb/"):
             continue
         code = voice.codes[0].lower()
-        if code in table:  # the variants of Cantonese share one
+        if code in table:  # the variants of Cantonese share one code
             code = voice.identifier.split("/")[-1].lower()
         name = _BETTER_NAMES.get(voice.identifier, voice.name.strip())
         table[code] = (Language(code, name), voice.identifier)

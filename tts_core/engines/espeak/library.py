@@ -21,7 +21,7 @@ from tts_core.domain.errors import EngineFailed
 from tts_core.domain.text import part_long_words
 
 SAMPLE_RATE = 22_050
-"""Hertz, of all of espeak-ng's own voices."""
+"""Hertz of all of espeak-ng's own voices."""
 NORMAL_RATE = 175
 """espeak-ng's words per minute at speed 1."""
 
@@ -41,13 +41,13 @@ Pcm = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class EspeakVoice:
-    """One language as espeak-ng lists it."""
+    """A language as espeak-ng lists it."""
 
     name: str
     identifier: str
-    """Path of its file, e.g. "gmw/en-US"; selects it, with "+f3" for a variant."""
+    """The path of the language's file, e.g. "gmw/en-US"; selects it, with "+f3" for a variant."""
     codes: tuple[str, ...]
-    """Language codes it answers to, its own first."""
+    """The language codes that it answers to, its own first."""
 
 
 class _VoiceStruct(ctypes.Structure):
@@ -73,7 +73,7 @@ class EspeakLibrary:
         self._functions: ctypes.CDLL | None = None
 
     def voices(self) -> tuple[EspeakVoice, ...]:
-        """All languages it has data for; raises EngineFailed when it can't be loaded."""
+        """The languages that espeak-ng has data for. Raises EngineFailed when it can't be loaded."""
         with self._lock:
             return tuple(_read_voices(self._loaded().espeak_ListVoices(None)))
 
@@ -99,7 +99,7 @@ class EspeakLibrary:
         return np.concatenate([np.zeros(0, dtype=np.int16), *recording.pieces])
 
     def phonemes(self, text: str, *, voice: str) -> str:
-        """How `text` would be pronounced, in IPA; clauses parted by newlines."""
+        """The pronunciation of `text` in IPA; clauses are parted by newlines."""
         data = ctypes.create_string_buffer(part_long_words(text).encode("utf-8"))
         position = ctypes.c_void_p(ctypes.addressof(data))
         clauses = []
@@ -130,7 +130,7 @@ class _Recording:
         self.error: BaseException | None = None
 
     def take(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int | None) -> int:
-        """Copy the samples; 1 ends the synthesis."""
+        """Copy the samples; answers 0 to go on, 1 to end the synthesis."""
         try:
             if self._cancelled():
                 return 1
@@ -166,7 +166,7 @@ def _native_path(path: str) -> bytes:
 
 
 def _declare(functions: ctypes.CDLL) -> None:
-    """Signatures as in espeak-ng 1.52's speak_lib.h."""
+    """Declare the functions' signatures, as in espeak-ng 1.52's speak_lib.h."""
     c_int, c_uint, c_char_p, c_void_p = ctypes.c_int, ctypes.c_uint, ctypes.c_char_p, ctypes.c_void_p
     signatures = {
         "espeak_Initialize": (c_int, [c_int, c_int, c_char_p, c_int]),
@@ -199,7 +199,7 @@ def _read_voices(table: ctypes._Pointer[ctypes._Pointer[_VoiceStruct]]) -> Itera
 
 
 def _read_codes(address: int) -> Iterator[str]:
-    """Codes from C's list: a priority byte and a zero-terminated string each, after the last one a zero byte."""
+    """Read codes from C's list: a priority byte and a zero-terminated string each, after the last one a zero byte."""
     while ctypes.string_at(address, 1) != b"\0":
         code = ctypes.string_at(address + 1)
         yield code.decode()

@@ -1,4 +1,4 @@
-"""Piper's voices as an engine: whatever lies in the voices' folders speaks, each model loaded on first use."""
+"""Piper's voices as an engine: all that lie in the voices' folders speak; each model is loaded on first use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tts_core.models.memory import CachePolicy, ModelMemory
 
 NAME = "piper"
 SAMPLE_RATE = 22_050
-"""Of most voices; the sound of the others is resampled, so that all have one."""
+"""The rate of most voices, in hertz; the sound of the others is resampled, so that all have one."""
 AUTO = Language(AUTO_LANGUAGE, "Auto")
 MAX_SENTENCE_CHARS = 300
 CHUNK_S = 0.2
@@ -33,16 +33,16 @@ FindFolders = Callable[[], Sequence[Path]]
 
 
 class PiperEngine:
-    """All Piper voices. See `protocols.Engine`."""
+    """The engine of every Piper voice. See `domain.engine.Engine`."""
 
     name = NAME
     sample_rate = SAMPLE_RATE
 
     def __init__(self, folders: FindFolders, keep_alive_s: float | None) -> None:
-        """`folders` tells where voices lie; an idle one leaves memory after `keep_alive_s` (None: never)."""
+        """`folders` gives the folders of voices; an idle voice leaves memory after `keep_alive_s` (None: never)."""
         self._folders = folders
         self._shelf = VoiceShelf()
-        # By path. Its own: these models are small, and most are no catalogue's.
+        # Keyed by path, and not shared with other engines: these models are small, and most are in no catalogue.
         self._cache = ModelMemory(
             lambda path, _progress: PiperModel.load(Path(path)), CachePolicy(keep_alive_s=keep_alive_s)
         )
@@ -78,7 +78,7 @@ class PiperEngine:
         return self._shelf.voices(self._folders())
 
     def _find(self, voice_id: str | None) -> tuple[VoiceFile, str]:
-        """The file and the speaker in it, "" for its only one. Raises UnknownVoice."""
+        """The file of a voice and the speaker in it, "" for its only one. Raises UnknownVoice."""
         for file in self._files():
             for speaker in file.speakers or ("",):
                 if voice_id in (None, _voice_id(file, speaker)):
@@ -105,7 +105,7 @@ class PiperEngine:
 
 
 def _sentences(model: PiperModel, request: SynthesisRequest, speaker: str) -> Iterator[Samples]:
-    """The sound of one sentence after the other, each with the silence that belongs before it."""
+    """Yield the sound of one sentence after the other, each with the silence that belongs before it."""
     number = model.file.speakers.get(speaker)
     pause_s = 0.0
     for line in paragraphs(request.text):
@@ -129,7 +129,7 @@ def _voice_id(file: VoiceFile, speaker: str) -> str:
 
 
 def _labels(files: Sequence[VoiceFile]) -> dict[str, str]:
-    """A name for people for each file; where two would share one, the quality is added, else it is the file's."""
+    """A name for people for each file: where two would share one, with the quality, else the file's own."""
     plain = Counter(file.label for file in files)
     longer = {file.name: f"{file.label} {file.quality}".strip() for file in files}
     shared = Counter(longer.values())

@@ -1,4 +1,4 @@
-"""One Piper voice in memory: text in, sound out, sentence by sentence. The one home of piper-tts and onnxruntime."""
+"""A Piper voice in memory: text in, sound out, sentence by sentence. Only this file uses piper-tts and onnxruntime."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from piper import PiperVoice
 
 INSTALL = f"python -m pip install -r {PIPER_REQUIREMENTS_FILE.name}"
-"""For people, in the studio's folder."""
+"""The command that installs what is missing, for people to run in the studio's folder."""
 MAX_THREADS = 4
-"""A voice of this size gains nothing from more, and disturbs others."""
+"""Most threads: a voice of this size gains nothing from more, and disturbs others."""
 MAX_SENTENCE_S = 120.0
-"""Of sound: a model that makes more of one sentence is broken."""
+"""Most seconds of sound: a model that makes more of one sentence is broken."""
 MIN_LENGTH, MAX_LENGTH = 0.1, 10.0
-"""Of a phoneme at speed 1, as a factor."""
+"""Bounds of the factor by which a voice stretches phonemes at speed 1."""
 _INPUTS = frozenset({"input", "input_lengths", "scales"})
 _SPEAKER_INPUT = "sid"
-_TOLD_CHARS = 200
+_REASON_CHARS = 200
 
 
 class PiperModel:
-    """Make it with `load`. Thread-safe."""
+    """A loaded Piper voice; make it with `load`. Thread-safe."""
 
     device = "cpu"
 
@@ -55,7 +55,7 @@ class PiperModel:
         except MemoryError:
             raise
         except Exception as error:  # onnxruntime raises types of its own for each way in which a file can be wrong
-            raise _unusable(file, " ".join(str(error).split())[:_TOLD_CHARS] or type(error).__name__) from error
+            raise _unusable(file, " ".join(str(error).split())[:_REASON_CHARS] or type(error).__name__) from error
         inputs = {one.name for one in voice.session.get_inputs()}
         if inputs - {_SPEAKER_INPUT} != _INPUTS or (file.speakers and _SPEAKER_INPUT not in inputs):
             raise _unusable(file, "it is an ONNX model, but none that speaks as Piper's do")
@@ -65,20 +65,20 @@ class PiperModel:
         return cls(file, voice, memory_bytes)
 
     def speak(self, text: str, *, speaker: int | None, speed: float) -> Iterator[Samples]:
-        """The sound of each sentence, [N] at the file's rate. `speed` 2.0 is twice as fast. Raises EngineFailed."""
+        """Yield each sentence's sound, [N] at the file's rate. `speed` 2.0 is twice as fast. Raises EngineFailed."""
         from piper import SynthesisConfig  # noqa: PLC0415 - see load
 
         voice = self._voice
         if voice is None:
             raise EngineFailed(engine="Piper", reason="its voice is closed")
         how = SynthesisConfig(speaker_id=speaker, length_scale=voice.config.length_scale / speed)
-        sentences = iter(voice.synthesize(part_long_words(text), how))  # by an espeak-ng of its own
+        sentences = iter(voice.synthesize(part_long_words(text), how))  # Piper has an espeak-ng of its own
         while True:
             try:
                 chunk = next(sentences, None)
             except MemoryError:
                 raise
-            except Exception as error:  # see load; without its own words, which may quote the text
+            except Exception as error:  # see load; the error's own words are left out, for they may quote the text
                 raise _unusable(self.file, f"it broke while it spoke ({type(error).__name__})") from error
             if chunk is None:
                 return

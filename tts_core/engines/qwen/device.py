@@ -1,4 +1,4 @@
-"""Which device torch can really compute on, and why. Knows torch; knows nothing of models.
+"""The device that torch can really compute on, and why. This module knows torch and nothing of models.
 
 Run as `python -m tts_core.engines.qwen.device` it prints one JSON line. The studio asks that way, in another process,
 because torch takes seconds and hundreds of megabytes to load and a broken install must not take the studio with it.
@@ -18,7 +18,7 @@ from tts_core.platform.acceleration import Acceleration, ComputeCapability, Gpu,
 from tts_core.platform.paths import ROOT_DIR
 
 PROBE_TIMEOUT_S = 120
-"""torch loads in 4 s from a warm disk and in a minute from a cold one."""
+"""Seconds that the other process may take: torch loads in 4 s from a warm disk and in a minute from a cold one."""
 
 
 def probe_acceleration(*, timeout_s: float = PROBE_TIMEOUT_S, python: str = sys.executable) -> Acceleration:
@@ -94,7 +94,7 @@ def _mps(torch: Any) -> Acceleration:
 
 
 def _compute_on(torch: Any, device: str) -> None:
-    """A card too old for this build is still "available"; only computing shows it."""
+    """Compute a little there: a card too old for this build is still "available", and only computing shows it."""
     total = torch.ones(8, device=device).sum().item()
     if total != 8:
         raise ArithmeticError(f"{device} counted {total} instead of 8")

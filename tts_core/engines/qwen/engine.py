@@ -1,6 +1,6 @@
-"""The Qwen3-TTS models as engines: which voices each has, and a request in the words of the model. Loads on first use.
+"""The Qwen3-TTS models as engines: the voices each has, and requests in the model's words. Models load on first use.
 
-The model itself is `engine.speech_model`, imported only when one is loaded, for torch takes seconds.
+The model itself is in `speech_model`, imported only when one is loaded, for torch takes seconds.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ class SpeakingModel:
     """A model that can be loaded."""
 
     name: str
-    """For people."""
+    """The model's name as people read it."""
     kind: ModelKind
     folder: Path
     capabilities: Capabilities
 
 
 FindModel = Callable[[], SpeakingModel | None]
-"""Looks whether the model is ready; None while it is not."""
+"""A function that answers the model; None while it is not ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What a user may decide about how models compute: "auto" or a name."""
+    """The user's choice of how models compute; "auto" and None leave it to the engine."""
 
     device: str = AUTO
     precision: str = AUTO
@@ -69,7 +69,7 @@ class ModelChoice:
 
 
 class QwenEngine:
-    """One model. See `domain.engine.Engine`."""
+    """The engine of one Qwen3-TTS model. See `domain.engine.Engine`."""
 
     sample_rate = SAMPLE_RATE
 
@@ -120,7 +120,7 @@ class QwenEngine:
             return source if isinstance(source, PreparedVoice) else prepared_voice(prompt)
 
     def close(self) -> None:
-        """Nothing of its own to free: the cache holds the model."""
+        """Do nothing: the cache holds the model and frees it."""
 
     def _required(self) -> SpeakingModel:
         model = self._find()
@@ -169,7 +169,7 @@ def catalogue_engines(manager: ModelStatuses, cache: ModelMemory[QwenModel], kin
 
 
 def model_in(folder: Path) -> SpeakingModel:
-    """The model in any folder, by its config.json. Raises ModelFolderInvalid naming the file."""
+    """The model in any folder, as its config.json describes it. Raises ModelFolderInvalid naming the file."""
     config = read_model_config(folder)
     kind = ModelKind(config.kind)
     capabilities = Capabilities(
@@ -193,7 +193,7 @@ def load_model(folder: Path, choice: ModelChoice, progress: Progress) -> QwenMod
 
 
 def weights_bytes(folder: Path) -> int:
-    """About what the model takes in memory: its weights on the disk."""
+    """The memory that the model takes, about: the size of its weights on the disk."""
     return sum(file.stat().st_size for file in folder.rglob(f"*{WEIGHTS_SUFFIX}"))
 
 
@@ -208,7 +208,7 @@ def _finder(manager: ModelStatuses, key: str) -> FindModel:
 
 
 def _spoken_name(speaker: str) -> str:
-    """ "uncle_fu" -> "Uncle Fu"."""
+    """The speaker's name as people read it: "uncle_fu" becomes "Uncle Fu"."""
     return speaker.replace("_", " ").title()
 
 
@@ -244,7 +244,7 @@ def _own_voice(speaker: str) -> VoicePrompt:
 
 
 def _imitation(source: Recording | PreparedVoice, model: QwenModel) -> ClonePrompt:
-    """Whoever is to be imitated, in the words of the model. Raises VoicePromptInvalid for a voice of another model."""
+    """The voice to imitate, in the words of the model. Raises VoicePromptInvalid for a voice of another model."""
     from tts_core.engines.qwen.cloning.voice_prompt import clone_prompt  # noqa: PLC0415 - see load_model
 
     if isinstance(source, PreparedVoice):

@@ -1,4 +1,4 @@
-"""Where a model computes and in which precision, chosen by itself or as asked, with the reasons as data."""
+"""The device and the precision that a model computes in, chosen automatically or as asked, with the reasons as data."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tts_core.platform.acceleration import Reason
 
 AUTO = "auto"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
-"""int8, int4: whole-number weights in the transformers' products, for everything else float32 on CPUs, on cards what
-they compute in by themselves."""
+"""int8 and int4 make the weights of the transformers' products whole numbers; everything else is float32 on CPUs and,
+on cards, in the precision that "auto" chooses there."""
 _BITS = {"int8": 8, "int4": 4}
 _BFLOAT16_SINCE = 8
 """Major compute capability from which cards compute in bfloat16."""
@@ -23,7 +23,7 @@ _BFLOAT16_SINCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Device and precision, and why."""
+    """The device and the precision that were chosen, and why."""
 
     placement: Placement
     reasons: tuple[Reason, ...]
@@ -40,7 +40,7 @@ class Choice:
 
 
 def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
-    """`device` is "auto" or torch's name of one; `precision` "auto" or one of PRECISIONS.
+    """Choose device and precision. `device` is "auto" or torch's name of one; `precision` "auto" or one of PRECISIONS.
 
     Raises DeviceUnavailable or PrecisionNotSupported.
     """
@@ -63,12 +63,12 @@ def choose(device: str = AUTO, precision: str = AUTO) -> Choice:
 
 
 def use_few_threads(asked: int | None = None) -> None:
-    """Let torch compute on the CPU with so many threads; None: as many as help."""
+    """Let torch compute on the CPU with `asked` threads; None means as many as help."""
     torch.set_num_threads(asked or best_threads())
 
 
 def codec_dtype(placement: Placement) -> torch.dtype:
-    """What the codec's decoder computes in: bfloat16 beside whole numbers on a CPU that multiplies it, else float32."""
+    """The codec decoder's type: bfloat16 beside whole numbers on a CPU with instructions for it, else float32."""
     shortens = placement.device.type == "cpu" and placement.weight_bits and has_fast_bfloat16()
     return torch.bfloat16 if shortens else torch.float32
 
@@ -88,7 +88,10 @@ def _asked(device: str) -> torch.device:
 
 
 def check_whole_numbers(place: torch.device, precision: str) -> None:
-    """Raises PrecisionNotSupported but for a CPU whose loops can be compiled and, for "int8", an NVIDIA card."""
+    """Check that a device computes "int8" or "int4": CPUs whose loops can be compiled do, NVIDIA cards only "int8".
+
+    Raises PrecisionNotSupported.
+    """
     able = whole_numbers() if place.type == "cpu" else ("int8",) if place.type == "cuda" else ()
     if precision not in able:
         choices = (AUTO, *(name for name in PRECISIONS if name not in _BITS), *able)

@@ -1,4 +1,4 @@
-"""Use case: a sound file to codes and back, to hear what the codec keeps. The codec itself is `engine.codec`."""
+"""Use case: a sound file to codes and back, to hear what the codec keeps. The codec itself is in `codec.codec`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MAX_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
     codes: Codes
-    """(frames, 16)."""
+    """The codes of the sound, (frames, 16)."""
     samples: Samples
-    """What the codes decode to."""
+    """The sound that the codes decode to."""
     sample_rate: int
     """Hertz of `samples`."""
 
@@ -35,7 +35,7 @@ def load_codec(folder: Path, device: str) -> Codec:
 
 
 def round_trip(folder: Path, audio: Path, device: str) -> RoundTrip:
-    """Raises AudioUnreadable, and ModelFolderInvalid naming the file."""
+    """Encode a sound file and decode it again. Raises AudioUnreadable, and ModelFolderInvalid naming the file."""
     samples, sample_rate = read_audio(audio, max_seconds=MAX_SECONDS)
     codec = load_codec(folder, device)
     codes = codec.encode(samples, sample_rate)

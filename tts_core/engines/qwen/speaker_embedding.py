@@ -30,44 +30,45 @@ if TYPE_CHECKING:
     from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
 
 SUGGESTED = "base_0_6b"
-"""For who has none."""
+"""The model to suggest where no Base model is ready."""
 MIN_S, MIN_SPEECH_S = 1.0, 0.5
-"""Of the whole, and of speech in it: less says more about the words than about the speaker."""
+"""Least seconds of a recording and of the speech in it: less says more about the words than about the speaker."""
 HEARD_S = 30.0
-"""Of each recording; a voice is known by then, and time and memory grow with the length."""
+"""Seconds of each recording that are judged; a voice is known by then, and time and memory grow with the length."""
 SAME_FROM, OTHER_BELOW = 0.75, 0.4
-"""Cosines. Rules of thumb: nobody has measured error rates of this encoder."""
+"""Cosines from which two recordings have the same speaker, and below which not. These are rules of thumb: nobody has
+measured error rates of this encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What a recording tells about its speaker."""
+    """The findings about the speaker of a recording."""
 
     embedding: npt.NDArray[np.float32] | None
-    """[D]; None where the recording is too short."""
+    """The speaker's vector, [D]; None where the recording is too short."""
     model_key: str
     gender: Gender | None
-    """None where the pitch does not tell."""
+    """The speaker's estimated gender; None where the pitch does not tell."""
     message: str
-    """English."""
+    """A sentence in English: how long the speaker was heard, or why the recording can't be judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
     cosine: float
-    """Of the two embeddings, -1 to 1."""
+    """The cosine of the two embeddings, -1 to 1."""
     model_key: str
 
     @property
     def same_speaker(self) -> bool | None:
-        """A guess; None where the value allows none."""
+        """A guess whether the speakers are the same; None where the cosine allows none."""
         if self.cosine >= SAME_FROM:
             return True
         return False if self.cosine < OTHER_BELOW else None
 
 
 class SpeakerEmbedder:
-    """Thread-safe. `cache` knows encoders by the keys of their Base models."""
+    """Extracts and compares embeddings. Thread-safe. `cache` knows encoders by the keys of their Base models."""
 
     def __init__(self, models: ModelStatuses, cache: ModelMemory[SpeakerModel]) -> None:
         self._models = models
@@ -90,15 +91,15 @@ class SpeakerEmbedder:
         return self._bases.named(model_key)
 
     def extract(self, clip: Clip, model_key: str = "") -> Extraction:
-        """Who speaks. Raises what `choose` raises, InvalidRequest, EngineFailed."""
+        """Find out who speaks in a recording. Raises what `choose` raises, InvalidRequest, EngineFailed."""
         key = self.choose(model_key).key
         if (why := _too_short(clip)) is not None:
             return Extraction(None, key, None, why)
-        heard = _heard(clip)
+        judged = _judged_part(clip)
         with self._cache.lease(key) as encoder:
-            embedding = encoder.embed(heard, clip.sample_rate)
-        gender = estimated_gender(heard, clip.sample_rate)
-        return Extraction(embedding, key, gender, f"The speaker was heard for {len(heard) / clip.sample_rate:.1f} s.")
+            embedding = encoder.embed(judged, clip.sample_rate)
+        gender = estimated_gender(judged, clip.sample_rate)
+        return Extraction(embedding, key, gender, f"The speaker was heard for {len(judged) / clip.sample_rate:.1f} s.")
 
     def compare(self, one: Clip, other: Clip, model_key: str = "") -> Similarity:
         """How alike two speakers sound. Raises what `extract` raises; InvalidRequest for a recording without speech."""
@@ -109,9 +110,9 @@ class SpeakerEmbedder:
         return Similarity(self.cosine(one, other, key), key)
 
     def cosine(self, one: Clip, other: Clip, model_key: str) -> float:
-        """The same without a look at what can be heard in them, by a model that is known to be ready."""
+        """How alike two speakers sound, by a model known to be ready; whether the recordings suffice is not checked."""
         with self._cache.lease(model_key) as encoder:
-            first, second = (_unit(encoder.embed(_heard(clip), clip.sample_rate)) for clip in (one, other))
+            first, second = (_unit(encoder.embed(_judged_part(clip), clip.sample_rate)) for clip in (one, other))
         return float(first @ second)
 
     def loaded(self) -> CachedModel | None:
@@ -130,7 +131,7 @@ def load_speaker(folder: Path, device: str, threads: int | None = None) -> Speak
 
 
 def _too_short(clip: Clip) -> str | None:
-    """Why it can't be judged; None if it can."""
+    """The reason why a recording can't be judged; None if it can."""
     if clip.duration_s < MIN_S:
         return f"{clip.duration_s:.1f} s are too short; at least {MIN_S:.0f} s are needed."
     speech_s = float(speech_frames(frame_levels(clip.samples, clip.sample_rate)).sum() * HOP_S)
@@ -139,7 +140,7 @@ def _too_short(clip: Clip) -> str | None:
     return None
 
 
-def _heard(clip: Clip) -> Samples:
+def _judged_part(clip: Clip) -> Samples:
     return clip.samples[: round(HEARD_S * clip.sample_rate)]
 
 

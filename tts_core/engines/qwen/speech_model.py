@@ -45,14 +45,14 @@ from tts_core.engines.qwen.talker_model import TalkerModel, whole_number_workers
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """One take."""
+    """A request for one take."""
 
     prompt: PromptRequest
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     greedy: bool = False
     max_frames: int | None = None
-    """What the published package calls max_new_tokens: without an end the take has one frame less. None: by text."""
+    """The published package's max_new_tokens: without an end the take has one frame less. None: the text limits it."""
     max_seconds: float | None = None
     """Longest sound to make."""
     chunk_frames: int | None = None
@@ -65,7 +65,9 @@ _MAX_WAITING = 64
 
 
 class QwenModel:
-    """Make it with `load`. Takes may be asked for and heard in any threads; `slots` of them are made at once."""
+    """A loaded model; make it with `load`. Takes may be asked for and received in any threads; `slots` of them are made
+    at once.
+    """
 
     def __init__(
         self, folder: Path, choice: Choice, talker: TalkerModel, codec: Codec, speaker: SpeakerEncoder | None
@@ -91,8 +93,8 @@ class QwenModel:
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> QwenModel:
-        """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto", "float32" or so;
-        `threads` compute on a CPU, None as many as help.
+        """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto" or one of PRECISIONS;
+        `threads` is how many compute on a CPU, None for as many as help.
 
         Raises DeviceUnavailable, PrecisionNotSupported, or a ModelFolderInvalid that names the file.
         """
@@ -105,7 +107,7 @@ class QwenModel:
         workers = whole_number_workers() if choice.placement.uses_loops else None
         dtype = codec_dtype(choice.placement)
         codec = Codec.load(codec_folder, choice.placement.device, dtype=dtype, progress=steps.of(1))
-        fuses = workers is not None and dtype == torch.float32  # whose talker needs the compiler anyway
+        fuses = workers is not None and dtype == torch.float32  # the talker needs the compiler anyway
         if fuses and codec.decoder.gains_by_fusing:
             codec.decoder.fuse(workers)
         speaker = None
@@ -130,12 +132,12 @@ class QwenModel:
 
     @property
     def device(self) -> str:
-        """torch's own name of where it computes."""
+        """torch's own name of the device that the model computes on."""
         return self.choice.device
 
     @property
     def warming(self) -> tuple[int, int] | None:
-        """Recordings that are made in the background, done and of how many; None when all are."""
+        """How many recordings of work the background has made, and of how many; None once all are made."""
         scheduler = self._scheduler
         return None if scheduler is None or scheduler.is_warm else scheduler.warmed
 
@@ -149,7 +151,7 @@ class QwenModel:
         return self._talker.talker
 
     def build_prompt(self, request: PromptRequest) -> Prompt:
-        """What the talker reads. Raises UnknownLanguage or UnknownVoice."""
+        """The prompt that the talker reads. Raises UnknownLanguage or UnknownVoice."""
         return self._talker.build_prompt(request)
 
     def stream(self, request: SpeechRequest, *, cancelled: CancelCheck = never) -> Iterator[EngineEvent]:
@@ -168,7 +170,7 @@ class QwenModel:
     def prepare_voice(
         self, samples: npt.NDArray[np.floating], sample_rate: int, transcript: str | None = None
     ) -> ClonePrompt:
-        """A recording [N] or [N, channels] to a voice for `PromptRequest.voice`, reusable and savable.
+        """Make a voice for `PromptRequest.voice`, reusable and savable, of a recording [N] or [N, channels].
 
         With its transcript speech goes on as in the recording; without, only the speaker's timbre is taken over.
         Raises CloneNotSupported, and InvalidRequest for a recording that can't be used.
@@ -201,12 +203,12 @@ class QwenModel:
         return limit
 
     def _schedule(self) -> Scheduler:
-        """On CUDA work is recorded, and one lock lets one thread record at a time."""
+        """Build the scheduler. On CUDA work is recorded, and one lock lets one thread record at a time."""
         device, recording = self.choice.placement.device, Lock()
         records = device.type == "cuda"
         compiled = CompiledTalker(self.talker) if records and can_compile(device) else None
         step = FrameStep(self.talker, self.slots, Graphs(recording) if records else None, compiled)
-        voices = 2 * self.slots if records else 1  # a take whose codes are made leaves its slot before its sound is
+        voices = 2 * self.slots if records else 1  # a take leaves its slot with its last codes, before their sound
         codec = CodecSlots(self.codec.decoder, device, voices, Graphs(recording) if records else None)
         self.memory_bytes += step.memory_bytes
         if records:
@@ -215,7 +217,7 @@ class QwenModel:
 
 
 class _Steps:
-    """Several files' progress as one."""
+    """The progress of several files, reported as one."""
 
     def __init__(self, files: list[Path], progress: Progress | None) -> None:
         self._sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
@@ -223,7 +225,7 @@ class _Steps:
         self._progress = progress
 
     def of(self, place: int) -> Progress | None:
-        """What the loader of that file reports to."""
+        """The function that the loader of file number `place` reports to."""
         progress = self._progress
         if progress is None:
             return None

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _SPEAKER_ENCODER = "speaker_encoder"
 _SMALLEST = 4
-"""Bits of a weight."""
+"""The fewest bits that a weight can have."""
 
 
 class TalkerModel:
-    """Use `TalkerModel.load(folder, placement)`; `close` frees the weights."""
+    """A talker, its config and tokenizer. `TalkerModel.load(folder, placement)` makes one; `close` frees weights."""
 
     def __init__(
         self, config: ModelConfig, generation: GenerationConfig, tokenizer: TextTokenizer, talker: Talker
@@ -54,7 +54,7 @@ class TalkerModel:
     ) -> TalkerModel:
         """Read a model's folder. Raises a ModelFolderInvalid that names the file.
 
-        workers: who compute whole numbers; None takes own ones.
+        workers: the threads that compute whole numbers; None starts new ones.
         speaker_encoder: built on the meta device, filled from the same file; without it a Base model's is left aside.
         """
         config = read_model_config(folder)
@@ -91,7 +91,7 @@ class TalkerModel:
         return self.talker.device
 
     def build_prompt(self, request: PromptRequest) -> Prompt:
-        """Raises UnknownLanguage or UnknownVoice."""
+        """The prompt that the talker reads. Raises UnknownLanguage or UnknownVoice."""
         return PromptBuilder(self.config, self.talker, self.tokenizer).build(request)
 
     def close(self) -> None:

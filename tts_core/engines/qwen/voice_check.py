@@ -27,7 +27,10 @@ class VoiceCheck:
         self._embedder = embedder
 
     def compare(self, take: Path, reference: Path, model_key: str) -> Likeness:
-        """By the speaker encoder of that Base model. Raises UnknownModelKey, ModelNotReady, AudioUnreadable."""
+        """Compare a take with its reference by the speaker encoder of the Base model `model_key`.
+
+        Raises UnknownModelKey, ModelNotReady, AudioUnreadable.
+        """
         self._embedder.choose(model_key)  # cheap, so before the decoding
         made = read_recording(take, max_seconds=MAX_RECORDING_S)
         original = read_recording(reference, max_seconds=MAX_RECORDING_S)

@@ -1,1 +1,1 @@
-"""What is said in a recording, written down by Whisper, and how far that is from what should have been said."""
+"""Whisper: writes down what is said in a recording, and measures how far that is from what should have been said."""

@@ -1,4 +1,4 @@
-"""How far what was heard is from what should have been said: word error rate, or character error rate without blanks.
+"""The distance of what was heard from what was wanted: word error rate, or character error rate without blanks.
 
 Rate = (substitutions + deletions + insertions) / units wanted, as everywhere; it exceeds 1 where more is heard than
 was wanted. Case, punctuation, accents' encoding, numerals and Chinese script don't count as differences.
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 _CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my", "bo"})
-"""Written without blanks between words."""
+"""Languages that are written without blanks between words."""
 _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Burmese, Khmer
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # kana, Chinese characters
 )
 _APOSTROPHES = re.compile("['’ʼ＇]")
 _BRACKETS = re.compile(r"[\[\](){}<>]")
-"""The normalizer takes what stands in them for remarks that nobody says."""
+"""The normalizer takes what stands in brackets for remarks that are not spoken."""
 _IN_NUMBERS = re.compile(r"(?<=\d)[,，](?=\d{3})")
 _MOST_DIGITS = 100
-"""Of a number; what is longer stays as it is, for Python refuses to write out numbers of thousands."""
+"""Most digits of a number; a longer one stays as it is, for Python refuses to write out numbers of thousands."""
 _LONG_NUMBER = re.compile(rf"[\d,]{{{_MOST_DIGITS}}}")
 _CHINESE_NUMBER = re.compile("[零〇一二三四五六七八九十百千万亿两]+(?:点[零〇一二三四五六七八九]+)?")
 _PERCENT = re.compile(f"百分之((?:{_CHINESE_NUMBER.pattern})|[0-9.]+)")
@@ -54,25 +54,25 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
     unit: str
-    """What is counted: "word" or "character"."""
+    """The unit that is counted: "word" or "character"."""
     errors: int
-    """Units to change, to add and to leave out until one is the other."""
+    """Units to change, to add and to leave out until one text is the other."""
     length: int
-    """Units wanted."""
+    """Units of the wanted text."""
     wanted: str
-    """What was compared, without everything that does not count."""
+    """The wanted text as it was compared, without everything that does not count."""
     heard: str
     stretches: tuple[Stretch, ...]
-    """Both texts side by side, from start to end."""
+    """The two texts side by side, from start to end."""
 
     @property
     def rate(self) -> float:
-        """0 is a perfect match."""
+        """Errors per unit wanted; 0 is a perfect match."""
         return self.errors / max(1, self.length)
 
 
 def compare(wanted: str, heard: str, language: str = "") -> ErrorRate:
-    """`language`: Whisper's code; "" for unknown: then the script tells how to count and what is normalised."""
+    """Compare two texts. `language`: Whisper's code; "" for unknown: then the script decides about units and rules."""
     by_character = _counts_characters(wanted or heard, language)
     texts = [_plain(text, language or ("zh" if by_character else "")) for text in (wanted, heard)]
     if by_character:
@@ -88,7 +88,7 @@ def compare(wanted: str, heard: str, language: str = "") -> ErrorRate:
 
 
 def _aligned(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    """Both in pieces side by side, so that the fewest units differ (Levenshtein)."""
+    """Yield pieces of both texts side by side, so that the fewest units differ (Levenshtein)."""
     from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - starting stays light
 
     for code in Levenshtein.opcodes(one, other):
@@ -103,7 +103,7 @@ def _counts_characters(text: str, language: str) -> bool:
 
 
 def _plain(text: str, language: str) -> str:
-    """Words and blanks, without what people don't hear."""
+    """The words and blanks of a text, without what people don't hear."""
     text = _IN_NUMBERS.sub("", normalized(text, "NFKC").casefold())
     if language in ("zh", "yue"):
         text = _CHINESE_NUMBER.sub(lambda found: _number(found[0]), _PERCENT.sub(r"\1%", _simplified(text)))
@@ -115,7 +115,7 @@ def _plain(text: str, language: str) -> str:
 
 
 def _is_heard(char: str) -> bool:
-    """Letters, their marks, digits; signs that are read out."""
+    """Whether a character is heard: letters, their marks, digits and signs that are read out."""
     return unicodedata.category(char)[0] in "LMN" or char in "%+=€$£¥°"
 
 
@@ -132,14 +132,14 @@ def _converter() -> OpenCC:
 
 @cache
 def _english() -> EnglishTextNormalizer:
-    """Whisper's own: "twenty-one percent" -> "21%", "it's" -> "it is", without "uh"."""
+    """Whisper's own normalizer: "twenty-one percent" -> "21%", "it's" -> "it is", without "uh"."""
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer  # noqa: PLC0415 - a second
 
     return EnglishTextNormalizer({})  # type: ignore[no-untyped-call]
 
 
 def _number(text: str) -> str:
-    """ "二十一" -> "21", "二零二四" -> "2024", "三点一四" -> "3.14". Whisper writes either."""
+    """A Chinese number in digits: "二十一" is "21", "二零二四" "2024", "三点一四" "3.14". Whisper writes either."""
     if len(text) > _MOST_DIGITS:
         return text
     whole, dot, fraction = text.partition("点")
@@ -151,7 +151,7 @@ def _number(text: str) -> str:
 
 
 def _valued(text: str) -> int:
-    """ "一万二千" -> 12000."""
+    """The value of a Chinese number: "一万二千" -> 12000."""
     total = part = digit = 0
     for char in text:
         if char in _DIGITS:

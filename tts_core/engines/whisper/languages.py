@@ -1,4 +1,4 @@
-"""The languages Whisper knows, and which of them people and engines mean by a name or code."""
+"""The languages that Whisper knows, and the one of them that people and engines mean by a name or code."""
 
 from __future__ import annotations
 

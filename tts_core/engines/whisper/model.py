@@ -1,4 +1,4 @@
-"""A loaded Whisper model: a recording in, what is said when out. Through transformers, from a local folder only.
+"""A loaded Whisper model: turns a recording into a transcript with times, by transformers, from a local folder only.
 
 model = WhisperModel.load(folder, device="cpu")
 model.transcribe(samples, 48_000).text
@@ -44,10 +44,10 @@ GENERATION_FILE = "generation_config.json"
 FEATURES_FILE = "preprocessor_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 WHISPER_RATE = 16_000
-"""Hertz of what Whisper hears."""
+"""Hertz of the sound that Whisper reads."""
 WINDOW_S = 30.0
 BLOCK_S = 300.0
-"""Ten windows are handed over at once: transformers keeps a window's scores, 20 to 90 MB, until all are done."""
+"""Seconds handed over at once, ten windows: transformers keeps a window's scores, 20 to 90 MB, until all are done."""
 _MAX_NAMES = 5
 _ENGLISH = "en"
 _LOCK_POLL_S = 0.2
@@ -59,21 +59,21 @@ _LOG_PROBABILITY = -1.0
 _NO_SPEECH = 0.6
 
 LoadProgress = Callable[[int, int], None]
-"""Bytes done and bytes to do."""
+"""A function called with the bytes done and the bytes to do."""
 Progress = Callable[[float, float], None]
-"""Seconds of the recording heard and to hear."""
+"""A function called with the seconds of the recording that are done and all its seconds."""
 
 
 def never() -> bool:
     return False
 
 
-def _unheard(_done_s: float, _total_s: float) -> None:
+def _no_progress(_done_s: float, _total_s: float) -> None:
     pass
 
 
 class WhisperModel:
-    """Make it with `load`. Thread-safe; one recording at a time."""
+    """A loaded Whisper model; make it with `load`. Thread-safe; it transcribes one recording at a time."""
 
     def __init__(
         self,
@@ -98,8 +98,8 @@ class WhisperModel:
         """
         _check_files(folder)
         total = (folder / WEIGHTS_FILE).stat().st_size
-        tell = progress or (lambda _done, _total: None)
-        tell(0, total)
+        report = progress or (lambda _done, _total: None)
+        report(0, total)
         model: Any = _read_model(folder, torch.float32 if device.startswith("cpu") else torch.float16)
         try:
             model.to(device)
@@ -107,7 +107,7 @@ class WhisperModel:
             if is_out_of_memory(error):
                 raise
             raise TranscriptionFailed(reason=_one_line(error)) from error
-        tell(total, total)
+        report(total, total)
         return cls(folder, model.eval(), _read_features(folder), _read_tokenizer(folder))
 
     def transcribe(
@@ -117,19 +117,19 @@ class WhisperModel:
         *,
         language: str | None = None,
         cancelled: CancelCheck = never,
-        progress: Progress = _unheard,
+        progress: Progress = _no_progress,
     ) -> Transcript:
-        """What is said in mono samples (n,). `language`: Whisper's code; None finds it out from the first 30 s.
+        """Transcribe mono samples (n,). `language`: Whisper's code; None finds it out from the first 30 s.
 
         Raises Cancelled within a token of being asked to stop, UnknownSpokenLanguage, TranscriptionFailed.
         """
-        heard = resample(samples, sample_rate, WHISPER_RATE)
+        sound = resample(samples, sample_rate, WHISPER_RATE)
         with self._alone(cancelled) as model, _failures_typed(), torch.inference_mode(), _own_chances(model.device):
-            code = self._language(model, heard, language)
+            code = self._language(model, sound, language)
             pieces: list[Segment] = []
-            start_s, total_s = 0.0, len(heard) / WHISPER_RATE
+            start_s, total_s = 0.0, len(sound) / WHISPER_RATE
             while start_s < total_s:
-                block = heard[round(start_s * WHISPER_RATE) : round((start_s + BLOCK_S) * WHISPER_RATE)]
+                block = sound[round(start_s * WHISPER_RATE) : round((start_s + BLOCK_S) * WHISPER_RATE)]
                 is_last = start_s + BLOCK_S >= total_s
                 watch = _Watch(start_s, total_s, cancelled, progress)
                 found = self._segments(model, block, code, watch)
@@ -143,7 +143,7 @@ class WhisperModel:
         return Transcript(text, code, shown)
 
     def close(self) -> None:
-        """Free the weights, once nobody transcribes any more."""
+        """Free the weights once no recording is being transcribed."""
         with self._busy:
             on_cuda = self._model is not None and self._model.device.type == "cuda"
             self._model = None
@@ -164,7 +164,7 @@ class WhisperModel:
         finally:
             self._busy.release()
 
-    def _language(self, model: WhisperForConditionalGeneration, heard: Samples, wanted: str | None) -> str:
+    def _language(self, model: WhisperForConditionalGeneration, sound: Samples, wanted: str | None) -> str:
         ids = _language_ids(model)
         if not ids:
             if wanted not in (None, _ENGLISH):
@@ -174,15 +174,15 @@ class WhisperModel:
             if wanted not in ids:
                 raise UnknownSpokenLanguage(model=self.folder.name, language=wanted)
             return wanted
-        first, _ = self._mel(model, heard[: round(WINDOW_S * WHISPER_RATE)])
+        first, _ = self._mel(model, sound[: round(WINDOW_S * WHISPER_RATE)])
         found = int(model.detect_language(input_features=first)[0])
         return next(code for code, number in ids.items() if number == found)
 
-    def _mel(self, model: WhisperForConditionalGeneration, heard: Samples) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-mel features [1, mels, frames] of at least one window, and which frames hold sound [1, frames]."""
-        is_short = len(heard) <= WINDOW_S * WHISPER_RATE
+    def _mel(self, model: WhisperForConditionalGeneration, sound: Samples) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-mel features [1, mels, frames] of at least one window, and a mask [1, frames] of those with sound."""
+        is_short = len(sound) <= WINDOW_S * WHISPER_RATE
         mel = self._features(
-            heard,
+            sound,
             sampling_rate=WHISPER_RATE,
             truncation=False,
             padding="max_length" if is_short else "longest",
@@ -192,11 +192,11 @@ class WhisperModel:
         return mel["input_features"].to(model.device, model.dtype), mel["attention_mask"].to(model.device)
 
     def _segments(
-        self, model: WhisperForConditionalGeneration, heard: Samples, language: str, watch: _Watch
+        self, model: WhisperForConditionalGeneration, sound: Samples, language: str, watch: _Watch
     ) -> list[Segment]:
-        """Of one block: seconds from its start, texts with their leading spaces."""
-        mel, mask = self._mel(model, heard)
-        is_asked = bool(_language_ids(model))  # an English model refuses to be told the language
+        """The segments of one block: seconds from its start, texts with their leading spaces."""
+        mel, mask = self._mel(model, sound)
+        is_asked = bool(_language_ids(model))  # an English model refuses a language as argument
         answer: Any = model.generate(
             input_features=mel,
             attention_mask=mask,
@@ -218,13 +218,13 @@ class WhisperModel:
         ]
 
     def _text(self, model: WhisperForConditionalGeneration, tokens: list[int]) -> str:
-        """Every token from the end mark on is a mark: languages, tasks, times."""
+        """The text of tokens. Every token from the end mark on is a mark: languages, tasks, times."""
         end: int = model.generation_config.eos_token_id
         return str(self._tokenizer.decode([token for token in tokens if token < end]))
 
 
 class _Watch(StoppingCriteria):
-    """Told at each window and each token: asks whether to stop, tells how far it is."""
+    """Called at each window and each token: checks whether to stop, and reports the progress."""
 
     def __init__(self, start_s: float, total_s: float, cancelled: CancelCheck, progress: Progress) -> None:
         self._start_s = start_s
@@ -233,7 +233,7 @@ class _Watch(StoppingCriteria):
         self._progress = progress
 
     def window(self, places: torch.Tensor) -> None:
-        """`places` [1, 2]: the frame (10 ms) where the next window begins, and the number of frames."""
+        """Report a new window. `places` [1, 2]: the frame (10 ms) where it begins, and the number of frames."""
         self._check()
         self._progress(min(self._start_s + int(places[0, 0]) / 100, self._total_s), self._total_s)
 
@@ -247,7 +247,7 @@ class _Watch(StoppingCriteria):
 
 
 def _without_cut_end(found: list[Segment]) -> tuple[list[Segment], float]:
-    """The phrases of a block that goes on, and where the next block begins (seconds into this one).
+    """The phrases of a block that another follows, and where that begins (seconds into this one).
 
     A phrase in the last window may be cut by the block's end: the next block begins with it.
     """
@@ -257,7 +257,7 @@ def _without_cut_end(found: list[Segment]) -> tuple[list[Segment], float]:
 
 
 def _tidied(pieces: list[Segment], total_s: float) -> Iterator[Segment]:
-    """Without empty phrases; none ends after the recording does, or before it begins."""
+    """Yield the phrases that are not empty; none ends after the recording does, or before it begins."""
     for one in pieces:
         end_s = min(one.end_s, total_s)
         if one.text.strip():
@@ -265,7 +265,7 @@ def _tidied(pieces: list[Segment], total_s: float) -> Iterator[Segment]:
 
 
 def _language_ids(model: WhisperForConditionalGeneration) -> Mapping[str, int]:
-    """Code to token; empty for a model that knows English only."""
+    """The token of each language code; empty for a model that knows English only."""
     config = model.generation_config
     if not getattr(config, "is_multilingual", True):
         return {}
@@ -274,7 +274,7 @@ def _language_ids(model: WhisperForConditionalGeneration) -> Mapping[str, int]:
 
 @contextmanager
 def _own_chances(device: torch.device) -> Iterator[None]:
-    """The same recording gives the same words: attempts at higher temperatures draw from a seed of their own."""
+    """Draw from a seed of its own at higher temperatures, so that the same recording gives the same words."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
         yield
@@ -328,20 +328,20 @@ def _read_model(folder: Path, dtype: torch.dtype) -> WhisperForConditionalGenera
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below
+            ignore_mismatched_sizes=True,  # they are reported below
         )
     except (SafetensorError, OSError) as error:
         raise WeightsUnreadable(file=weights, reason=_one_line(error)) from error
-    except Exception as error:  # the files are sound by themselves: the config says what no model can be
+    except Exception as error:  # each file is sound by itself: the config describes an impossible model
         if is_out_of_memory(error):
             raise
         logger.exception("a Whisper model can't be made")
         raise ModelFolderInvalid(file=folder / CONFIG_FILE, reason=_one_line(error)) from error
     model: WhisperForConditionalGeneration = read[0]
-    told: dict[str, Any] = read[1]
-    missing, misshapen = _names(told["missing_keys"]), _names(row[0] for row in told["mismatched_keys"])
+    found: dict[str, Any] = read[1]
+    missing, misshapen = _names(found["missing_keys"]), _names(row[0] for row in found["mismatched_keys"])
     if missing or misshapen:
-        unknown = _names(told["unexpected_keys"])
+        unknown = _names(found["unexpected_keys"])
         raise WeightsMismatch(file=weights, missing=missing, unknown=unknown, misshapen=misshapen)
     return model
 
@@ -361,7 +361,7 @@ def _read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _quieten_transformers() -> None:
-    """No bars and no advice on a person's terminal; what matters is raised."""
+    """Keep transformers' bars and advice off the user's terminal; what matters is raised."""
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 

@@ -1,4 +1,4 @@
-"""Use case: what is said in a recording, by the best Whisper model that is ready; and whether it is what was wanted.
+"""Use case: transcribe a recording by the best Whisper model that is ready, or check it against the wanted text.
 
 transcript = services.transcriber.transcribe(path, language="Chinese")
 check = services.transcriber.check(take.path, "你好。", language=take.language)
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from tts_core.engines.whisper.model import WhisperModel
 
 SUGGESTED = "whisper_small"
-"""For who has none: understands most languages well, and a CPU can bear it."""
+"""The model to suggest where none is ready: it understands most languages well, and a CPU can bear it."""
 READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
-"""Phases, in this order."""
+"""The phases of a transcription, in this order."""
 MAX_WAITING_UPLOADS = 16
 _READ, _LOADED = 2.0, 20.0
 """Percent when these phases are over; the rest is transcribing."""
 
 Say = Callable[[str, float], None]
-"""Told a phase and the percent of the whole."""
+"""A function called with a phase and the percent of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenCheck:
-    """What is said, beside what should be said."""
+    """A transcript and how far it is from the wanted text."""
 
     transcript: Transcript
     error_rate: ErrorRate
@@ -56,12 +56,12 @@ def never() -> bool:
     return False
 
 
-def _to_nobody(_phase: str, _percent: float) -> None:
+def _say_nothing(_phase: str, _percent: float) -> None:
     pass
 
 
 class Transcriber:
-    """Thread-safe. `cache` holds the models of kind WHISPER among others, and knows them by their keys."""
+    """Transcribes recordings. Thread-safe. `cache` holds Whisper models among others, and knows them by their keys."""
 
     def __init__(self, models: ModelStatuses, cache: ModelMemory[WhisperModel], uploads: Path) -> None:
         """`uploads`: a folder for recordings that only their job needs. One whose job failed stays a day for another
@@ -76,7 +76,7 @@ class Transcriber:
         return tuple(sorted(self._whispers.ready(), key=_size, reverse=True))
 
     def suggestion(self) -> ModelEntry:
-        """The model to download for who has none."""
+        """The model to download where none is ready."""
         return self._models.entry(SUGGESTED)
 
     def choose(self, model_key: str = "") -> ModelStatus:
@@ -97,9 +97,9 @@ class Transcriber:
         language: str = AUTO_LANGUAGE,
         model_key: str = "",
         cancelled: CancelCheck = never,
-        say: Say = _to_nobody,
+        say: Say = _say_nothing,
     ) -> Transcript:
-        """At most half an hour of sound. `language`: name or code, "auto" to find it out.
+        """Transcribe at most half an hour of sound. `language`: name or code, "auto" to find it out.
 
         Raises what `choose` raises, UnknownSpokenLanguage, AudioUnreadable, RecordingTooLong, Cancelled,
         MemoryBudgetFull and EngineFailed.
@@ -129,9 +129,9 @@ class Transcriber:
         language: str = AUTO_LANGUAGE,
         model_key: str = "",
         cancelled: CancelCheck = never,
-        say: Say = _to_nobody,
+        say: Say = _say_nothing,
     ) -> SpokenCheck:
-        """How far what is said is from the text that it was made of, in that voice's language.
+        """Measure how far a recording is from the text that it was made of, in that voice's language.
 
         Raises what `transcribe` raises.
         """
@@ -152,7 +152,7 @@ class Transcriber:
         """Transcribe as a job, whose result is `Transcript.as_json()` and "model_key"; the file must stay until then.
 
         `subject` is what people know the recording by, e.g. a voice's id. Raises what `choose` raises and
-        UnknownSpokenLanguage, so that nobody waits for nothing.
+        UnknownSpokenLanguage at once, not in the job.
         """
         self.choose(model_key)
         spoken_language(language)
@@ -160,13 +160,13 @@ class Transcriber:
         return jobs.submit(JobKind.TRANSCRIPTION, subject or recording.name, inputs)
 
     def start_upload(self, jobs: Jobs, upload: Path, *, language: str = AUTO_LANGUAGE, model_key: str = "") -> Job:
-        """The same for a file that nobody needs besides: it is taken over, and goes once it is transcribed.
+        """Transcribe an uploaded file as a job, as `start` does: the file is taken over, and deleted once transcribed.
 
         Raises QueueFull and TranscriptionFailed (no room on the disk), too.
         """
-        mine = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
-        if len(mine) >= MAX_WAITING_UPLOADS:
-            raise QueueFull(waiting=len(mine))
+        waiting = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
+        if len(waiting) >= MAX_WAITING_UPLOADS:
+            raise QueueFull(waiting=len(waiting))
         self.choose(model_key)
         spoken_language(language)
         recording = self._uploads / f"heard-{secrets.token_hex(8)}"
@@ -179,7 +179,7 @@ class Transcriber:
         return self.start(jobs, recording, language=language, model_key=model_key)
 
     def do(self, run: JobRun) -> Mapping[str, Any]:
-        """The work of a job that `start` has queued."""
+        """Do the work of a job that `start` has queued."""
         model_key = self.choose(run.inputs["model_key"]).key
         recording = Path(run.inputs["path"])
         transcript = self.transcribe(
@@ -197,7 +197,7 @@ class Transcriber:
 def load_transcriber(folder: Path, device: str, threads: int | None, progress: LoadProgress) -> WhisperModel:
     """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed.
 
-    threads: that compute on a CPU; None: as many as help.
+    threads: how many compute on a CPU; None for as many as help.
     """
     from tts_core.engines.qwen.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
     from tts_core.engines.whisper.model import WhisperModel  # noqa: PLC0415
@@ -207,12 +207,12 @@ def load_transcriber(folder: Path, device: str, threads: int | None, progress: L
 
 
 def _size(status: ModelStatus) -> int:
-    """The larger a Whisper model, the fewer its mistakes."""
+    """The size by which models are compared: the larger a Whisper model, the fewer its mistakes."""
     return status.entry.total_bytes
 
 
 def _asked_or_auto(language: str) -> str:
-    """A voice may speak what Whisper does not know; it is heard as what it resembles most."""
+    """The language, or "auto" where Whisper does not know it: then it is taken for what it resembles most."""
     try:
         spoken_language(language)
     except UnknownSpokenLanguage:

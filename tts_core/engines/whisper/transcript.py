@@ -1,4 +1,4 @@
-"""What was said when, as data and as subtitles."""
+"""Transcripts: the phrases of a recording with their times, as data and as subtitles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A phrase."""
+    """A phrase and its time."""
 
     start_s: float
     """Seconds from the recording's start."""
@@ -19,25 +19,25 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Transcript:
     text: str
-    """All of it; "" where nobody speaks."""
+    """The whole text; "" where there is no speech."""
     language: str
     """Whisper's code of the language, e.g. "zh": as asked for, or as found."""
     segments: tuple[Segment, ...]
-    """In the order of time."""
+    """The phrases in the order of time."""
 
     def as_json(self) -> dict[str, Any]:
-        """`from_json` takes it back."""
+        """The transcript as JSON; `from_json` takes it back."""
         rows = [{"start_s": one.start_s, "end_s": one.end_s, "text": one.text} for one in self.segments]
         return {"text": self.text, "language": self.language, "segments": rows}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Transcript:
-        """Raises KeyError or TypeError on another shape."""
+        """The transcript of that JSON. Raises KeyError or TypeError on another shape."""
         return cls(data["text"], data["language"], tuple(Segment(**row) for row in data["segments"]))
 
 
 def as_srt(transcript: Transcript) -> str:
-    """SubRip subtitles."""
+    """The transcript as SubRip subtitles."""
     blocks = [
         f"{number}\n{_clock(one.start_s)} --> {_clock(one.end_s)}\n{one.text}\n"
         for number, one in enumerate(transcript.segments, start=1)
@@ -46,13 +46,13 @@ def as_srt(transcript: Transcript) -> str:
 
 
 def as_vtt(transcript: Transcript) -> str:
-    """WebVTT subtitles."""
+    """The transcript as WebVTT subtitles."""
     blocks = [f"{_clock(one.start_s, '.')} --> {_clock(one.end_s, '.')}\n{one.text}\n" for one in transcript.segments]
     return "\n".join(["WEBVTT\n", *blocks])
 
 
 def _clock(seconds: float, mark: str = ",") -> str:
-    """3661.5 -> "01:01:01,500"."""
+    """A time as subtitles write it: 3661.5 -> "01:01:01,500"."""
     minutes, thousandths = divmod(round(seconds * 1000), 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{thousandths // 1000:02d}{mark}{thousandths % 1000:03d}"

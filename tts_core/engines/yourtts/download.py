@@ -30,16 +30,16 @@ from tts_core.platform.whole_files import patiently
 logger = logging.getLogger(__name__)
 
 LICENCE = "CC BY-NC-ND 4.0: not for commercial use, and not to be changed and passed on"
-"""Of the published model, as coqui-tts names it."""
+"""The licence of the published model, as coqui-tts names it."""
 _ARCHIVE = "YourTTS.zip"
 _UNPACKED_SHARE = 1.2
-"""Of the archive's size: its files hardly shrink."""
+"""The unpacked size as a share of the archive's: its files hardly shrink."""
 _MAX_FILE_BYTES = 3_000_000_000
 _COPY_BYTES = 1 << 20
 
 
 def fetch_model(settings: Settings, *, cancelled: CancelCheck, progress: Callable[[int, int], None]) -> Path:
-    """Its folder in the models folder. `progress` gets bytes done and to do.
+    """Fetch the model; answers its folder in the models folder. `progress` gets bytes done and to do.
 
     Raises DownloadFault of many kinds, Interrupted among them, and ModelArchiveInvalid. What was fetched is kept.
     """
@@ -69,7 +69,7 @@ def fetch_model(settings: Settings, *, cancelled: CancelCheck, progress: Callabl
 
 
 def _unpack(archive: Path, target: Path, source: str) -> Path:
-    """Raises ModelArchiveInvalid, DiskFault."""
+    """Unpack the archive and move the model to `target`. Raises ModelArchiveInvalid, DiskFault."""
     part = target.with_name(f".{target.name}.part")
     with disk_faults(target):
         shutil.rmtree(part, ignore_errors=True)
@@ -90,7 +90,7 @@ def _unpack(archive: Path, target: Path, source: str) -> Path:
 
 
 def _copy_members(archive: Path, folder: Path) -> None:
-    """Only files of a model, by their last name: where the zip would put them does not matter."""
+    """Copy a model's files only, by their last name: where the zip would put them does not matter."""
     with zipfile.ZipFile(archive) as members:
         for member in members.infolist():
             name = PurePosixPath(member.filename.replace("\\", "/")).name

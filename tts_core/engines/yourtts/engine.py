@@ -1,4 +1,4 @@
-"""YourTTS as an engine: its preset and registered speakers speak, and whoever is heard in a recording is imitated.
+"""YourTTS as an engine: its preset and registered speakers speak, and the speaker of a recording is imitated.
 
 The model runs in a process of its own, which lives as long as it is used and a while longer.
 """
@@ -53,19 +53,19 @@ LANGUAGES = (
     Language("fr-fr", "French"),
     Language("pt-br", "Portuguese (Brazil)"),
 )
-"""What the published model was trained with."""
+"""The languages that the published model was trained with."""
 AUTO = Language(AUTO_LANGUAGE, "Auto")
 DEFAULT_RATE = 16_000
 _KEPT_VECTORS = 64
 _LEAST_S = 0.5
-"""Of a recording: the speaker encoder hears nothing in less."""
+"""Least seconds of a recording: the speaker encoder finds nothing in less."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the folder of a model tells without loading it."""
+    """The facts about a model that its folder gives without loading it."""
 
     languages: tuple[Language, ...]
     speakers: tuple[str, ...]
@@ -73,7 +73,7 @@ class _Known:
 
 
 class YourTts:
-    """The installed YourTTS, for whatever speaks with it. Thread-safe; asking it costs some look-ups on the disk."""
+    """The installed YourTTS, for all that speak with it. Thread-safe; asking it costs some look-ups on the disk."""
 
     def __init__(
         self,
@@ -96,11 +96,11 @@ class YourTts:
         return self.search().model if self.environment.is_installed else None
 
     def search(self) -> Search:
-        """Where the model was looked for, whether the environment is there or not."""
+        """The places where the model was looked for, whether the environment is there or not."""
         return self._finder.find()
 
     def known(self) -> _Known | None:
-        """None while it can't speak."""
+        """The facts about the model; None while it can't speak."""
         model = self.model()
         if model is None:
             return None
@@ -114,9 +114,9 @@ class YourTts:
         return next((model for model in self._cache.statuses() if model.is_loaded), None)
 
     def speak(
-        self, request: SynthesisRequest, language: str, whom: str | Speaker, cancelled: CancelCheck
+        self, request: SynthesisRequest, language: str, speaker: str | Speaker, cancelled: CancelCheck
     ) -> Iterator[EngineEvent]:
-        """Loading…, chunks, Finished. `whom`: a preset speaker's name, or somebody to imitate."""
+        """Yield Loading…, chunks, Finished. `speaker`: a preset speaker's name, or a speaker to imitate."""
         with self._cache.begin(NAME) as lease:
             for done_bytes, total_bytes in lease.progress():
                 yield Loading(PEOPLE_CALL_IT, done_bytes, total_bytes)
@@ -125,11 +125,11 @@ class YourTts:
                     return
             process = lease.model()
             facts = process.load()
-            vector = np.zeros(0, np.float32) if isinstance(whom, str) else self._vector(whom, process, facts)
+            vector = np.zeros(0, np.float32) if isinstance(speaker, str) else self._vector(speaker, process, facts)
             wanted = {
                 "text": request.text,
                 "language": language,
-                "speaker": whom if isinstance(whom, str) else "",
+                "speaker": speaker if isinstance(speaker, str) else "",
                 "speed": request.speed,
                 "seed": request.seed,
             }
@@ -145,7 +145,7 @@ class YourTts:
         yield Finished(StopReason.CANCELLED if cancelled() else StopReason.COMPLETE, request.seed)
 
     def warm_up(self, until: Event) -> None:
-        """Load it, let it say a word that nobody hears, and hold it: a first sentence takes long. Never raises."""
+        """Load it, let it say a word that is thrown away, and hold it: a first sentence takes long. Never raises."""
         wanted = {"text": "Ready.", "language": LANGUAGES[0].code, "speaker": "", "speed": 1.0, "seed": None}
         try:
             with self._cache.lease(NAME) as process:
@@ -165,7 +165,10 @@ class YourTts:
         self._cache.close()
 
     def _vector(self, speaker: Speaker, process: YourTtsProcess, facts: ServiceFacts) -> Samples:
-        """As the model knows that speaker; what was sent counts where it is of this model, else their recording."""
+        """The speaker's vector: the one that was sent where it fits this model, else one made of the recording.
+
+        Raises SpeakerVectorMisfit where there is no recording.
+        """
         sent = speaker.vector
         if sent is not None and len(sent) == facts.vector_size:
             return sent
@@ -185,7 +188,7 @@ class YourTts:
 
 
 class YourTtsEngine:
-    """Preset and registered speakers, and whoever is heard in a recording. See `domain.engine.Engine`."""
+    """The engine of preset and registered speakers, and of a recording's speaker. See `domain.engine.Engine`."""
 
     name = NAME
 
@@ -225,8 +228,8 @@ class YourTtsEngine:
             reason = "its environment or its model is not on this machine any more"
             raise EngineFailed(engine=PEOPLE_CALL_IT, reason=reason)
         language = language_of(request.language, request.text, known.languages)
-        whom = _somebody(request) if request.voice == CLONE_VOICE else self._speaker(request.voice or "", known)
-        return self._yourtts.speak(request, language.code, whom, cancelled)
+        speaker = _imitated(request) if request.voice == CLONE_VOICE else self._speaker(request.voice or "", known)
+        return self._yourtts.speak(request, language.code, speaker, cancelled)
 
     def close(self) -> None:
         self._yourtts.close()
@@ -241,7 +244,7 @@ class YourTtsEngine:
 
 
 def language_of(wanted: str, text: str, languages: tuple[Language, ...]) -> Language:
-    """Never another language's sound: "auto" is what the text is written in. Raises UnknownLanguage."""
+    """The language to speak, never another's sound: "auto" is what the text is written in. Raises UnknownLanguage."""
     found = find_language(wanted, (AUTO, *languages))
     if found is not None and found.code == AUTO_LANGUAGE:
         wanted = detect_language(text)
@@ -252,7 +255,7 @@ def language_of(wanted: str, text: str, languages: tuple[Language, ...]) -> Lang
 
 
 def build_yourtts(settings: Settings) -> YourTts:
-    """Costs next to nothing; whether it is installed is looked up when somebody asks."""
+    """Build YourTTS without loading anything; whether it is installed is looked up when it is asked for."""
     paths = settings.paths
     environment = Environment(paths.yourtts_dir / "environment")
     finder = ModelFinder(paths.models_dir, settings.yourtts)
@@ -269,7 +272,8 @@ def build_yourtts(settings: Settings) -> YourTts:
     return YourTts(environment, finder, SpeakerStore(paths.registered_speakers_dir), cache)
 
 
-def _somebody(request: SynthesisRequest) -> Speaker:
+def _imitated(request: SynthesisRequest) -> Speaker:
+    """The speaker to imitate: the one of the request's recording or vector. Raises ReferenceRequired."""
     if request.source is None:
         raise ReferenceRequired(voice=CLONE_VOICE)
     if isinstance(request.source, PreparedVoice):
@@ -280,7 +284,7 @@ def _somebody(request: SynthesisRequest) -> Speaker:
 
 
 def _look_into(model: ModelFolder) -> _Known:
-    """Never raises: what can't be read is what the published model has."""
+    """The facts about a model. Never raises: what can't be read is taken from the published model."""
     try:
         codes = model.languages()
         speakers = tuple(sorted({name.strip() for name in model.speakers()} - {""}))

@@ -1,4 +1,4 @@
-"""Where YourTTS's own Python environment lies, and whether it is whole."""
+"""YourTTS's own Python environment: where it lies, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Environment:
 
     @property
     def is_installed(self) -> bool:
-        """It was made to its end, with the requirements of this release."""
+        """Whether the environment was made to its end, with the requirements of this release."""
         return self.python.is_file() and self._marked() == wanted_mark()
 
     def mark(self) -> None:
-        """Note that it is whole. Raises OSError."""
+        """Note that the environment is whole. Raises OSError."""
         part = self.folder / f".{_MARK}"
         part.write_text(json.dumps({"requirements": wanted_mark()}), encoding="utf-8")
         part.replace(self.folder / _MARK)
 
     def unmark(self) -> None:
-        """It is about to be changed. Raises OSError."""
+        """Note that the environment is about to be changed. Raises OSError."""
         (self.folder / _MARK).unlink(missing_ok=True)
 
     def _marked(self) -> str:
@@ -52,6 +52,6 @@ def wanted_mark() -> str:
 
 @cache
 def requirements() -> tuple[str, ...]:
-    """What is installed there, without comments."""
+    """The requirements that are installed there, without comments."""
     lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
     return tuple(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""Where on this machine a YourTTS model lies: the studio's folder first, then every cache that Coqui TTS may have made.
+"""Finds a YourTTS model on this machine: in the studio's folder, then in every cache that Coqui TTS may have made.
 
 A model is used where it lies, whichever Python environment fetched it. The log says which place was taken and why the
 ones before it were not.
@@ -18,26 +18,26 @@ logger = logging.getLogger(__name__)
 PUBLISHED_NAME = "tts_models--multilingual--multi-dataset--your_tts"
 """The folder's name in a cache of Coqui TTS."""
 LOCAL_NAME = "YourTTS"
-"""Its name in the models folder."""
+"""The folder's name in the models folder."""
 _NAMES = (LOCAL_NAME, PUBLISHED_NAME, "your_tts")
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One place where the model could have been."""
+    """A place where the model could have been."""
 
     folder: Path
     why: str
-    """What place it is."""
+    """A description of the place, such as "the models folder"."""
     reason: str
-    """Why it was not taken; "" for the one that was."""
+    """The reason why the place was not taken; "" for the one that was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     model: ModelFolder | None
     looked: tuple[Looked, ...]
-    """In the order of the search."""
+    """The places in the order of the search."""
 
     def __str__(self) -> str:
         taken = [f"YourTTS's model is {one.folder} ({one.why})" for one in self.looked if not one.reason]
@@ -51,10 +51,10 @@ class ModelFinder:
 
     def __init__(self, models_dir: Path, settings: YourTtsSettings) -> None:
         self._places = tuple(_places(models_dir, settings))
-        self._told = ""
+        self._last_outcome = ""
 
     def find(self) -> Search:
-        """Never raises."""
+        """Search all places. Never raises."""
         looked: list[Looked] = []
         model: ModelFolder | None = None
         for place in self._places:
@@ -62,15 +62,15 @@ class ModelFinder:
             if not reason:
                 try:
                     model = open_folder(place.folder)
-                except OSError as error:  # gone in this moment
+                except OSError as error:  # it has gone in this moment
                     reason = str(error)
             looked.append(Looked(place.folder, place.why, reason))
             if model is not None:
                 break
         search = Search(model, tuple(looked))
-        if (told := str(search)) != self._told:
-            self._told = told
-            logger.info("%s", told)
+        if (outcome := str(search)) != self._last_outcome:
+            self._last_outcome = outcome
+            logger.info("%s", outcome)
         return search
 
 
@@ -82,7 +82,7 @@ def _places(models_dir: Path, settings: YourTtsSettings) -> list[Place]:
 
 
 def _reason(folder: Path) -> str:
-    """Why it holds no usable model, "" if it does."""
+    """The reason why the folder holds no usable model, "" if it does."""
     try:
         if not folder.is_dir():
             return "no such folder"

@@ -21,11 +21,11 @@ NOTHING: Floats = np.zeros(0, np.float32)
 
 
 class BrokenMessage(Exception):
-    """What came is no message of ours."""
+    """The bytes that came are no message of this protocol."""
 
 
 def write_message(stream: BinaryIO, message: Mapping[str, Any], floats: Floats = NOTHING) -> None:
-    """`floats` has shape (n,). Raises OSError, and ValueError once the stream is closed."""
+    """Write one message; `floats` has shape (n,). Raises OSError, and ValueError once the stream is closed."""
     line = json.dumps({**message, COUNT: len(floats)}, ensure_ascii=True)
     stream.write(line.encode() + b"\n" + floats.astype("<f4").tobytes())
     stream.flush()

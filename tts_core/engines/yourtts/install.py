@@ -31,24 +31,24 @@ from tts_core.engines.yourtts.environment import REQUIREMENTS, Environment, requ
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 CPU_BYTES, GPU_BYTES = 3_000_000_000, 8_000_000_000
-"""Of an environment with its packages while they are unpacked."""
+"""The size of an environment with its packages while they are unpacked."""
 _PIP = "pip>=25.1"
-"""Resumes what broke off, and tells how far it is."""
+"""The first pip that resumes what broke off, and reports how far it is."""
 _TORCH = ("torch", "torchaudio", "torchcodec")
 _LOOK_S = 60.0
 _IMPORT_S = 600.0
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
-_TOLD = re.compile(r"\s*(Collecting|Downloading|Building wheel for|Installing collected packages)[: ]+([^\s(,]+)")
+_ACTION = re.compile(r"\s*(Collecting|Downloading|Building wheel for|Installing collected packages)[: ]+([^\s(,]+)")
 _KEPT_LINES = 30
 
 
 class Wheels(str, Enum):
-    """Which torch is installed."""
+    """The kind of torch that is installed."""
 
     CPU = "cpu"
-    """Small; from PyTorch's own index on Linux, where the common one has only the large."""
+    """The small torch; from PyTorch's own index on Linux, where the common one has only the large."""
     GPU = "gpu"
-    """With CUDA, several GB."""
+    """The torch with CUDA, several GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ class InstallEvent:
     number: int
     of: int
     message: str
-    """English, for people."""
+    """An English sentence for people."""
     done_bytes: int = 0
     total_bytes: int = 0
-    """Of what is fetched just then; 0 where nothing is or the size is unknown."""
+    """The size of what is fetched just then; 0 where nothing is or the size is unknown."""
 
 
 STEPS = ("check", "venv", "pip", "torch", "packages", "verify")
 
 
 def best_wheels() -> tuple[Wheels, str]:
-    """What suits this machine, and why."""
+    """The wheels that suit this machine, and why."""
     if shutil.which("nvidia-smi"):
         return Wheels.GPU, "there is an NVIDIA driver on this machine"
     return Wheels.CPU, "no NVIDIA driver was found; --gpu asks for CUDA wheels all the same"
@@ -112,7 +112,7 @@ def _steps(environment: Environment, python: str, wheels: Wheels) -> Iterator[In
 
 
 def _install_torch(pip: Sequence[str], wheels: Wheels) -> Iterator[InstallEvent]:
-    """From PyTorch's own index where its wheels are the small ones; whatever is missing there comes with the rest."""
+    """Install torch from PyTorch's own index where its wheels are the small ones; what it lacks comes with the rest."""
     if wheels is Wheels.GPU or sys.platform != "linux":
         yield _event("torch", "torch comes with the packages: the common index has the right wheels for this machine")
         return
@@ -143,7 +143,10 @@ def _version_of(python: str) -> str:
 
 
 def _check_room(environment: Environment, wheels: Wheels) -> None:
-    """What is there already is counted as room: it is kept, or makes room when it is replaced."""
+    """Check the free space. What is there already counts as free: it is kept, or makes room when it is replaced.
+
+    Raises InstallDiskLow.
+    """
     needed = GPU_BYTES if wheels is Wheels.GPU else CPU_BYTES
     there = sum(file.lstat().st_size for file in environment.folder.rglob("*") if not file.is_dir())
     free = shutil.disk_usage(environment.folder.parent).free
@@ -153,7 +156,7 @@ def _check_room(environment: Environment, wheels: Wheels) -> None:
 
 
 def _make_venv(environment: Environment, python: str, version: str) -> None:
-    """Kept where it is of that version and whole enough to run pip."""
+    """Make a venv, unless there is one of that version that is whole enough to run pip. Raises PythonUnsuitable."""
     probe = [str(environment.python), "-I", "-c", "import sys, pip; print(*sys.version_info[:3], sep='.')"]
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(probe, capture_output=True, text=True, timeout=_LOOK_S, check=False)  # noqa: S603 - ours
@@ -178,7 +181,7 @@ def _verify(environment: Environment) -> None:
 
 
 class _PipFailed(Exception):
-    """Its last words."""
+    """A failure of pip; the message is its last line."""
 
 
 @contextlib.contextmanager
@@ -190,7 +193,7 @@ def _reported(packages: str, kind: type[InstallFailed]) -> Iterator[None]:
 
 
 def _run(step: str, command: Sequence[str]) -> Iterator[InstallEvent]:
-    """Run pip; its output in short. Raises _PipFailed."""
+    """Run pip and yield its output in short. Raises _PipFailed."""
     posix = os.name == "posix"
     with subprocess.Popen(  # noqa: S603 - pip of the environment
         command,
@@ -209,12 +212,12 @@ def _run(step: str, command: Sequence[str]) -> Iterator[InstallEvent]:
                     yield _event(step, doing, int(match[1]), int(match[2]))
                     continue
                 last_lines = [*last_lines[1 - _KEPT_LINES :], line.strip()]
-                if match := _TOLD.match(line):
+                if match := _ACTION.match(line):
                     doing = f"{match[1]} {match[2].rpartition('/')[2]}"
                     if match[1] == "Installing collected packages":
                         doing = "Unpacking"
                     yield _event(step, doing)
-        except BaseException:  # whoever watched has gone, or has had enough
+        except BaseException:  # the caller has gone, or has stopped the installation
             _end(pip, group=posix)
             raise
     if pip.returncode != 0:
@@ -223,7 +226,7 @@ def _run(step: str, command: Sequence[str]) -> Iterator[InstallEvent]:
 
 
 def _end(process: subprocess.Popen[str], *, group: bool) -> None:
-    """With whatever it started: pip builds in processes of its own."""
+    """End pip with all that it started: it builds in processes of its own."""
     if group:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

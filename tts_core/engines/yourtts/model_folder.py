@@ -23,7 +23,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "speaker_encoder_config_path": ("config_se.json",),
     }
 )
-"""Field of the config to the names that its file may have. A model can't do without any of them."""
+"""The names that the file of each config field may have. A model can't do without any of these files."""
 FILES = frozenset({CONFIG, *CHECKPOINTS, *(name for names in _NAMES.values() for name in names)})
 """Names of all files that may be part of a model."""
 _UNUSED = ("speakers_file", "speaker_file")
@@ -35,18 +35,18 @@ class ModelFolder:
     folder: Path
     checkpoint: Path
     files: Mapping[str, Path]
-    """Field of the config to the file that stands for it here."""
+    """The file that stands here for each config field."""
 
     @property
     def weights_bytes(self) -> int:
         return self.checkpoint.stat().st_size
 
     def languages(self) -> tuple[str, ...]:
-        """Codes as the model has them. Raises OSError, ValueError."""
+        """The language codes as the model has them. Raises OSError, ValueError."""
         return tuple(read_object(self.files["language_ids_file"]))
 
     def speakers(self) -> tuple[str, ...]:
-        """Names as the model has them, some with blanks around them; () where only the model can read them.
+        """The speakers' names as the model has them, some with blanks around; () where only the model can read them.
 
         Raises OSError, ValueError.
         """
@@ -57,7 +57,7 @@ class ModelFolder:
         return tuple(sorted({str(clip["name"]) for clip in clips if isinstance(clip, dict) and "name" in clip}))
 
     def config(self) -> dict[str, Any]:
-        """The published config with this folder's files in the places of whatever machine wrote it.
+        """The published config with the paths of this folder's files instead of those of the machine that wrote it.
 
         Raises OSError, ValueError.
         """
@@ -72,24 +72,24 @@ class ModelFolder:
 
 
 def missing_from(folder: Path) -> list[str]:
-    """Names of what a model needs and the folder lacks; [] if it is whole. Never raises."""
+    """The names of files that a model needs and the folder lacks; [] if it is whole. Never raises."""
     wanted = {CONFIG: (CONFIG,), CHECKPOINTS[0]: CHECKPOINTS, **{names[0]: names for names in _NAMES.values()}}
     return [name for name, names in wanted.items() if _first(folder, names) is None]
 
 
 def open_folder(folder: Path) -> ModelFolder:
-    """Raises FileNotFoundError naming what is missing."""
+    """The model in a folder. Raises FileNotFoundError naming what is missing."""
     if missing := missing_from(folder):
         raise FileNotFoundError(", ".join(missing))
     checkpoint = _first(folder, CHECKPOINTS)
     files = {field: file for field, names in _NAMES.items() if (file := _first(folder, names)) is not None}
-    if checkpoint is None:  # gone in this moment
+    if checkpoint is None:  # it has gone in this moment
         raise FileNotFoundError(CHECKPOINTS[0])
     return ModelFolder(folder, checkpoint, files)
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """Raises OSError, and ValueError for what is no JSON object or far too large."""
+    """Read a JSON object. Raises OSError, and ValueError for what is none or far too large."""
     if file.stat().st_size > MAX_JSON_BYTES:
         raise ValueError(f"{file.name} is too large")
     try:
@@ -111,7 +111,7 @@ def _put_right(part: dict[str, Any], files: Mapping[str, Path]) -> None:
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The first that is a file with something in it."""
+    """The first of `names` that is a file with something in it."""
     for name in names:
         try:
             if (folder / name).is_file() and (folder / name).stat().st_size > 0:

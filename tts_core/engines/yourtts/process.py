@@ -30,12 +30,12 @@ _RUN = (
     "import runpy, sys; sys.path.append(sys.argv.pop()); "
     "runpy.run_module('tts_core.engines.yourtts.service', run_name='__main__', alter_sys=True)"
 )
-"""Its own packages come first: of the studio it imports only what knows no library."""
+"""The code that the process runs. Its own packages come first: of the studio it imports only what knows no library."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What the loaded model says of itself."""
+    """The facts that the process reports about the loaded model."""
 
     languages: tuple[str, ...]
     speakers: tuple[str, ...]
@@ -45,11 +45,11 @@ class ServiceFacts:
 
 
 class ServiceDied(EngineFailed):
-    """Its process ended while it was asked for something; asked again, it is started again."""
+    """The process ended during a request; the next request starts it again."""
 
 
 class YourTtsProcess:
-    """One at work at a time; `close` is for any thread. Starts at the first request, and again after a crash."""
+    """Serves one request at a time; `close` is for any thread. It starts at the first request, and after a crash."""
 
     def __init__(self, python: Path, model: Path, *, gpu: bool) -> None:
         self._python = python
@@ -60,14 +60,14 @@ class YourTtsProcess:
         self._running: _Running | None = None
         self._facts: ServiceFacts | None = None
         self.memory_bytes = 0
-        """What its model takes, about; 0 while none is loaded."""
+        """The memory that the model takes, about; 0 while none is loaded."""
 
     @property
     def device(self) -> str:
         return self._facts.device if self._facts else "cpu"
 
     def load(self) -> ServiceFacts:
-        """Have the model in memory. Raises EngineFailed with Coqui's own reason."""
+        """Load the model where it is not in memory. Raises EngineFailed with Coqui's own reason."""
         with self._lock:
             return self._ready()[1]
 
@@ -80,7 +80,7 @@ class YourTtsProcess:
                 return self._ask_vector(samples, rate)
 
     def speak(self, wanted: Mapping[str, Any], vector: Floats, cancelled: CancelCheck) -> Iterator[Floats]:
-        """A sentence's sound after the other. Raises EngineFailed; once there was sound, also ServiceDied."""
+        """Yield the sound of each sentence. Raises EngineFailed; once there was sound, also ServiceDied."""
         while not self._lock.acquire(timeout=_LOOK_S):
             if cancelled():
                 return
@@ -99,7 +99,7 @@ class YourTtsProcess:
             self._lock.release()
 
     def close(self) -> None:
-        """End it, whatever it is doing."""
+        """End the process, whatever it is doing."""
         running, self._running = self._running, None
         self.memory_bytes = 0
         if running is not None:
@@ -122,7 +122,7 @@ class YourTtsProcess:
                 if event == "audio":
                     yield samples
         finally:
-            if not is_done:  # what it still makes is told under a number that nobody waits for
+            if not is_done:  # what it still makes comes under a number that is no longer awaited
                 with contextlib.suppress(ServiceDied):
                     running.send({"id": request, "do": "cancel"})
 
@@ -135,16 +135,16 @@ class YourTtsProcess:
             request = next(self._numbers)
             self._running.send({"id": request, "do": "load", "model": str(self._model), "gpu": self._gpu})
             try:
-                told = next(self._running.loaded(request))
+                loaded = next(self._running.loaded(request))
             except EngineFailed:
                 self.close()
                 raise
             self._facts = ServiceFacts(
-                languages=tuple(told["languages"]),
-                speakers=tuple(told["speakers"]),
-                sample_rate=int(told["sample_rate"]),
-                vector_size=int(told["vector_size"]),
-                device=str(told["device"]),
+                languages=tuple(loaded["languages"]),
+                speakers=tuple(loaded["speakers"]),
+                sample_rate=int(loaded["sample_rate"]),
+                vector_size=int(loaded["vector_size"]),
+                device=str(loaded["device"]),
             )
             self.memory_bytes = sum(file.stat().st_size for file in self._model.glob("*.pth*"))
             logger.info("%s is ready on %s (process %d)", NAME, self._facts.device, self._running.pid)
@@ -152,11 +152,11 @@ class YourTtsProcess:
 
 
 class _Running:
-    """One process, from its start to its end."""
+    """A running process, from its start to its end."""
 
     def __init__(self, python: Path) -> None:
         try:
-            # -I: what PYTHONPATH or the user's own site hold belongs to other Pythons.
+            # -I: PYTHONPATH and the user's own site belong to other Pythons.
             self._process = subprocess.Popen(  # noqa: S603 - our own module, in an environment that we made
                 [str(python), "-I", "-c", _RUN, str(ROOT_DIR)],
                 stdin=subprocess.PIPE,
@@ -183,7 +183,7 @@ class _Running:
         return self._process.poll() is None
 
     def send(self, message: Mapping[str, Any], floats: Floats = NOTHING) -> None:
-        """Raises ServiceDied."""
+        """Send one message. Raises ServiceDied."""
         try:
             with self._sending:
                 write_message(self._input, message, floats)
@@ -191,14 +191,14 @@ class _Running:
             raise self._death() from None
 
     def loaded(self, request: int) -> Iterator[dict[str, Any]]:
-        """The model's facts, once. Raises EngineFailed."""
+        """Yield the model's facts once. Raises EngineFailed."""
         for message, _ in self._messages(request, lambda: False):
             if message["event"] == "loaded":
                 self._has_loaded = True
                 yield message
 
     def answers(self, request: int, last: str, cancelled: CancelCheck = lambda: False) -> Iterator[tuple[str, Floats]]:
-        """What is said to that request, up to the `last` event; nothing more once it is `cancelled`."""
+        """Yield the answers to a request, up to the `last` event; nothing more once it is `cancelled`."""
         for message, floats in self._messages(request, cancelled):
             yield message["event"], floats
             if message["event"] == last:
@@ -223,7 +223,7 @@ class _Running:
                 self._inbox.put(None)
                 raise self._death()
             if found[0].get("id") != request:
-                continue  # of a request that was called off
+                continue  # it belongs to a request that was called off
             if found[0].get("event") == "failed":
                 raise EngineFailed(engine=NAME, reason=found[0].get("reason", "it gave no reason"))
             yield found
@@ -237,7 +237,10 @@ class _Running:
         self._inbox.put(None)
 
     def _drain(self, stream: BinaryIO) -> None:
-        """Its last words tell why it could not start; later ones may quote a text and are dropped."""
+        """Keep the last lines until the model is loaded: they say why it could not start.
+
+        Later lines may quote a text and are dropped.
+        """
         for line in stream:
             if not self._has_loaded:
                 self._last_lines.append(line.decode(errors="replace").strip()[:300])

@@ -46,7 +46,7 @@ EngineName = Literal["yourtts", "qwen3"]
 
 @dataclass(frozen=True, slots=True)
 class SpeakerRequest:
-    """One text, spoken by the first of these that there is: the registered speaker, the recording, the vector, the
+    """A text, spoken by the first of these that there is: the registered speaker, the recording, the vector, the
     preset speaker, the engine's first voice."""
 
     text: str
@@ -63,23 +63,23 @@ class Spoken:
     samples: Samples
     sample_rate: int
     used_reference: bool
-    """A recording or a vector was imitated."""
+    """Whether a recording or a vector was imitated."""
     speaker_applied: bool
-    """Somebody in particular speaks: False where only the engine's first voice was left."""
+    """Whether a particular speaker speaks: False where only the engine's first voice was left."""
     engine: EngineName
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
     engine: EngineName | None
-    """Who would serve now; None if nobody could."""
+    """The engine that would serve now; None if none could."""
     model_loaded: bool
     device: str
     cached_speakers: int
 
 
 class SpeakerService:
-    """Thread-safe."""
+    """The service itself, whichever engine serves. Thread-safe."""
 
     def __init__(self, yourtts: YourTts, synthesis: Synthesis, models: ModelStatuses, scratch_dir: Path) -> None:
         self._yourtts = yourtts
@@ -96,12 +96,14 @@ class SpeakerService:
         return self._yourtts.speakers.count()
 
     def register(self, speaker_id: str, clip: Clip, vector: Samples | None) -> int:
-        """Remember somebody, restarts included; how many are known then. Raises OutputFailed."""
+        """Remember a speaker, restarts included; answers how many are known then. Raises OutputFailed."""
         return self._yourtts.speakers.put(Speaker(speaker_id, clip.samples, clip.sample_rate, vector))
 
     def speak(self, request: SpeakerRequest, cancelled: CancelCheck) -> Spoken:
-        """The whole sound. Raises LanguageNotServed, UnknownVoice, SpeakerVectorMisfit, SpeakerServiceUnavailable,
-        InvalidValue, and what `Synthesis.speak` raises.
+        """Make the whole sound of a request.
+
+        Raises LanguageNotServed, UnknownVoice, SpeakerVectorMisfit, SpeakerServiceUnavailable, InvalidValue, and what
+        `Synthesis.speak` raises.
         """
         if not MIN_TEMPO <= request.speed <= MAX_TEMPO:  # also refuses nan
             raise InvalidValue(name="speech_rate", low=MIN_TEMPO, high=MAX_TEMPO)
@@ -109,17 +111,19 @@ class SpeakerService:
         if engine is None:
             raise SpeakerServiceUnavailable
         language = _language(request.language, request.text)
-        with self._whom(engine, request) as (whom, used_reference, applied):
-            can = self._synthesis.capabilities(whom.voice)
+        with self._with_speaker(engine, request) as (plain, used_reference, applied):
+            can = self._synthesis.capabilities(plain.voice)
             speed, rest = split_speed(request.speed, is_known=can.supports_speed)
-            samples, rate = self._sound(replace(whom, language=language.code, speed=speed), cancelled)
+            samples, rate = self._sound(replace(plain, language=language.code, speed=speed), cancelled)
         if rest != 1.0:
             samples, rate = stretched(samples, rate, rest)
         return Spoken(samples, rate, used_reference, applied, engine)
 
     @contextmanager
-    def _whom(self, engine: EngineName, request: SpeakerRequest) -> Iterator[tuple[SynthesisRequest, bool, bool]]:
-        """The request, whether somebody is imitated, and whether it is somebody in particular."""
+    def _with_speaker(
+        self, engine: EngineName, request: SpeakerRequest
+    ) -> Iterator[tuple[SynthesisRequest, bool, bool]]:
+        """The request with its speaker, whether a speaker is imitated, and whether it is a particular one."""
         plain = SynthesisRequest(request.text)
         known = self._yourtts.speakers.find(request.speaker_id) if request.speaker_id else None
         if known is not None and engine == NAME:
@@ -131,8 +135,8 @@ class SpeakerService:
                 yield replace(plain, voice=self._clone_voice(engine), source=Recording(file)), True, True
         elif request.vector is not None:
             self._check_vector(engine, len(request.vector))
-            known_as = PreparedVoice(request.vector, name="speaker_vector")
-            yield replace(plain, voice=self._clone_voice(engine), source=known_as), True, True
+            prepared = PreparedVoice(request.vector, name="speaker_vector")
+            yield replace(plain, voice=self._clone_voice(engine), source=prepared), True, True
         else:
             yield replace(plain, voice=self._preset(engine, request.speaker)), False, bool(request.speaker)
 
@@ -157,7 +161,10 @@ class SpeakerService:
         return f"{of_engine}/{found if engine == NAME else found.lower().replace(' ', '_')}"
 
     def _check_vector(self, engine: EngineName, length: int) -> None:
-        """YourTTS's own process checks its; it is the one that knows."""
+        """Check the length of a vector for Qwen3-TTS; YourTTS's process, which knows its own, checks that itself.
+
+        Raises SpeakerVectorMisfit.
+        """
         if engine != NAME:
             model = self._ready(ModelKind.BASE)[0]
             wanted = read_model_config(model.path).talker.transformer.hidden_size
@@ -165,11 +172,11 @@ class SpeakerService:
                 raise SpeakerVectorMisfit(length=length, engine=model.entry.display_name, wanted=wanted)
 
     def _ready(self, kind: ModelKind) -> list[ModelStatus]:
-        """The smallest first: this service is asked for answers in a conversation."""
+        """The ready models of a kind, the smallest first: this service is asked for answers in a conversation."""
         return ModelsOfKind(self._models, kind).ready()
 
     def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int]:
-        """What is played, not the file: that is 16-bit, and nobody fetches it."""
+        """The sound as it is played, and its rate; the take's file is 16-bit and is deleted."""
         chunks: list[Samples] = []
         for event in self._synthesis.speak(wanted, cancelled=cancelled):
             if isinstance(event, AudioChunk):
@@ -185,7 +192,7 @@ class SpeakerService:
 
     @contextmanager
     def _kept(self, clip: Clip) -> Iterator[Path]:
-        """As a file for a moment."""
+        """The recording as a file, for as long as the context lasts."""
         file = self._scratch_dir / f"{secrets.token_hex(16)}.wav"
         try:
             with AudioWriter(file, "wav", clip.sample_rate) as writer:
@@ -196,7 +203,7 @@ class SpeakerService:
 
 
 def _language(wanted: str, text: str) -> Language:
-    """Raises LanguageNotServed."""
+    """The language to speak. Raises LanguageNotServed."""
     try:
         return language_of(wanted, text, LANGUAGES)
     except UnknownLanguage as error:

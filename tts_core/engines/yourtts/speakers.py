@@ -2,7 +2,7 @@
 
     {folder}/{hash of the id}.npz   samples int16 (n,), rate, vector float32 (m,), id
 
-Programs register somebody for every conversation, so the ones used longest ago make room.
+Programs register a speaker for every conversation, so the ones used longest ago make room.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _SUFFIX = ".npz"
 @dataclass(frozen=True, slots=True)
 class Speaker:
     id: str
-    """The program's own name of them."""
+    """The program's own name of the speaker."""
     samples: Samples
-    """Their recording, mono."""
+    """The speaker's recording, mono."""
     rate: int
     vector: Samples | None = None
-    """What the program knows of them as a vector, if it does."""
+    """The speaker's vector, where the program knows one."""
 
     @property
     def key(self) -> str:
@@ -46,22 +46,22 @@ class Speaker:
 
 
 def key_of(speaker_id: str) -> str:
-    """A name that any disk and any voice id can hold."""
+    """The speaker's id as a name that any disk and any voice id can hold."""
     return hashlib.sha256(speaker_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 class SpeakerStore:
-    """Thread-safe, and safe beside other processes: files are only ever whole."""
+    """The registered speakers on the disk. Thread-safe, and safe beside other processes: files are always whole."""
 
     def __init__(self, folder: Path, *, limit: int = MAX_SPEAKERS) -> None:
         self._folder = folder
         self._limit = limit
         self._lock = threading.Lock()
         self._names: dict[Path, tuple[int, str]] = {}
-        """File to the time of its last change and the id in it."""
+        """The time of the last change of each file, and the id in it."""
 
     def put(self, speaker: Speaker) -> int:
-        """Keep it, in the place of an earlier one of that id; how many there are then. Raises OutputFailed."""
+        """Keep a speaker instead of an earlier one of that id; answers how many there are then. Raises OutputFailed."""
         target = self._file(speaker.key)
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
@@ -86,7 +86,7 @@ class SpeakerStore:
         return self.by_key(key_of(speaker_id))
 
     def by_key(self, key: str) -> Speaker | None:
-        """None too for a file that can't be read. Using one counts as use."""
+        """The speaker of that key; None where there is none or its file can't be read. Finding one counts as use."""
         file = self._file(key)
         try:
             with np.load(file, allow_pickle=False) as data:
@@ -102,7 +102,7 @@ class SpeakerStore:
         return speaker
 
     def names(self) -> dict[str, str]:
-        """Key to id of every speaker, the last used first."""
+        """The id of every speaker by its key, the last used first."""
         found: dict[str, str] = {}
         with self._lock:
             files = self._files()
@@ -130,7 +130,7 @@ class SpeakerStore:
         return self._folder / f"{key}{_SUFFIX}"
 
     def _files(self) -> dict[Path, int]:
-        """To the time of its last use, ns."""
+        """The time of each file's last use, in ns."""
         found = {}
         with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
             for entry in entries:

@@ -1,1 +1,1 @@
-"""A recording of a voice to what a clone is made from."""
+"""Cloning: turns a recording of a voice into what a clone is made from."""

@@ -1,4 +1,4 @@
-"""A recording of a voice to what a clone is made from: its codes and its speaker embedding. Knows no prompt or file."""
+"""Turns a recording into what a clone is made from: its codes and its speaker embedding. Knows no prompt or file."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tts_core.engines.qwen.codec.recording import mono
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a clone is made from."""
+    """The parts of a recording that a clone is made from."""
 
     speaker_embedding: Tensor
-    """[D], fp32."""
+    """The speaker's vector, [D] fp32."""
     codes: Tensor | None
-    """[T, 16], whole numbers; None where only the speaker embedding was asked for."""
+    """The recording's codes, [T, 16] whole numbers; None where only the speaker embedding was asked for."""
 
 
 def analyse(
     audio: npt.NDArray[np.floating], sample_rate: int, *, speaker: SpeakerEncoder, codec: CodecEncoder | None
 ) -> Reference:
-    """audio [N] or [N, channels] in [-1, 1] at any rate. Without `codec` the speaker embedding is all.
+    """Analyse a recording: audio [N] or [N, channels] in [-1, 1] at any rate. Without `codec` no codes are made.
 
     Raises InvalidValue or InvalidRequest when the recording can't be used.
     """

@@ -1,4 +1,4 @@
-"""Sound to a speaker embedding (x-vector): ECAPA-TDNN (arXiv 2005.07143) over a log-mel spectrogram.
+"""Turns sound into a speaker embedding (x-vector): ECAPA-TDNN (arXiv 2005.07143) over a log-mel spectrogram.
 
 Attribute names are the checkpoint's below `speaker_encoder.`. Feature maps travel as [B, C, T], T mel frames.
 It computes in fp32 whatever the model's precision: it runs once per voice.
@@ -16,17 +16,17 @@ from tts_core.engines.qwen.talker.config import SpeakerEncoderConfig
 from tts_core.engines.qwen.talker.weights import Placement, build_on_meta, load_weights
 
 PREFIX = "speaker_encoder."
-"""What the speaker encoder's names begin with in the model's file."""
+"""The beginning of the speaker encoder's names in the model's file."""
 OTHER_PREFIXES = ("talker.",)
-"""What belongs to others in that file."""
+"""The beginnings of all other names in that file."""
 VARIANCE_FLOOR = 1e-12
 
 FFT_SIZE = 1024
-"""Samples, of the window too."""
+"""Samples of a transform and of its window."""
 HOP = 256
 """Samples between mel frames."""
 MEL_MAGNITUDE_FLOOR = 1e-9
-"""Added to the squared magnitude."""
+"""A small number that is added to the squared magnitude."""
 MEL_FLOOR = 1e-5
 """Least mel energy before the logarithm."""
 

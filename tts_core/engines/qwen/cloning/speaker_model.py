@@ -16,7 +16,7 @@ from tts_core.engines.qwen.talker.weights import weight_bytes
 
 
 class SpeakerModel:
-    """Make it with `load`. Thread-safe."""
+    """A loaded speaker encoder; make it with `load`. Thread-safe."""
 
     def __init__(self, encoder: SpeakerEncoder, device: str, dimension: int) -> None:
         self.device = device
@@ -26,7 +26,7 @@ class SpeakerModel:
 
     @classmethod
     def load(cls, folder: Path, *, device: str = AUTO, threads: int | None = None) -> SpeakerModel:
-        """Read it from a Base model's folder. `device` is "auto" or torch's name of one.
+        """Read the encoder from a Base model's folder. `device` is "auto" or torch's name of one.
 
         Raises DeviceUnavailable, CloneNotSupported for another kind of model, ModelFolderInvalid naming the file.
         """
@@ -39,7 +39,7 @@ class SpeakerModel:
         return cls(encoder, choice.device, config.speaker_encoder.embedding_size)
 
     def embed(self, samples: npt.NDArray[np.floating], sample_rate: int) -> npt.NDArray[np.float32]:
-        """samples [N] in [-1, 1] at any rate -> embedding [D]. Raises InvalidValue, InvalidRequest."""
+        """The embedding [D] of samples [N] in [-1, 1] at any rate. Raises InvalidValue, InvalidRequest."""
         encoder = self._encoder
         if encoder is None:
             raise EngineFailed(engine="speaker encoder", reason="its model is closed")

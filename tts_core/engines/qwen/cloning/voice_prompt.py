@@ -1,4 +1,4 @@
-"""Prepared voices in the model's own form and back in plain numbers."""
+"""Converts prepared voices between the model's own form and plain numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ClonePrompt = XVectorClone | InContextClone
 
 
 def prepared_voice(prompt: ClonePrompt) -> PreparedVoice:
-    """The prompt in plain numbers."""
+    """The prompt as a voice in plain numbers."""
     vector = prompt.embedding.detach().float().cpu().numpy()
     if isinstance(prompt, XVectorClone):
         return PreparedVoice(vector)
@@ -24,7 +24,7 @@ def prepared_voice(prompt: ClonePrompt) -> PreparedVoice:
 def clone_prompt(voice: PreparedVoice, config: TalkerConfig) -> ClonePrompt:
     """The voice as the talker reads it.
 
-    Raises VoicePromptInvalid for a voice that was prepared with another model, or by somebody who means harm.
+    Raises VoicePromptInvalid for a voice that was prepared with another model, or made up to do harm.
     """
     if len(voice.vector) != config.transformer.hidden_size:
         raise VoicePromptInvalid(path=voice.name, reason="it was made with a model of another size")

@@ -1,1 +1,1 @@
-"""Codec codes to sound and back."""
+"""The codec: turns codes into sound and sound into codes."""

@@ -26,9 +26,9 @@ from tts_core.engines.qwen.talker.weights import Placement, Progress
 
 
 class Codec:
-    """Computes in float32 whatever the talker does: it is small, and its sound is what people hear.
+    """The speech tokenizer. It computes in float32 whatever the talker does: it is small, and people hear its sound.
 
-    Its decoder may be told otherwise, see `placing.codec_dtype`.
+    The decoder may have another type, see `placing.codec_dtype`.
     """
 
     def __init__(
@@ -50,8 +50,9 @@ class Codec:
         dtype: torch.dtype = torch.float32,
         progress: Progress | None = None,
     ) -> Codec:
-        """`folder` is a model's `speech_tokenizer`, `dtype` the decoder's. Raises a ModelFolderInvalid that names the
-        file.
+        """Read the codec. `folder` is a model's `speech_tokenizer`, `dtype` the decoder's.
+
+        Raises a ModelFolderInvalid that names the file.
         """
         config = read_speech_tokenizer_config(folder)
         decoder = CodecDecoder.load(folder / WEIGHTS_FILE, config, Placement(device, dtype), progress=progress)
@@ -63,21 +64,21 @@ class Codec:
         return self.config.output_sample_rate
 
     def encoder(self) -> CodecEncoder:
-        """Loaded when first asked for."""
+        """The encoder, loaded when it is first asked for."""
         with self._lock:
             if self._encoder is None:
                 self._encoder = CodecEncoder.load(self._file, self.config, self.device)
             return self._encoder
 
     def encode(self, samples: npt.NDArray[np.floating], sample_rate: int) -> Codes:
-        """A recording [N] or [N, channels] at any rate to its codes. Raises InvalidRequest."""
+        """The codes (frames, 16) of a recording [N] or [N, channels] at any rate. Raises InvalidRequest."""
         encoder = self.encoder()
         sound = resample(mono(samples, sample_rate), sample_rate, encoder.sample_rate)
         codes: Codes = encoder.encode(torch.from_numpy(sound)).cpu().numpy().astype(np.int64)
         return codes
 
     def decode(self, codes: npt.NDArray[np.integer]) -> Samples:
-        """Codes (frames, 16) to sound, in one pass. Raises CodesUnreadable."""
+        """The sound of codes (frames, 16), decoded in one pass. Raises CodesUnreadable."""
         decoder = self.config.decoder
         if codes.ndim != 2 or codes.shape[1] != decoder.quantizers:
             raise CodesUnreadable(path="", reason=f"they must have the shape (frames, {decoder.quantizers})")
@@ -89,6 +90,6 @@ class Codec:
 
 
 def codec_folder(folder: Path) -> Path:
-    """Where the tokenizer's files lie: in a model's subfolder, or at the top of the tokenizer's own folder."""
+    """The folder of the tokenizer's files: a model's subfolder, or the tokenizer's own folder itself."""
     inner = folder / SPEECH_TOKENIZER_FOLDER
     return inner if (inner / CONFIG_FILE).exists() else folder

@@ -1,4 +1,4 @@
-"""Codes to sound. The whole past of a stream is a `CodecState`, so any split into calls gives the same samples.
+"""Decodes codes to sound. A stream's whole past is a `CodecState`, so any split into calls gives the same samples.
 
     state = decoder.init_state(batch=1)
     decoder.prime(reference_codes, state)        # a clone goes on where its reference ended
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
     from tts_core.engines.qwen.kernels.workers import Workers
 
 PREFIX = "decoder."
-"""What the decoder's names begin with in the speech tokenizer's file."""
+"""The beginning of the decoder's names in the speech tokenizer's file."""
 OTHER_PREFIXES = ("encoder.",)
-"""What belongs to others in that file."""
+"""The beginnings of all other names in that file."""
 
 USAGE_EPSILON = 1e-5
 """Least cluster usage to divide by, as published."""
 _FUSED_CHANNELS = 48
-"""Narrower sound, as in tests' tiny models, would mostly be filled up with zeros."""
+"""Fewest channels worth fusing: narrower sound, as in tests' tiny models, would mostly be filled up with zeros."""
 MAX_FRAMES = 32
 """Frames decoded at once; longer codes are taken in pieces of this, which bounds memory whatever the length."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodecState:
-    """All that a stream carries: 5.2 MB a row at the published size in fp32, however long the stream."""
+    """The whole past of a stream: 5.2 MB a row at the published size in fp32, however long the stream."""
 
     tensors: list[Tensor]
-    """One for each stateful layer, batch first; updated in place."""
+    """A tensor for each stateful layer, batch first; updated in place."""
 
     @property
     def size_bytes(self) -> int:
@@ -66,12 +66,12 @@ class CodecState:
     @torch.inference_mode()
     def set_row(self, row: int, source: CodecState) -> None:
         """Put the only row of `source` in the place of `row`; a fresh source clears it."""
-        for mine, theirs in zip(self.tensors, source.tensors, strict=True):
-            mine[row].copy_(theirs[0])
+        for target, copied in zip(self.tensors, source.tensors, strict=True):
+            target[row].copy_(copied[0])
 
 
 class Codebook(KeepsFloat32):
-    """One codebook as trained: the sum of the vectors that each entry stands for, and how many they were."""
+    """A codebook as trained: the sum of the vectors that each entry stands for, and how many they were."""
 
     def __init__(self, entries: int, width: int) -> None:
         super().__init__()
@@ -79,14 +79,14 @@ class Codebook(KeepsFloat32):
         self.embedding_sum = nn.Parameter(torch.empty(entries, width))
 
     def embedding(self) -> Tensor:
-        """[entries, width], fp32."""
+        """The vectors of the entries, [entries, width] fp32."""
         return self.embedding_sum.detach() / self.cluster_usage.detach().clamp(min=USAGE_EPSILON)[:, None]
 
 
 class ResidualCodebooks(nn.Module):
     """Codebooks whose vectors add up, then a projection.
 
-    `prepare` leaves one table of embeddings; the trained sums and the input projection, an encoder's, are let go.
+    `prepare` leaves one table of embeddings and frees the trained sums and the input projection, an encoder's.
     """
 
     def __init__(self, codebooks: int, entries: int, width: int, outer_width: int) -> None:
@@ -172,10 +172,10 @@ class CodecDecoder(nn.Module):
                 module.prepare()
 
     def fuse(self, workers: Workers | None = None) -> None:
-        """Compute the costly part in compiled loops where these can be had. Seconds the first time on a machine.
+        """Compute the costly part in compiled loops where these can be had; takes seconds the first time on a machine.
 
-        For fp32 on a CPU; torch's own layers give their weights away. workers: the talker's, who know how many threads
-        help at the moment; None takes own ones.
+        It is for fp32 on a CPU; torch's own layers give their weights away. workers: the talker's, which know how many
+        threads help at the moment; None starts new ones.
         """
         try:
             from tts_core.engines.qwen.codec.fused_sound import FusedSound  # noqa: PLC0415 - loads a compiler
@@ -191,9 +191,9 @@ class CodecDecoder(nn.Module):
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, state: CodecState) -> Tensor:
-        """The next T frames of every row: codes [B, 16, T] -> samples [B, T * 1920], fp32 in [-1, 1].
+        """Decode the next T frames of every row: codes [B, 16, T] -> samples [B, T * 1920], fp32 in [-1, 1].
 
-        Any T, 0 included; `state` moves on. Codes must lie in the codebooks.
+        T may be any number, 0 included; `state` moves on. Codes must lie in the codebooks.
         """
         if codes.shape[-1] == 0:
             return codes.new_zeros((codes.shape[0], 0), dtype=torch.float32)
@@ -204,7 +204,8 @@ class CodecDecoder(nn.Module):
     def prime(self, codes: Tensor, state: CodecState) -> None:
         """Move `state` past these codes [B, 16, T] without keeping their sound.
 
-        The same as decoding them, but the costly part sees only the last frames: it looks no further back.
+        The state is the same as after decoding them, but the costly part sees only the last frames: it looks no further
+        back.
         """
         if codes.shape[-1] == 0:
             return
@@ -243,7 +244,7 @@ def _sound_stack(config: CodecDecoderConfig) -> nn.ModuleList:
 
 
 def _reach_frames(layers: list[nn.Module]) -> int:
-    """Frames back that anything in `layers`, in order of the data's way from one step per frame, depends on."""
+    """How many frames back the output of `layers` depends on. They are in the data's order, from one step per frame."""
     reach, steps_per_frame = 0.0, 1
     for layer in layers:
         if isinstance(layer, CausalConv1d):

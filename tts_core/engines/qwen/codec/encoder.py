@@ -1,4 +1,4 @@
-"""Sound to codes: transformers' Mimi encoder with the speech tokenizer's weights. Loaded only when something is cloned.
+"""Encodes sound to codes: transformers' Mimi encoder with the speech tokenizer's weights. Loaded only for cloning.
 
 It always computes in fp32, whatever the rest does: a code is the nearest of 2048 vectors, and rounding picks another.
 """
@@ -16,9 +16,9 @@ from tts_core.engines.qwen.talker.config import SpeechTokenizerConfig
 from tts_core.engines.qwen.talker.weights import Placement, build_on_meta, load_weights
 
 PREFIX = "encoder."
-"""What the encoder's names begin with in the speech tokenizer's file."""
+"""The beginning of the encoder's names in the speech tokenizer's file."""
 OTHER_PREFIXES = ("decoder.",)
-"""What belongs to others in that file."""
+"""The beginnings of all other names in that file."""
 
 _WHOLE_NUMBERS = (
     "audio_channels",
@@ -53,7 +53,7 @@ _NESTED_PARTS = {
     "encoder_transformer.": "encoder.encoder_transformer.",
     "downsample.": "encoder.downsample.",
 }
-"""Where transformers 5.23 puts what older ones, and the checkpoint, have at the top."""
+"""The places of transformers 5.23 for parts that older ones, and the checkpoint, have at the top."""
 
 
 class CodecEncoder:
@@ -108,7 +108,7 @@ def _build(section: Section) -> nn.Module:
 
 
 def _settings(section: Section) -> dict[str, object]:
-    """MimiConfig's words for what shapes the encoder; all must be there."""
+    """The settings of MimiConfig that shape the encoder; all must be there."""
     return {
         **{key: section.integer(key) for key in _WHOLE_NUMBERS},
         **{key: section.flag(key) for key in _FLAGS},
@@ -127,7 +127,7 @@ def encoder_names(section: Section) -> dict[str, tuple[int, ...]]:
 
 
 def _stored_name(name: str) -> str:
-    """The file's name of what the installed transformers calls `name`."""
+    """The name in the file of the weight that the installed transformers calls `name`."""
     for part, nested in _NESTED_PARTS.items():
         if name.startswith(nested):
             return PREFIX + part + name.removeprefix(nested)

@@ -39,7 +39,7 @@ class _Block(NamedTuple):
 
 
 class FusedSound(HoldsOwnBytes):
-    """Takes the weights over: the layers it was built of keep none."""
+    """The sound stack in compiled loops. It takes the weights over: the layers it was built of keep none."""
 
     def __init__(self, stack: nn.ModuleList, workers: Workers) -> None:
         """stack: `CodecDecoder.decoder`, loaded and prepared, in float32 on the CPU."""
@@ -58,7 +58,7 @@ class FusedSound(HoldsOwnBytes):
         return torch.cat([self._row(one.numpy(), row, state) for row, one in enumerate(x)])
 
     def _row(self, x: Array, row: int, state: list[Tensor]) -> Tensor:
-        """x (latent, T) to (1, samples)."""
+        """The sound (1, samples) of one stream's x (latent, T)."""
 
         def of(slot: int) -> Array:
             kept: Array = state[slot][row].numpy()
@@ -97,7 +97,7 @@ class _Lone:
         self.taps = _taps(layer.conv)
 
     def place(self, room: kernels.Room, x: Array) -> None:
-        """x (inputs, rows) to where `kernels.convolve` reads it."""
+        """Put x (inputs, rows) where `kernels.convolve` reads it."""
         inputs, rows = x.shape
         width = self.taps.weights.shape[2]
         into = room.waved[: (self.reach + rows) * width].reshape(-1, width)[self.reach :]
@@ -133,7 +133,7 @@ def _taps(conv: nn.Conv1d) -> kernels.Taps:
 
 
 def _pack(weight: Tensor, bias: Tensor | None, dilation: int) -> kernels.Taps:
-    """weight (outputs, taps, inputs)."""
+    """A convolution as the loops read it, with zeros up to whole vectors. weight (outputs, taps, inputs)."""
     outputs, taps, inputs = weight.shape
     full = torch.zeros(outputs + -outputs % WIDE, taps, inputs + -inputs % WIDE)
     full[:outputs, :, :inputs] = weight

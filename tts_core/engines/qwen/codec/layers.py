@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SNAKE_EPSILON = 1e-9
-"""Added to SnakeBeta's divisor, as published."""
+"""A small number that is added to SnakeBeta's divisor, as published."""
 DILATIONS = (1, 3, 9)
-"""Of the three residual units in a block; fixed in the published architecture."""
+"""Dilations of the three residual units in a block; fixed in the published architecture."""
 
 
 class StatefulLayer(nn.Module):
@@ -25,7 +25,7 @@ class StatefulLayer(nn.Module):
     """Index of its tensor in the state; `number_slots` sets it."""
 
     def initial_state(self, batch: int) -> Tensor:
-        """What it carries before the first step: zeros, the silence before the sound. Batch comes first."""
+        """The layer's past before the first step: zeros, the silence before the sound. Batch comes first."""
         raise NotImplementedError
 
 
@@ -44,7 +44,7 @@ class CausalConv1d(StatefulLayer):
         super().__init__()
         self.conv = nn.Conv1d(channels_in, channels_out, kernel, dilation=dilation, groups=groups)
         self.history = (kernel - 1) * dilation
-        """Steps it looks back."""
+        """Steps that the layer looks back."""
 
     def initial_state(self, batch: int) -> Tensor:
         return self.conv.weight.new_zeros(batch, self.conv.in_channels, self.history)

@@ -13,11 +13,11 @@ MIN_SECONDS = 0.1
 MAX_SECONDS = 300.0
 """Memory of the codec encoder grows with the length: about 30 MB a second at the published size."""
 MIN_RATE, MAX_RATE = 4_000, 768_000
-"""Hertz."""
+"""Sample rates that are taken, in hertz."""
 
 
 def mono(audio: npt.NDArray[np.floating], sample_rate: int) -> Samples:
-    """The mean of the channels, fp32, checked."""
+    """The mean of the channels, fp32. Raises InvalidValue or InvalidRequest for a recording that can't be used."""
     if not MIN_RATE <= sample_rate <= MAX_RATE:
         raise InvalidValue(name="The recording's sample rate", low=MIN_RATE, high=MAX_RATE)
     samples = audio if audio.ndim == 1 else audio.mean(axis=-1)

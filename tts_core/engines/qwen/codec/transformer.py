@@ -19,14 +19,14 @@ from tts_core.engines.qwen.talker.linear import Part, Product
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
-    """What all layers share in one call: T new frames after the window - 1 carried ones (K = window - 1 + T keys)."""
+    """The view that all layers share in one call: T new frames after window - 1 carried ones (K = window - 1 + T)."""
 
     keys: Rotation
-    """Of the K places in the window."""
+    """The rotation of the K places in the window."""
     queries: Rotation
-    """Of the last T of them."""
+    """The rotation of the last T of these places."""
     visible: Tensor
-    """[B, 1, T, K], True where a new frame may look."""
+    """The mask [B, 1, T, K], True where a new frame may look."""
 
 
 class LayerScale(nn.Module):
@@ -93,7 +93,7 @@ class CodecTransformer(StatefulLayer):
     """`layers` transformer layers between two projections. Carries how many frames of each row's window are real."""
 
     def __init__(self, config: CodecDecoderConfig, *, max_frames: int) -> None:
-        """At most `max_frames` go in at once."""
+        """max_frames: the most frames that go in at once."""
         super().__init__()
         self.head_dim = config.head_dim
         self.rope_theta = config.rope_theta

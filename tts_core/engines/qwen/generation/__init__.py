@@ -1,1 +1,1 @@
-"""Takes while they are generated: frames of several takes beside each other, and who is served next."""
+"""Takes while they are generated: frames of several takes beside each other, and the order of serving them."""

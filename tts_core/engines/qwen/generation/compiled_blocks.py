@@ -28,7 +28,7 @@ def can_compile(device: torch.device) -> bool:
 
 
 class CompiledBlocks:
-    """See `layers.RunsBlocks`."""
+    """A transformer's blocks, compiled. See `layers.RunsBlocks`."""
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
@@ -40,7 +40,7 @@ class CompiledBlocks:
         )
 
     def run(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
-        """The first time of a shape takes seconds, and raises whatever compiling raises."""
+        """Compute all blocks. The first time of a shape takes seconds, and raises whatever compiling raises."""
         with torch._dynamo.config.patch(recompile_limit=_MOST_SHAPES):
             for layer, block in enumerate(self._blocks):
                 x = self._compute(block, x, span, cache.of(layer))
@@ -48,7 +48,7 @@ class CompiledBlocks:
 
 
 class CompiledTalker:
-    """A talker whose blocks are the compiled ones for a while."""
+    """A talker that computes with compiled blocks while these are `in_use`."""
 
     def __init__(self, talker: Talker) -> None:
         self._stacks = [talker.model.layers, talker.code_predictor.model.layers]

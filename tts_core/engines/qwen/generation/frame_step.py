@@ -1,4 +1,4 @@
-"""The state of takes beside each other and one frame of all of them: in place, without a look at any value.
+"""The state of takes beside each other, and one frame of all of them: in place, without a look at any value.
 
 Each take has a slot. Slots are taken from the first on, so a frame computes the first few rows only. On CUDA the widths
 and lengths come in steps and each is a graph; elsewhere they are exact. Both run the same functions.
@@ -28,25 +28,28 @@ _ROOM = 256
 _GRAPH_POSITIONS = 1024 - _ROOM
 _GRAPH_TEXT = 256
 _LENGTHS = tuple(256 * 2**step for step in range(8))
-"""Cached positions that a graph looks at."""
+"""Numbers of cached positions that graphs look at."""
 _PROMPTS = (32, 64, 128, 256, 512)
-"""Positions of a prompt that a graph reads; longer ones are read without."""
+"""Prompt lengths in positions that graphs read; longer prompts are read without a graph."""
 _USUAL_K = 64
 _TRIALS = 10
-"""Frames that are timed to decide."""
+"""Frames that are timed to decide whether compiled blocks are faster."""
 
 logger = logging.getLogger(__name__)
 
 
 class FrameStep:
-    """`join` slots, then `predict` and `advance` in turn for the first `count` of them. With graphs: `frame`, both."""
+    """Makes frames: `join` slots, then `predict` and `advance` in turn for the first `count` of them.
+
+    With graphs `frame` does both.
+    """
 
     def __init__(
         self, talker: Talker, slots: int, graphs: Runner | None = None, compiled: CompiledTalker | None = None
     ) -> None:
-        """With graphs all memory is taken now and the host may run ahead; else as takes need it.
+        """`graphs` let the host run ahead, and all memory is taken now; without them takes get memory as they need it.
 
-        compiled: what `warm_up` tries beside the talker as it is; the faster one is recorded.
+        compiled: the blocks that `warm_up` tries beside the talker's own; the faster ones are recorded.
         """
         self.slots = slots
         self.max_positions = talker.config.transformer.max_positions
@@ -55,7 +58,7 @@ class FrameStep:
         self._graphs = graphs
         self._compiled = compiled
         self._fused: set[Hashable] = set()
-        """Frames that are faster compiled."""
+        """Keys of the frames that are faster with compiled blocks."""
         self._drawer = Drawer(talker.config, talker.device)
         self._predictors: dict[int, PredictorState] = {}
         self._reaches = [Reach(1, cuts_p=False)] * slots
@@ -68,12 +71,12 @@ class FrameStep:
 
     @property
     def memory_bytes(self) -> int:
-        """What it holds now for the takes' keys and values."""
+        """Bytes that are held now for the takes' keys and values."""
         return 0 if self._memory is None else self._memory.cache.keys.nbytes + self._memory.cache.values.nbytes
 
     @property
     def runs_ahead(self) -> bool:
-        """Waiting for a frame's codes before the next work is given would leave the device idle."""
+        """Whether the next work is given before a frame's codes are known, so that the device is never idle."""
         return self._graphs is not None
 
     @torch.inference_mode()
@@ -92,13 +95,13 @@ class FrameStep:
 
     @torch.inference_mode()
     def move(self, source: int, target: int) -> None:
-        """A take goes on in another slot."""
+        """Let a take go on in another slot."""
         memory = self._memory_in_use()
         memory.put(target, memory.part(source, 1), self._lengths[source])
         self._lengths[target], self._reaches[target] = self._lengths[source], self._reaches[source]
 
     def leave(self, slot: int) -> None:
-        """Its take has ended."""
+        """Free a slot whose take has ended."""
         self._lengths[slot] = 0
         if self._graphs is None and not any(self._lengths):
             self._memory = None
@@ -110,7 +113,7 @@ class FrameStep:
 
     @torch.inference_mode()
     def frame(self, count: int) -> Reading:
-        """The frames of the codes 0 drawn last, and their next codes 0: one recorded work."""
+        """Make the frames of the codes 0 drawn last, and draw the next codes 0, as one recorded work."""
         width, reach, longest = self._width(count), self._graph_reach(self._reach(count)), max(self._lengths[:count])
         memory = self._make_room(min(longest + 1, self.max_positions), 0)
         key = width, min(_step_of(_LENGTHS, longest + 1), memory.cache.capacity), reach
@@ -120,7 +123,7 @@ class FrameStep:
 
     @torch.inference_mode()
     def predict(self, count: int) -> Reading:
-        """The frames of the codes 0 drawn last."""
+        """Make the frames of the codes 0 drawn last."""
         rows = self._memory_in_use().rows
         self._predict(rows.part(0, count), self._reach(count))
         return Reading.begin(rows.codes[:count])
@@ -136,7 +139,7 @@ class FrameStep:
 
     @torch.inference_mode()
     def warm_up(self) -> Iterator[tuple[int, int]]:
-        """Record what usual takes need while there are none, the most usual first; answers what is done, of what."""
+        """Record what usual takes need while there are none, the most usual first; yields works done, of how many."""
         if self._staging is None:
             return
         reach, memory, staging = Reach(_USUAL_K, cuts_p=False), self._memory_in_use(), self._staging
@@ -150,7 +153,7 @@ class FrameStep:
         if self._compiled is not None:
             works += [partial(self._try_compiled, memory, key) for key in frames]
         for number, work in enumerate(works, start=1):
-            if self._memory is not memory:  # a take in between needed more
+            if self._memory is not memory:  # a take in between needed more memory
                 return
             work()
             yield number, len(works)
@@ -160,7 +163,7 @@ class FrameStep:
             self._run(key, work)
 
     def _try_compiled(self, memory: Memory, key: tuple[int, int, Reach]) -> None:
-        """Use compiled blocks for such frames if that is faster. Where the first is not, no other is tried."""
+        """Use compiled blocks for frames of this key if that is faster. Where the first is not, no other is tried."""
         if self._compiled is None:
             return
         try:
@@ -193,7 +196,7 @@ class FrameStep:
             torch.cuda.current_stream().synchronize()
 
     def _read_recorded(self, staging: Staging, slot: int, prompt: Prompt, draws: Draws) -> None:
-        """Into memory that stays, and from there to the slot."""
+        """Read a prompt by recorded work: into memory that stays, and from there to the slot."""
         count, reach = prompt.embeddings.shape[1], self._graph_reach(self._reaches[slot])
         length = _step_of(_PROMPTS, count)
         staging.memory.rows.begin(prompt, draws)
@@ -203,7 +206,7 @@ class FrameStep:
         self._memory_in_use().put(slot, staging.memory, count)
 
     def _read(self, own: Memory, embeddings: Tensor, last: Tensor | None, reach: Reach) -> None:
-        """A prompt (1, T, H) into memory of one row. last (1): its last position, where more follows it."""
+        """Read a prompt (1, T, H) into memory of one row. last (1): its last position, where unused ones follow it."""
         count = embeddings.shape[1]
         positions = torch.arange(count, device=embeddings.device)[None]
         mask = torch.ones(count, count, dtype=torch.bool, device=embeddings.device).tril()[None, None]
@@ -235,7 +238,7 @@ class FrameStep:
 
     def _advance(self, part: Memory, length: int, masked: bool, reach: Reach) -> None:
         rows = part.rows
-        positions = rows.positions.clamp(max=part.cache.capacity - 1)  # a slot that nobody uses counts on, too
+        positions = rows.positions.clamp(max=part.cache.capacity - 1)  # an unused slot counts on, too
         mask = None
         if masked:
             mask = (torch.arange(length, device=positions.device) <= positions)[:, None, None]
@@ -259,7 +262,7 @@ class FrameStep:
         self._lengths[:count] = [min(length + 1, capacity) for length in self._lengths[:count]]
 
     def _width(self, count: int) -> int:
-        """Of the graph for so many."""
+        """The graph width used for `count` takes."""
         return min(self.slots, 1 << (count - 1).bit_length())
 
     def _reach(self, count: int) -> Reach:
@@ -275,7 +278,7 @@ class FrameStep:
         return self._memory
 
     def _make_room(self, positions: int, text: int) -> Memory:
-        """Memory for so many positions and text embeddings of each slot, at new addresses where it had to grow."""
+        """Memory for that many positions and text embeddings of each slot, at new addresses where it had to grow."""
         old = self._memory
         capacity, room = (0, 0) if old is None else (old.cache.capacity, old.rows.text.shape[1])
         if old is not None and positions <= capacity and text <= room:
@@ -296,14 +299,14 @@ class FrameStep:
 
 
 def _step_of(steps: Sequence[int], wanted: int) -> int:
-    """The first that is enough, or the last."""
+    """The first step that is at least `wanted`, or the last."""
     return next((step for step in steps if step >= wanted), steps[-1])
 
 
 def affordable_slots(talker: Talker, most: int) -> int:
-    """Takes that are made at once: one by one where the processor has its hands full with one.
+    """How many takes are made at once: one where it keeps the processor busy, at most `most` on CUDA.
 
-    On CUDA a power of two for which the memory that is free has room twice.
+    There it is a power of two, and the memory that is free has room for twice as many.
     """
     if talker.device.type != "cuda":
         return 1

@@ -20,13 +20,13 @@ from tts_core.engines.qwen.talker.talker import Talker
 
 
 def never() -> bool:
-    """A CancelCheck for takes that nobody stops."""
+    """A CancelCheck for takes that run to their end."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One take."""
+    """A request for the frames of one take."""
 
     prompt: Prompt
     draws: Draws
@@ -36,17 +36,17 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """80 ms of speech."""
+    """The codes of 80 ms of speech."""
 
     row: int
-    """Place of its request."""
+    """The place of the take's request."""
     codes: Tensor
-    """(16,) int64 on the CPU."""
+    """The frame, (16,) int64 on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A row's last event."""
+    """The last event of a row's take."""
 
     row: int
     reason: StopReason
@@ -60,14 +60,14 @@ class _Take:
     place: int
     request: GenerationRequest
     limit: int
-    """FrameLimit.tokens, or less where the model has no more positions."""
+    """Most first codes: FrameLimit.tokens, or less where the model has no more positions."""
     drawn: int = 0
-    """First codes that were looked at."""
+    """First codes that were judged so far."""
     guard: LoopGuard = field(default_factory=LoopGuard)
     stopped: StopReason | None = None
 
     def judge(self, first: int, eos: int) -> StopReason | None:
-        """Why the take ends instead of going on with a frame of this first code, if it does."""
+        """The reason why the take ends instead of going on with a frame of this first code; None if it goes on."""
         self.drawn += 1
         if self.request.cancelled():
             return StopReason.CANCELLED
@@ -98,7 +98,7 @@ class Batch:
         return len(self._takes) < self._step.slots
 
     def join(self, request: GenerationRequest, place: int) -> Stopped | None:
-        """Read its prompt; its events will be those of row `place`. Answers the only one if it is cancelled already.
+        """Begin a take; its events will be those of row `place`. Answers its only event if it is cancelled already.
 
         Raises EngineFailed for a prompt too long to read.
         """
@@ -110,7 +110,7 @@ class Batch:
         return None
 
     def frame(self) -> Iterator[GenerationEvent]:
-        """One more frame of every take. Where the device runs ahead, the events are those of the frame before."""
+        """Make one more frame of every take. Where the device runs ahead, the events are those of the frame before."""
         if self._step.runs_ahead:
             yield from self._end_cancelled()
             if self._takes:
@@ -152,7 +152,7 @@ class Batch:
             yield self._end(take, StopReason.CANCELLED)
 
     def _end(self, take: _Take, reason: StopReason) -> Stopped:
-        """The last take moves to its slot, so that the first slots are those in use."""
+        """End a take. The last take moves to its slot, so that the first slots are those in use."""
         take.stopped = reason
         slot, last = self._takes.index(take), len(self._takes) - 1
         if slot != last:
@@ -164,12 +164,12 @@ class Batch:
 
 
 def generate(talker: Talker, request: GenerationRequest) -> Iterator[GenerationEvent]:
-    """One take: its frames, then one Stopped. Raises EngineFailed for a prompt too long to read."""
+    """Generate one take: its frames, then one Stopped. Raises EngineFailed for a prompt too long to read."""
     return generate_batch(talker, [request])
 
 
 def generate_batch(talker: Talker, requests: Sequence[GenerationRequest]) -> Iterator[GenerationEvent]:
-    """Takes beside each other: their frames in turn; each row's Stopped comes as soon as it ends."""
+    """Generate takes beside each other: their frames in turn; each row's Stopped comes as soon as it ends."""
     for request in requests:
         _free_positions(request, talker.config.transformer.max_positions)
     return _run(Batch(FrameStep(talker, len(requests))), requests)

@@ -1,4 +1,4 @@
-"""When to stop a take that does not end by itself. Knows first codes and lengths, no tensors.
+"""Guards that stop a take which does not end by itself. They know first codes and lengths, no tensors.
 
 The model misses its end in about 0.4 % of requests (spec, "Known traps"); then it hums on or repeats itself.
 """
@@ -13,9 +13,9 @@ from tts_core.domain.values import StopReason
 FRAMES_PER_SECOND = 12.5
 
 _BASE_FRAMES = 125
-"""10 s whatever the text."""
+"""Frames that every take may have, whatever its text: 10 s."""
 _FRAMES_PER_TEXT_ID = 12
-"""About 1 s; read aloud, an id takes 0.2 to 0.4 s."""
+"""Frames that each text id allows: about 1 s; read aloud, an id takes 0.2 to 0.4 s."""
 
 _WINDOW = 75
 """Frames that a loop must last: 6 s."""
@@ -33,11 +33,11 @@ class FrameLimit:
     tokens: int
     """First codes drawn at most, the end included: without an end the take has one frame less, as published."""
     reason: StopReason = StopReason.MAX_LENGTH
-    """What reaching it means."""
+    """The reason to report for a take that reaches the limit."""
 
 
 def limit_from_text(text_ids: int, longest: int) -> FrameLimit:
-    """Far longer than the text takes to read; who gets there missed the end. longest: FrameLimit.tokens at most."""
+    """A limit far above what reading the text takes: a take that gets there missed its end. longest: most tokens."""
     tokens = _BASE_FRAMES + _FRAMES_PER_TEXT_ID * text_ids
     if tokens < longest:
         return FrameLimit(tokens, StopReason.RUNAWAY)
@@ -45,14 +45,14 @@ def limit_from_text(text_ids: int, longest: int) -> FrameLimit:
 
 
 class LoopGuard:
-    """Hears whether a take repeats itself or hums."""
+    """Notices when a take repeats itself or hums."""
 
     def __init__(self) -> None:
         self._recent: deque[int] = deque(maxlen=_HUM_WINDOW)
         self._count = 0
 
     def is_stuck(self, first_code: int) -> bool:
-        """Take in the next frame's first code."""
+        """Take in the next frame's first code; true where the take repeats itself or hums."""
         self._recent.append(first_code)
         self._count += 1
         if self._count % _CHECK_EVERY or self._count < _WINDOW:

@@ -1,4 +1,4 @@
-"""Who speaks when: one thread owns the model and makes a frame of every take in turn, new takes join in between."""
+"""The order of speaking: one thread owns the model and makes a frame of each take in turn; takes join in between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tts_core.engines.qwen.generation.worker import Worker
 logger = logging.getLogger(__name__)
 
 _JOINS = 8
-"""Takes that join between two frames where nobody is about to run out of sound, else one."""
+"""Takes that join between two frames where no listener is about to run out of sound; else one joins."""
 _LEAST_SLACK_S = 0.04
 _POLL_S = 0.1
 
@@ -34,30 +34,30 @@ class Scheduler:
         self._max_waiting = max_waiting
         self._batch = Batch(step)
         self._voices: dict[int, Stream] = {}
-        """By the row that the batch knows them by."""
+        """The streams by the rows that the batch knows them by."""
         self._joined = 0
         self._waiting: deque[TakeInProgress] = deque()
         self._lock = Lock()
         self._worker = Worker("speech", self._turn, device)
         self._warming: Iterator[tuple[int, int]] = iter(())
         self.warmed = (0, 0)
-        """Recordings made, of how many."""
+        """How many recordings are made, and of how many."""
         self._is_warm = True
         if step.runs_ahead:
             sound_queue.use_thread(device, self._worker.wake)
 
     @property
     def is_warm(self) -> bool:
-        """Everything usual is as fast as it gets."""
+        """Whether everything usual is as fast as it gets."""
         return self._is_warm and self._sound_queue.is_warm
 
     def speak(self, speech: TakeInProgress) -> Iterator[EngineEvent]:
-        """Its events; it is submitted when the first one is asked for. Raises QueueFull then."""
+        """The events of a take; it is submitted when the first one is asked for. Raises QueueFull then."""
         self.submit(speech)
         yield from speech.listen()
 
     def submit(self, speech: TakeInProgress) -> None:
-        """Have it spoken as soon as there is a slot. Raises QueueFull."""
+        """Have a take spoken as soon as there is a slot. Raises QueueFull."""
         with self._lock:
             if len(self._waiting) >= self._max_waiting:
                 raise QueueFull(waiting=len(self._waiting))
@@ -65,22 +65,22 @@ class Scheduler:
         self._worker.wake()
 
     def warm_up(self) -> None:
-        """In the background, whenever nobody speaks, until everything usual has been recorded."""
+        """Record everything usual in the background, whenever no take is spoken."""
         if self._step.runs_ahead:
             self._is_warm = False
             self._warming = self._step.warm_up()
             self._sound_queue.warm_up()
             self._worker.wake()
 
-    def wait_until_warm(self, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
-        """tell: recordings made, of how many."""
+    def wait_until_warm(self, report: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """Wait until `is_warm`. report: called with the recordings made, and of how many."""
         while not self.is_warm:
-            tell(*self.warmed)
+            report(*self.warmed)
             time.sleep(_POLL_S)
 
     def close(self) -> None:
-        """What was submitted is spoken to its end, then the threads end."""
-        self._warming = iter(())  # what nobody will use need not be made ready
+        """Let what was submitted be spoken to its end, then let the threads end."""
+        self._warming = iter(())  # recordings would not be used any more
         self._worker.close()
         self._sound_queue.close()
 
@@ -100,7 +100,7 @@ class Scheduler:
         return True
 
     def _admit(self) -> None:
-        self._let_go()
+        self._drop_cancelled()
         slack = min((v.speech.deadline for v in self._voices.values() if v.speech.has_sound), default=torch.inf)
         joins = _JOINS if slack - time.monotonic() > _LEAST_SLACK_S else 1
         while joins and self._batch.has_room and self._sound_queue.has_room:
@@ -111,8 +111,8 @@ class Scheduler:
             self._join(speech)
             joins -= 1
 
-    def _let_go(self) -> None:
-        """Whoever waits no more."""
+    def _drop_cancelled(self) -> None:
+        """Finish the waiting takes that were cancelled."""
         with self._lock:
             waiting = tuple(self._waiting)
         for speech in waiting:
@@ -122,7 +122,7 @@ class Scheduler:
                 speech.finish(StopReason.CANCELLED)
 
     def _join(self, speech: TakeInProgress) -> None:
-        """An error is this take's alone."""
+        """Begin a take. An error is this take's alone."""
         row, self._joined = self._joined, self._joined + 1
         voice = self._sound_queue.open(speech)
         try:

@@ -1,4 +1,4 @@
-"""Frames to sound while they are made: who runs out of sound first is served first, with whoever waits for as much."""
+"""Frames to sound while they are made: the take that runs out of sound first comes first, with others of its length."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class _Piece:
     """Frames that become one chunk."""
 
     codes: Tensor
-    """(T, 16), and what fills up to a width that is recorded."""
+    """The frames (T, 16), then what fills them up to a width that is recorded."""
     frames: int
-    """T."""
+    """The number of frames T."""
     end: StopReason | None = None
-    """It is the take's last, for this reason."""
+    """The reason why the take ends, if this is its last piece."""
 
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One take on the sound_queue."""
+    """A take on its way through the sound queue."""
 
     speech: TakeInProgress
     slot: int
@@ -44,14 +44,16 @@ class Stream:
     wanted: int
     """Frames of the next chunk."""
     frames: list[Tensor] = field(default_factory=list)
-    """Of it, so far."""
+    """Frames of the next chunk that are there so far."""
     pieces: deque[_Piece] = field(default_factory=deque)
-    """To be decoded, oldest first."""
+    """Pieces to be decoded, oldest first."""
     has_begun: bool = False
 
 
 class SoundQueue:
-    """`open` a voice, `add` its frames, `end` it. With a thread of its own it works beside the caller, else at once."""
+    """Decodes streams: `open` one, `add` its frames, `end` it. A thread does it beside the caller, else it is done at
+    once.
+    """
 
     def __init__(self, codec: CodecSlots, slots: int, *, pads: bool) -> None:
         """pads: the codec records, so a take's last chunk gets a usual width."""
@@ -66,7 +68,7 @@ class SoundQueue:
         self.is_warm = True
 
     def use_thread(self, device: torch.device, on_free: Callable[[], None]) -> None:
-        """From now on; `on_free` is called when a voice has ended."""
+        """Decode in a thread of its own from now on; `on_free` is called when a voice has ended."""
         self._worker = Worker("speech-codec", self._turn, device)
         self._on_free = on_free
 
@@ -89,14 +91,14 @@ class SoundQueue:
         return voice
 
     def add(self, voice: Stream, codes: Tensor) -> None:
-        """A frame (16,)."""
+        """Add a frame (16,) to a stream."""
         voice.frames.append(codes)
         if len(voice.frames) >= voice.wanted:
             voice.wanted = next(voice.sizes)
             self._hand_over(voice, None)
 
     def end(self, voice: Stream, reason: StopReason) -> None:
-        """What is left of its frames becomes sound, then its speech is finished."""
+        """Let the rest of a stream's frames become sound, then finish its take."""
         self._hand_over(voice, reason)
 
     def close(self) -> None:

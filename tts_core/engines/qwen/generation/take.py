@@ -1,4 +1,4 @@
-"""One take while it is made, between whoever asked for it, in any thread, and the threads that make it."""
+"""A take while it is made: it connects the listener, in any thread, with the threads that make it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tts_core.engines.qwen.generation.guards import FRAMES_PER_SECOND
 
 class TakeInProgress:
     def __init__(self, request: GenerationRequest, *, reference: Tensor | None = None, chunk_frames: int | None = None):
-        """reference: codes (F, 16) that the sound goes on from; chunk_frames: of every chunk, None starts with one."""
+        """reference: codes (F, 16) that the sound goes on from; chunk_frames: size of chunks, None starts with one."""
         self.request = replace(request, cancelled=self.is_cancelled)
         self.reference = reference
         self.chunk_frames = chunk_frames
@@ -27,7 +27,7 @@ class TakeInProgress:
         self._first_at: float | None = None
         self._sent_s = 0.0
         self._is_over = False
-        """Nobody listens any more, or it failed."""
+        """Whether the listener has gone or the take has failed."""
 
     def is_cancelled(self) -> bool:
         return self._is_over or self._asked_to_stop()
@@ -38,7 +38,7 @@ class TakeInProgress:
 
     @property
     def deadline(self) -> float:
-        """When a listener who began with the first chunk has heard all there is, as time.monotonic counts."""
+        """The time.monotonic when a listener who began with the first chunk has heard all there is."""
         return self._asked_at if self._first_at is None else self._first_at + self._sent_s
 
     def send(self, chunk: AudioChunk, frames: int) -> None:
@@ -52,7 +52,7 @@ class TakeInProgress:
         self._events.put(Finished(reason, None if draws.greedy else draws.seed))
 
     def fail(self, error: Exception) -> None:
-        """Whoever listens gets the error."""
+        """Hand the error to the listener."""
         self._is_over = True
         self._events.put(error)
 

@@ -1,4 +1,4 @@
-"""What takes carry from frame to frame, in memory that stays where it is: rows beside each other, one for each slot."""
+"""The state that takes carry from frame to frame, in memory that stays where it is: rows side by side, one per slot."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from tts_core.engines.qwen.talker.talker import Talker
 
 @dataclass(frozen=True, slots=True)
 class TakeRows(Rows):
-    """All that a take carries from frame to frame but its keys and values. B slots."""
+    """The state that takes carry from frame to frame, without their keys and values. B slots."""
 
     text: Tensor
-    """(B, S, H): what is added to each frame's input, then the pad for all later ones."""
+    """(B, S, H): the text that is added to each frame's input, then the pad for all later ones."""
     last_text: Tensor
-    """(B, 1) int64: the place of that pad."""
+    """(B, 1) int64: the place of the pad in `text`."""
     positions: Tensor
-    """(B, 1) int64, of the next input."""
+    """(B, 1) int64: the position of the next input."""
     frames: Tensor
-    """(B, 1) int64: frames before this one."""
+    """(B, 1) int64: the number of frames before this one."""
     hidden: Tensor
-    """(B, 1, H): of the position before."""
+    """(B, 1, H): the hidden state of the position before."""
     first: Tensor
-    """(B, 1) int64: the code 0 drawn from it."""
+    """(B, 1) int64: the code 0 drawn from `hidden`."""
     inputs: Tensor
     """(B, 1, H): the frame as the talker reads it."""
     codes: Tensor
-    """(B, 16) int64: the frame."""
+    """(B, 16) int64: the frame's codes."""
     draws: DrawState
 
     @classmethod
@@ -71,7 +71,7 @@ class Reading:
 
     @classmethod
     def begin(cls, codes: Tensor) -> Reading:
-        """Of codes that may change as soon as the device has done what it is given now."""
+        """Begin to copy codes, which may change as soon as the device has done what it is given now."""
         if not codes.is_cuda:
             return cls(codes.to("cpu", copy=True), None)
         copy = torch.empty(codes.shape, dtype=codes.dtype, pin_memory=True).copy_(codes, non_blocking=True)
@@ -80,7 +80,7 @@ class Reading:
         return cls(copy, arrived)
 
     def wait(self) -> Tensor:
-        """(rows, 16) int64 on the CPU."""
+        """Wait for the codes: (rows, 16) int64 on the CPU."""
         if self.arrived is not None:
             self.arrived.synchronize()
         return self.codes
@@ -88,7 +88,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of some slots."""
+    """The memory of some slots: their state, their keys and values, and the rotations of positions."""
 
     rows: TakeRows
     cache: KvCache
@@ -113,13 +113,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """Where recorded work reads a prompt, whatever slot it is for."""
+    """The memory in which recorded work reads a prompt, whatever slot it is for."""
 
     memory: Memory
     embeddings: Tensor
     """(1, T, H): the prompt and what was there before."""
     last: Tensor
-    """(1): its last position."""
+    """(1): the prompt's last position."""
 
     @classmethod
     def allocate(cls, talker: Talker, *, longest: int, text: int) -> Staging:
@@ -131,5 +131,5 @@ class Staging:
         )
 
     def inputs(self, length: int) -> tuple[Memory, Tensor, Tensor]:
-        """What `FrameStep._read` reads for prompts up to that length."""
+        """The arguments of `FrameStep._read` for prompts up to that length."""
         return self.memory, self.embeddings[:, :length], self.last

@@ -9,7 +9,8 @@ from threading import Condition, Thread, current_thread
 import torch
 
 LINGER_S = 5.0
-"""A thread that is kept for the next work saves its start; one that stays would keep a model's weights."""
+"""Seconds that a thread waits for more work: kept for a while it saves a start, kept for ever it would keep a model's
+weights."""
 
 _CLOSING_S = 1.0
 
@@ -18,7 +19,7 @@ class Worker:
     """Does its turns in one thread, and on a stream of the device that is its own."""
 
     def __init__(self, name: str, turn: Callable[[], bool], device: torch.device) -> None:
-        """turn: do a little; answers False when there was nothing to do. It raises nothing."""
+        """turn: does a little work and answers False when there was nothing to do. It raises nothing."""
         self._name = name
         self._turn = turn
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
@@ -28,7 +29,7 @@ class Worker:
         self._is_closed = False
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Announce that there is something to do."""
         with self._changed:
             self._is_wanted = True
             if self._thread is None:
@@ -37,7 +38,7 @@ class Worker:
             self._changed.notify()
 
     def close(self) -> None:
-        """End as soon as there is nothing to do. Waits a little, so that what an idle thread holds is free after it."""
+        """End as soon as there is nothing to do. Waits a little, so that what an idle thread holds is free then."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -51,7 +52,7 @@ class Worker:
                 pass
 
     def _waits(self) -> bool:
-        """Until there may be work again; False when the thread is to end."""
+        """Wait until there may be work again; False when the thread is to end."""
         with self._changed:
             if not self._is_wanted and not self._is_closed:
                 self._changed.wait(LINGER_S)

@@ -15,7 +15,7 @@ import torch
 logger = logging.getLogger(__name__)
 
 Work = Callable[[], None]
-"""Reads and writes tensors that stay where they are, and never waits for the device."""
+"""A function that reads and writes tensors at fixed addresses, and never waits for the device."""
 
 
 class Runner(Protocol):
@@ -23,7 +23,7 @@ class Runner(Protocol):
         """Do the work; the same key always stands for the same work."""
 
     def forget(self) -> None:
-        """Tensors have moved: what the keys stood for is over."""
+        """Forget what the keys stood for, because tensors have moved."""
 
 
 class Graphs:
@@ -61,7 +61,7 @@ class Graphs:
 
     def forget(self) -> None:
         if self._graphs:
-            torch.cuda.current_stream().synchronize()  # one may be running
+            torch.cuda.current_stream().synchronize()  # a graph may be running
         for known in (self._graphs, self._done, self._stubborn):
             known.clear()
 

@@ -32,10 +32,10 @@ from tts_core.engines.qwen.kernels.native_vectors import (
 
 
 class Matrix(NamedTuple):
-    """Of a product; `scales` one per output."""
+    """The weights of a product, with one scale per output."""
 
     weights: Array
-    """Of 8 bits (outputs / LANES, inputs, LANES) int8, of 4 as `native_int4` has them."""
+    """(outputs / LANES, inputs, LANES) int8 for weights of 8 bits; as `native_int4` has them for 4."""
     scales: Array
     bits: int
 
@@ -46,11 +46,11 @@ class Stack(NamedTuple):
     weights: Array
     """(layers, 5) addresses: query, key and value; output; gate; up; down."""
     scales: Array
-    """The same for the scales."""
+    """(layers, 5) addresses of the scales of these products."""
     bits: Array
-    """The same: 8 or 4."""
+    """(layers, 5): 8 or 4, the bits of these products' weights."""
     norms: Array
-    """(layers, 2 * hidden + 2 * head dim): before attention, before the MLP, of each query, of each key."""
+    """(layers, 2 * hidden + 2 * head dim): norms before attention, before the MLP, of each query, of each key."""
     hidden: int
     inner: int
     query_heads: int
@@ -73,23 +73,23 @@ class Tokens(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where intermediate results go."""
+    """The memory for intermediate results."""
 
     normed: Array
-    """(crew, N, hidden)"""
+    """(crew, N, hidden): normed inputs, for each thread its own."""
     heads: Array
-    """(N, query, key and value heads * head dim)"""
+    """(N, heads * head dim): all queries, keys and values."""
     mixed: Array
-    """(N, query heads * head dim)"""
+    """(N, query heads * head dim): the attention's outputs."""
     inner: Array
-    """(2, N, inner)"""
+    """(2, N, inner): the MLP's gate and up."""
     scores: Array
-    """(crew, longest row)"""
+    """(crew, longest row): a query's scores, for each thread its own."""
 
 
 @compiled
 def norm(x: Array, weight: Array, eps: float, out: Array) -> None:
-    """RMS norm of x (size)."""
+    """Compute the RMS norm of x (size) into out."""
     total = np.float32(0.0)
     for place in range(x.size):
         total += x[place] * x[place]
@@ -100,7 +100,7 @@ def norm(x: Array, weight: Array, eps: float, out: Array) -> None:
 
 @compiled
 def multiply_share(x: Array, weights: int, scales: Array, share: tuple[int, int], out: Array, adds: bool) -> None:
-    """Blocks share[0] to share[1] of the product: x (N, inputs) to their places in out (N, outputs)."""
+    """Compute blocks share[0] to share[1] of a product: x (N, inputs) to their places in out (N, outputs)."""
     count, inputs = x.shape
     sums = np.empty((MANY, LANES), np.float32)
     for block in range(share[0], share[1]):
@@ -129,7 +129,7 @@ def multiply_share(x: Array, weights: int, scales: Array, share: tuple[int, int]
 
 @entry
 def multiply(me: int, crew: Crew, matrix: Matrix, x: Array, out: Array) -> None:
-    """x (N, inputs) to out (N, outputs)."""
+    """Multiply x (N, inputs) by the matrix, into out (N, outputs)."""
     share = share_of(len(matrix.weights), me, crew)
     if matrix.bits == 4:
         multiply_share_4(x, matrix.weights.ctypes.data, matrix.scales, share, out, False)
@@ -142,7 +142,7 @@ def multiply(me: int, crew: Crew, matrix: Matrix, x: Array, out: Array) -> None:
 def _multiply_in(
     stack: Stack, layer: int, which: int, x: Array, share: tuple[int, int], out: Array, adds: bool
 ) -> None:
-    """One of a block's products; `out` is as wide as its outputs."""
+    """Compute a share of a block's product number `which`; `out` is as wide as its outputs."""
     scales = carray(at_address(stack.scales[layer, which], np.float32), out.shape[1])
     if stack.bits[layer, which] == 4:
         multiply_share_4(x, stack.weights[layer, which], scales, share, out, adds)
@@ -163,7 +163,7 @@ def _turn(head: Array, weight: Array, eps: float, rotation: Array, out: Array) -
 
 @compiled
 def _look(query: Array, keys: Array, values: Array, scores: Array, out: Array) -> None:
-    """One query (D) over keys and values (L, D) to out (D)."""
+    """Attend with a query (D) to keys and values (L, D), into out (D)."""
     length, width = keys.shape
     factor = np.float32(1.0) / np.sqrt(np.float32(width))
     most = np.float32(-3e38)
@@ -186,7 +186,7 @@ def _look(query: Array, keys: Array, values: Array, scores: Array, out: Array) -
 
 @compiled
 def _attend(share: tuple[int, int], stack: Stack, layer: int, tokens: Tokens, room: Room, scores: Array) -> None:
-    """The key and value heads of this share: write the new ones, then let every position look."""
+    """Attention of this share's key and value heads: write the new ones, then let every position look."""
     width, queries = stack.head_dim, stack.query_heads
     group = queries // stack.kv_heads
     weights = stack.norms[layer, 2 * stack.hidden :]
@@ -213,7 +213,7 @@ def _attend(share: tuple[int, int], stack: Stack, layer: int, tokens: Tokens, ro
 
 @compiled
 def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) -> None:
-    """All blocks for all tokens."""
+    """Compute all blocks for all tokens."""
     x, count, hidden, inner = tokens.x, len(tokens.x), stack.hidden, stack.inner
     normed, mixed = room.normed[me][:count], room.mixed[:count]
     gate, up = room.inner[0][:count], room.inner[1][:count]
@@ -243,5 +243,5 @@ def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) ->
 
 @entry
 def compute_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) -> None:
-    """`run_blocks` as a job."""
+    """Run `run_blocks` as a job of `Workers`."""
     run_blocks(me, crew, stack, tokens, room)

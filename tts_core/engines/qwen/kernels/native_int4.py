@@ -32,14 +32,15 @@ from tts_core.engines.qwen.kernels.native_vectors import (
 GROUP = 16
 """Inputs that share a factor."""
 BYTES = LANES + GROUP * LANES // 2
-"""Of a group of LANES outputs: their factors, then the weights."""
+"""Bytes of a group of LANES outputs: their factors, then the weights."""
 ZERO = 64
-"""What is taken off a level; levels have no sign."""
+"""The number that is taken off a stored level, because stored levels have no sign."""
 LEVELS = np.array([0, 13, 23, 32, 40, 47, 54, 60, 65, 71, 76, 82, 89, 96, 106, 119], np.float32) - ZERO
-"""Least squares for weights between normally and Laplace distributed. Two times 119 times 127 fit in 16 bits."""
+"""The values of a weight by least squares, if weights are between normally and Laplace distributed. Two times 119 times
+127 fit in 16 bits."""
 _BORDERS = (LEVELS[1:] + LEVELS[:-1]) / 2
 _FITS = np.array([1.0, 0.92, 0.85], np.float32)
-"""Factors are tried at which the group's largest weight meets either end of the levels, and smaller ones."""
+"""Shares of a factor that are tried. At 1 the group's largest weight meets either end of the levels."""
 _STEP = 8
 """Inputs in one vector of weights: four low halves, four high ones."""
 _AHEAD = 4096
@@ -56,7 +57,7 @@ def _shuffle(at: ir.IRBuilder, table: Any, places: Any) -> Any:
 
 
 def _add_dots(at: ir.IRBuilder, sums: Any, levels: Any, inputs: Any) -> Any:
-    """Four products of unsigned levels and inputs to each of the sums."""
+    """Add four products of unsigned levels and inputs to each of the sums."""
     if DOT == "vnni":
         name = f"llvm.x86.avx512.vpdpbusd.{_WIDTH}"
         words = ir.VectorType(ir.IntType(32), LANES)
@@ -83,7 +84,7 @@ def _dot(rows: int) -> Any:
     @intrinsic  # type: ignore[untyped-decorator]
     def dot(_typing: Any, _x: Any, _factors: Any, _offsets: Any, _groups: Any, _w: Any, _sums: Any) -> Any:
         def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-            if DOT:  # elsewhere nobody calls it, but it is compiled
+            if DOT:  # without it the function is never called, but compiled
                 _build_dot(at, rows, *arguments)
 
         return types.void(*[types.intp] * 6), build
@@ -132,7 +133,7 @@ def _build_dot(
 
 
 def _number(at: ir.IRBuilder, base: Any, place: Any, kind: Any) -> Any:
-    """One of the numbers of four bytes that begin at `base`."""
+    """The number at `place` of the numbers of four bytes that begin at `base`."""
     return at.load(at.inttoptr(at.add(base, at.mul(place, _WHOLE(4))), kind.as_pointer()), align=4)
 
 
@@ -141,7 +142,7 @@ dot_1, dot_2, dot_many = _dot(1), _dot(2), _dot(MANY)
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _round_group(_typing: Any, _x: Any, _small: Any, _factor: Any, _offset: Any) -> Any:
-    """GROUP floats to 8 bits, their factor and what ZERO adds to each sum: four addresses."""
+    """Intrinsic: GROUP floats to 8 bits, their factor and what ZERO adds to each sum. It gets the addresses of all."""
 
     def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
         x, small, factor, offset = arguments
@@ -171,7 +172,7 @@ def _vector_at(at: ir.IRBuilder, address: Any) -> Any:
 
 @compiled
 def _round(x: Array, small: Array, factors: Array, offsets: Array) -> None:
-    """One position (inputs) to 8 bits: its numbers, a factor a group and what ZERO adds to each sum."""
+    """Round one position (inputs) to 8 bits: its numbers, a factor a group and what ZERO adds to each sum."""
     start, into = x.ctypes.data, small.ctypes.data
     for group in range(len(factors)):
         place = group * GROUP
@@ -180,7 +181,7 @@ def _round(x: Array, small: Array, factors: Array, offsets: Array) -> None:
 
 @compiled
 def multiply_share_4(x: Array, weights: int, scales: Array, share: tuple[int, int], out: Array, adds: bool) -> None:
-    """As `multiply_share` with weights of 4 bits."""
+    """Do what `multiply_share` does, with weights of 4 bits."""
     count, inputs = x.shape
     groups = inputs // GROUP
     small, sums = np.empty((count, inputs), np.int8), np.empty((MANY, LANES), np.float32)
@@ -192,16 +193,16 @@ def multiply_share_4(x: Array, weights: int, scales: Array, share: tuple[int, in
         done = 0
         while done < count:
             numbers = small.ctypes.data + done * inputs
-            theirs, offs = factors.ctypes.data + 4 * done * groups, offsets.ctypes.data + 4 * done * groups
+            scaling, shifts = factors.ctypes.data + 4 * done * groups, offsets.ctypes.data + 4 * done * groups
             if count - done >= MANY:
                 some = MANY
-                dot_many(numbers, theirs, offs, groups, matrix, sums.ctypes.data)
+                dot_many(numbers, scaling, shifts, groups, matrix, sums.ctypes.data)
             elif count - done >= 2:
                 some = 2
-                dot_2(numbers, theirs, offs, groups, matrix, sums.ctypes.data)
+                dot_2(numbers, scaling, shifts, groups, matrix, sums.ctypes.data)
             else:
                 some = 1
-                dot_1(numbers, theirs, offs, groups, matrix, sums.ctypes.data)
+                dot_1(numbers, scaling, shifts, groups, matrix, sums.ctypes.data)
             for row in range(some):
                 for lane in range(LANES):
                     value = sums[row, lane] * scales[start + lane]
@@ -214,7 +215,9 @@ def multiply_share_4(x: Array, weights: int, scales: Array, share: tuple[int, in
 
 @compiled
 def _nearest(some: Array, factor: float, codes: Array) -> tuple[float, float]:
-    """The codes of a group at that factor; the products of weights and levels, and of levels with themselves."""
+    """Find the codes of a group at that factor; answers the products of weights and levels, and of levels with
+    themselves.
+    """
     inverse = np.float32(1.0) / factor
     mixed, own = np.float32(0.0), np.float32(0.0)
     for place in range(GROUP):
@@ -248,7 +251,7 @@ def _best_factor(some: Array, codes: Array) -> float:
 
 @entry
 def round_to_4(me: int, crew: Crew, rows: Array, packed: Array, scales: Array) -> None:
-    """rows (outputs, inputs) float32 to packed (outputs / LANES, groups, BYTES) and a scale an output, filled up."""
+    """Round rows (outputs, inputs) float32 to packed (outputs / LANES, groups, BYTES) and their scales, filled up."""
     outputs, inputs = rows.shape
     groups = inputs // GROUP
     factors, codes = np.empty(groups, np.float32), np.empty(GROUP, np.int32)

@@ -26,7 +26,7 @@ from tts_core.engines.qwen.kernels.native_vectors import (
 
 
 class Predictor(NamedTuple):
-    """Weights beside the blocks'. G draws a frame, V codes, W the talker's width."""
+    """The predictor's weights outside its blocks. G draws a frame, V codes, W the talker's width."""
 
     norm: Array
     heads: Array
@@ -34,29 +34,29 @@ class Predictor(NamedTuple):
     tables: Array
     """(G) addresses of the codes' embeddings (V, W)."""
     projection: Matrix
-    """From W to the predictor's width; empty where they are the same."""
+    """The product from W to the predictor's width; empty where they are the same."""
     bias: Array
 
 
 class Drawing(NamedTuple):
-    """How codes are drawn, one value a row."""
+    """The settings by which codes are drawn, one value a row."""
 
     temperature: Array
     top_k: Array
     top_p: Array
     noise: Array
-    """(B, G, V)"""
+    """(B, G, V): added to the logits."""
 
 
 class Frame(NamedTuple):
-    """One frame of B rows: read, computed in, and filled."""
+    """The memory of one frame of B rows: what is read, computed in, and filled."""
 
     wide: Array
     """(2B, W): hidden state and first code's embedding, row by row; overwritten."""
     narrow: Array
-    """(2B, hidden) to compute in."""
+    """(2B, hidden): memory to compute in."""
     logits: Array
-    """(B, V rounded up)"""
+    """(B, V rounded up): the logits of one draw."""
     codes: Array
     """(B, G) int64: the answer."""
     total: Array
@@ -65,7 +65,7 @@ class Frame(NamedTuple):
 
 @compiled
 def _largest(logits: Array, count: int, size: int) -> float:
-    """The count-th largest of the first `size`."""
+    """The count-th largest of the first `size` logits."""
     return np.partition(logits[:size], size - count)[size - count]  # type: ignore[no-any-return]
 
 
@@ -86,7 +86,7 @@ def _least_likely_allowed(logits: Array, size: int, top_p: float) -> float:
 
 @compiled
 def draw(logits: Array, noise: Array, temperature: float, top_k: int, top_p: float) -> int:
-    """One code; the logits (at least as many as the noise) are overwritten."""
+    """Draw one code; the logits (at least as many as the noise) are overwritten."""
     size = len(noise)
     for code in range(size):
         logits[code] = logits[code] / temperature
@@ -134,7 +134,7 @@ def _take(frame: Frame, table: Array, drawing: Drawing, step: int) -> None:
 def predict(
     me: int, crew: Crew, stack: Stack, predictor: Predictor, drawing: Drawing, tokens: Tokens, room: Room, frame: Frame
 ) -> None:
-    """Fill `frame`. tokens: places and rotations of all passes, 2B, then B for each other; no x."""
+    """Predict one frame into `frame`. tokens: places and rotations of all passes, 2B, then B for each other; no x."""
     rows, draws = frame.codes.shape
     size = drawing.noise.shape[2]
     blocks = (size + LANES - 1) // LANES

@@ -39,12 +39,12 @@ class Share(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """A convolution."""
+    """The weights of a convolution."""
 
     weights: Array
     """(outputs / WIDE rounded up, taps, inputs, WIDE) float32."""
     bias: Array
-    """(outputs rounded up)"""
+    """(outputs rounded up) float32."""
     dilation: int
 
 
@@ -56,28 +56,28 @@ class Wave(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A residual unit."""
+    """The weights of a residual unit and its past."""
 
     first_wave: Wave
     taps: Taps
     second_wave: Wave
     point: Taps
     past: Array
-    """(channels, not filled up; steps) of the wave before: read, then overwritten with the last ones."""
+    """(channels, not filled up; steps): the first wave's last steps before this call; read, then overwritten."""
 
 
 class Step(NamedTuple):
-    """An upsampling block without its units."""
+    """The weights of an upsampling block without its units, and its past."""
 
     wave: Wave
     taps: Taps
-    """2 * rate of them."""
+    """A convolution of 2 * rate taps."""
     pending: Array
     """(channels, not filled up; rate): what the last input adds to outputs to come; read, then overwritten."""
 
 
 class Room(NamedTuple):
-    """Where the steps of a call lie, each flat and big enough for the widest."""
+    """The memory for the steps of a call, each flat and big enough for the widest."""
 
     x: Array
     waved: Array
@@ -86,7 +86,7 @@ class Room(NamedTuple):
 
 @compiled
 def _share(rows: int, outputs: int, me: int, crew: Crew) -> Share:
-    """Threads share the channels where these divide, the rows where not."""
+    """The share of one thread: a part of the channels where these divide by the threads, else of the rows."""
     parts = outputs // WIDE
     if parts % crew.size == 0:
         return Share(0, rows, parts * me // crew.size, parts * (me + 1) // crew.size)
@@ -115,7 +115,7 @@ def _add_product(x: Array, weights: Array, out: int, gap: int, column: int) -> N
 
 @compiled
 def _convolve(x: Array, taps: Taps, out: Array, share: Share, adds: bool) -> None:
-    """x (taps' reach + rows, inputs), its past first, to this share of out (rows, outputs); `adds` to what is there."""
+    """Convolve x (taps' reach + rows, inputs), its past first, into this share of out (rows, outputs), or add to it."""
     width = out.shape[1]
     for part in range(share.left, share.right):
         left = part * WIDE
@@ -134,7 +134,7 @@ def _convolve(x: Array, taps: Taps, out: Array, share: Share, adds: bool) -> Non
 
 @compiled
 def _wave(x: Array, wave: Wave, out: Array, share: Share) -> None:
-    """x + sin²(x * frequency) * amplitude² for this share; out may be x."""
+    """Compute x + sin²(x * frequency) * amplitude² for this share; out may be x."""
     left, right = share.left * WIDE, share.right * WIDE
     frequency, amplitude = wave.frequency[left:right], wave.amplitude[left:right]
     for row in range(share.first, share.last):
@@ -156,7 +156,7 @@ def _wave(x: Array, wave: Wave, out: Array, share: Share) -> None:
 
 @compiled
 def _recall(past: Array, waved: Array) -> None:
-    """The past (channels, steps) to the first rows of `waved`."""
+    """Copy the past (channels, steps) to the first rows of `waved`."""
     channels, reach = past.shape
     for step in range(reach):
         for column in range(waved.shape[1]):
@@ -165,7 +165,7 @@ def _recall(past: Array, waved: Array) -> None:
 
 @compiled
 def _remember(waved: Array, past: Array, me: int, crew: Crew) -> None:
-    """The last rows of `waved` to the past (channels, steps)."""
+    """Copy the last rows of `waved` to the past (channels, steps)."""
     first = len(waved) - past.shape[1]
     for column in range(len(past) * me // crew.size, len(past) * (me + 1) // crew.size):
         for step in range(past.shape[1]):
@@ -174,7 +174,7 @@ def _remember(waved: Array, past: Array, me: int, crew: Crew) -> None:
 
 @entry
 def convolve(me: int, crew: Crew, taps: Taps, past: Array, room: Room, rows: int) -> None:
-    """A causal convolution alone: `rows` inputs in room.waved after room for the past, to room.x."""
+    """Compute a causal convolution alone: `rows` inputs in room.waved, after room for the past, to room.x."""
     reach, inputs, outputs = past.shape[1], taps.weights.shape[2], len(taps.bias)
     x = room.waved[: (reach + rows) * inputs].reshape(reach + rows, inputs)
     out = room.x[: rows * outputs].reshape(rows, outputs)
@@ -188,7 +188,7 @@ def convolve(me: int, crew: Crew, taps: Taps, past: Array, room: Room, rows: int
 
 @compiled
 def _raise(x: Array, taps: Taps, pending: Array, out: Array, share: Share) -> None:
-    """x (rows, inputs) to this share of out (rows * rate, outputs), but not what is pending after it."""
+    """Upsample x (rows, inputs) into this share of out (rows * rate, outputs), but not what is pending after it."""
     if share.first == share.last:  # fewer rows than threads
         return
     outputs, (channels, rate) = out.shape[1], pending.shape
@@ -211,7 +211,7 @@ def _raise(x: Array, taps: Taps, pending: Array, out: Array, share: Share) -> No
 
 @compiled
 def _leave(x: Array, taps: Taps, pending: Array, me: int, crew: Crew) -> None:
-    """What the last of x adds to outputs to come."""
+    """Put what the last row of x adds to outputs to come into `pending`."""
     parts, rate = len(taps.weights), pending.shape[1]
     sums = np.empty((1, WIDE), np.float32)
     for part in range(parts * me // crew.size, parts * (me + 1) // crew.size):
@@ -224,7 +224,7 @@ def _leave(x: Array, taps: Taps, pending: Array, me: int, crew: Crew) -> None:
 
 @entry
 def upsample(me: int, crew: Crew, step: Step, room: Room, rows: int) -> None:
-    """Wave and transposed convolution: `rows` of room.x to rows * rate of room.x."""
+    """Compute wave and transposed convolution: `rows` of room.x to rows * rate of room.x."""
     outputs, rate, inputs = len(step.taps.bias), step.pending.shape[1], step.taps.weights.shape[2]
     x = room.x[: rows * inputs].reshape(rows, inputs)
     waved = room.waved[: rows * inputs].reshape(rows, inputs)
@@ -239,7 +239,7 @@ def upsample(me: int, crew: Crew, step: Step, room: Room, rows: int) -> None:
 
 @entry
 def add_unit(me: int, crew: Crew, unit: Unit, room: Room, rows: int) -> None:
-    """A residual unit: `rows` of room.x, in place."""
+    """Compute a residual unit on `rows` of room.x, in place."""
     channels, reach = len(unit.taps.bias), unit.past.shape[1]
     share = _share(rows, channels, me, crew)
     x = room.x[: rows * channels].reshape(rows, channels)
@@ -259,7 +259,7 @@ def add_unit(me: int, crew: Crew, unit: Unit, room: Room, rows: int) -> None:
 
 @entry
 def finish(me: int, crew: Crew, wave: Wave, room: Room, rows: int, reach: int) -> None:
-    """The last wave: `rows` of room.x to room.waved, after `reach` rows for the past."""
+    """Compute the last wave: `rows` of room.x to room.waved, after `reach` rows for the past."""
     channels = len(wave.frequency)
     x = room.x[: rows * channels].reshape(rows, channels)
     waved = room.waved[: (reach + rows) * channels].reshape(reach + rows, channels)

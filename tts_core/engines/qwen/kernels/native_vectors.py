@@ -1,4 +1,4 @@
-"""What numba has no words for: vectors of floats, numbers that all threads see, a cache that knows its sources.
+"""Additions to numba: vectors of floats, numbers that all threads see, a cache that knows all its sources.
 
 Knows addresses and numbers, nothing of models. Everything here and in the files that use it is compiled for the
 processor at hand, once, and kept on the disk.
@@ -26,7 +26,7 @@ _SOURCES = sorted(Path(__file__).parent.glob("native_*.py"))
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
-    """numba's own looks at the function's file only, and a function is made of several."""
+    """A cache keyed by all sources: numba's own looks at the function's file only, but a function spans several."""
 
     _sources = hashlib.sha256(b"".join(file.read_bytes() for file in _SOURCES)).digest()
 
@@ -36,18 +36,18 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except (ImportError, AttributeError):  # kept by another version, with records that are no more
+        except (ImportError, AttributeError):  # kept by another version, with records that no longer exist
             self.flush()
             return None
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """In the processor's own words: runs beside Python, and sums may be computed in any order. For use by others."""
+    """Compile for this processor: runs without Python's lock, sums in any order. For callers that are compiled, too."""
     return njit(nogil=True, fastmath=True)(function)
 
 
 def entry(function: Callable[..., Any]) -> Any:
-    """The same for what Python calls; kept on the disk."""
+    """Compile like `compiled`, for callers in Python; the result is kept on the disk."""
     dispatcher = compiled(function)
     dispatcher._cache = _Cache(function)
     return dispatcher
@@ -57,7 +57,7 @@ _HAS = llvm.get_host_cpu_features().get
 
 
 def _dot() -> str:
-    """How this processor multiplies small whole numbers: "vnni", "pairs" or, not fast enough, ""."""
+    """The way this processor multiplies small whole numbers: "vnni", "pairs" or, not fast enough, ""."""
     if _HAS("avx512vnni") or (_HAS("avxvnni") and not _HAS("avx512f")):
         return "vnni"
     return "pairs" if _HAS("avx512bw" if _HAS("avx512f") else "avx2") else ""
@@ -81,13 +81,13 @@ TALL = 6 if LANES == 8 else 8
 LINE = 8
 """Whole numbers in a cache line."""
 SYNC_SIZE = 2 * LINE
-"""Of the numbers that `meet` needs."""
+"""How many numbers `meet` needs."""
 _PATIENCE = 4000
 """Turns of waiting (some 50 µs) before the core is offered to others."""
 
 
 class Crew(NamedTuple):
-    """Who computes together."""
+    """The threads that compute together."""
 
     size: int
     sync: Array
@@ -151,7 +151,7 @@ def prefetch(at: ir.IRBuilder, address: Any) -> None:
 
 
 def declared(at: ir.IRBuilder, name: str, answer: Any, *arguments: Any) -> Any:
-    """One of LLVM's own functions: its kind of answer, then those of its arguments."""
+    """LLVM's own function of that name; `answer` and `arguments` are the types of its result and its arguments."""
     known = at.module.globals.get(name)
     return known or ir.Function(at.module, ir.FunctionType(answer, arguments), name)
 
@@ -209,7 +209,7 @@ def _tile(rows: int) -> Any:
 
 
 def spread(at: ir.IRBuilder, number: Any, lanes: int = LANES) -> Any:
-    """A vector of one number."""
+    """A vector of one number, repeated."""
     kind, index = ir.VectorType(number.type, lanes), ir.IntType(32)
     nothing = ir.Constant(kind, ir.Undefined)
     one = at.insert_element(nothing, number, index(0))
@@ -222,7 +222,7 @@ dot_1, dot_2, dot_many = _float_dot(1), _float_dot(2), _float_dot(MANY)
 
 @intrinsic  # type: ignore[untyped-decorator]
 def at_address(_typing: Any, _address: Any, kind: Any) -> Any:
-    """The address as a pointer to numbers of that kind."""
+    """Intrinsic: the address as a pointer to numbers of that kind."""
     pointer = types.CPointer(kind.dtype)
 
     def build(context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
@@ -233,7 +233,7 @@ def at_address(_typing: Any, _address: Any, kind: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(_typing: Any, _exponent: Any) -> Any:
-    """2 to a whole number between -126 and 127."""
+    """Intrinsic: 2 to the power of a whole number between -126 and 127."""
 
     def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
         word = ir.IntType(32)
@@ -244,7 +244,7 @@ def _power_of_two(_typing: Any, _exponent: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _add(_typing: Any, _address: Any, _amount: Any) -> Any:
-    """Add to a number that all threads see; answers what it was."""
+    """Intrinsic: add to a number that all threads see; answers what it was."""
 
     def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
         pointer = at.inttoptr(arguments[0], ir.IntType(64).as_pointer())
@@ -255,7 +255,7 @@ def _add(_typing: Any, _address: Any, _amount: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _read(_typing: Any, _address: Any) -> Any:
-    """A number that all threads see."""
+    """Intrinsic: read a number that all threads see."""
 
     def build(_context: Any, at: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
         return at.load_atomic(at.inttoptr(arguments[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
@@ -265,7 +265,7 @@ def _read(_typing: Any, _address: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _relax(_typing: Any) -> Any:
-    """Tell the processor that this loop waits."""
+    """Intrinsic: tell the processor that this loop waits."""
 
     def build(_context: Any, at: ir.IRBuilder, _signature: Any, _arguments: Any) -> Any:
         if llvm.get_process_triple().startswith(("x86_64", "amd64", "i686")):
@@ -286,7 +286,7 @@ _offer_core = types.ExternalFunction("SwitchToThread" if sys.platform == "win32"
 
 @compiled
 def share_of(count: int, me: int, crew: Crew) -> tuple[int, int]:
-    """First and last of `count` things for one thread."""
+    """The range of `count` things that one thread computes: its first, and the first of the next thread."""
     return count * me // crew.size, count * (me + 1) // crew.size
 
 
@@ -311,7 +311,7 @@ def meet(crew: Crew) -> None:
 
 @compiled
 def exp(x: float) -> float:
-    """For x up to 88, to 2e-7 of it. The library's own is no vector function."""
+    """e to the x, for x up to 88, with an error of 2e-7 of it. The library's own is no vector function."""
     y = max(min(x * np.float32(1.4426950408889634), np.float32(126.0)), np.float32(-126.0))
     whole = np.floor(y + np.float32(0.5))
     part = (y - whole) * np.float32(0.6931471805599453)

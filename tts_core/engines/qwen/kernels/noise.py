@@ -18,7 +18,7 @@ _LEAST_CHANCE, _MOST_CHANCE = 2.0**-33, 1.0 - 2.0**-24
 
 
 def key_of(seed: int) -> int:
-    """Where a seed's counter starts, as an int64: seeds that are neighbours start far from each other."""
+    """The start of a seed's counter, as an int64: seeds that are neighbours start far from each other."""
     word = (seed + _GAMMA) % _WORD
     word = (word ^ word >> 30) * _FIRST % _WORD
     word = (word ^ word >> 27) * _SECOND % _WORD
@@ -40,10 +40,10 @@ def gumbel(keys: Tensor, frames: Tensor, first: int, count: int) -> Tensor:
 
 
 def _shifted(word: Tensor, bits: int) -> Tensor:
-    """To the right, with zeros from the left."""
+    """The words shifted to the right, with zeros from the left."""
     return (word >> bits).bitwise_and_(2 ** (64 - bits) - 1)
 
 
 def _signed(word: int) -> int:
-    """The int64 of the same 64 bits."""
+    """The int64 that has the same 64 bits as `word`."""
     return word - _WORD if word >= _WORD // 2 else word

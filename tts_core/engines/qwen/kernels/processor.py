@@ -1,4 +1,4 @@
-"""What this machine's processor offers to models: threads, small whole numbers, bfloat16. Loads torch only when asked.
+"""The processor's offer to models: threads, small whole numbers, bfloat16. Loads torch only when asked.
 
 A container may have fewer processors than the machine; more threads than processors make them wait for each other.
 """
@@ -12,19 +12,20 @@ from pathlib import Path
 import psutil
 
 MAX_THREADS = 8
-"""One row of a transformer waits for memory, not for arithmetic: more threads gain little and disturb others."""
+"""Most threads that are used. One row of a transformer waits for memory, not for arithmetic: more threads gain little
+and disturb others."""
 _QUOTA_FILES = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
 _PERIOD_FILE = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
 
 
 def best_threads() -> int:
-    """As many as there are cores that this process may use, at most MAX_THREADS."""
+    """The number of threads that help: the cores that this process may use, at most MAX_THREADS."""
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     return max(1, min(cores, _processors(), MAX_THREADS))
 
 
 def whole_numbers() -> tuple[str, ...]:
-    """Which of "int8" and "int4" can be computed: loops can be compiled, and 4 bits are faster than 8."""
+    """The precisions that compiled loops offer here: "int8", and "int4" where 4 bits are faster than 8."""
     try:
         from tts_core.engines.qwen.kernels.native_vectors import DOT  # noqa: PLC0415 - loads a compiler, which may be missing
     except ImportError:
@@ -33,7 +34,7 @@ def whole_numbers() -> tuple[str, ...]:
 
 
 def compiler_problem() -> str:
-    """Tries to compile for this processor. English: why that fails; "" where it works."""
+    """Try to compile for this processor; answers in English why that fails, "" where it works."""
     try:
         from tts_core.engines.qwen.kernels.native_vectors import try_compiler  # noqa: PLC0415 - may be missing
 
@@ -44,7 +45,10 @@ def compiler_problem() -> str:
 
 
 def has_fast_bfloat16() -> bool:
-    """Products of bfloat16 are instructions here (AMX, AVX512-BF16); without, they take ten times as long."""
+    """Whether this processor has instructions for products of bfloat16 (AMX, AVX512-BF16).
+
+    Without them these products take ten times as long.
+    """
     import torch  # noqa: PLC0415 - seconds
 
     questions = [getattr(torch.cpu, name, None) for name in _BFLOAT16_QUESTIONS] if hasattr(torch, "cpu") else []
@@ -55,7 +59,7 @@ _BFLOAT16_QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 
 
 def _processors() -> int:
-    """That the system lets this process use."""
+    """The number of processors that the system lets this process use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, _quota() or allowed)
 

@@ -18,9 +18,9 @@ import numpy as np
 from tts_core.engines.qwen.kernels.native_vectors import SYNC_SIZE, Crew
 
 _RETRY_JOBS = 100
-"""Every so many jobs (six frames) the slower number of threads is tried again."""
+"""Jobs (six frames) after which the slower number of threads is tried again."""
 _WEIGHT = 0.25
-"""Of the newest measurement."""
+"""The weight of the newest measurement in the average."""
 
 _Task = tuple[Callable[..., None], Crew, tuple[Any, ...]]
 
@@ -29,7 +29,7 @@ class Workers:
     """`run` calls a function on every thread at once; jobs of several callers take turns."""
 
     def __init__(self, size: int) -> None:
-        """size: threads, the caller's own included."""
+        """size: the number of threads, the caller's own included."""
         self.size = size
         self._lock = Lock()
         self._pace = Pace(size)
@@ -40,7 +40,7 @@ class Workers:
         weakref.finalize(self, _dismiss, self._tasks)
 
     def run(self, work: Callable[..., None], *arguments: object, reads: int = 0) -> None:
-        """`work(number, crew, *arguments)` on every thread. It must end with a meeting of the crew.
+        """Call `work(number, crew, *arguments)` on every thread. It must end with a meeting of the crew.
 
         reads: bytes of weights, where the job is one from which to learn how many threads help.
         """
@@ -55,20 +55,20 @@ class Workers:
 
 
 class Pace:
-    """All threads or one, whichever was faster of late."""
+    """The choice between all threads and one, whichever was faster of late."""
 
     def __init__(self, size: int) -> None:
         self._rates = {size: 0.0, 1: 0.0}
         self._jobs = 0
 
     def choose(self) -> int:
-        """How many threads the next job gets."""
+        """The number of threads that the next job gets."""
         self._jobs += 1
         best, *others = sorted(self._rates, key=lambda size: (self._rates[size], size), reverse=True)
         return others[0] if others and self._jobs % _RETRY_JOBS == _RETRY_JOBS // 10 else best
 
     def learn(self, size: int, rate: float) -> None:
-        """How fast a job was, in any unit."""
+        """Take in how fast a job on `size` threads was, in any unit."""
         old = self._rates[size]
         self._rates[size] = old + _WEIGHT * (rate - old) if old else rate
 

@@ -30,7 +30,7 @@ _EMPTY = kernels.Matrix(np.empty((0, 0, LANES), np.int8), np.empty(0, np.float32
 
 
 class Int8Product(RoundedProduct):
-    """A product computed by the loops."""
+    """A product with int8 weights, computed by the compiled loops."""
 
     def __init__(self, floats: Product, workers: Workers) -> None:
         super().__init__(floats)
@@ -57,7 +57,7 @@ class Int8Blocks:
     """Computes a transformer's blocks in one call."""
 
     def __init__(self, blocks: Blocks, workers: Workers) -> None:
-        """Of blocks whose products are Int8Products and read. Compiles: seconds the first time on a machine."""
+        """`blocks` have Int8Products, which are read. Compiles: that takes seconds the first time on a machine."""
         layers: list[Block] = list(blocks)  # type: ignore[arg-type]
         attention, mlp = layers[0].self_attn, layers[0].mlp
         matrices = [_matrices(layer) for layer in layers]
@@ -81,7 +81,7 @@ class Int8Blocks:
         workers.run(kernels.compute_blocks, self.stack, tokens, self.room(0, 1))  # compiles
 
     def run(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
-        """As `layers.run_blocks`. The mask is not looked at: every position sees its row up to itself."""
+        """Do what `layers.run_blocks` does. The mask is not looked at: every position sees its row up to itself."""
         flat = x.reshape(-1, x.shape[-1]).clone()
         tokens = kernels.Tokens(flat.numpy(), _places(span), _rotation(span), _caches(cache))
         reads = self.reads if len(flat) <= _FEW else 0
@@ -89,7 +89,7 @@ class Int8Blocks:
         return flat.view_as(x)
 
     def room(self, count: int, length: int) -> kernels.Room:
-        """For so many tokens that look at rows of at most `length`."""
+        """Memory to compute `count` tokens that look at rows of at most `length`."""
         stack, threads = self.stack, self._workers.size
         queries, width = stack.query_heads, stack.head_dim
         return kernels.Room(
@@ -105,7 +105,7 @@ class Int8Predictor:
     """Predicts a frame in one call."""
 
     def __init__(self, predictor: CodePredictor, workers: Workers) -> None:
-        """Of a predictor whose blocks are fused."""
+        """The blocks of `predictor` must be fused already."""
         blocks, transformer = predictor.model.layers.fused, predictor.config.transformer
         self._blocks: Int8Blocks = blocks  # type: ignore[assignment]
         self._workers = workers
@@ -129,7 +129,7 @@ class Int8Predictor:
         self._compile(transformer)
 
     def predict(self, hidden: Tensor, first: Tensor, cache: KvCache, drawer: ResidualDrawer) -> tuple[Tensor, Tensor]:
-        """As `CodePredictor.predict`."""
+        """Do what `CodePredictor.predict` does."""
         settings, noise = drawer.settings, drawer.noise
         drawing = frames.Drawing(
             settings.temperature[:, 0].numpy(),
@@ -141,7 +141,7 @@ class Int8Predictor:
         return torch.from_numpy(frame.codes), torch.from_numpy(frame.total)[:, None]
 
     def _compute(self, inputs: Tensor, drawing: frames.Drawing, cache: KvCache) -> frames.Frame:
-        """inputs (B, 2, W)."""
+        """Predict one frame of inputs (B, 2, W): hidden states and first codes' embeddings."""
         rows, _, width = inputs.shape
         draws, blocks = len(self._heads), self._blocks
         places = np.empty((rows * (draws + 1), 2), np.int64)
@@ -161,7 +161,7 @@ class Int8Predictor:
         return frame
 
     def _compile(self, transformer: TransformerConfig) -> None:
-        """By a frame of nothing."""
+        """Compile the loops by predicting a frame of zeros."""
         draws, one = len(self._heads), np.ones(1, np.float32)
         noise = np.zeros((1, draws, self._tables[0].shape[0]), np.float32)
         cpu, kind = torch.device("cpu"), torch.float32
@@ -187,7 +187,7 @@ def fuse_int8(module: nn.Module, workers: Workers) -> None:
 
 
 def _pack(rows: Tensor, scales: Tensor) -> kernels.Matrix:
-    """rows (outputs, inputs) and scales (outputs) as the loops read them; outputs are filled up to whole vectors."""
+    """The matrix of rows (outputs, inputs) and scales (outputs); outputs are filled up to whole vectors."""
     missing = -len(rows) % LANES
     rows = nn.functional.pad(rows, (0, 0, 0, missing))
     blocks = rows.view(-1, LANES, rows.shape[1]).transpose(1, 2).contiguous()
@@ -195,7 +195,7 @@ def _pack(rows: Tensor, scales: Tensor) -> kernels.Matrix:
 
 
 def _matrices(block: Block) -> list[kernels.Matrix]:
-    """In the order of `kernels.Stack`."""
+    """The matrices of a block in the order of `kernels.Stack`."""
     wide = _matrix(block.mlp.gate_up)
     half = len(wide.weights) // 2
     gate = kernels.Matrix(wide.weights[:half], wide.scales[: half * LANES], wide.bits)
@@ -205,7 +205,7 @@ def _matrices(block: Block) -> list[kernels.Matrix]:
 
 
 def _matrix(product: nn.Module) -> kernels.Matrix:
-    """Of an Int8Product."""
+    """The matrix of an Int8Product."""
     matrix: kernels.Matrix = product.matrix  # type: ignore[assignment]
     return matrix
 
@@ -221,7 +221,7 @@ def _addresses(arrays: list[Array]) -> list[int]:
 
 
 def _places(span: Span) -> Array:
-    """Row and position of each token: (B * T, 2)."""
+    """The row and the position of each token: (B * T, 2)."""
     positions = span.positions.numpy()
     places = np.empty((*positions.shape, 2), np.int64)
     places[..., 0] = np.arange(len(positions))[:, None]
@@ -230,7 +230,7 @@ def _places(span: Span) -> Array:
 
 
 def _rotation(span: Span) -> Array:
-    """Cosines and sines of each token: (B * T, 2, D)."""
+    """The cosines and sines of each token: (B * T, 2, D)."""
     both = torch.cat((span.rotation.cos, span.rotation.sin), dim=1)  # [B, 2, T, D]
     rotation: Array = both.transpose(1, 2).reshape(-1, 2, both.shape[-1]).contiguous().numpy()
     return rotation

@@ -1,7 +1,7 @@
 """Products with int8 weights, one scale per output, rounded as they are read; here computed by torch, on any device.
 
-A row reads weights, so half of bfloat16's bytes are half of its memory. torch.compile widens them inside the product;
-without it a widened copy of one product is made at a time. On CPUs `int8` computes the same in loops of its own.
+They have half of bfloat16's bytes, and a row's time goes into reading weights. torch.compile widens them inside the
+product; without it a widened copy of one product is made at a time. On CPUs `int8` computes the same in its own loops.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _STEPS = 127
 """Weights lie between -127 and 127."""
 _LEAST_SCALE = 1e-12
 _SOME_ROWS = 64
-"""Rounded at once: they fit a processor's cache."""
+"""Rows that are rounded at once: they fit a processor's cache."""
 
 
 class RoundedProduct(Product):
-    """In the place of a product none of whose parts is read yet."""
+    """A product with rounded weights, in the place of one none of whose parts is read yet."""
 
     def __init__(self, floats: Product) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class RoundedProduct(Product):
         return torch.empty(part.weight.shape, dtype=dtype, device=device)
 
     def take(self, part: Part, value: Tensor) -> None:
-        value = value.float()  # a shorter one would round the quotients
+        value = value.float()  # a shorter type would round the quotients
         least, most = value.aminmax(dim=1)
         scales = torch.maximum(most, least.neg_()).div_(_STEPS).clamp_(min=_LEAST_SCALE)
         rows = torch.empty(value.shape, dtype=torch.int8, device=value.device)
-        for some, into, theirs in zip(*(torch.split(each, _SOME_ROWS) for each in (value, rows, scales)), strict=True):
-            into.copy_(some.div_(theirs[:, None]).round_())
+        for some, into, scale in zip(*(torch.split(each, _SOME_ROWS) for each in (value, rows, scales)), strict=True):
+            into.copy_(some.div_(scale[:, None]).round_())
         self._rows.append((part.place, rows, scales))
         del part.weight
         if len(self._rows) == self.parts:
@@ -48,7 +48,7 @@ class RoundedProduct(Product):
             self.keep(torch.cat(all_rows), torch.cat(all_scales))
 
     def keep(self, rows: Tensor, scales: Tensor) -> None:
-        """All parts are read: rows (outputs, in) int8 and scales (outputs)."""
+        """Keep the weights once all parts are read: rows (outputs, in) int8 and scales (outputs)."""
         self._weight, self._scales = rows, scales
         self.own_bytes = self._weight.nbytes + self._scales.nbytes
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
 
 _MAX_JSON_BYTES = 64_000_000
-"""A vocabulary has 3 MB."""
+"""Most bytes that are read of a file; a vocabulary has 3 MB."""
 _Value = TypeVar("_Value")
 
 

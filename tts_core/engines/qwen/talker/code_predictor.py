@@ -17,11 +17,11 @@ from tts_core.engines.qwen.talker.sampling import ResidualDrawer
 
 @dataclass(frozen=True, slots=True)
 class PredictorState:
-    """What one frame's prediction writes and reads; reused for every frame."""
+    """The memory that a frame's prediction writes and reads; reused for every frame."""
 
     cache: KvCache
     spans: tuple[Span, ...]
-    """Of the 15 passes: the first has two positions, the others one."""
+    """The spans of the 15 passes: the first has two positions, the others one."""
 
 
 class PredictsFrames(Protocol):
@@ -42,7 +42,7 @@ class _Stack(nn.Module):
         self.codec_embedding = nn.ModuleList(
             Embedding(predictor.vocab_size, config.transformer.hidden_size) for _ in range(config.code_groups - 1)
         )
-        """Of the codes 1 to 15, as wide as the talker."""
+        """The embeddings of the codes 1 to 15, as wide as the talker."""
 
 
 class CodePredictor(nn.Module):
@@ -60,7 +60,7 @@ class CodePredictor(nn.Module):
         )
 
     def build_state(self, rows: int, device: torch.device, dtype: torch.dtype, *, even: bool = False) -> PredictorState:
-        """Memory for predicting the frames of `rows` rows at once. even: all passes look at as much, masked."""
+        """Memory for predicting the frames of `rows` rows at once. even: all passes look at all positions, masked."""
         steps, transformer = len(self.lm_head), self.config.transformer
         cache = KvCache.allocate(transformer, rows=rows, capacity=steps + 1, device=device, dtype=dtype)
         table = RotaryTable.build(transformer.head_dim, transformer.rope_theta, steps + 1, device)
@@ -69,7 +69,7 @@ class CodePredictor(nn.Module):
     def predict(
         self, hidden: Tensor, first: Tensor, state: PredictorState, drawer: ResidualDrawer
     ) -> tuple[Tensor, Tensor]:
-        """Codes 1 to 15 (B, 15), and the sum of their embeddings (B, 1, H).
+        """Predict codes 1 to 15 (B, 15), and the sum of their embeddings (B, 1, H).
 
         hidden: the talker's (B, 1, H); first: the embedding of code 0 (B, 1, H).
         """

@@ -1,4 +1,4 @@
-"""What a checkpoint's JSON files say. Every value is read; a missing key is an error, never a guess.
+"""The contents of a checkpoint's JSON files. Every value is read; a missing key is an error, never a guess.
 
 The one exception is marked: the released Base models name only two values of their speaker encoder.
 """
@@ -23,7 +23,7 @@ GEOMETRIES = ("tiny", "0.6b", "1.7b")
 
 @dataclass(frozen=True, slots=True)
 class TransformerConfig:
-    """A stack of Qwen3 blocks."""
+    """The sizes of a stack of Qwen3 blocks."""
 
     hidden_size: int
     intermediate_size: int
@@ -135,11 +135,11 @@ class TalkerConfig:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerEncoderConfig:
-    """ECAPA-TDNN over a log-mel spectrogram."""
+    """The sizes of a speaker encoder: ECAPA-TDNN over a log-mel spectrogram."""
 
     embedding_size: int
     sample_rate: int
-    """Hertz."""
+    """Hertz of the sound that it reads."""
     mel_bins: int
     channels: tuple[int, ...]
     kernel_sizes: tuple[int, ...]
@@ -176,12 +176,12 @@ class ModelConfig:
     """A speaking model's config.json."""
 
     kind: str
-    """One of KINDS."""
+    """The kind of model, one of KINDS."""
     size: str
-    """ "0b6" or "1b7"."""
+    """The size of the model, "0b6" or "1b7"."""
     talker: TalkerConfig
     speaker_encoder: SpeakerEncoderConfig | None
-    """Base models only."""
+    """The encoder's sizes; None for all models but Base models."""
     tts_bos_id: int
     tts_eos_id: int
     tts_pad_id: int
@@ -245,7 +245,7 @@ class GenerationConfig:
 
 @dataclass(frozen=True, slots=True)
 class CodecDecoderConfig:
-    """Codes to samples."""
+    """The sizes of the codec's decoder, which makes samples of codes."""
 
     codebook_size: int
     codebook_dim: int
@@ -293,11 +293,11 @@ class CodecDecoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class SpeechTokenizerConfig:
-    """speech_tokenizer/config.json."""
+    """The contents of speech_tokenizer/config.json."""
 
     decoder: CodecDecoderConfig
     encoder: Section
-    """Handed to transformers' MimiConfig as it stands."""
+    """The encoder's settings, for transformers' MimiConfig."""
     encoder_quantizers: int
     """Codebooks that are kept of those the encoder has (16 of 32)."""
     input_sample_rate: int
@@ -329,5 +329,5 @@ def read_generation_config(folder: Path) -> GenerationConfig:
 
 
 def read_speech_tokenizer_config(folder: Path) -> SpeechTokenizerConfig:
-    """`folder` holds the tokenizer's own config.json: `<model>/speech_tokenizer`."""
+    """Read the tokenizer's own config.json; `folder` is `<model>/speech_tokenizer`."""
     return SpeechTokenizerConfig.from_json(read_json(folder / CONFIG_FILE))

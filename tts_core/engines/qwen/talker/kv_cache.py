@@ -12,7 +12,7 @@ from tts_core.engines.qwen.talker.config import TransformerConfig
 
 @dataclass(frozen=True, slots=True)
 class KvCache:
-    """Both (layers, B, kv heads, capacity, head dim), of one layer without the first.
+    """Keys and values, each (layers, B, kv heads, capacity, head dim); those of one layer have no first dimension.
 
     Unwritten places hold zeros: masked, but they must be finite.
     """
@@ -32,26 +32,26 @@ class KvCache:
         return self.keys.shape[-2]
 
     def grown(self, capacity: int) -> KvCache:
-        """The same contents with more room."""
+        """A cache with the same contents and more room."""
         more = (*self.keys.shape[:3], capacity - self.capacity, self.keys.shape[4])
         keys, values = (torch.cat((old, old.new_zeros(more)), dim=3) for old in (self.keys, self.values))
         return KvCache(keys, values)
 
     def part(self, first: int, count: int) -> KvCache:
-        """Some rows, for reading and writing through it."""
+        """A view of some rows, for reading and writing through it."""
         return KvCache(self.keys.narrow(1, first, count), self.values.narrow(1, first, count))
 
     def put(self, row: int, source: KvCache, length: int) -> None:
         """Copy the first positions of the only row of `source` to `row`."""
-        for mine, theirs in ((self.keys, source.keys), (self.values, source.values)):
-            mine[:, row, :, :length] = theirs[:, 0, :, :length]
+        for target, copied in ((self.keys, source.keys), (self.values, source.values)):
+            target[:, row, :, :length] = copied[:, 0, :, :length]
 
     def of(self, layer: int) -> KvCache:
-        """One layer's."""
+        """A view of one layer."""
         return KvCache(self.keys[layer], self.values[layer])
 
     def write(self, key: Tensor, value: Tensor, *, positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """Of one layer: store (B, kv heads, T, D) at each row's `positions` (B, T); answers all up to `length`."""
+        """Store one layer's (B, kv heads, T, D) at each row's `positions` (B, T); answers all up to `length`."""
         keys, values = self.keys, self.values
         rows = torch.arange(key.shape[0], device=key.device)[:, None]
         keys[rows, :, positions] = key.transpose(1, 2)

@@ -32,14 +32,14 @@ class RmsNorm(KeepsFloat32):
 
 
 class Head(Part, KeepsFloat32):
-    """Hidden state to logits, in float32."""
+    """The layer from hidden states to logits, in float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float())
 
 
 class Embedding(nn.Embedding):
-    """A table by id."""
+    """A table of vectors by id."""
 
     def reset_parameters(self) -> None:
         """Weights come from a file. (Normal noise on the meta device makes torch load sympy, which takes seconds.)"""
@@ -75,16 +75,16 @@ class RotaryTable:
         return cls(angles.cos().to(device), angles.sin().to(device))
 
     def at(self, positions: Tensor) -> Rotation:
-        """positions: (B, T)."""
+        """The rotations of positions (B, T)."""
         return Rotation(self.cos[positions].unsqueeze(1), self.sin[positions].unsqueeze(1))
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which positions one forward pass computes and what they may look at."""
+    """The positions that one forward pass computes, and those that they may look at."""
 
     positions: Tensor
-    """(B, T) of the new positions."""
+    """(B, T): the new positions."""
     rotation: Rotation
     length: int
     """L: cached positions that are looked at, the new ones included."""
@@ -121,7 +121,7 @@ class Attention(nn.Module):
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """query (B, Hq, T, D), keys and values (B, Hkv, L, D), mask (B, 1, T, L) or None; answers (B, Hq, T, D).
+    """Attend: query (B, Hq, T, D), keys and values (B, Hkv, L, D), mask (B, 1, T, L) or None; answers (B, Hq, T, D).
 
     The query heads that share a key head become more query positions of that head, so nothing is copied per head.
     """
@@ -136,7 +136,7 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> 
 
 
 class GatedMlp(nn.Module):
-    """down(silu(gate(x)) * up(x)), no bias."""
+    """A gated MLP: down(silu(gate(x)) * up(x)), no bias."""
 
     def __init__(self, hidden: int, intermediate: int) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class Block(nn.Module):
         self.post_attention_layernorm = RmsNorm(config.hidden_size, config.norm_eps)
 
     def forward(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
-        """cache: of this layer."""
+        """Compute x (B, T, H); `cache` is this layer's."""
         x = x + self.self_attn(self.input_layernorm(x), span, cache)
         return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
 
@@ -180,7 +180,7 @@ class Blocks(nn.ModuleList):
 
 
 def run_blocks(blocks: Blocks, x: Tensor, span: Span, cache: KvCache) -> Tensor:
-    """x: (B, T, H) of the new positions; writes their keys and values into the cache."""
+    """Compute all blocks for x (B, T, H), the new positions; writes their keys and values into the cache."""
     if blocks.fused is not None:
         return blocks.fused.run(x, span, cache)
     for layer, block in enumerate(blocks):

@@ -14,7 +14,7 @@ from tts_core.engines.qwen.talker.weights import HoldsOwnBytes, MakesRoom
 
 
 class Product(HoldsOwnBytes):
-    """What the parts of one input compute, their outputs side by side in the order of the parts."""
+    """The product of one input with the weights of all parts, their outputs side by side in the order of the parts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,18 +27,18 @@ class Product(HoldsOwnBytes):
         return functional.linear(x, self._weight, bias)
 
     def room(self, part: Part, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Where a part's weights are to be read to: (out, in)."""
+        """The memory that a part's weights are to be read to: (out, in)."""
         if not len(self._weight):
             self._weight = torch.empty(self.outputs, part.weight.shape[1], dtype=dtype, device=device)
         return self._weight[part.place : part.place + len(part.weight)]
 
     def take(self, part: Part, value: Tensor) -> None:
-        """A part's weights have been read."""
+        """Keep a part's weights, which have been read."""
         part.weight = nn.Parameter(value, requires_grad=False)
 
 
 class Part(MakesRoom):
-    """One layer of a product, as the checkpoint names it. A product's only part may have a bias and computes itself."""
+    """A layer of a product, as the checkpoint names it. A product's only part may have a bias and computes itself."""
 
     def __init__(self, inputs: int, outputs: int, *, whole: Product | None = None, bias: bool = False) -> None:
         super().__init__()

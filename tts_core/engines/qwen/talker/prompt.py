@@ -1,4 +1,4 @@
-"""Text and voice to the talker's input. Knows the published template; knows nothing of audio or of decoding.
+"""Makes the talker's input of text and voice. Knows the published template; knows nothing of audio or of decoding.
 
 B is 1 throughout, T positions, H the talker's hidden size.
 """
@@ -43,7 +43,7 @@ class XVectorClone:
     """A voice given by its speaker embedding."""
 
     embedding: Tensor
-    """(H,)"""
+    """The speaker embedding, (H,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class InContextClone:
     """A voice given by its speaker embedding and by speech that is continued."""
 
     embedding: Tensor
-    """(H,)"""
+    """The speaker embedding, (H,)."""
     codes: Tensor
-    """(F, 16) whole numbers."""
+    """The codes of that speech, (F, 16) whole numbers."""
     transcript: str
 
 
@@ -75,11 +75,11 @@ class PromptRequest:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     embeddings: Tensor
-    """(1, T, H): what the talker reads before the first frame."""
+    """(1, T, H): the talker's input before the first frame."""
     trailing: Tensor
-    """(1, S, H): what is added to its input along with the frames, one position each."""
+    """(1, S, H): the text that is added to its input along with the frames, one position each."""
     pad: Tensor
-    """(1, 1, H): what is added once `trailing` is used up."""
+    """(1, 1, H): the pad that is added once `trailing` is used up."""
     text_ids: int
     """Ids of the text to be spoken, for bounding its length."""
 
@@ -93,7 +93,7 @@ class PromptBuilder:
 
     @torch.inference_mode()
     def build(self, request: PromptRequest) -> Prompt:
-        """Raises UnknownLanguage or UnknownVoice."""
+        """The prompt of a request. Raises UnknownLanguage or UnknownVoice."""
         language_id = self._language_id(request)
         speaker = self._speaker(request.voice)
         ids = self.template_ids(request.text)
@@ -116,18 +116,21 @@ class PromptBuilder:
         return Prompt(torch.cat((*parts, body), dim=1), trailing, pad, len(text_ids))
 
     def template_ids(self, text: str) -> list[int]:
-        """All ids of the template that the text is spoken from."""
+        """The ids of the whole template around a text to be spoken."""
         return self._tokenizer.encode(f"<|im_start|>assistant\n{text}<|im_end|>\n<|im_start|>assistant\n")
 
     def _speak(self, text: Tensor, pad: Tensor, mode: TextMode) -> tuple[Tensor, Tensor]:
-        """text: with its end, (1, N, H). Answers the body and what trails."""
+        """The prompt's body and what trails it. text: with its end, (1, N, H)."""
         begin = self._codec_ids([self._codec.bos])
         if mode is TextMode.FULL:
             return torch.cat((text + self._codec_ids([self._codec.pad]), pad + begin), dim=1), pad
         return text[:, :1] + begin, text[:, 1:]
 
     def _continue_speech(self, text: Tensor, codes: Tensor, pad: Tensor, mode: TextMode) -> tuple[Tensor, Tensor]:
-        """text: transcript, text and end, (1, N, H); codes: of the reference, (F, 16)."""
+        """The prompt's body and what trails it, where a reference's speech goes on.
+
+        text: transcript, text and end, (1, N, H); codes: the reference's, (F, 16).
+        """
         frames = self._talker.embed_frames(codes.to(self._talker.device).long()[None])
         speech = torch.cat((self._codec_ids([self._codec.bos]), frames), dim=1)
         if mode is TextMode.FULL:
@@ -148,7 +151,7 @@ class PromptBuilder:
         return torch.cat(parts, dim=1)
 
     def _language_id(self, request: PromptRequest) -> int | None:
-        """None lets the model decide."""
+        """The codec id of the language that is spoken; None lets the model decide."""
         talker, language = self._config.talker, request.language.lower()
         if language != AUTO and language not in self._config.languages:
             raise UnknownLanguage(language=request.language)
@@ -157,7 +160,7 @@ class PromptBuilder:
         return None if language == AUTO else talker.language_ids[language]
 
     def _speaker(self, voice: VoicePrompt) -> Tensor | None:
-        """(1, 1, H)"""
+        """The voice's embedding (1, 1, H); None where the instruction describes the voice."""
         match voice:
             case PresetSpeaker(name):
                 if name.lower() not in self._config.talker.speaker_ids:

@@ -1,4 +1,5 @@
-"""Logits to codes. Published order: repetition penalty, minimum length, suppressed ids, temperature, top-k, top-p.
+"""Draws codes from logits. Published order: repetition penalty, minimum length, suppressed ids, temperature, top-k,
+top-p.
 
 Everything is an operation on tensors that stay in place, without a look at what they hold; each row has its own
 settings and its own noise, so what a row says depends on its seed alone.
@@ -17,14 +18,14 @@ from tts_core.engines.qwen.kernels.rows import Rows
 from tts_core.engines.qwen.talker.config import TalkerConfig
 
 MIN_FRAMES = 2
-"""The end can't come earlier, as published."""
+"""Frames before which the end can't come, as published."""
 _CODEC_IDS = 1024
 """The last ids of the talker's vocabulary are no sound; only the end is ever drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """How one row's codes are drawn."""
+    """The settings by which one row's codes are drawn."""
 
     sampling: Sampling
     seed: int
@@ -33,24 +34,24 @@ class Draws:
 
     def first(self) -> tuple[float, int, float]:
         """Temperature, top-k and top-p of the talker's codes."""
-        mine = self.sampling
-        return (1.0, 1, 1.0) if self.greedy else (mine.temperature, mine.top_k, mine.top_p)
+        sampling = self.sampling
+        return (1.0, 1, 1.0) if self.greedy else (sampling.temperature, sampling.top_k, sampling.top_p)
 
     def residual(self) -> tuple[float, int, float]:
-        """The same of the code predictor's."""
-        mine = self.sampling
+        """Temperature, top-k and top-p of the code predictor's codes."""
+        sampling = self.sampling
         if self.greedy:
             return 1.0, 1, 1.0
-        return mine.predictor_temperature, mine.predictor_top_k, mine.predictor_top_p
+        return sampling.predictor_temperature, sampling.predictor_top_k, sampling.predictor_top_p
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What the settings of rows beside each other need at most: it decides which operations their frames have."""
+    """The most that the settings of rows beside each other need: it decides which operations their frames have."""
 
     widest_k: int
     cuts_p: bool
-    """Some row's top-p is below 1."""
+    """Whether some row's top-p is below 1."""
 
     @classmethod
     def of(cls, draws: Draws) -> Reach:
@@ -58,7 +59,7 @@ class Reach:
         return cls(max(top_k for _, top_k, _ in settings), any(top_p < 1.0 for *_, top_p in settings))
 
     def joined(self, other: Reach) -> Reach:
-        """Of both."""
+        """The reach that suffices for both."""
         return Reach(max(self.widest_k, other.widest_k), self.cuts_p or other.cuts_p)
 
 
@@ -77,11 +78,11 @@ class Filter(Rows):
         return cls(one, torch.ones(rows, 1, dtype=torch.int64, device=device), one.clone())
 
     def fill(self, setting: tuple[float, int, float]) -> None:
-        for mine, value in zip((self.temperature, self.top_k, self.top_p), setting, strict=True):
-            mine.fill_(value)
+        for tensor, value in zip((self.temperature, self.top_k, self.top_p), setting, strict=True):
+            tensor.fill_(value)
 
     def apply(self, logits: Tensor, reach: Reach) -> Tensor:
-        """(B, V) float32 in and out; what may not be drawn becomes minus infinity."""
+        """The filtered logits, (B, V) float32 in and out; what may not be drawn becomes minus infinity."""
         logits = logits / self.temperature
         largest = logits.topk(min(reach.widest_k, logits.shape[-1]), dim=-1).values
         least = largest.gather(1, self.top_k.clamp(max=largest.shape[-1]) - 1)
@@ -100,16 +101,16 @@ class Filter(Rows):
 
 @dataclass(frozen=True, slots=True)
 class DrawState(Rows):
-    """What drawing needs of each row."""
+    """The state of each row that drawing needs."""
 
     keys: Tensor
-    """(B, 1) int64: where its noise is counted from."""
+    """(B, 1) int64: the start of the counter of the row's noise."""
     loudness: Tensor
-    """(B, 1): of the noise; 0 for a greedy row."""
+    """(B, 1): the factor of the noise; 0 for a greedy row."""
     penalty: Tensor
-    """(B, 1)"""
+    """(B, 1): the repetition penalty."""
     seen: Tensor
-    """(B, V): the first codes that it has drawn."""
+    """(B, V): the first codes that the row has drawn."""
     first: Filter
     residual: Filter
 
@@ -146,7 +147,7 @@ class Drawer:
         self._suppressed = (ids >= self._vocab_size - _CODEC_IDS) & ~self._is_end
 
     def draw_first(self, logits: Tensor, state: DrawState, frames: Tensor, reach: Reach) -> Tensor:
-        """The talker's logits (B, V) to each row's first code (B, 1), which may be the end. frames (B, 1) int64."""
+        """Draw each row's first code (B, 1), maybe the end, by the talker's logits (B, V). frames (B, 1) int64."""
         penalised = torch.where(logits > 0, logits / state.penalty, logits * state.penalty)
         banned = self._suppressed | (self._is_end & (frames < MIN_FRAMES))
         logits = torch.where(state.seen, penalised, logits).masked_fill(banned, -torch.inf)
@@ -156,7 +157,7 @@ class Drawer:
         return code
 
     def residual(self, state: DrawState, frames: Tensor, reach: Reach) -> ResidualDrawer:
-        """For the other codes of a frame."""
+        """The drawer for the other codes of a frame."""
         noise = gumbel(state.keys, frames, self._vocab_size, self._residuals * self._code_size) * state.loudness
         return ResidualDrawer(state.residual, reach, noise.view(-1, self._residuals, self._code_size))
 
@@ -168,8 +169,8 @@ class ResidualDrawer:
     settings: Filter
     reach: Reach
     noise: Tensor
-    """(B, 15, codes)"""
+    """(B, 15, codes): the noise of each step."""
 
     def draw_residual(self, step: int, logits: Tensor) -> Tensor:
-        """The code predictor's logits (B, codes) at step 0 to 14 to each row's code (B)."""
+        """Draw each row's code (B) by the code predictor's logits (B, codes) at step 0 to 14."""
         return (self.settings.apply(logits, self.reach) + self.noise[:, step]).argmax(dim=-1)

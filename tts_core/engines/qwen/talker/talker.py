@@ -17,7 +17,7 @@ from tts_core.engines.qwen.talker.weights import KeepsStored
 
 
 class _TextEmbedding(Embedding, KeepsStored):
-    """A third of the 0.6B weights, of which a prompt looks a few rows up: widened then instead of ahead."""
+    """The text embeddings, a third of the 0.6B weights: a prompt reads a few rows, which are widened only then."""
 
 
 class _Stack(nn.Module):
@@ -33,7 +33,7 @@ class _Stack(nn.Module):
 
 
 class _TextProjection(nn.Module):
-    """Text embeddings to the talker's width."""
+    """The layers from text embeddings to the talker's width."""
 
     def __init__(self, config: TalkerConfig) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class _TextProjection(nn.Module):
         self.linear_fc2 = nn.Linear(config.text_hidden_size, config.transformer.hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, text width) in any precision to (B, T, H)."""
+        """Project (B, T, text width) in any precision to (B, T, H)."""
         x = x.to(self.linear_fc1.weight.dtype)
         return self.linear_fc2(functional.silu(self.linear_fc1(x)))  # type: ignore[no-any-return]
 
@@ -64,20 +64,20 @@ class Talker(nn.Module):
         return self.model.codec_embedding.weight.dtype
 
     def embed_text(self, ids: Tensor) -> Tensor:
-        """Text ids (B, T) to (B, T, H)."""
+        """The embeddings (B, T, H) of text ids (B, T)."""
         return self.text_projection(self.model.text_embedding(ids))  # type: ignore[no-any-return]
 
     def embed_codec(self, ids: Tensor) -> Tensor:
-        """Codec ids or first codes (B, T) to (B, T, H)."""
+        """The embeddings (B, T, H) of codec ids or first codes (B, T)."""
         return self.model.codec_embedding(ids)  # type: ignore[no-any-return]
 
     def embed_frames(self, codes: Tensor) -> Tensor:
-        """Whole frames (B, F, 16) to (B, F, H): the sum of their codes' embeddings."""
+        """The embeddings (B, F, H) of whole frames (B, F, 16): the sums of their codes' embeddings."""
         total = self.embed_codec(codes[..., 0])
         for group, embedding in enumerate(self.code_predictor.model.codec_embedding, start=1):
             total = total + embedding(codes[..., group])
         return total
 
     def forward(self, x: Tensor, span: Span, cache: KvCache) -> Tensor:
-        """Inputs (B, T, H) to normed hidden states (B, T, H)."""
+        """Compute the normed hidden states (B, T, H) of inputs (B, T, H)."""
         return self.model.norm(run_blocks(self.model.layers, x, span, cache))  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
 from tts_core.engines.qwen.talker.checkpoint_json import Section, read_json
 
 LARGE_VOCABULARY = 100_000
-"""Above this many entries the published package replaces Qwen2's word pattern."""
+"""The number of entries above which the published package replaces Qwen2's word pattern."""
 
 _QWEN2_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -72,7 +72,7 @@ def _read_merges(file: Path) -> list[tuple[str, str]]:
 
 
 def _added_tokens(section: Section) -> list[AddedToken]:
-    """In the order of their ids, which is how the tokenizer numbers them."""
+    """The added tokens in the order of their ids, which is how the tokenizer numbers them."""
     for number in section.data:
         if not number.isdecimal():
             raise section.invalid(number, "is no id")

@@ -1,7 +1,7 @@
 """Reads safetensors files straight into modules that were built on the meta device. Knows no model.
 
 The file is read piece by piece through one small buffer instead of being mapped: the peak is the weights themselves
-plus that buffer, whatever device and precision they go to, and no file stays open that somebody may want to delete.
+plus that buffer, whatever device and precision they go to, and no file stays open that a user may want to delete.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import nn
 from tts_core.domain.errors import ModelFileMissing, WeightsMismatch, WeightsUnreadable
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes read so far and the bytes to read; may raise Cancelled to give up."""
+"""A function called with the bytes read so far and the bytes to read; may raise Cancelled to give up."""
 Module = TypeVar("Module", bound=nn.Module)
 
 _BUFFER_BYTES = 16 * 2**20
@@ -48,11 +48,11 @@ class MakesRoom(nn.Module):
     """Base of modules that say where their own `weight` is read to, and what becomes of it."""
 
     def room(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        """Contiguous memory of the weight's shape."""
+        """Contiguous memory of the weight's shape, to read it to."""
         raise NotImplementedError
 
     def take(self, value: torch.Tensor) -> None:
-        """`room`, filled."""
+        """Keep the weight: `value` is the memory from `room`, filled."""
         raise NotImplementedError
 
 
@@ -64,7 +64,7 @@ class HoldsOwnBytes(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where a tensor lies in a file."""
+    """The place of a tensor in a file."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]
@@ -75,7 +75,7 @@ class StoredTensor:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where weights go."""
+    """The device and the types that weights are loaded to."""
 
     device: torch.device
     dtype: torch.dtype
@@ -85,7 +85,7 @@ class Placement:
 
     @property
     def uses_loops(self) -> bool:
-        """Whole numbers are computed by compiled loops."""
+        """Whether whole numbers are computed by compiled loops."""
         return self.weight_bits > 0 and self.device.type == "cpu"
 
 
@@ -131,7 +131,7 @@ def load_weights(
 
 
 def read_header(file: Path) -> dict[str, StoredTensor]:
-    """What a safetensors file holds. Raises ModelFileMissing or WeightsUnreadable."""
+    """The tensors that a safetensors file holds. Raises ModelFileMissing or WeightsUnreadable."""
     try:
         with file.open("rb") as stream:
             size = file.stat().st_size
@@ -187,7 +187,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _target_dtypes(module: nn.Module, dtype: torch.dtype, stored: Mapping[str, StoredTensor]) -> dict[str, torch.dtype]:
-    """Name of each weight to the type it is loaded in."""
+    """The type that each weight, by its name, is loaded in."""
     dtypes = {name: dtype if t.is_floating_point() else t.dtype for name, t in module.state_dict().items()}
     for prefix, part in module.named_modules():
         if isinstance(part, KeepsFloat32):
@@ -226,7 +226,7 @@ def _read_exactly(stream: BinaryIO, into: memoryview) -> None:
 def _room(
     module: nn.Module, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> torch.Tensor:
-    """Where the weight of that name is to be read to."""
+    """The memory that the weight of that name is to be read to."""
     path, _, leaf = name.rpartition(".")
     owner = module.get_submodule(path)
     if isinstance(owner, MakesRoom) and leaf == "weight":

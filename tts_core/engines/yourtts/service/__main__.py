@@ -1,6 +1,6 @@
 """YourTTS's own process: loads the model with Coqui's code, then answers messages on its standard input.
 
-It talks to nobody but the program that started it, over the two pipes, and ends when that one closes them or dies.
+It talks only to the program that started it, over the two pipes, and ends when that one closes them or dies.
 Whatever a library prints goes to standard error, so that no word of it gets among the messages; Coqui's own log is
 switched off, because it holds the texts that are spoken.
 
@@ -40,30 +40,30 @@ class Service:
         request = int(message["id"])
         try:
             self._do(request, message, floats)
-        except Exception as error:  # noqa: BLE001 - the process's edge: the other side is told, and may ask for something else
-            # Not the error's own words, which may quote the text, unless nothing has been said yet.
+        except Exception as error:  # noqa: BLE001 - the process's edge: it is reported, and the next request may work
+            # The error's own words may quote the text, so they are sent for "load" only, which has none.
             reason = f"{type(error).__name__}: {error}" if message["do"] == "load" else type(error).__name__
-            self._tell(request, "failed", {"reason": reason[:1000]})
+            self._send(request, "failed", {"reason": reason[:1000]})
         finally:
             self._unwanted.discard(request)
 
     def _do(self, request: int, message: Mapping[str, Any], floats: Floats) -> None:
         if message["do"] == "load":
             self._model = load_model(message["model"], gpu=bool(message["gpu"]))
-            self._tell(request, "loaded", self._model.facts())
+            self._send(request, "loaded", self._model.facts())
             return
         if self._model is None:
             raise RuntimeError("no model is loaded")
         if message["do"] == "vector":
-            self._tell(request, "vector", {}, self._model.vector(floats, int(message["rate"])))
+            self._send(request, "vector", {}, self._model.vector(floats, int(message["rate"])))
             return
         for samples in self._model.speak(message, floats):
-            self._tell(request, "audio", {}, samples)
+            self._send(request, "audio", {}, samples)
             if request in self._unwanted:
                 break
-        self._tell(request, "done")
+        self._send(request, "done")
 
-    def _tell(self, request: int, event: str, facts: Mapping[str, Any] | None = None, floats: Floats = NOTHING) -> None:
+    def _send(self, request: int, event: str, facts: Mapping[str, Any] | None = None, floats: Floats = NOTHING) -> None:
         write_message(self._out, {"id": request, "event": event, **(facts or {})}, floats)
 
 
@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def _listen(source: BinaryIO, service: Service, inbox: Inbox) -> None:
-    """Ends the process with its master, whatever it computes just then."""
+    """Take messages in; ends this process when its master ends, whatever it computes just then."""
     try:
         while (found := read_message(source)) is not None:
             message, floats = found

@@ -17,7 +17,7 @@ from tts_core.engines.yourtts.framing import Floats
 from tts_core.engines.yourtts.model_folder import open_folder
 
 PAUSE_S = 0.3
-"""Between sentences at speed 1."""
+"""Silence between sentences at speed 1."""
 
 
 class LoadedModel:
@@ -40,7 +40,7 @@ class LoadedModel:
         }
 
     def vector(self, samples: Floats, rate: int) -> Floats:
-        """What the speaker encoder makes of a recording, shape (vector_size,)."""
+        """The speaker encoder's vector of a recording, shape (vector_size,)."""
         with tempfile.TemporaryDirectory(prefix="tts-studio-") as folder:
             file = Path(folder) / "reference.wav"
             soundfile.write(file, samples, rate, subtype="FLOAT")
@@ -48,7 +48,7 @@ class LoadedModel:
         return np.asarray(vector, np.float32)
 
     def speak(self, wanted: Mapping[str, Any], vector: Floats) -> Iterator[Floats]:
-        """One sentence after the other, mono, with the pause before it. `vector` (vector_size,) or empty."""
+        """Yield the sentences' sound, mono, each with the pause before it. `vector`: (vector_size,) or empty."""
         speed = float(wanted["speed"])
         if wanted["seed"] is not None:
             torch.manual_seed(int(wanted["seed"]))
@@ -77,7 +77,7 @@ class LoadedModel:
 
 
 def load_model(folder: str, *, gpu: bool) -> LoadedModel:
-    """Coqui reads only tensors from its pickles (`weights_only`); the folder is not changed."""
+    """Load a model's folder. Coqui reads only tensors from its pickles (`weights_only`); the folder is not changed."""
     found = open_folder(Path(folder))
     with tempfile.TemporaryDirectory(prefix="tts-studio-") as scratch:
         config = Path(scratch) / "config.json"
