@@ -1,4 +1,4 @@
-"""What is not allowed from there, or not for this visitor."""
+"""Errors of access: requests refused because of their origin, their visitor or their number; unusable accounts."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class GuestsSpaceUsedUp(Busy):
 
 
 class AccountsMissing(StudioError):
-    """`command`: what makes the first account."""
+    """`command` is the command line that makes the first account."""
 
     code = "accounts_missing"
     template = (
