@@ -1,4 +1,4 @@
-"""One process of a service and all that it starts: a group of its own, so that Ctrl-C is for us to pass on."""
+"""A service's process with all that it starts, in a group of its own, so that the supervisor passes Ctrl-C on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from threading import Thread
 from tts_core.platform.supervision.service import ServicePlan
 
 TellLine = Callable[[str, str], None]
-"""Takes a service's name and a line that it printed."""
+"""A function that takes a service's name and a line that it printed."""
 
 
 class Child:
-    """Runs from the moment it is made. Raises OSError where it can't be started."""
+    """A process that runs from the moment this is made. Raises OSError where it can't be started."""
 
-    def __init__(self, plan: ServicePlan, folder: Path, tell: TellLine) -> None:
+    def __init__(self, plan: ServicePlan, folder: Path, report: TellLine) -> None:
         self._name = plan.name
         self._process = _start(plan.command, folder, plan.variables)
-        self._reader = Thread(target=self._read, args=(tell,), name=f"log-{plan.name}", daemon=True)
+        self._reader = Thread(target=self._read, args=(report,), name=f"log-{plan.name}", daemon=True)
         self._reader.start()
 
     @property
@@ -32,11 +32,11 @@ class Child:
 
     @property
     def exit_status(self) -> int | None:
-        """None while it runs."""
+        """The process's exit status; None while it runs."""
         return self._process.poll()
 
     def stop(self, patience_s: float) -> None:
-        """Ask it to end, then end it and whatever it has started."""
+        """Ask the process to end, then end it and all that it has started."""
         if self._process.poll() is None:
             with suppress(OSError):
                 _ask_to_end(self._process)
@@ -46,11 +46,11 @@ class Child:
         self._process.wait()
         self._reader.join(1.0)
 
-    def _read(self, tell: TellLine) -> None:
+    def _read(self, report: TellLine) -> None:
         assert self._process.stdout is not None  # noqa: S101 - opened as a pipe
         with self._process.stdout as lines:
             for line in lines:
-                tell(self._name, line.rstrip("\r\n"))
+                report(self._name, line.rstrip("\r\n"))
 
 
 def _start(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -72,7 +72,9 @@ def _start(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> 
 
 def _ask_to_end(process: subprocess.Popen[str]) -> None:
     if sys.platform == "win32":
-        process.send_signal(signal.CTRL_BREAK_EVENT)  # what reaches a group there; uvicorn takes it for Ctrl-C
+        process.send_signal(
+            signal.CTRL_BREAK_EVENT
+        )  # the signal that reaches a group there; uvicorn treats it as Ctrl-C
     else:
         process.terminate()
 

@@ -1,4 +1,4 @@
-"""Whether something serves at an address, and whether a port is free. Never through a proxy: it is this machine."""
+"""Checks whether a server answers at an address and whether a port is free. This machine only, never by a proxy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_ANSWER_BYTES = 1_000_000
 
 
 def ask(url: str, timeout_s: float) -> tuple[int, bytes]:
-    """Status and body. Raises OSError or http.client.HTTPException where nothing fitting answers."""
+    """The status and body of an answer. Raises OSError or http.client.HTTPException where nothing fitting answers."""
     parts = urlsplit(url)
     assert parts.hostname is not None  # noqa: S101 - our own addresses
     connection: http.client.HTTPConnection
@@ -34,7 +34,7 @@ def ask(url: str, timeout_s: float) -> tuple[int, bytes]:
 
 
 def answers(url: str, timeout_s: float) -> bool:
-    """A refusal is an answer, too; only a server that is at its end is none."""
+    """Whether a server answers. A refusal is an answer, too; a server error (status 500 and above) is none."""
     try:
         return ask(url, timeout_s)[0] < http.HTTPStatus.INTERNAL_SERVER_ERROR
     except (OSError, http.client.HTTPException):
@@ -42,7 +42,7 @@ def answers(url: str, timeout_s: float) -> bool:
 
 
 def says_json(url: str, timeout_s: float) -> Any:
-    """What it answers; None where it answers nothing of the kind."""
+    """The JSON answered at `url`; None where there is no such answer."""
     try:
         return json.loads(ask(url, timeout_s)[1])
     except (OSError, http.client.HTTPException, ValueError):
@@ -50,9 +50,9 @@ def says_json(url: str, timeout_s: float) -> Any:
 
 
 def is_free(host: str, port: int) -> bool:
-    """As the service itself will find it."""
+    """Whether the service itself will be able to listen at that port."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        # Connections of a server that has just ended keep the address for a minute; the next one gets it all the same.
+        # Connections of a server that has just ended keep the address for a minute; a new server gets it all the same.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
         try:
             listener.bind((host, port))
@@ -63,7 +63,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def _any_certificate() -> ssl.SSLContext:
-    """It is our own process on this machine; its certificate names another host."""
+    """A TLS context that accepts any certificate: our own process here has one that names another host."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

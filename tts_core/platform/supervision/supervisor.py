@@ -1,4 +1,4 @@
-"""Keeps services running, one thread for each: started, asked how they are, started again ever more slowly."""
+"""Keeps services running, one thread for each: starts them, checks them, starts them again ever more slowly."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = Patience()
 _LOOK_S = 0.1
-"""How soon the end of a process is seen."""
+"""The interval of looking whether a process has ended."""
 
 
 class Supervisor:
-    """`start` it once, `stop` it once; `statuses` at any time."""
+    """The watches over all services: `start` once, `stop` once; `statuses` at any time."""
 
     def __init__(
-        self, plans: Sequence[ServicePlan], folder: Path, tell: TellLine, patience: Patience | None = None
+        self, plans: Sequence[ServicePlan], folder: Path, report: TellLine, patience: Patience | None = None
     ) -> None:
-        """`folder`: where the processes run."""
-        self._watches = [_Watch(plan, folder, tell, patience or Patience()) for plan in plans]
+        """`folder` is the working folder of the processes."""
+        self._watches = [_Watch(plan, folder, report, patience or Patience()) for plan in plans]
 
     def start(self) -> None:
         for watch in self._watches:
@@ -37,7 +37,7 @@ class Supervisor:
         return [watch.status for watch in self._watches]
 
     def stop(self) -> None:
-        """All at once; returns when every process has ended."""
+        """Stop all services at once; returns when every process has ended."""
         for watch in self._watches:
             watch.ending.set()
         for watch in self._watches:
@@ -46,10 +46,10 @@ class Supervisor:
 
 
 class _Watch:
-    def __init__(self, plan: ServicePlan, folder: Path, tell: TellLine, patience: Patience) -> None:
+    def __init__(self, plan: ServicePlan, folder: Path, report: TellLine, patience: Patience) -> None:
         self._plan = plan
         self._folder = folder
-        self._tell = tell
+        self._report = report
         self._patience = patience
         self._lock = Lock()
         self._status = ServiceStatus(plan.name, plan.url, ServiceState.STOPPED, None, time.time(), 0, "")
@@ -78,9 +78,9 @@ class _Watch:
         self._is_now(ServiceState.STOPPED, None)
 
     def _run_once(self) -> str:
-        """Returns, when the process has ended, why it did."""
+        """Run the process until it ends; returns the reason of its end."""
         try:
-            child = Child(self._plan, self._folder, self._tell)
+            child = Child(self._plan, self._folder, self._report)
         except OSError as error:
             return f"it could not be started ({error.strerror or error})"
         self._is_now(ServiceState.STARTING, child.pid)
@@ -125,4 +125,4 @@ class _Watch:
 
     def _note(self, line: str) -> None:
         logger.info("%s: %s", self._plan.name, line)
-        self._tell(self._plan.name, f"* {line}")
+        self._report(self._plan.name, f"* {line}")
