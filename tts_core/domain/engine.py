@@ -41,7 +41,7 @@ class Engine(Protocol):
         """
 
     def close(self) -> None:
-        """Free what it holds; the next `stream` loads again."""
+        """Free the engine's memory; the next `stream` loads again."""
 
 
 @runtime_checkable

@@ -62,7 +62,7 @@ class Recording:
     transcript: str | None = None
     """The words said in the recording; None takes over the timbre only."""
     append_silence: bool = False
-    """Half a second of silence is put at its end, so that its last syllable is not heard again."""
+    """Whether half a second of silence is put at its end, so that a clone does not repeat its last syllable."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +131,7 @@ class SynthesisRequest:
 @dataclass(frozen=True, slots=True)
 class Voice:
     id: str
-    """"<engine name>/<voice name>", stable across releases."""
+    """The id "<engine name>/<voice name>", stable across releases."""
     name: str
     """The name for people, e.g. "Aria"."""
     engine: str
@@ -186,7 +186,7 @@ class Take:
     first_audio_s: float
     """Time to first audio (TTFA): seconds from the request's turn to its first samples."""
     wall_s: float
-    """Seconds from the request's turn to the last sample."""
+    """The seconds from the request's turn to its last sample."""
     voice: Voice
     language: str
     seed: int | None
