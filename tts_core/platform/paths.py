@@ -35,7 +35,7 @@ class Paths:
 
     @property
     def page_cache_dir(self) -> Path:
-        """Gradio's own copies of what it shows."""
+        """The folder of Gradio's own copies of shown files."""
         return self.data_dir / "cache" / "page"
 
     @property

@@ -106,9 +106,7 @@ class PreferencesFile:
     def _fields(self) -> dict[str, object]:
         try:
             with self._file.open("rb") as stream:
-                data = json.loads(
-                    stream.read(_MAX_BYTES).decode("utf-8-sig")
-                )  # Windows editors begin the file with a byte-order mark
+                data = json.loads(stream.read(_MAX_BYTES).decode("utf-8-sig"))  # Windows editors add a byte-order mark
         except FileNotFoundError:
             return {}
         if not isinstance(data, dict):

@@ -72,9 +72,7 @@ def _start(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> 
 
 def _ask_to_end(process: subprocess.Popen[str]) -> None:
     if sys.platform == "win32":
-        process.send_signal(
-            signal.CTRL_BREAK_EVENT
-        )  # the signal that reaches a group there; uvicorn treats it as Ctrl-C
+        process.send_signal(signal.CTRL_BREAK_EVENT)  # the one that reaches a group; uvicorn treats it as Ctrl-C
     else:
         process.terminate()
 
