@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The size and time, in the old folder, of a file whose copy is proven; others there now show a change since."""
+    """The size and time, in the old folder, of a file whose copy is proven; another one now shows a later change."""
 
     size: int
     mtime_ns: int
