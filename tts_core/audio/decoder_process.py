@@ -1,4 +1,4 @@
-"""A process of its own that decodes one recording of a kind that libsndfile can't read (AAC in MP4 or raw, WebM).
+"""The process that decodes one recording of a kind that libsndfile can't read (AAC in MP4 or raw, WebM).
 
     python -m tts_core.audio.decoder_process DEMUXER MAX_SECONDS MAX_SAMPLES < recording > sound
 
@@ -19,7 +19,7 @@ import av
 import av.error
 
 DEMUXERS = ("mov", "matroska", "aac")
-"""FFmpeg's names of what is read here."""
+"""FFmpeg's names of the demuxers that are used here."""
 _MEMORY_BYTES = 2 << 30
 _PROCESSOR_S = 60
 
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _confine() -> None:
-    """Limits that nothing in this process can lift again; Windows has none of them, the caller's clock remains."""
+    """Set limits that nothing in this process can lift again; Windows has none of them, the caller's clock remains."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:

@@ -14,21 +14,21 @@ from tts_core.domain.errors import InvalidValue
 from tts_core.domain.events import Samples
 
 TARGET_DB = -20.0
-"""RMS of speech after `level`."""
+"""The RMS of speech after `level`."""
 PEAK = 0.89
-"""-1 dB: what `level` leaves room for."""
+"""The highest peak after `level`: -1 dB."""
 BEST_MIN_S, BEST_MAX_S = 3.0, 15.0
 JOIN_GAP_S = 0.3
 MARGIN_S = 0.15
-"""Silence that stays before the first and after the last syllable."""
+"""The silence that stays before the first and after the last syllable."""
 TAIL_SILENCE_S = 0.5
-"""Appended to a recording that a clone goes on from, or it may begin with the recording's last syllable."""
+"""The silence put after a recording that a clone goes on from, or it may begin with its last syllable."""
 INNER_PAUSE_S = 0.5
-"""What longer pauses are shortened to."""
+"""The length that longer pauses are shortened to."""
 
 
 def trim(samples: Samples, sample_rate: int) -> Samples:
-    """Without the silence around the speech, and with long pauses inside shortened."""
+    """The samples without the silence around the speech, and with long pauses inside shortened."""
     speech = speech_frames(frame_levels(samples, sample_rate))
     places = np.flatnonzero(speech)
     if not len(places):
@@ -46,7 +46,7 @@ def trim(samples: Samples, sample_rate: int) -> Samples:
 
 
 def level(samples: Samples, sample_rate: int) -> Samples:
-    """Speech at TARGET_DB, as far as the peaks stay below full scale."""
+    """The speech at TARGET_DB, as far as the peaks stay below PEAK."""
     report = examine(samples, sample_rate)
     peak = float(np.abs(samples).max(initial=0.0))
     if report.speech_s == 0 or peak == 0:
@@ -57,7 +57,7 @@ def level(samples: Samples, sample_rate: int) -> Samples:
 
 
 def best_part(samples: Samples, sample_rate: int) -> Samples:
-    """The 3 to 15 seconds with the most speech, cut in pauses; all of it when it is shorter."""
+    """The 3 to 15 seconds with the most speech, cut in pauses; the whole recording when it is shorter."""
     if len(samples) <= BEST_MAX_S * sample_rate:
         return trim(samples, sample_rate)
     levels = frame_levels(samples, sample_rate)
@@ -84,12 +84,12 @@ def cut(samples: Samples, sample_rate: int, start_s: float, end_s: float) -> Sam
 
 
 def append_silence(samples: Samples, sample_rate: int, seconds: float) -> Samples:
-    """Faded to silence at its end: a clone that goes on from the last syllable would repeat it."""
+    """The samples with silence after them: a clone that goes on from the last syllable would repeat it."""
     return np.concatenate([samples, np.zeros(round(seconds * sample_rate), np.float32)])
 
 
 def join(clips: Sequence[Clip]) -> Clip:
-    """One after the other at the highest rate among them, each at the same level, with a short gap."""
+    """The clips one after the other at the highest rate among them, each at the same level, with a short gap."""
     rate = max(clip.sample_rate for clip in clips)
     gap = np.zeros(round(JOIN_GAP_S * rate), np.float32)
     parts: list[Samples] = []
@@ -99,6 +99,6 @@ def join(clips: Sequence[Clip]) -> Clip:
 
 
 def _stretches(speech: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First frame of each stretch of speech, and the frame after its last."""
+    """The first frame of each stretch of speech, and the frame after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], speech, [False]]).astype(int))).astype(np.int64)
     return edges[::2], edges[1::2]

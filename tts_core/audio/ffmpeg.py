@@ -1,4 +1,4 @@
-"""Codecs, other rates and other tempos, through PyAV. Importing it takes a fifth of a second."""
+"""Codecs, other rates and other tempos, through PyAV. Importing this module takes a fifth of a second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILTER_TEMPOS = (0.5, 2.0)
 
 
 class _Sink:
-    """What a container writes to."""
+    """The file object that a container writes to."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -39,11 +39,11 @@ class _Sink:
 class Compressor:
     def __init__(self, kind: StreamFormat) -> None:
         self._sink = _Sink()
-        # what is written goes through at once
+        # every packet leaves the container at once
         options = {"flush_packets": "1", **kind.container_options}
         self._container = av.open(self._sink, "w", format=kind.container, options=options)
         stream = self._container.add_stream(kind.codec, rate=STREAM_RATE, options=dict(kind.codec_options))
-        self._stream = cast("av.AudioStream", stream)  # any codec's, to the type checker
+        self._stream = cast("av.AudioStream", stream)  # to the type checker it is a stream of any kind
         self._stream.layout = "mono"
         self._stream.format = kind.sample_format
         if kind.bits_per_second is not None:
@@ -73,7 +73,7 @@ class Compressor:
 
 
 class Stretcher:
-    """Brings samples to STREAM_RATE and another tempo, as they come."""
+    """A filter that brings samples to STREAM_RATE and another tempo, piece by piece."""
 
     def __init__(self, source_rate: int, tempo: float) -> None:
         self._rate = source_rate

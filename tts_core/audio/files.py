@@ -1,4 +1,4 @@
-"""Audio files: what can be written and how. The one home of soundfile and soxr; knows nothing of speech."""
+"""Audio files: reading, writing and resampling with soundfile and soxr. Knows nothing of speech."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ PART_SUFFIX = ".part"
 FULL_SCALE = 32768.0
 MAX_READ_S = 600.0
 MAX_CHANNELS, MIN_RATE, MAX_RATE = 8, 4_000, 192_000
-"""Of a sound file that is read; hertz."""
+"""The limits of a sound file that is read; rates in hertz."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
     extension: str
-    """With its dot, e.g. ".wav"."""
+    """The file extension with its dot, e.g. ".wav"."""
     mime: str
     container: str
     """libsndfile's name of the file type."""
     encoding: str
     """libsndfile's name of the sample encoding."""
     sample_rate: int | None = None
-    """Hertz every file has; None keeps the rate of the sound."""
+    """The rate of every file, hertz; None keeps the rate of the sound."""
 
 
 _KNOWN_FORMATS = {
@@ -70,7 +70,7 @@ def audio_format(name: str) -> AudioFormat:
 
 
 def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
-    """16-bit samples of the same level, so nothing downstream is tempted to normalise; what exceeds [-1, 1] clips."""
+    """The samples as 16 bits at the same level, so nothing downstream is tempted to normalise; louder ones clip."""
     clipped: npt.NDArray[np.int16] = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(
         np.int16
     )
@@ -91,9 +91,9 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
 
 
 def read_audio(path: Path, *, max_seconds: float = MAX_READ_S) -> tuple[npt.NDArray[np.float32], int]:
-    """Samples (n,) or (n, channels) in [-1, 1] and their rate in hertz. Raises AudioUnreadable.
+    """The file's samples, (n,) or (n, channels) in [-1, 1], and their rate in hertz. Raises AudioUnreadable.
 
-    What the file says of itself is looked at first: a small file may decode to more than memory holds.
+    The header is checked first: a small file may decode to more than memory holds.
     """
     try:
         info = soundfile.info(path)
@@ -132,7 +132,7 @@ class AudioWriter:
         self._source_rate = sample_rate
         self._source_samples = 0
         self.sample_rate = kind.sample_rate or sample_rate
-        """Hertz, of the file."""
+        """The rate of the file, hertz."""
         self._resampler = (
             soxr.ResampleStream(sample_rate, self.sample_rate, 1, dtype="float32")
             if self.sample_rate != sample_rate
@@ -142,7 +142,7 @@ class AudioWriter:
 
     @property
     def duration_s(self) -> float:
-        """Seconds written so far."""
+        """The seconds of sound written so far."""
         return self._source_samples / self._source_rate
 
     def write(self, samples: Samples) -> None:
@@ -180,7 +180,7 @@ class AudioWriter:
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples, last=last)
         with _disk_errors_typed(self._path.parent):
-            # what lies beyond full scale is cut off here, so that every format sounds alike
+            # samples beyond full scale are cut off here, so that every format sounds alike
             self._file.write(np.clip(samples, -1.0, 1.0 - 1.0 / FULL_SCALE))
 
     def _finish(self) -> None:

@@ -12,15 +12,17 @@ from tts_core.domain.events import Samples
 Gender = Literal["female", "male"]
 
 MALE_BELOW_HZ, FEMALE_ABOVE_HZ = 145.0, 180.0
-"""Median pitch. Read speech of men lies at about 85 to 155 Hz, of women at 165 to 255; children lie higher."""
+"""The bounds of the median pitch. Read speech of men lies at about 85 to 155 Hz, of women at 165 to 255; children
+lie higher."""
 MIN_VOICED = 25
-"""Measured frames, half a second of voiced sound."""
+"""The fewest measured frames for a guess: half a second of voiced sound."""
 MAX_SPREAD = 1.8
-"""Of the middle half of the pitches, as a ratio: beyond it they are two voices, or errors of an octave."""
+"""The widest spread of the middle half of the pitches, as a ratio: beyond it they are two voices, or errors of an
+octave."""
 
 
 def estimated_gender(samples: Samples, sample_rate: int) -> Gender | None:
-    """`samples` is mono in [-1, 1]; None where the pitch does not tell."""
+    """The likely gender of the speaker in mono samples in [-1, 1]; None where the pitch does not decide."""
     pitches = voiced_pitches(samples, sample_rate)
     if len(pitches) < MIN_VOICED:
         return None

@@ -1,4 +1,4 @@
-"""What a recording is like as a model for a voice: measured, judged, and what would mend it. Knows no model.
+"""A recording's quality as a model for a voice: measured, judged, and the fixes for its faults. Knows no model.
 
 Levels are dB relative to full scale. Speech is found by its energy: a frame counts as speech when it stands clearly
 above the quietest tenth of the recording and not far below the loudest.
@@ -35,7 +35,7 @@ _FLOOR_DB = -100.0
 _PITCH_HZ = (65.0, 420.0)
 _PITCH_STRENGTH = 0.55
 _PITCH_STEP = 2
-"""Frames from one measured pitch to the next."""
+"""The frames from one measured pitch to the next."""
 _OTHER_SPEAKER_RATIO, _OTHER_SPEAKER_SHARE = 1.45, 0.25
 
 FindingCode = Literal[
@@ -67,7 +67,7 @@ FINDING_TEMPLATES: Mapping[FindingCode, str] = {
 
 
 class Fix(str, Enum):
-    """What mends a finding with one click."""
+    """A change that mends a finding with one click."""
 
     TRIM = "trim"
     LEVEL = "level"
@@ -88,7 +88,7 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """English."""
+        """The finding as an English sentence."""
         return FINDING_TEMPLATES[self.code].format(**self.params)
 
 
@@ -97,17 +97,17 @@ class ClipReport:
     duration_s: float
     sample_rate: int
     level_db: float
-    """RMS of the speech."""
+    """The RMS of the speech."""
     peak_db: float
     snr_db: float
-    """Speech over the quietest moments: even without a pause there are some, before a p or a t."""
+    """The level of speech over the quietest moments: even without a pause there are some, before a p or a t."""
     speech_s: float
     silence_share: float
-    """Of the whole, 0 to 1."""
+    """The share of the recording that is silent, 0 to 1."""
     clipped_share: float
-    """Of the samples, 0 to 1."""
+    """The share of the samples that are clipped, 0 to 1."""
     bandwidth_hz: float
-    """Below it lies all but a thousandth of the energy of speech."""
+    """The frequency below which all but a thousandth of the energy of speech lies."""
     findings: tuple[Finding, ...]
 
     @property
@@ -116,7 +116,7 @@ class ClipReport:
 
 
 def examine(samples: Samples, sample_rate: int) -> ClipReport:
-    """`samples` is mono in [-1, 1]."""
+    """The measurements of mono samples in [-1, 1], and the findings they give rise to."""
     levels = frame_levels(samples, sample_rate)
     speech = speech_frames(levels)
     speech_s = float(speech.sum() * HOP_S)
@@ -142,12 +142,12 @@ def examine(samples: Samples, sample_rate: int) -> ClipReport:
 
 
 def voiced_pitches(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
-    """Hertz of every other voiced frame of speech, one per 2 * HOP_S; shape (voiced,). `samples` is mono."""
+    """The pitch, hertz, of every other voiced frame of mono samples, one per 2 * HOP_S; shape (voiced,)."""
     return _pitches(samples, sample_rate, speech_frames(frame_levels(samples, sample_rate)))
 
 
 def frame_levels(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
-    """RMS of each FRAME_S, one every HOP_S, dB; shape (frames,)."""
+    """The RMS of each FRAME_S, one every HOP_S, dB; shape (frames,)."""
     size, hop = round(FRAME_S * sample_rate), round(HOP_S * sample_rate)
     if len(samples) < size:
         return np.zeros(0)
@@ -159,11 +159,11 @@ def frame_levels(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
 
 
 def speech_frames(levels: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which frames hold speech, by their levels; gaps of up to 0.15 s between syllables belong to it."""
+    """The frames that hold speech, by their levels, shape (frames,); gaps of up to 0.15 s between syllables count."""
     if not len(levels) or float(levels.max()) < SILENCE_DB:
         return np.zeros(len(levels), bool)
     noise, peak = float(np.percentile(levels, 10)), float(np.percentile(levels, 95))
-    # A recording that is cut tightly has no quiet tenth: then what is near the loudest is speech.
+    # A recording that is cut tightly has no quiet tenth: then the frames near the loudest are speech.
     threshold = max(min(noise + _SPEECH_ABOVE_NOISE_DB, peak - 12), peak - _SPEECH_BELOW_PEAK_DB, SILENCE_DB)
     active: npt.NDArray[np.bool_] = levels > threshold
     return _without_short_gaps(active, round(0.15 / HOP_S))
@@ -209,7 +209,7 @@ def _mean_db(levels: npt.NDArray[np.float64]) -> float:
 
 
 def _clipped_share(samples: Samples) -> float:
-    """Samples that stand at the top for at least three in a row: one alone is a peak."""
+    """The share of samples that stand at the top for at least three in a row: one alone is a peak."""
     at_top = np.abs(samples) >= _CLIP_LEVEL * max(0.5, float(np.abs(samples).max(initial=0.0)))
     run = at_top[:-2] & at_top[1:-1] & at_top[2:]
     flat = (np.diff(samples)[:-1][run] == 0) if run.any() else np.zeros(0, bool)
@@ -229,7 +229,7 @@ def _bandwidth(samples: Samples, sample_rate: int) -> float:
 
 
 def _several_speakers(pitches: npt.NDArray[np.float64]) -> bool:
-    """Two groups of pitches far apart, each for a good part of the time and in stretches of its own.
+    """Whether two groups of pitches lie far apart, each for a good part of the time and in stretches of its own.
 
     One speaker's pitch moves, but not to and fro between two levels for seconds; two voices of like pitch pass.
     """
@@ -245,7 +245,7 @@ def _several_speakers(pitches: npt.NDArray[np.float64]) -> bool:
 
 
 def _pitches(samples: Samples, sample_rate: int, speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Hertz of the voiced frames of speech, by autocorrelation; shape (voiced,)."""
+    """The pitch of the voiced frames of speech, hertz, by autocorrelation; shape (voiced,)."""
     hop, size = round(HOP_S * sample_rate), round(0.04 * sample_rate)
     lags = slice(int(sample_rate / _PITCH_HZ[1]), int(sample_rate / _PITCH_HZ[0]) + 1)
     found = []
@@ -266,10 +266,10 @@ def _pitches(samples: Samples, sample_rate: int, speech: npt.NDArray[np.bool_]) 
 
 
 def leaked_start(result: Samples, result_rate: int, reference: Samples, reference_rate: int) -> float:
-    """How much the start of a clone's speech repeats the end of its reference, 0 to 1; above LEAK it does.
+    """The degree to which the start of a clone's speech repeats the end of its reference, 0 to 1; above LEAK it does.
 
-    The best match of the reference's last syllables (LEAK_TAIL_S of speech) anywhere in the first LEAK_HEAD_S of the
-    result: the correlation of their spectra over time, each freed of its mean spectrum, which a voice has in common
+    It is the best match of the reference's last syllables (LEAK_TAIL_S of speech) anywhere in the first LEAK_HEAD_S of
+    the result: the correlation of their spectra over time, each freed of its mean spectrum, which a voice has in common
     with itself whatever it says.
     """
     tail = _spectra(_end_of_speech(reference, reference_rate), reference_rate)
@@ -290,7 +290,7 @@ def _end_of_speech(samples: Samples, sample_rate: int) -> Samples:
 
 
 def _spectra(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
-    """Log energy in 24 bands up to 8 kHz, narrow below and wide above as the ear has them; shape (frames, 24)."""
+    """The log energy in 24 bands up to 8 kHz, narrow below and wide above as the ear has them; shape (frames, 24)."""
     size, hop = round(FRAME_S * sample_rate), round(HOP_S * sample_rate)
     if len(samples) < size:
         return np.zeros((0, 24))

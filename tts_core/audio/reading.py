@@ -1,4 +1,4 @@
-"""People's recordings to samples, whatever made them. A file is believed nothing: neither its name nor its header."""
+"""The reader of people's recordings, whatever made them. Neither a file's name nor its header is trusted."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from tts_core.domain.errors import AudioUnreadable, RecordingTooLong, memory_err
 from tts_core.domain.events import Samples
 
 MAX_REFERENCE_S = 60.0
-"""Longest recording of a voice."""
+"""The longest recording of a voice."""
 MAX_RECORDING_S = 1800.0
-"""Longest recording of any kind."""
+"""The longest recording of any kind."""
 MAX_SAMPLES = round(MAX_RECORDING_S * 48_000)
-"""350 MB. At higher rates there is less time: a megabyte of silence can hold half an hour at 192 kHz."""
+"""The most samples read, 350 MB. Higher rates get less time: a megabyte can hold half an hour of silence at
+192 kHz."""
 _BLOCK_FRAMES = 1 << 16
 _FOREIGN_TIMEOUT_S = 120.0
 _MAGIC_BYTES = 16
@@ -30,16 +31,16 @@ _MAGIC_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording in memory."""
+    """A recording in memory."""
 
     samples: Samples
-    """Mono, [-1, 1]."""
+    """The mono samples in [-1, 1]."""
     sample_rate: int
-    """Hertz, as recorded."""
+    """The rate as recorded, hertz."""
     container: str = "wav"
-    """Of the file: wav, flac, mp3, ogg, aiff, m4a, webm, aac."""
+    """The file's container: wav, flac, mp3, ogg, aiff, m4a, webm, aac."""
     channels: int = 1
-    """Of the file; they are averaged."""
+    """The number of the file's channels, which are averaged."""
 
     @property
     def duration_s(self) -> float:
@@ -47,13 +48,13 @@ class Clip:
 
 
 _FOREIGN = {"m4a": "mov", "webm": "matroska", "aac": "aac"}
-"""Container to FFmpeg's demuxer; all others are libsndfile's."""
+"""FFmpeg's demuxer for each container it reads; libsndfile reads all others."""
 
 
 def read_recording(path: Path, *, max_seconds: float = MAX_REFERENCE_S) -> Clip:
     """Decode a file from outside. Raises AudioUnreadable, RecordingTooLong or OutOfMemory.
 
-    What is decoded is counted while it is decoded: a header may lie about length and rate, and 25 MB of Opus hold
+    Samples are counted while they are decoded: a header may lie about length and rate, and 25 MB of Opus hold
     nine hours.
     """
     container = _container(path)
@@ -70,7 +71,7 @@ def read_recording(path: Path, *, max_seconds: float = MAX_REFERENCE_S) -> Clip:
 
 
 def _container(path: Path) -> str:
-    """By the first bytes alone."""
+    """The file's container, recognised by its first bytes alone."""
     try:
         with path.open("rb") as stream:
             magic = stream.read(_MAGIC_BYTES)
@@ -106,12 +107,12 @@ def _read_native(path: Path, container: str, max_seconds: float) -> Clip:
 
 
 def _nameless(path: Path) -> Path | io.BytesIO:
-    """What soundfile reads by its content; it takes a name that ends in .raw for the word that there is no header."""
+    """The file in a form that soundfile recognises by content; from a name that ends in .raw it expects no header."""
     return io.BytesIO(path.read_bytes()) if path.suffix.lower() == ".raw" else path
 
 
 def _blocks(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Samples]:
-    """Mono blocks; raises RecordingTooLong as soon as there are more seconds than that."""
+    """The file's mono blocks; raises RecordingTooLong as soon as they last longer than the limit."""
     limit_s = _limit_s(max_seconds, file.samplerate)
     room = round(limit_s * file.samplerate)
     while True:
@@ -129,7 +130,7 @@ def _limit_s(max_seconds: float, rate: int) -> float:
 
 
 def _read_foreign(path: Path, container: str, max_seconds: float) -> Clip:
-    # One second more than is allowed tells that there is more; so does one sample.
+    # One second, or one sample, more than is allowed shows that the recording is too long.
     limits = (str(max_seconds + 1), str(MAX_SAMPLES + 1))
     command = [sys.executable, "-m", "tts_core.audio.decoder_process", _FOREIGN[container], *limits]
     try:

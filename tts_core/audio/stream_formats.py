@@ -9,23 +9,23 @@ from types import MappingProxyType
 from tts_core.domain.errors import UnsupportedFormat
 
 STREAM_RATE = 24_000
-"""Hertz of everything that is sent; mono."""
+"""The rate of all sound that is sent, hertz; mono."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamFormat:
     mime: str
     container: str = ""
-    """FFmpeg's name; "" for bare samples."""
+    """FFmpeg's name of the container; "" for bare samples."""
     codec: str = ""
     sample_format: str = ""
-    """FFmpeg's name of what the codec takes."""
+    """FFmpeg's name of the sample format the codec takes."""
     bits_per_second: int | None = None
-    """None where the codec decides."""
+    """The bit rate; None where the codec decides."""
     container_options: Mapping[str, str] = field(default_factory=dict)
     codec_options: Mapping[str, str] = field(default_factory=dict)
     gain: float = 1.0
-    """Makes up for what the codec does to the level."""
+    """The factor that makes up for the codec's change of level."""
 
 
 STREAM_FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
@@ -44,11 +44,11 @@ STREAM_FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
         "pcm": StreamFormat("audio/pcm"),
     }
 )
-"""By the name that requests use. wav and pcm hold 16-bit samples, little-endian, at the level the engine made."""
+"""The formats by the name requests use. wav and pcm hold 16-bit samples, little-endian, at the engine's level."""
 
 
 def stream_format(name: str) -> StreamFormat:
-    """Raises UnsupportedFormat naming those that work."""
+    """The format of that name; raises UnsupportedFormat naming those that work."""
     try:
         return STREAM_FORMATS[name]
     except KeyError as error:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 MIN_TEMPO, MAX_TEMPO = 0.25, 4.0
 _ENGINE_SPEEDS = (0.5, 2.0)
-"""What an engine that knows speeds can do itself."""
+"""The slowest and the fastest speed of an engine that knows speeds."""
 _UNKNOWN_SIZE = 0xFFFFFFFF
-"""What a wav file that has no end yet says of its size."""
+"""The size that a wav file without an end yet states in its header."""
 
 
 class StreamEncoder:
-    """One sound as a growing file. Used by one thread at a time."""
+    """An encoder of a sound as a growing file; for one thread at a time."""
 
     def __init__(self, format: str, source_rate: int, tempo: float = 1.0) -> None:  # noqa: A002 - the requests' word
         """`source_rate` is that of the samples, hertz; `tempo` 2.0 is twice as fast at the same pitch.
@@ -47,7 +47,7 @@ class StreamEncoder:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of sound handed on so far."""
+        """The seconds of sound handed on so far."""
         return self._sent_samples / STREAM_RATE
 
     def encode(self, samples: Samples) -> bytes:
@@ -67,13 +67,13 @@ class StreamEncoder:
 
 class _Packer(Protocol):
     def pack(self, samples: Samples) -> bytes:
-        """Mono samples at STREAM_RATE as bytes."""
+        """The bytes that mono samples at STREAM_RATE add."""
 
     def finish(self) -> bytes: ...
 
 
 class _Bare:
-    """Samples as they are, after a header."""
+    """A packer that sends samples as they are, after a header."""
 
     def __init__(self, header: bytes) -> None:
         self._header = header
@@ -96,14 +96,14 @@ def _packer(kind: StreamFormat, name: str) -> _Packer:
 
 
 def split_speed(speed: float, *, is_known: bool) -> tuple[float, float]:
-    """What the engine is to do, which knows speeds or not, and the tempo that is left to do to its sound."""
+    """The speed for the engine, which knows speeds or not (`is_known`), and the tempo left to apply to its sound."""
     slowest, fastest = _ENGINE_SPEEDS if is_known else (1.0, 1.0)
     of_engine = min(max(speed, slowest), fastest)
     return of_engine, speed / of_engine
 
 
 def stretched(samples: Samples, source_rate: int, tempo: float) -> tuple[Samples, int]:
-    """A whole sound at another tempo and the same pitch, and its rate. `tempo` as for StreamEncoder."""
+    """A whole sound at another tempo (as for StreamEncoder) and the same pitch, and its rate, hertz."""
     stretcher = _stretcher(source_rate, tempo)
     if stretcher is None:
         return samples, source_rate
@@ -119,7 +119,7 @@ def _stretcher(source_rate: int, tempo: float) -> Stretcher | None:
 
 
 def _wav_header() -> bytes:
-    """Of a file that may be of any length."""
+    """The header of a wav file that may be of any length."""
     width = 2
     form = struct.pack("<HHIIHH", 1, 1, STREAM_RATE, STREAM_RATE * width, width, 8 * width)
     return b"".join(

@@ -1,4 +1,4 @@
-"""What upper layers may rely on: the shape of an engine. Whatever fits can be added to the studio."""
+"""The shape of an engine that upper layers may rely on. Whatever fits it can be added to the studio."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from tts_core.domain.events import EngineEvent, Loading
 from tts_core.domain.values import Capabilities, PreparedVoice, Recording, SynthesisRequest, Voice
 
 CancelCheck = Callable[[], bool]
-"""Answers True once the caller wants the work to stop; cheap, safe to call from any thread."""
+"""A function that answers True once the caller wants the work to stop; cheap, safe to call from any thread."""
 
 
 class Engine(Protocol):
-    """A source of speech. Constructing one is cheap; what is heavy loads on the first `stream`."""
+    """A source of speech. Constructing one is cheap; heavy parts load on the first `stream`."""
 
     @property
     def name(self) -> str:
-        """Stable id, the first part of its voices' ids."""
+        """The engine's stable id, the first part of its voices' ids."""
 
     @property
     def sample_rate(self) -> int:
-        """Hertz of every chunk."""
+        """The rate of every chunk, hertz."""
 
     def voices(self) -> tuple[Voice, ...]:
         """The voices it can speak with now, best first."""
 
     def capabilities(self, voice: str | None = None) -> Capabilities:
-        """What that voice can be asked to do, None for whichever. Raises UnknownVoice."""
+        """The requests that voice understands; those of any voice for None. Raises UnknownVoice."""
 
     def at_once(self, voice: str) -> int:
-        """Requests for that voice which it may speak at the same time now, at least 1; cheap."""
+        """The number of requests for that voice it may speak at the same time now, at least 1; a cheap question."""
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         """Speak `request.text` with `request.voice` (one of `voices()`).
 
-        Loading… while its model is read, chunks as they are made, then one Finished.
+        Yields Loading while its model is read, chunks as they are made, then one Finished.
 
         Raises UnknownLanguage at the call and EngineFailed when it can't speak; asks `cancelled` at least every chunk.
         """
 
     def close(self) -> None:
-        """Free what it holds; the next `stream` loads again."""
+        """Free the engine's memory; the next `stream` loads again."""
 
 
 @runtime_checkable
 class CloningEngine(Engine, Protocol):
-    """An engine that speaks as whoever is heard in a recording."""
+    """An engine that speaks with the voice heard in a recording."""
 
     def prepare(
         self, source: Recording | PreparedVoice, *, cancelled: CancelCheck

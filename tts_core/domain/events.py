@@ -1,4 +1,4 @@
-"""What a running job tells its watcher, as plain data. Presenters turn events into words; failures are raised."""
+"""The events a running job sends its watcher, as plain data. Presenters put them into words; failures are raised."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """Waiting for the engine."""
+    """The request waits for the engine."""
 
     position: int
-    """1 is next."""
+    """The place in the queue; 1 is next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Started:
     """The engine has taken the request."""
 
     sample_rate: int
-    """Hertz of the chunks that follow."""
+    """The rate of the chunks that follow, hertz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Loading:
     """The model is being read into memory; comes a few times a second."""
 
     model: str
-    """For people."""
+    """The model's name for people."""
     done_bytes: int
     total_bytes: int
-    """0 while unknown."""
+    """The size of the model's files; 0 while unknown."""
 
     @property
     def percent(self) -> int:
@@ -52,7 +52,7 @@ class AudioChunk:
 
     samples: Samples
     codes: Codes | None = None
-    """What the samples were made from; None where the engine knows no codes."""
+    """The codes the samples were made from; None where the engine knows no codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ class TakeReady:
 
 @dataclass(frozen=True, slots=True)
 class CheckProgress:
-    """Bytes hashed so far by a deep validation."""
+    """A deep validation has hashed this many bytes so far."""
 
     file: str
-    """Path inside the model's folder, with forward slashes."""
+    """The path inside the model's folder, with forward slashes."""
     done_bytes: int
     total_bytes: int
 

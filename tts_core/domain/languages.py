@@ -1,4 +1,4 @@
-"""Which of an engine's languages a person means by "zh", "Chinese", "english" or "pt-BR"."""
+"""The search for the language of an engine that a person means by "zh", "Chinese", "english" or "pt-BR"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAME_LANGUAGE = (
     ("nb", "no", "nor"),
 )
 _LONGEST_NAME = 100
-"""Characters of a code or a name; nobody means a language by more."""
+"""The most characters of a code or a name; a longer text names no language."""
 _ALIASES = MappingProxyType({name: group for group in _SAME_LANGUAGE for name in group})
 
 
@@ -46,7 +46,7 @@ def find_language(wanted: str, languages: Sequence[Language]) -> Language | None
 
 
 def _plainest_variety(key: str, languages: Sequence[Language]) -> Language | None:
-    """ "vietnamese" -> "Vietnamese (Northern)", whose code is just "vi"."""
+    """The variety with the shortest code: "vietnamese" -> "Vietnamese (Northern)", whose code is just "vi"."""
     varieties = [
         language
         for language in languages
@@ -56,6 +56,6 @@ def _plainest_variety(key: str, languages: Sequence[Language]) -> Language | Non
 
 
 def _of_region(key: str, languages: Sequence[Language]) -> Language | None:
-    """ "en-au" -> whatever "en" is."""
+    """The language without its region: "en-au" -> the one that "en" names."""
     language, dash, _region = key.rpartition("-")
     return find_language(language, languages) if dash and language else None

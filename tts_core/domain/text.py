@@ -1,4 +1,4 @@
-"""Text before it is spoken: cleaning, sentences and which script it is in. Pure functions, no engine knowledge."""
+"""Text before it is spoken: cleaning, sentences and its likely language. Pure functions that know no engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SENTENCE_END = re.compile(
     rf"[{_ENDING}]+[{_CLOSING}]*(?:\s+(?![a-z\s])|$)"
 )
 CLAUSE_MARKS = ",，、;:：—–،"
-"""What parts a sentence without ending it."""
+"""The marks that part a sentence without ending it."""
 _CLAUSE_END = re.compile(rf"[{CLAUSE_MARKS}](?!\d)[{_CLOSING}]*\s*")
 
 _KANA_LANGUAGE, _HAN_LANGUAGE = "ja", "cmn"
@@ -77,10 +77,10 @@ _TELLING_WORDS = {
 _ENOUGH_WORDS = 2
 
 _MOST_MARKS = 30
-"""That one letter may carry; no writing needs more (Unicode's Stream-Safe Text Format)."""
+"""The most marks one letter may carry; no writing needs more (Unicode's Stream-Safe Text Format)."""
 _WIDTH_MARKS = "\uff9e\uff9f"  # letters themselves, but marks in NFKC
 _LONG_WORD = re.compile(r"[^\s\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff0f]{80}(?=\S)")
-"""The start of what is longer than any word; Chinese and Japanese, which do without blanks, are no part of it."""
+"""The first 80 characters of a longer run without blanks; Chinese and Japanese, which need none, don't count."""
 
 
 def clean(text: str) -> str:
@@ -118,7 +118,7 @@ def speakable(text: str) -> bool:
 
 
 def paragraphs(text: str) -> list[str]:
-    """The lines of `text` that have something to say."""
+    """The lines of `text` with at least one letter or digit to say."""
     return [line for line in text.splitlines() if speakable(line)]
 
 
@@ -197,7 +197,7 @@ def _shorten(sentence: str, max_chars: int) -> Iterator[str]:
 
 
 def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
-    """Stray punctuation goes with what came before it, or goes."""
+    """Put stray punctuation at the end of the piece before it; drop it where that grows too long or there is none."""
     joined: list[str] = []
     for piece in pieces:
         if speakable(piece):
@@ -208,11 +208,11 @@ def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
 
 
 def find_name(wanted: str, known: Iterable[str]) -> str | None:
-    """The first of the known names that is the wanted one, however it is written."""
+    """The first of the known names that is the wanted one, apart from case, blanks and underscores; None without."""
     plain = plain_name(wanted)
     return next((name for name in known if plain_name(name) == plain), None)
 
 
 def plain_name(name: str) -> str:
-    """What two writings of one name have in common: "Uncle Fu" and "uncle_fu"."""
+    """The form that two spellings of one name share: "Uncle Fu" and "uncle_fu" are both "uncle fu"."""
     return " ".join(name.replace("_", " ").casefold().split())

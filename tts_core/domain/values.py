@@ -1,4 +1,4 @@
-"""The values everything else speaks in: requests, voices, capabilities, takes. No behaviour beyond range checks."""
+"""The values that all layers exchange: requests, voices, capabilities, takes. No behaviour beyond range checks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ AUTO_LANGUAGE = "auto"
 @dataclass(frozen=True, slots=True)
 class Language:
     code: str
-    """Stable lower-case code, e.g. "auto", "en-us", "cmn"."""
+    """A stable lower-case code, e.g. "auto", "en-us", "cmn"."""
     name: str
-    """English name, e.g. "English (America)"."""
+    """The English name, e.g. "English (America)"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. Defaults are those published with Qwen3-TTS; the code predictor has its own three."""
+    """The way tokens are drawn. Defaults are those published with Qwen3-TTS; the code predictor has its own three."""
 
     temperature: float = 0.9
     top_k: int = 50
@@ -46,52 +46,52 @@ class Sampling:
 
 
 class TextMode(str, Enum):
-    """When a model gets the text."""
+    """The moment when a model gets the text."""
 
     FULL = "full"
-    """All of it before the first frame."""
+    """The whole text comes before the first frame."""
     STREAM = "stream"
-    """Piece by piece along with the frames."""
+    """The text comes piece by piece along with the frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Somebody's recorded speech, to be imitated."""
+    """A person's recorded speech, to be imitated."""
 
     path: Path
     transcript: str | None = None
-    """What is said in it; None takes over the timbre only."""
+    """The words said in the recording; None takes over the timbre only."""
     append_silence: bool = False
-    """Half a second of silence is put at its end, so that its last syllable is not heard again."""
+    """Whether half a second of silence is put at its end, so that a clone does not repeat its last syllable."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedVoice:
-    """Somebody's voice as one engine's model knows it: it can be kept, and imitated without the recording."""
+    """A person's voice as one engine's model knows it: it can be kept, and imitated without the recording."""
 
     vector: npt.NDArray[np.float32]
     """The speaker embedding, shape (D,)."""
     codes: npt.NDArray[np.int64] | None = None
     """The recording in the model's codes, shape (frames, 16); None where only the timbre is taken over."""
     transcript: str = ""
-    """What is said in the codes."""
+    """The words said in the codes."""
     name: str = ""
-    """What people call the voice, for messages about it."""
+    """The voice's name for people, for messages about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How a model's frames are made, for scripts and checks; people need none of it."""
+    """The way a model's frames are made, for scripts and checks; people need none of it."""
 
     text_mode: TextMode = TextMode.FULL
     greedy: bool = False
-    """Always the likeliest code: no chance, no seed."""
+    """Whether the likeliest code is always taken: no chance, no seed."""
     max_frames: int | None = None
-    """What the published package calls max_new_tokens: without an end the take has one frame less."""
+    """The published package's max_new_tokens: a take that does not end by itself has one frame less."""
     chunk_frames: int | None = None
-    """Frames of every chunk; None starts with one and grows."""
+    """The frames of every chunk; None starts with one and grows."""
     verbatim: bool = False
-    """The text reaches the model as it is given, blanks and control characters included."""
+    """Whether the text reaches the model as it is given, blanks and control characters included."""
 
     def __post_init__(self) -> None:
         for name, value in (("max_frames", self.max_frames), ("chunk_frames", self.chunk_frames)):
@@ -101,23 +101,23 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class SynthesisRequest:
-    """One text to be spoken by one voice."""
+    """A text to be spoken by one voice."""
 
     text: str
     voice: str | None = None
     """Voice id ("builtin/aria", later "custom_0_6b/vivian"); None takes the best voice that is ready."""
     language: str = AUTO_LANGUAGE
     instruct: str = ""
-    """Style instruction; only voices whose capabilities support it accept one."""
+    """A style instruction; only voices whose capabilities support it accept one."""
     speed: float = 1.0
-    """Factor on the speaking rate: 2.0 is twice as fast."""
+    """The factor on the speaking rate: 2.0 is twice as fast."""
     seed: int | None = None
-    """None draws a new seed where the engine samples."""
+    """The seed of the sampling; None draws a new one where the engine samples."""
     sampling: Sampling = field(default_factory=Sampling)
     max_seconds: float | None = None
-    """Longest audio to make, seconds; None bounds it from the text."""
+    """The longest audio to make, seconds; None derives a bound from the text."""
     source: Recording | PreparedVoice | None = None
-    """Whom to sound like; only voices whose capabilities say `can_clone` need and take one."""
+    """The voice to imitate; only voices whose capabilities say `can_clone` need and take one."""
     decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
@@ -131,69 +131,69 @@ class SynthesisRequest:
 @dataclass(frozen=True, slots=True)
 class Voice:
     id: str
-    """"<engine name>/<voice name>", stable across releases."""
+    """The id "<engine name>/<voice name>", stable across releases."""
     name: str
-    """What people read, e.g. "Aria"."""
+    """The name for people, e.g. "Aria"."""
     engine: str
-    """Name of the engine that speaks it."""
+    """The name of the engine that speaks the voice."""
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine (or a model on disk) can be asked to do."""
+    """The requests that an engine (or a model on disk) understands."""
 
     languages: tuple[Language, ...]
-    """"auto" first."""
+    """The languages, "auto" first."""
     speakers: tuple[str, ...] = ()
     supports_instruct: bool = False
     supports_sampling: bool = False
-    """Sampling values and the seed have an effect."""
+    """Whether sampling values and the seed have an effect."""
     supports_speed: bool = False
     can_clone: bool = False
     can_design: bool = False
 
 
 class StopReason(str, Enum):
-    """Why a take ended."""
+    """The reason why a take ended."""
 
     COMPLETE = "complete"
     CANCELLED = "cancelled"
     MAX_LENGTH = "max_length"
     """The longest length that was asked for, or that the model can make, is reached."""
     RUNAWAY = "runaway"
-    """Far longer than the text: the model missed its end."""
+    """The take is far longer than the text: the model missed its end."""
     LOOP = "loop"
     """The model repeats itself or hums."""
 
     @property
     def is_failure(self) -> bool:
-        """The model lost its way: what was made is not what was asked for."""
+        """Whether the model lost its way, so that the take is not what the request asked for."""
         return self in (StopReason.RUNAWAY, StopReason.LOOP)
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One finished piece of speech and how it was made."""
+    """A finished piece of speech and the way it was made."""
 
     id: str
     path: Path
     format: str
     """A key of tts_core.audio.files.FORMATS."""
     sample_rate: int
-    """Hertz, of the file."""
+    """The rate of the file, hertz."""
     duration_s: float
     first_audio_s: float
     """Time to first audio (TTFA): seconds from the request's turn to its first samples."""
     wall_s: float
-    """Seconds from the request's turn to the last sample."""
+    """The seconds from the request's turn to its last sample."""
     voice: Voice
     language: str
     seed: int | None
-    """None where the engine does not sample."""
+    """The seed of the sampling; None where the engine does not sample."""
     stop_reason: StopReason
     retried: bool = False
-    """The first attempt went wrong (RUNAWAY, LOOP) and was made again with this seed."""
+    """Whether the first attempt went wrong (RUNAWAY, LOOP) and this is the second one, made with `seed`."""
 
     @property
     def rtf(self) -> float:

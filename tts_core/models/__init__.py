@@ -1,1 +1,1 @@
-"""Models on this machine: which exist, what lies on the disk, what is in memory, and how they are downloaded."""
+"""Models on this machine: the catalogue, the files on the disk, the models in memory, and downloads."""

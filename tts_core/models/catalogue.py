@@ -1,12 +1,12 @@
 """The table of models the studio knows: where each is published, its folder's name and its files' sizes and hashes.
 
-It knows nothing of the disk. A catalogue file adds entries or overrides whole ones, in the form of the packaged file:
+This module knows nothing of the disk. A catalogue file adds entries or overrides whole ones, in the packaged form:
 
     {"my_voice": {"kind": "custom_voice", "local": "My-Voice-0.6B",
                   "files": {"config.json": {"size": 4908}, "vocab.json": {"size": 2776833, "sha256": "…"}, …}}}
 
-`hf`, `modelscope`, `hf_revision`, `total_bytes`, `size`, `display_name` and each `sha256` may be left out. What is
-unknown, unsafe or contradictory is refused with CatalogueInvalid, which names the file, the key and the field.
+`hf`, `modelscope`, `hf_revision`, `total_bytes`, `size`, `display_name` and each `sha256` may be left out. An unknown,
+unsafe or contradictory entry is refused with CatalogueInvalid, which names the file, the key and the field.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tts_core.domain.errors import CatalogueInvalid, UnknownModelKey
 from tts_core.platform.paths import PACKAGED_CATALOGUE, PACKAGED_PIPER_CATALOGUE
 
 ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", "large-v3-turbo", ""]
-"""Parameters of the talker, or Whisper's own names; "" where it makes no sense or is not known."""
+"""The size of a model: the talker's parameters, or Whisper's own name; "" where it makes no sense or is not known."""
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -66,20 +66,20 @@ _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.
 
 
 class ModelKind(str, Enum):
-    """What a model is for. The values are those of `tts_model_type` in its config.json, plus three of other sorts."""
+    """The purpose of a model. Values are those of `tts_model_type` in its config.json, plus three of other sorts."""
 
     TOKENIZER = "tokenizer"
     BASE = "base"
     CUSTOM_VOICE = "custom_voice"
     VOICE_DESIGN = "voice_design"
     WHISPER = "whisper"
-    """Writes down what is said."""
+    """A model that transcribes speech."""
     PIPER = "piper"
-    """One voice of another family: NAME.onnx and NAME.onnx.json, wherever in its folder."""
+    """A voice of another family: NAME.onnx and NAME.onnx.json, anywhere in its folder."""
 
     @property
     def speaks(self) -> bool:
-        """As a Qwen3-TTS model does."""
+        """Whether the model speaks in the way of Qwen3-TTS."""
         return self not in (ModelKind.TOKENIZER, ModelKind.WHISPER, ModelKind.PIPER)
 
 
@@ -89,11 +89,11 @@ _OTHER_SIZES: Mapping[ModelKind, tuple[ModelSize, ...]] = {ModelKind.WHISPER: _W
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     path: str
-    """Inside the model's folder, with forward slashes."""
+    """The path inside the model's folder, with forward slashes."""
     size: int
-    """Bytes."""
+    """The size in bytes."""
     sha256: str | None = None
-    """Lower-case hex; without it only size and structure can be checked."""
+    """The hash as lower-case hex; without it only size and structure can be checked."""
 
     @property
     def is_weights(self) -> bool:
@@ -105,14 +105,14 @@ class ModelEntry:
     key: str
     kind: ModelKind
     hf: str
-    """Repository on Hugging Face, "" if it is not published there."""
+    """The repository on Hugging Face, "" if the model is not published there."""
     modelscope: str
-    """Repository on ModelScope, "" if it is not published there."""
+    """The repository on ModelScope, "" if the model is not published there."""
     local: str
-    """Name of its folder below the models folder."""
+    """The name of the model's folder below the models folder."""
     hf_revision: str
     total_bytes: int
-    """Sum of the files' sizes."""
+    """The sum of the files' sizes."""
     files: tuple[ModelFile, ...]
     size: ModelSize
     display_name: str
@@ -127,7 +127,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Entries in the order people see them."""
+    """The entries of all models, in the order people see them."""
 
     by_key: Mapping[str, ModelEntry]
 
@@ -138,7 +138,7 @@ class Catalogue:
         return tuple(self.by_key.values())
 
     def entry(self, key: str) -> ModelEntry:
-        """Raises UnknownModelKey."""
+        """The entry of that model. Raises UnknownModelKey."""
         try:
             return self.by_key[key]
         except KeyError:
@@ -146,7 +146,7 @@ class Catalogue:
 
 
 def inference_files(kind: ModelKind) -> tuple[str, ...]:
-    """Those whose names are known beforehand; a Piper voice's begin with its own."""
+    """The files a model of that kind needs, where names are known beforehand; a Piper voice's begin with its own."""
     if kind is ModelKind.PIPER:
         return ()
     if kind is ModelKind.WHISPER:
@@ -271,7 +271,7 @@ class _EntryReader:
             self._refuse("files", "must list one NAME.onnx and NAME.onnx.json beside it: that is a Piper voice")
 
     def _refuse_collisions(self, paths: Iterable[str]) -> None:
-        """Two names that some file system takes for one, or a file that stands where another needs a folder."""
+        """Refuse two names that some file system treats as one, and a file that stands where another needs a folder."""
         seen: dict[str, str] = {}
         for path in paths:
             if (first := seen.setdefault(_folded(path), path)) != path:
@@ -306,7 +306,7 @@ def _is_byte_count(value: object) -> TypeGuard[int]:
 
 
 def _is_safe_name(name: str) -> bool:
-    """One file or folder name that means the same on Linux, macOS and Windows."""
+    """Whether a file or folder name means the same on Linux, macOS and Windows."""
     return (
         0 < len(name) <= 200
         and not _UNSAFE_CHARACTERS.search(name)

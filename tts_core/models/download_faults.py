@@ -1,4 +1,4 @@
-"""What can go wrong with a download, one class per code, and what to do about each.
+"""The faults of a download, one class per code, each with the rule for going on.
 
 `rule` is the whole policy: the job that runs a download reads it and never looks at an exception's text.
 """
@@ -12,7 +12,7 @@ from tts_core.domain.errors import StudioError
 
 
 class Rule(Enum):
-    """What follows a fault."""
+    """The reaction to a fault."""
 
     RETRY = "retry"
     """Try the same source once more with a fresh address, then take another one."""
@@ -21,17 +21,17 @@ class Rule(Enum):
     WAIT = "wait"
     """Wait as long as the source asks if that is a minute at most, else take another one."""
     SWITCH = "switch"
-    """Another source at once."""
+    """Take another source at once."""
     DISCARD = "discard"
     """The bytes are wrong: set them aside, take another source."""
     PAUSE = "pause"
     """No source can help; keep every byte and wait for the user."""
     STOP = "stop"
-    """Not a failure of the source: stop here."""
+    """The source has not failed: stop here."""
 
 
 class DownloadFault(StudioError):
-    """Base; every fault names its `rule`."""
+    """The base of all faults; each names its `rule`."""
 
     code = "DOWNLOAD_FAILED"
     template = "The download failed."
@@ -39,7 +39,7 @@ class DownloadFault(StudioError):
 
 
 class SourceFault(DownloadFault):
-    """One source can't deliver; another may. Params always hold `source`, an endpoint's host name."""
+    """The source can't deliver; another may. Params always hold `source`, an endpoint's host name."""
 
 
 class NetDns(SourceFault):
@@ -107,7 +107,7 @@ class RevisionNotFound(SourceFault):
 
 
 class RateLimited(SourceFault):
-    """Params: `retry_after_s`, seconds or None."""
+    """The params hold `retry_after_s`, seconds or None."""
 
     code = "RATE_LIMITED"
     template = "{source} asks to slow down."
@@ -149,7 +149,7 @@ class RemoteChanged(SourceFault):
 
 
 class DiskFault(DownloadFault):
-    """This machine can't keep the bytes: no source can help."""
+    """The disk here can't keep the bytes: no source can help."""
 
     rule = Rule.PAUSE
 
@@ -185,7 +185,7 @@ class DiskError(DiskFault):
 
 
 class Interrupted(DownloadFault):
-    """Somebody wants it to stop; what has been fetched is kept."""
+    """The download was asked to stop; fetched bytes are kept."""
 
     rule = Rule.STOP
 
@@ -203,7 +203,7 @@ class OwnedByOther(DownloadFault):
 
 
 class AllSourcesFailed(DownloadFault):
-    """Params: `reasons`, one sentence per source."""
+    """The params hold `reasons`, one sentence per source."""
 
     code = "ALL_SOURCES_FAILED"
     template = "No source could deliver this model; nothing that was fetched is lost. {reasons}"

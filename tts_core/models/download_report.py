@@ -1,5 +1,5 @@
-"""What a download is told as outside the page: one set of facts and English sentences for REST, SSE, WebSocket and
-the command line. Field names are those of the wire contract."""
+"""Reports of a download outside the page: one set of facts and English sentences for REST, SSE, WebSocket and the
+command line. Field names are those of the wire contract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
 
 
 def facts(task: DownloadTask) -> dict[str, Any]:
-    """Everything about a task, ready for JSON. `progress` is 100 only when the model is ready."""
+    """The facts about a task, ready for JSON. `progress` is 100 only when the model is ready."""
     return {
         "key": task.subject,
         "provider": task.provider,
@@ -53,7 +53,7 @@ def note_facts(note: Note) -> dict[str, Any]:
 
 
 def note_sentence(note: Note) -> str:
-    """What failed, and who took over."""
+    """A sentence that says what failed and which source took over."""
     failed = sentence(note.code, note.params)
     if not note.next_source:
         return failed
@@ -62,7 +62,7 @@ def note_sentence(note: Note) -> str:
 
 
 def summary(task: DownloadTask) -> str:
-    """One sentence about where the task stands."""
+    """A sentence about the state of the task."""
     if task.state is JobState.RUNNING:
         return _at_work(task)
     if task.state is JobState.WAITING:
@@ -75,7 +75,7 @@ def summary(task: DownloadTask) -> str:
 
 
 def sentence(code: str, params: Mapping[str, object]) -> str:
-    """The sentence of an error's code; a parameter that is not told shows as an ellipsis."""
+    """The sentence of an error's code; a missing parameter shows as an ellipsis."""
     templates = {kind.code: kind.template for root in (StudioError, DownloadFault) for kind in _kinds(root)}
     words = {
         name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in params.items()
@@ -84,7 +84,7 @@ def sentence(code: str, params: Mapping[str, object]) -> str:
 
 
 def source_name(source: str) -> str:
-    """For people; an id that is not known is its own name."""
+    """The source's name for people; an unknown id is its own name."""
     return SOURCE_NAMES.get(source, source)
 
 

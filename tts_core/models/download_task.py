@@ -1,4 +1,4 @@
-"""What is known of one model's download at one moment; the only thing any view shows."""
+"""The state of one model's download at one moment; the only thing any view shows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tts_core.models.download_faults import DownloadFault, Interrupted, Rule
 from tts_core.platform.job import Job, JobKind, JobState
 
 SourceId = Literal["hf", "mirror", "modelscope", "local"]
-"""Hugging Face, its mirror, ModelScope; "local" is a copy that was on this disk already."""
+"""The id of a source: Hugging Face, its mirror, ModelScope; "local" is a copy that was on this disk already."""
 Provider = Literal["auto", "hf", "mirror", "modelscope"]
-"""What a caller may ask for."""
+"""The source a caller may ask for."""
 HUBS: tuple[SourceId, ...] = ("hf", "mirror", "modelscope")
 
 
@@ -31,13 +31,13 @@ class TaskState(str, Enum):
 
 
 class Phase(str, Enum):
-    """What a running task is doing."""
+    """The step that a running task is at."""
 
     QUEUED = "queued"
     RESOLVING = "resolving"
-    """Asking the sources for the list of files."""
+    """The sources are asked for the list of files."""
     ADOPTING = "adopting"
-    """Linking or copying what this machine has already."""
+    """Files that this machine has already are linked or copied."""
     TRANSFERRING = "transferring"
     VERIFYING = "verifying"
     DONE = "done"
@@ -45,7 +45,7 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing people should know, as data: a source's fault and what followed.
+    """A source's fault and what followed, as data for people to know.
 
     `code` is a fault's code; `params` fills that fault's template.
     """
@@ -53,9 +53,9 @@ class Note:
     code: str
     params: Mapping[str, object] = field(default_factory=dict)
     source: str = ""
-    """Who failed, a SourceId."""
+    """The SourceId of the source that failed."""
     next_source: str = ""
-    """Who took over, a SourceId; "" where nobody did (yet)."""
+    """The SourceId of the source that took over; "" where none did (yet)."""
 
 
 def job_key(model_key: str) -> str:
@@ -67,34 +67,34 @@ def job_key(model_key: str) -> str:
 class DownloadTask(Job):
     """A job whose `subject` is the model's key and whose `progress` follows from the bytes.
 
-    It is WAITING, too, while another process is at work in the folder.
+    The job is WAITING, too, while another process is at work in the folder.
     """
 
     can_pause: ClassVar[bool] = True
 
     key: str = ""
-    """Follows from the subject: a model has one download at most."""
+    """The id, which follows from the subject: a model has one download at most."""
     kind: JobKind = JobKind.DOWNLOAD
     phase: Phase = Phase.QUEUED
     provider: Provider = "auto"
-    """What was asked for."""
+    """The source that the caller asked for."""
     bytes_done: int = 0
-    """Never falls within a task, but for a note that says why."""
+    """The bytes that are there; never falls within a task, but for a note that says why."""
     bytes_total: int = 0
     bytes_per_second: float = 0.0
-    """Over the last seconds; 0 while stalled."""
+    """The speed over the last seconds; 0 while stalled."""
     stalled: bool = False
-    """Transferring, and nothing came for five seconds."""
+    """Whether the task is transferring and no byte came for five seconds."""
     source: str = ""
     """The SourceId at work, or the one that finished."""
     source_reason: str = ""
-    """Why that source was chosen, a Candidate's stable code; "" where there was no choice."""
+    """The reason for choosing that source, a Candidate's stable code; "" where there was no choice."""
     file: str = ""
-    """At work on, a path inside the model's folder."""
+    """The file at work on, a path inside the model's folder."""
     notes: tuple[Note, ...] = ()
-    """Oldest first: what failed and who took over."""
+    """The faults so far and the sources that took over, oldest first."""
     foreign: bool = False
-    """Another process on the same folder does the work."""
+    """Whether another process on the same folder does the work."""
 
     def __post_init__(self) -> None:
         share = min(99.9, 100.0 * self.bytes_done / self.bytes_total) if self.bytes_total else 0.0
@@ -112,7 +112,7 @@ class DownloadTask(Job):
     def stopped(self, state: JobState) -> DownloadTask:
         still = replace(self, state=state, position=0, foreign=False, bytes_per_second=0.0, eta_s=None, stalled=False)
         if self.state is state is JobState.PAUSED:
-            return still  # with the code that paused it
+            return still  # it keeps the code of the fault that paused it
         return replace(still, code="", params={}, file="")
 
     def failed(self, error: BaseException) -> DownloadTask:

@@ -1,4 +1,4 @@
-"""The catalogue's models that do the same work: which are ready, and the one that a caller names."""
+"""The catalogue's models that do the same work: the ready ones, and the one that a caller names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class ModelsOfKind:
         return [entry.key for entry in entries if entry.kind is self.kind]
 
     def ready(self) -> list[ModelStatus]:
-        """Those that can be used now, the smallest first."""
+        """The models that can be used now, the smallest first."""
         statuses = map(self.models.status, self.keys())
         return sorted((status for status in statuses if status.valid), key=lambda status: status.entry.total_bytes)
 
     def named(self, key: str) -> ModelStatus:
-        """Raises UnknownModelKey, also for a model of another kind, and ModelNotReady."""
+        """The status of that model. Raises UnknownModelKey, also for a model of another kind, and ModelNotReady."""
         known = self.keys()
         if key not in known:
             raise UnknownModelKey(key=key, known=", ".join(known))

@@ -1,4 +1,4 @@
-"""The models on disk: state, validation, what each can do, and how to fetch one by hand.
+"""The models on disk: state, validation, capabilities, and commands for fetching one by hand.
 
 States are read from the disk at every call; nothing is remembered but hashes. Loads no model and downloads nothing.
 """
@@ -45,31 +45,31 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _BACKGROUND_PAUSE_S = 0.005
-"""After each chunk, so that the disk and the processor are free for whoever waits for speech."""
+"""The pause after each chunk, so that the disk and the processor are free for requests of speech."""
 _CLOSE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model as it lies on the disk now."""
+    """A model as it lies on the disk now."""
 
     key: str
     entry: ModelEntry
     path: Path
-    """Its folder, whether it exists or not."""
+    """The model's folder, whether it exists or not."""
     exists: bool
     state: ModelState
     verification: Verification
     missing: tuple[str, ...]
-    """Paths inside the folder, with forward slashes."""
+    """The missing files, paths inside the folder with forward slashes."""
     problems: tuple[FileProblem, ...]
     hints: tuple[Hint, ...]
     extra_files: tuple[str, ...]
     bytes_done: int
-    """Bytes of the expected files that need no second download."""
+    """The bytes of the expected files that need no second download."""
     bytes_total: int
     download: DownloadTask | None = None
-    """The newest download since start, finished ones included."""
+    """The model's newest download since start, finished ones included."""
 
     @property
     def valid(self) -> bool:
@@ -77,7 +77,7 @@ class ModelStatus:
 
     @property
     def next_step(self) -> NextStep:
-        """What the user should do to have this model."""
+        """The step the user should take to have this model."""
         if self.valid or self.state in (ModelState.DOWNLOADING, ModelState.WAITING):
             return NextStep.NOTHING
         if any(hint.code in MISPLACED_CODES for hint in self.hints):
@@ -89,7 +89,7 @@ class ModelStatus:
 
     @property
     def reason_code(self) -> str:
-        """Why it is incomplete or broken: "paused", a fault's or problem's code, "missing", else ""."""
+        """The code of why it is incomplete or broken: "paused", a fault's or problem's code, "missing", else ""."""
         task = self.download
         if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
             return ""
@@ -99,18 +99,18 @@ class ModelStatus:
 
     @property
     def reason(self) -> str | None:
-        """English: why it is incomplete or broken; None if there is nothing to explain."""
+        """The reason why the model is incomplete or broken, in English; None if there is nothing to explain."""
         if self.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
             return None
         stopped = (JobState.PAUSED, JobState.ERROR)
-        told = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
+        download = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
         missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
-        return " ".join([*told, *(problem.message for problem in self.problems), *missing])
+        return " ".join([*download, *(problem.message for problem in self.problems), *missing])
 
 
 @dataclass(frozen=True, slots=True)
 class ManualDownload:
-    """Commands to paste into a shell. "" where the model is not published there."""
+    """The commands to paste into a shell; "" for a hub where the model is not published."""
 
     hf_command: str
     modelscope_command: str
@@ -119,7 +119,7 @@ class ManualDownload:
 
 @dataclass(frozen=True, slots=True)
 class BackgroundCheck:
-    """How far the check after start is."""
+    """The progress of the check after start."""
 
     running: bool = False
     key: str | None = None
@@ -129,7 +129,8 @@ class BackgroundCheck:
 
 
 class ModelStatuses:
-    """Thread-safe. `task_of` tells of a model's download, `part_bytes` what an unfinished file has elsewhere."""
+    """The statuses of all models. Thread-safe. `task_of` returns a model's download, `part_bytes` the bytes of a
+    file's unfinished part."""
 
     def __init__(
         self,
@@ -153,15 +154,15 @@ class ModelStatuses:
         return self._catalogue.keys()
 
     def entry(self, key: str) -> ModelEntry:
-        """Raises UnknownModelKey."""
+        """The catalogue's entry of that model. Raises UnknownModelKey."""
         return self._catalogue.entry(key)
 
     def folder(self, key: str) -> Path:
-        """Where the model belongs. Raises UnknownModelKey."""
+        """The folder where the model belongs. Raises UnknownModelKey."""
         return self._models_dir / self.entry(key).local
 
     def status(self, key: str) -> ModelStatus:
-        """Look at the disk without reading files through: milliseconds. Raises UnknownModelKey."""
+        """The model's status, without reading files through: milliseconds. Raises UnknownModelKey."""
         return self._status(self.entry(key), self._neighbours())
 
     def statuses(self) -> tuple[ModelStatus, ...]:
@@ -172,14 +173,14 @@ class ModelStatuses:
     def validate(self, key: str, *, deep: bool, cancelled: CancelCheck) -> Iterator[CheckProgress | ModelStatus]:
         """Check one model; the last item is its status. Raises UnknownModelKey at the call, Cancelled on the way.
 
-        A deep check reads every file whose sha256 is not known yet, and tells its progress after each chunk.
+        A deep check reads every file whose sha256 is not known yet, and yields its progress after each chunk.
         """
         return self._validate(self.entry(key), deep=deep, cancelled=cancelled)
 
     def files_to_fetch(self, key: str) -> tuple[ModelFile, ...]:
-        """What is missing or wrong as far as is known; nothing of a usable model, whosever it is.
+        """The files known to be missing or wrong; none of a usable model, published or not.
 
-        Of a fine-tune that lacks files only these; its own are left alone. Raises UnknownModelKey.
+        A fine-tune that lacks files needs only those; its own files are left alone. Raises UnknownModelKey.
         """
         found = self._inspect(self.entry(key))
         if found.state is ModelState.READY:
@@ -187,11 +188,11 @@ class ModelStatuses:
         bad = {*found.missing, *(problem.file for problem in found.problems)}
         if found.differing:
             return tuple(fact.file for fact in found.facts if fact.file.path in bad)
-        # With the config of another kind of model here, nothing else can be told apart from that model's.
+        # With another kind of model's config here, no other file can be told from that model's.
         return tuple(fact.file for fact in found.facts if fact.file.path in bad or fact.differs)
 
     def held_bytes(self, key: str) -> dict[str, int]:
-        """For each expected file, how many bytes need not be fetched, as far as is known. Raises UnknownModelKey."""
+        """The bytes of each expected file known to need no fetching. Raises UnknownModelKey."""
         entry = self.entry(key)
         wanted = {file.path for file in self.files_to_fetch(key)}
         return {
@@ -202,7 +203,7 @@ class ModelStatuses:
         }
 
     def remember(self, key: str, file: ModelFile, sha256: str) -> None:
-        """The file in the model's folder has just been read through and has this content."""
+        """Remember the content of a file in the model's folder, which has just been read through."""
         path = self.folder(key) / file.path
         try:
             self._hashes.put(path, path.stat(), Digest(sha256, has_zero_block=False))
@@ -210,7 +211,7 @@ class ModelStatuses:
             logger.warning("model file %s can't be looked at: %s", path, error)
 
     def capabilities(self, key: str) -> Capabilities:
-        """By the folder's config.json if it fits, else by what is published. Raises UnknownModelKey."""
+        """The capabilities by the folder's config.json if it fits, else as published. Raises UnknownModelKey."""
         entry = self.entry(key)
         if entry.kind is ModelKind.PIPER:
             codes = {language_code(Path(path).stem.removesuffix(".onnx")) for path in entry.inference_files}
@@ -234,7 +235,7 @@ class ModelStatuses:
         )
 
     def manual_download(self, key: str) -> ManualDownload:
-        """Raises UnknownModelKey."""
+        """The commands that fetch the model by hand. Raises UnknownModelKey."""
         entry, folder = self.entry(key), self.folder(key)
         is_windows = os.name == "nt"
         target = quote_for_shell(str(folder), windows=is_windows)
@@ -254,7 +255,7 @@ class ModelStatuses:
         return self._background
 
     def start_background_check(self) -> None:
-        """Read through, in a thread of its own, each ready model whose content is not known; one check at a time."""
+        """Read each ready model whose content is not known through, in a thread of its own; one check at a time."""
         with self._worker_lock:
             if self._worker is not None and self._worker.is_alive():
                 return
@@ -264,7 +265,7 @@ class ModelStatuses:
             self._worker.start()
 
     def close(self) -> None:
-        """Stop the background check; what it has read stays known."""
+        """Stop the background check; the hashes it has found stay known."""
         with self._worker_lock:
             self._closing.set()
             if self._worker is not None:
@@ -297,7 +298,7 @@ class ModelStatuses:
         return _with_download(status, self._bytes_with_parts(entry, found))
 
     def _bytes_with_parts(self, entry: ModelEntry, found: Inspection) -> int:
-        """A file counts by what lies in its place, or by what its unfinished part has."""
+        """The bytes of the model that are there; a file counts by its content in place, else by its unfinished part."""
         if found.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
             return found.bytes_done
         return sum(fact.bytes_done or self._part_bytes(entry, fact.file) for fact in found.facts)
@@ -368,12 +369,12 @@ class ModelStatuses:
 
 
 def quote_for_shell(argument: str, *, windows: bool) -> str:
-    """One argument for a POSIX shell, or for cmd and PowerShell; no path on Windows contains a double quote."""
+    """The argument quoted for a POSIX shell, or for cmd and PowerShell; no Windows path contains a double quote."""
     return f'"{argument}"' if windows else shlex.quote(argument)
 
 
 def _with_download(status: ModelStatus, bytes_done: int) -> ModelStatus:
-    """The disk's state with what a download makes of it; a usable model is ready whatever happens around it."""
+    """The disk's status changed by a download's state; a usable model is ready whatever its download does."""
     task = status.download
     if task is None or status.valid:
         return replace(status, bytes_done=bytes_done)

@@ -1,1 +1,1 @@
-"""What the machine gives: paths, settings, logs, background jobs, facts about the system. Knows nothing of speech."""
+"""The machine's services: paths, settings, logs, background jobs, facts about the system. Knows nothing of speech."""

@@ -1,4 +1,4 @@
-"""Which device models compute on and why, as values. Whoever knows how to find out hands them to SystemInfo."""
+"""The device that models compute on and the reasons, as values. The probe that finds them is handed to SystemInfo."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "probe_timeout": "PyTorch did not load within {seconds} s, so the device is not known yet.",
     }
 )
-"""Reason code to English sentence. Frontends translate by code."""
+"""The English sentence of each reason code. Frontends translate by code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the device was chosen: a code of REASONS and what fills its sentence in."""
+    """A reason why the device was chosen: a code of REASONS and the parameters of its sentence."""
 
     code: str
     params: Mapping[str, str | int]
 
     @property
     def message(self) -> str:
-        """English sentence."""
+        """The reason as an English sentence."""
         return REASONS[self.code].format(**self.params)
 
 
@@ -57,32 +57,32 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What the CPU offers to models."""
+    """The CPU's abilities that matter to models."""
 
     threads: int = 1
-    """That compute where nobody says how many."""
+    """The number of threads that compute unless a setting says otherwise."""
     whole_numbers: tuple[str, ...] = ()
-    """Which of "int8" and "int4" can be computed."""
+    """The precisions among "int8" and "int4" that it can compute in."""
     compiler_problem: str = ""
-    """English: why whole numbers can't be; "" if they can."""
+    """The reason why it can't compute in whole numbers, in English; "" if it can."""
     fast_bfloat16: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Acceleration:
-    """The device that models run on and why."""
+    """The device that models run on and the reasons for it."""
 
     supported: bool
-    """A graphics processor computes."""
+    """Whether a graphics processor computes."""
     preferred_device: str
-    """torch's own name: "cuda:0", "mps" or "cpu"."""
+    """torch's own name of the device: "cuda:0", "mps" or "cpu"."""
     backend: str
-    """"cuda", "rocm", "mps" or "cpu"."""
+    """The kind of device: "cuda", "rocm", "mps" or "cpu"."""
     reasons: tuple[Reason, ...]
     gpu: Gpu | None = None
     """The CUDA or ROCm card; None elsewhere."""
     torch_version: str | None = None
-    """None when torch can't be loaded."""
+    """torch's version; None when it can't be loaded."""
     processor: Processor = field(default_factory=Processor)
 
     @classmethod
@@ -99,5 +99,5 @@ class Acceleration:
 
 
 def on_cpu(reason: Reason, *, torch_version: str | None = None) -> Acceleration:
-    """The CPU, for that reason."""
+    """The CPU as the device to compute on, for that reason."""
     return Acceleration(False, "cpu", "cpu", (reason,), torch_version=torch_version)

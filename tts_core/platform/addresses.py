@@ -1,4 +1,4 @@
-"""What the address of a client says: whether it is this machine's own, and with which others it is counted."""
+"""Clients' addresses: whether one is this machine's own, and the network its requests are counted with."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import ipaddress
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPV6_HOME_BITS = 64
-"""Of an IPv6 address name the network; whoever has one such network has all of its addresses."""
+"""The bits of an IPv6 address that name its network; a client that has one such network has all its addresses."""
 
 
 def parsed(text: str) -> Address | None:
-    """The address; None for what is none, as a name or a socket file's. An IPv4 address written as an IPv6 one, as a
-    server that listens on "::" sees it, is that IPv4 address, whatever the version of Python makes of it."""
+    """The address that `text` writes; None where it is none, such as a name or the path of a socket file.
+
+    An IPv4 address written as an IPv6 one, as a server that listens on "::" sees it, is that IPv4 address in every
+    version of Python.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -20,13 +23,13 @@ def parsed(text: str) -> Address | None:
 
 
 def is_this_machine(text: str) -> bool:
-    """A loopback address. What is no address is somebody else's."""
+    """Whether `text` is a loopback address; a text that is no address counts as another machine's."""
     address = parsed(text)
     return address is not None and address.is_loopback
 
 
 def counted_address(text: str) -> str:
-    """The address or, of an IPv6 one, its network. What is no address is counted as it stands."""
+    """The address or, for an IPv6 one, its network; a text that is no address is counted as it stands."""
     address = parsed(text)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(address), IPV6_HOME_BITS), strict=False))

@@ -1,4 +1,4 @@
-"""Showing a folder in the file manager: only to who sits at this machine, and only where there is a desktop."""
+"""Opens a folder in the file manager: only for a user at this machine, and only where there is a desktop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOPBACK_HOST = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d*)?")
 
 
 def asked_from_this_machine(peer: str | None, headers: Mapping[str, str]) -> bool:
-    """Whether a request was made by a page or program on this machine and not passed on for somebody else.
+    """Whether a request was made by a page or program on this machine and not passed on for another.
 
     `peer` is the address it came from; `headers` have lower-case names.
     """
@@ -34,7 +34,7 @@ def asked_from_this_machine(peer: str | None, headers: Mapping[str, str]) -> boo
 
 
 def can_open_folders(settings: Settings) -> bool:
-    """There is a desktop and its file manager can be called."""
+    """Whether there is a desktop and its file manager can be called."""
     return settings.has_desktop and shutil.which(_opener()[0]) is not None
 
 
@@ -52,7 +52,7 @@ def open_folder(settings: Settings, folder: Path) -> bool:
         )
     except OSError:
         return False
-    # Some openers live as long as the window; whoever starts a process has to see it end.
+    # Some openers live as long as the window; without a wait, an ended one stays in the list of processes.
     Thread(target=process.wait, name="file-manager", daemon=True).start()
     return True
 

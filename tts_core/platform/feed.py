@@ -1,4 +1,4 @@
-"""The newest state of each thing that is watched (downloads, jobs), and who wants to hear of changes."""
+"""A feed of the newest state of each watched thing (downloads, jobs), and subscriptions to its changes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tts_core.domain.errors import Cancelled
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """What can be put on a feed."""
+    """The base of things that can be put on a feed."""
 
     key: str
-    """Whose state it is."""
+    """The id of the thing whose state this is."""
     seq: int = 0
-    """Grows with every change on the feed: the event's number."""
+    """The event's number, which grows with every change on the feed."""
     updated_at: float = 0.0
-    """Seconds since 1970."""
+    """The time of the last change, seconds since 1970."""
 
 
 Item = TypeVar("Item", bound=FeedItem)
@@ -32,7 +32,7 @@ class Feed(Generic[Item]):
     def __init__(self) -> None:
         self._changed = Condition()
         self._items: dict[str, Item] = {}
-        # Milliseconds to begin with, so that numbers grow over a restart too and nobody who reconnects misses anything.
+        # Numbers start at the time in milliseconds: they grow over a restart too, so one who reconnects misses nothing.
         self._seq = int(time.time() * 1000)
         self._is_closed = False
 
@@ -41,12 +41,12 @@ class Feed(Generic[Item]):
             return self._items.get(key)
 
     def items(self) -> tuple[Item, ...]:
-        """Oldest change first."""
+        """The newest item of each key, the oldest change first."""
         with self._changed:
             return tuple(sorted(self._items.values(), key=lambda item: item.seq))
 
     def put(self, item: Item) -> Item:
-        """In place of the earlier item of its key; returns it as it stands here, with number and time."""
+        """Replace the earlier item of its key; returns the item as it stands here, with number and time."""
         with self._changed:
             self._seq += 1
             item = replace(item, seq=self._seq, updated_at=time.time())
@@ -55,7 +55,7 @@ class Feed(Generic[Item]):
             return item
 
     def change(self, key: str, change: Callable[[Item], Item]) -> Item:
-        """Put what `change` makes of the item; nothing is put, and nobody hears of it, if that is the same."""
+        """Put the item that `change` returns for the present one; an equal one is not put and no reader is woken."""
         with self._changed:
             before = self._items[key]
             item = change(before)
@@ -66,11 +66,11 @@ class Feed(Generic[Item]):
             self._items.pop(key, None)
 
     def subscribe(self, after_seq: int = 0) -> Subscription[Item]:
-        """Changes with a greater number come first."""
+        """Subscribe to changes; those already made with a number above `after_seq` come first."""
         return Subscription(self, after_seq)
 
     def next_after(self, seq: int, timeout_s: float, is_closed: Callable[[], bool]) -> Item | None:
-        """The oldest newest item with a number above `seq`, None after `timeout_s`. Raises Cancelled once closed."""
+        """The item changed first after number `seq`; None after `timeout_s`. Raises Cancelled once closed."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
@@ -89,7 +89,7 @@ class Feed(Generic[Item]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End all subscriptions; tasks stay readable."""
+        """End all subscriptions; items stay readable."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -111,7 +111,7 @@ class Subscription(Generic[Item]):
         return item
 
     def close(self) -> None:
-        """From any thread; a reader that waits in `next` is let go."""
+        """End the subscription, from any thread; a reader that waits in `next` gets Cancelled."""
         self._is_closed = True
         self._feed.wake()
 

@@ -1,4 +1,4 @@
-"""One job as data, and what its work is handed."""
+"""A job as data, and the run that its work is handed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.platform.feed import Feed, FeedItem
 
 _ETA_FROM = 5.0
-"""Percent of the whole that a phase must have done before its pace says how long the rest takes."""
+"""The percent of the whole that a phase must have done before its pace predicts how long the rest takes."""
 
 
 class JobKind(str, Enum):
@@ -32,7 +32,7 @@ class JobState(str, Enum):
     ERROR = "error"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
-    """The app ended in the middle of it."""
+    """The app ended in the middle of the job."""
 
     @property
     def is_active(self) -> bool:
@@ -45,46 +45,46 @@ class JobState(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(FeedItem):
-    """`key` is its id."""
+    """A job as data; `key` is its id."""
 
     can_pause: ClassVar[bool] = False
-    """Its work keeps what it has done, so that it can be stopped at once and go on later."""
+    """Whether the job's work keeps what it has done, so that it can be stopped at once and go on later."""
 
     kind: JobKind
     subject: str
-    """What it is about: a voice's id, a model's key."""
+    """The thing the job is about: a voice's id, a model's key."""
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """What the work needs to know besides, paths on this machine among it: not for showing."""
+    """The other inputs of the work; not for showing, for paths on this machine are among them."""
     state: JobState = JobState.WAITING
     phase: str = ""
-    """Of the kind's own phases."""
+    """The present phase, a name of the kind's own."""
     progress: float = 0.0
-    """0 to 100; never falls while it runs."""
+    """The percent done, 0 to 100; never falls while the job runs."""
     position: int = 0
-    """1 is next; 0 is not waiting."""
+    """The place in the queue: 1 is next; 0 is not waiting."""
     eta_s: float | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
-    """Of the error that ended it."""
+    """The code of the error that ended the job."""
     params: Mapping[str, object] = field(default_factory=dict)
     message: str = ""
-    """English."""
+    """The error's message, in English."""
     created_at: float = 0.0
-    """Seconds since 1970."""
+    """The time of submission, seconds since 1970."""
     is_watched: bool = False
-    """Its work was its caller's: nobody else can do it again."""
+    """Whether the work was the caller's own, so that it can't be done again from here."""
 
     def queued(self) -> Job:
-        """The job as it waits for its turn, for the first time or again."""
+        """The job waiting for its turn, for the first time or again."""
         state = JobState.WAITING
         return replace(self, state=state, progress=0.0, phase="", code="", params={}, message="", result={})
 
     def stopped(self, state: JobState) -> Job:
-        """The job as nothing is done for it any more."""
+        """The job in `state`, with no work going on."""
         return replace(self, state=state, position=0, eta_s=None)
 
     def failed(self, error: BaseException) -> Job:
-        """The job as `error` ended it."""
+        """The job ended by `error`."""
         if isinstance(error, Cancelled):
             return self.stopped(JobState.CANCELLED)
         shown = error if isinstance(error, StudioError) else StudioError()
@@ -96,14 +96,14 @@ class Job(FeedItem):
 
 
 def job_from_json(fields: Mapping[str, Any]) -> Job:
-    """Raises ValueError, TypeError or KeyError."""
+    """The job that the file's fields describe. Raises ValueError, TypeError or KeyError."""
     return Job(**{**fields, "kind": JobKind(fields["kind"]), "state": JobState(fields["state"])})
 
 
 class JobRun:
-    """What the work of a job is handed: who it is for, and how to say where it stands.
+    """A job as its work sees it: the job's facts, and methods that show its progress.
 
-    Whatever it says after the job was stopped is not heard.
+    Progress shown after the job was stopped is ignored.
     """
 
     def __init__(self, job: Job, feed: Feed[Job], stop: Event | None = None) -> None:
@@ -113,28 +113,28 @@ class JobRun:
         self.subject = job.subject
         self.inputs = job.inputs
         self.result: Mapping[str, Any] | None = None
-        """What came of watched work; None where nothing did."""
+        """The result of watched work; None where there is none."""
         self._feed = feed
         self._stop = stop or Event()
         self._lock = Lock()
         self._phase = ""
         self._phase_began = (0.0, 0.0)
-        """When, on the monotonic clock, and at which progress."""
+        """The moment the phase began, on the monotonic clock, and the progress at it."""
 
     def stop(self) -> None:
-        with self._lock:  # whatever is being said now comes before what the stopper says
+        with self._lock:  # a change that is being shown now comes before the stopper's own
             self._stop.set()
 
     def cancelled(self) -> bool:
         return self._stop.is_set()
 
     def check(self) -> None:
-        """Raises Cancelled once somebody wants the job to stop."""
+        """Raise Cancelled once the job is to stop."""
         if self._stop.is_set():
             raise Cancelled
 
     def sleep(self, seconds: float) -> bool:
-        """Returns True at once when the job has to stop."""
+        """Wait for so many seconds; returns True at once when the job has to stop."""
         return self._stop.wait(seconds)
 
     def job(self) -> Job | None:
@@ -142,28 +142,28 @@ class JobRun:
         return self._feed.item(self.key)
 
     def change(self, change: Callable[[Job], Job]) -> None:
-        """Show the job as `change` makes it."""
+        """Show the job that `change` returns for the present one."""
         with self._lock:
             if not self._stop.is_set():
                 self._feed.change(self.key, change)
 
     def say(self, phase: str, progress: float) -> None:
-        """`progress` is 0 to 100 of the whole job. Raises Cancelled."""
+        """Show the phase and the progress, 0 to 100 of the whole job. Raises Cancelled."""
         self.check()
         eta_s = self._rest_s(phase, progress)
 
-        def told(job: Job) -> Job:
-            progressed = max(job.progress, min(progress, 99.0))
-            return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=progressed, eta_s=eta_s)
+        def progressed(job: Job) -> Job:
+            percent = max(job.progress, min(progress, 99.0))
+            return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=percent, eta_s=eta_s)
 
-        self.change(told)
+        self.change(progressed)
 
     def wait(self, phase: str, position: int) -> None:
-        """Show that the work stands in a queue of its own; 1 is next."""
+        """Show that the work waits in a queue of its own, at `position`; 1 is next."""
         self.change(lambda job: replace(job, state=JobState.WAITING, phase=phase, position=position))
 
     def _rest_s(self, phase: str, progress: float) -> float | None:
-        """Seconds to the end at this phase's pace; None where that says nothing yet."""
+        """The seconds to the end at this phase's pace; None while too little is done to predict them."""
         now = time.monotonic()
         if phase != self._phase:
             self._phase, self._phase_began = phase, (now, progress)

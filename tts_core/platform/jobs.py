@@ -30,21 +30,21 @@ from tts_core.platform.jobs_file import read_list, write_list
 logger = logging.getLogger(__name__)
 
 _MAX_KEPT = 100
-"""Of each kind, so that much speech does not push out what can be tried again."""
+"""The jobs kept of each kind; counted by kind so that much speech does not push out jobs that can be tried again."""
 _CLOSE_TIMEOUT_S = 10.0
 _LANE = "jobs"
 
 
 Work = Callable[[JobRun], Mapping[str, Any]]
-"""Does a job and returns its result; raises a StudioError where it can't."""
+"""A function that does a job and returns its result; raises a StudioError where it can't."""
 Parse = Callable[[Mapping[str, Any]], Job | None]
-"""Makes a job of what the file holds of it; None where nobody needs it any more."""
+"""A function that makes a job from its fields in the file; None for a job that is no longer needed."""
 
 
 @dataclass
 class _Lane:
     queue: list[str] = field(default_factory=list)
-    """Keys of waiting jobs, the next one first."""
+    """The keys of waiting jobs, the next one first."""
     at_work: str = ""
     """The key of the job that is being done."""
     worker: Thread | None = None
@@ -52,7 +52,7 @@ class _Lane:
 
 @dataclass(frozen=True)
 class _Registration:
-    """How jobs of one kind are done."""
+    """The work, lane and parser for jobs of one kind."""
 
     work: Work
     lane: str
@@ -60,7 +60,7 @@ class _Registration:
 
 
 class Jobs:
-    """Thread-safe. Methods that take a job's key raise UnknownJob."""
+    """The queues of jobs. Thread-safe. Methods that take a job's key raise UnknownJob."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -69,13 +69,13 @@ class Jobs:
         self._registered: dict[JobKind, _Registration] = {}
         self._lanes: dict[str, _Lane] = {}
         self._runs: dict[str, JobRun] = {}
-        """By key: what is being done, watched work included."""
+        """The runs in progress by job key, watched work included."""
         self._when_over: dict[str, Callable[[], None]] = {}
         self._is_closing = False
         self._is_kept = False
 
     def add_work(self, kind: JobKind, work: Work, *, lane: str = _LANE, parse: Parse = job_from_json) -> None:
-        """Say how jobs of that kind are done and read from the file; before `restore`."""
+        """Register the work and parser of jobs of that kind; before `restore`."""
         self._registered[kind] = _Registration(work, lane, parse)
         self._lanes.setdefault(lane, _Lane())
 
@@ -98,7 +98,7 @@ class Jobs:
         return tuple(unfinished)
 
     def submit(self, kind: JobKind, subject: str, inputs: Mapping[str, str] | None = None) -> Job:
-        """Queue it; the same job for the same subject with the same inputs that has not ended is joined."""
+        """Queue a job; one of the same kind, subject and inputs that has not ended is returned instead."""
         wanted = (kind, subject, dict(inputs or {}))
         with self._changed:
             for job in self._feed.items():
@@ -107,7 +107,7 @@ class Jobs:
             return self.add(_new_job(kind, subject, inputs=wanted[2]))
 
     def add(self, job: Job) -> Job:
-        """Queue it, for the first time or again; the job of its key that waits or runs is joined."""
+        """Queue the job, for the first time or again; one of the same key that waits or runs is returned instead."""
         with self._changed:
             now = self.find(job.key)
             if now is not None and now.state.is_active:
@@ -138,13 +138,13 @@ class Jobs:
             return self.add(job)
 
     def pause(self, key: str) -> Job:
-        """Stop a job that can go on later; what does not wait or run stays as it is."""
+        """Stop a job that can go on later; one that neither waits nor runs stays as it is."""
         with self._changed:
             job = self.job(key)
             return self._stop(job, JobState.PAUSED) if job.can_pause and job.state.is_active else job
 
     def cancel(self, key: str) -> Job:
-        """What has ended stays as it is."""
+        """Stop a job for good; one that has ended stays as it is."""
         with self._changed:
             job = self.job(key)
             return job if job.state.is_over else self._stop(job, JobState.CANCELLED)
@@ -161,26 +161,26 @@ class Jobs:
             return self.job(key)
 
     def put(self, job: Job) -> Job:
-        """Show a job as it is; nothing is done for it."""
+        """Show a job as it is, without doing it."""
         with self._changed:
             job = self._feed.put(job)
             self._keep()
             return job
 
     def change(self, key: str, change: Callable[[Job], Job]) -> Job:
-        """Show the job as `change` makes it."""
+        """Show the job that `change` returns for the present one."""
         with self._changed:
             job = self._feed.change(key, change)
             self._keep()
             return job
 
     def renumber(self, kind: JobKind) -> None:
-        """Tell waiting jobs their positions again, as the one that is being done has begun to wait itself."""
+        """Show waiting jobs' positions again, as the job that is being done has begun to wait itself."""
         with self._changed:
             self._number(self._lanes[self._registered[kind].lane])
 
     def remove(self, key: str) -> None:
-        """Forget a job that nobody works at."""
+        """Forget a job that is not being done."""
         with self._changed:
             self._feed.remove(key)
             self._keep()
@@ -195,7 +195,7 @@ class Jobs:
         return job
 
     def when_over(self, key: str, call: Callable[[], None]) -> None:
-        """Call it once that job has ended, whatever its end; at once if it has. It must be quick."""
+        """Call `call`, which must be quick, once that job has ended in any way; at once if it has."""
         with self._changed:
             job = self._feed.item(key)
             if job is not None and not job.state.is_over:
@@ -204,25 +204,25 @@ class Jobs:
         call()
 
     def jobs(self) -> tuple[Job, ...]:
-        """Newest first."""
+        """The jobs, newest first."""
         return tuple(sorted(self._feed.items(), key=lambda job: job.created_at, reverse=True))
 
     def files_in_use(self) -> set[Path]:
-        """Those that waiting and running jobs read."""
+        """The files that jobs which are not over read."""
         return {Path(job.inputs["path"]) for job in self.jobs() if "path" in job.inputs and not job.state.is_over}
 
     def newest_of(self, subject: str) -> Job | None:
         return next((job for job in self.jobs() if job.subject == subject), None)
 
     def subscribe(self, after_seq: int = 0) -> Subscription[Job]:
-        """Changes with a greater number come first, so that nobody who reconnects misses an end."""
+        """Subscribe to changes; those above `after_seq` come first, so a reader who reconnects misses no end."""
         return self._feed.subscribe(after_seq)
 
     @contextmanager
     def watch(self, kind: JobKind, subject: str, stop: Event | None = None) -> Iterator[JobRun]:
         """Show work that the caller does itself as a running job; cancelling the job sets `stop`.
 
-        It is DONE where the block has given the run a result, or was not stopped.
+        The job is DONE where the block has given the run a result, or was not stopped.
         """
         job = _new_job(kind, subject, is_watched=True)
         run = JobRun(job, self._feed, stop)
@@ -242,9 +242,9 @@ class Jobs:
         self._end(run, lambda job: _end_of_watched(job, run, is_stopped=run.cancelled()))
 
     def close(self) -> None:
-        """Stop what runs; it will be INTERRUPTED (or PAUSED) for the next app. Nothing can be started afterwards."""
+        """Stop running jobs, INTERRUPTED (or PAUSED) for the next app. No job can be started afterwards."""
         with self._changed:
-            self._keep()  # as it is now, so that the next app knows what was at work
+            self._keep()  # before the stop, so that the next app knows what was at work
             self._is_closing, self._is_kept = True, False
             for run in self._runs.values():
                 run.stop()
@@ -272,22 +272,22 @@ class Jobs:
         if job.key in lane.queue:
             lane.queue.remove(job.key)
         elif run is not None and not job.can_pause:
-            return job  # until its work has ended
+            return job  # it is shown as running until its work has ended
         job = self._feed.change(job.key, lambda job: job.stopped(state))
         self._number(lane)
         self._keep()
         if job.state.is_over:
-            self._tell_over(job.key)
+            self._notify_over(job.key)
         return job
 
     def _first_position(self, lane: _Lane) -> int:
-        """2 while the job that is being done waits itself, e.g. for another process."""
+        """The position of the first waiting job: 2 while the job being done waits itself, e.g. for another process."""
         at_work = self.find(lane.at_work)
         waits = at_work is not None and at_work.state is JobState.WAITING and lane.at_work not in lane.queue
         return 2 if waits else 1
 
     def _number(self, lane: _Lane) -> None:
-        """Tell waiting jobs their positions."""
+        """Show waiting jobs' positions."""
         for position, key in enumerate(lane.queue, start=self._first_position(lane)):
             self._feed.change(key, _placed_at(position))
 
@@ -324,12 +324,12 @@ class Jobs:
     def _end(self, run: JobRun, outcome: Callable[[Job], Job]) -> None:
         with self._changed:
             del self._runs[run.key]
-            if not (run.can_pause and run.cancelled()):  # else the stopper has said how it stands
+            if not (run.can_pause and run.cancelled()):  # else the stopper has shown its state
                 self._feed.change(run.key, outcome)
             self._keep()
-            self._tell_over(run.key)
+            self._notify_over(run.key)
 
-    def _tell_over(self, key: str) -> None:
+    def _notify_over(self, key: str) -> None:
         if (call := self._when_over.pop(key, None)) is not None:
             call()
 

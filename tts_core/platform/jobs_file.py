@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 def read_list(file: Path, name: str, parse: Callable[[Any], Item]) -> tuple[Item, ...]:
     """The items of the list `name`, each made by `parse`; () where there is no file.
 
-    A file that can't be used is set aside and costs the list, nothing else.
+    A broken file is set aside and its list is lost; neither stops the app.
     """
     try:
         with file.open("rb") as stream:

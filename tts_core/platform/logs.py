@@ -1,5 +1,5 @@
-"""The log: one rotating file and warnings on the console. Writes no text that somebody asked to have spoken, and the
-same warning only a few times a minute, so that nobody can fill the disk or the console with them.
+"""The log: one rotating file and warnings on the console. Writes no text that was sent to be spoken, and the
+same warning only a few times a minute, so that no client can fill the disk or the console with them.
 
 Our own log calls carry facts, never texts. Other people's errors may quote what they were given (pydantic and KeyError
 do), so the message of an error is written only for the types in `SPEAKING_ERRORS`; of others, type and stack.
@@ -25,18 +25,18 @@ MAX_FILE_BYTES = 1_000_000
 KEPT_FILES = 3
 LINE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 NOISY_LOGGERS = ("httpx", "httpx2", "uvicorn.access", "huggingface_hub", "modelscope", "numba", "matplotlib", "PIL")
-"""They log a line per request or per step; their warnings stay."""
+"""Loggers that write a line per request or per step; only warnings and errors of theirs stay."""
 ADDRESS_LOGGERS = ("urllib3", "mcp")
-"""Their warnings quote whole addresses, signatures included, or what was asked; only their errors stay."""
+"""Loggers whose warnings quote whole addresses, signatures included, or requests; only their errors stay."""
 TEXT_LOGGERS = ("piper",)
-"""Their warnings quote what is spoken; only their errors stay."""
+"""Loggers whose warnings quote the spoken text; only their errors stay."""
 SPEAKING_ERRORS = (StudioError, OSError, ImportError, MemoryError, RuntimeError)
-"""Errors whose message tells of machines, files and devices rather than of what was asked."""
+"""Errors whose message is about machines, files and devices rather than the request's content."""
 MAX_ALIKE = 10
-"""Warnings of one kind within REPEAT_S."""
+"""The most warnings of one kind written within REPEAT_S."""
 REPEAT_S = 60.0
 MAX_KINDS = 1000
-"""That are counted at once."""
+"""The most kinds that are counted at once."""
 _LEFT_OUT = "left_out"
 _HANDLER_NAMES = ("tts_studio.file", "tts_studio.console")
 _TAIL_BLOCK_BYTES = 64 * 1024
@@ -44,13 +44,13 @@ _TAIL_BLOCK_BYTES = 64 * 1024
 _STACK_HEADER = "Traceback (most recent call last):"
 _FRAME = re.compile(r'[ |]*File "(?P<file>[^"]+)", line \d+, in [\w.<>]+')
 _ERROR = re.compile(r"(?: *\| )?(?P<name>[A-Za-z_][\w.]*)(?::.*)?")
-"""In a stack that Python has written out: a place, and the error that ends it. A group's lines have a bar in front."""
+"""The error that ends a stack Python has written out; `_FRAME` is a place in it. A group's lines begin with a bar."""
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class PrivateFormatter(logging.Formatter):
-    """Formats one line, then an error's stack, with the error's message only where that can't quote a request."""
+    """A formatter of one line, then an error's stack, with the error's message only where it can't quote a request."""
 
     def format(self, record: logging.LogRecord) -> str:
         record = copy.copy(record)
@@ -74,15 +74,15 @@ class _PrivateFile(RotatingFileHandler):
 
 
 class RepeatFilter(logging.Filter):
-    """Lets MAX_ALIKE warnings or errors of one kind pass in REPEAT_S; the next one after that tells how many did not.
+    """Lets MAX_ALIKE warnings or errors of one kind pass in REPEAT_S; the next one after that says how many did not.
 
-    Of one kind are those of one place in the code, whatever they tell of, and with one type of error.
+    Records are of one kind if they come from one place in the code, whatever its parameters, with one type of error.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[tuple[object, ...], tuple[float, int]] = {}
-        """When the first of a kind came, and how many since."""
+        """The time of each kind's first record, and the number of records since."""
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -96,7 +96,7 @@ class RepeatFilter(logging.Filter):
                 setattr(record, _LEFT_OUT, max(0, count - MAX_ALIKE))
                 began, count = record.created, 0
             if len(self._counts) >= MAX_KINDS:
-                del self._counts[next(iter(self._counts))]  # what has not come for the longest time
+                del self._counts[next(iter(self._counts))]  # the kind that has not come for the longest time
             self._counts[key] = began, count + 1
         return count < MAX_ALIKE
 
@@ -104,7 +104,7 @@ class RepeatFilter(logging.Filter):
 def setup_logging(log_file: Path, *, console: bool = True) -> None:
     """Log INFO and above to `log_file` and, with `console`, warnings to stderr. Calling again replaces the handlers.
 
-    A folder that can't be written leaves only the console: no log is no reason not to speak.
+    A folder that can't be written leaves only the console: the studio can speak without a log file.
     """
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if handler.get_name() in _HANDLER_NAMES]:
@@ -156,10 +156,10 @@ def _add(root: logging.Logger, handler: logging.Handler, *, name: str, level: in
 
 
 def _without_quotes(lines: list[str]) -> Iterator[str]:
-    """The first line, and of a stack that is written out below it the places and the errors' types.
+    """The first line, then the places and the errors' types of the stacks that are written out below it.
 
-    uvicorn logs such a stack when starting fails. What else stands there may quote a request, as asyncio quotes a
-    task's error.
+    uvicorn logs such a stack when starting fails. All other lines may quote a request, as asyncio quotes a task's
+    error.
     """
     # A stack begins with an error's own line where that error is only the cause of one that was raised.
     first = _ERROR.fullmatch(lines[0]) if _STACK_HEADER in lines[1:] else None
@@ -175,7 +175,7 @@ def _without_quotes(lines: list[str]) -> Iterator[str]:
 
 
 def _describe(error: BaseException) -> Iterator[str]:
-    """The causes first, as Python prints them."""
+    """The lines of an error's stack, its causes first, as Python prints them."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:
         yield from _describe(cause)
@@ -183,5 +183,5 @@ def _describe(error: BaseException) -> Iterator[str]:
     yield _STACK_HEADER
     yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
     name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-    told = str(error) if isinstance(error, SPEAKING_ERRORS) else "(message left out: it may quote a request)"
-    yield f"{name}: {told}"
+    message = str(error) if isinstance(error, SPEAKING_ERRORS) else "(message left out: it may quote a request)"
+    yield f"{name}: {message}"

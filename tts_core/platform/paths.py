@@ -1,4 +1,4 @@
-"""Where things live on disk. Nothing else builds these paths."""
+"""The places of the studio's files and folders on disk. Nothing else builds these paths."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ def default_data_dir() -> Path:
 class Paths:
     data_dir: Path
     models_dir: Path
-    """One folder per model, named by the catalogue entry's `local`."""
+    """The folder with a folder for each model, named by the catalogue entry's `local`."""
 
     @property
     def outputs_dir(self) -> Path:
-        """Finished takes, kept for a while; the only folder whose files are served."""
+        """The finished takes, kept for a while; the only folder whose files are served."""
         return self.data_dir / "cache" / "outputs"
 
     @property
     def page_cache_dir(self) -> Path:
-        """Gradio's own copies of what it shows."""
+        """The folder of Gradio's own copies of shown files."""
         return self.data_dir / "cache" / "page"
 
     @property
     def hash_cache_file(self) -> Path:
-        """sha256 of model files, keyed by path, size, mtime and inode."""
+        """The sha256 of model files, keyed by path, size, mtime and inode."""
         return self.data_dir / "cache" / "model_hashes.json"
 
     @property
     def bench_dir(self) -> Path:
-        """Models with random weights that benchmarks have made for themselves."""
+        """The models with random weights that benchmarks have made for themselves."""
         return self.data_dir / "cache" / "bench"
 
     @property
     def default_models_dir(self) -> Path:
-        """Where models lie unless somebody says otherwise."""
+        """The models folder unless a setting names another."""
         return self.data_dir / "models" / "Qwen"
 
     @property
     def default_piper_dir(self) -> Path:
-        """Piper voices that somebody put there."""
+        """The folder for the user's own Piper voices."""
         return self.data_dir / "models" / "piper"
 
     @property
     def preferences_file(self) -> Path:
-        """What the user chooses in the app."""
+        """The user's choices in the app."""
         return self.data_dir / "preferences.json"
 
     @property
@@ -70,22 +70,22 @@ class Paths:
 
     @property
     def share_certificate_file(self) -> Path:
-        """Of the share server that a public link leads through."""
+        """The certificate of the share server that a public link leads through."""
         return self.data_dir / "cache" / "share_server.pem"
 
     @property
     def move_file(self) -> Path:
-        """How far a move of the models folder is; there is none unless one is under way."""
+        """The progress of a move of the models folder; the file exists only while one is under way."""
         return self.data_dir / "models_move.json"
 
     @property
     def downloads_file(self) -> Path:
-        """Where earlier versions kept the queue of downloads; read once, then it goes."""
+        """The queue of downloads of earlier versions; read once, then removed."""
         return self.data_dir / "downloads.json"
 
     @property
     def parts_dir(self) -> Path:
-        """Unfinished files; on the models' volume, so that a finished one only changes its name."""
+        """The unfinished downloads; on the models' volume, so that a finished file only changes its name."""
         return self.models_dir / ".downloads"
 
     @property
@@ -95,12 +95,12 @@ class Paths:
 
     @property
     def voices_dir(self) -> Path:
-        """A folder for each saved voice."""
+        """The folder with a folder for each saved voice."""
         return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
 
     @property
     def heard_dir(self) -> Path:
-        """Recordings that programs sent to be transcribed, until that is done."""
+        """The recordings that programs sent to be transcribed, until that is done."""
         return self.data_dir / "cache" / "heard"
 
     @property
@@ -110,7 +110,7 @@ class Paths:
 
     @property
     def registered_speakers_dir(self) -> Path:
-        """Whom programs registered over /register_speaker."""
+        """The speakers that programs registered over /register_speaker."""
         return self.data_dir / "registered_speakers"
 
     @property
@@ -119,7 +119,8 @@ class Paths:
 
     @property
     def private(self) -> tuple[Path, ...]:
-        """What holds people's voices, texts and accounts, with copies that were set aside: for the user alone."""
+        """The files and folders with people's voices, texts and accounts, copies set aside included: private to the
+        user."""
         kept = (self.voices_file, self.jobs_file, self.preferences_file, self.accounts_file, self.downloads_file)
         files = [
             found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)

@@ -1,4 +1,4 @@
-"""What people ask about the machine: device, memory, versions, folders, log. Measures; decides nothing."""
+"""Facts about the machine: device, memory, versions, folders, log. Measures; decides nothing."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All in bytes."""
+    """The memory and disk space of the machine, in bytes."""
 
     process: int
-    """What this process holds in RAM (resident set size)."""
+    """The RAM that this process holds (resident set size)."""
     total: int
     available: int
-    """RAM that can be taken without swapping."""
+    """The RAM that can be taken without swapping."""
     disk_free: int
-    """On the disk of the models folder."""
+    """The free space on the disk of the models folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
     name: str
-    """"models", "data", "outputs" or "logs"."""
+    """The folder's name: "models", "data", "outputs" or "logs"."""
     path: Path
     exists: bool
     writable: bool
-    """Files can be made in it, or it can be made."""
+    """Whether files can be made in the folder, or the folder itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
     name: str
     cores: int
-    """That are made of silicon."""
+    """The number of physical cores."""
     threads: int
-    """That the system runs at once, of all processes."""
+    """The number of threads, of all processes, that the system runs at once."""
 
 
 class SystemInfo:
-    """Answers for one configuration. Safe to ask from any thread."""
+    """The facts for one configuration. Thread-safe."""
 
     def __init__(self, settings: Settings, probe: Callable[[], Acceleration]) -> None:
         """`probe` finds the device that models compute on; it may take long."""
@@ -84,11 +84,11 @@ class SystemInfo:
             return self._acceleration
 
     def acceleration_if_known(self) -> Acceleration | None:
-        """What `acceleration` found, or None as long as nobody has asked; never waits."""
+        """The device that `acceleration` found, or None before its first call; never waits."""
         return self._acceleration
 
     def device_memory_bytes(self) -> int:
-        """Memory that models have: the graphics card's once `acceleration` has found one, else the machine's."""
+        """The memory that models have: the graphics card's once `acceleration` has found one, else the machine's."""
         found = self._acceleration
         gpu = None if found is None else found.gpu
         return psutil.virtual_memory().total if gpu is None else gpu.total_memory_bytes
@@ -103,7 +103,7 @@ class SystemInfo:
         )
 
     def versions(self) -> dict[str, str]:
-        """Name to version of what the studio stands on; packages that are not installed are absent."""
+        """The versions of the studio, Python and PACKAGES by name; packages that are not installed are absent."""
         found = {"tts_studio": tts_core.__version__, "python": platform.python_version()}
         for package in PACKAGES:
             try:
@@ -130,34 +130,34 @@ class SystemInfo:
 
 
 def process_bytes(pid: int) -> int:
-    """RAM that a process holds (resident set size), bytes."""
+    """The RAM that a process holds (resident set size), bytes."""
     return int(psutil.Process(pid).memory_info().rss)
 
 
 def peak_bytes(pid: int) -> int:
-    """The most RAM that a process has held since it started, bytes; what it holds now where the system can't say."""
+    """The most RAM that a process has held since it started, bytes; its present RAM where the system can't say."""
     try:
-        told = _PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
+        match = _PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
     except OSError:  # no Linux
         return int(getattr(psutil.Process(pid).memory_info(), "peak_wset", process_bytes(pid)))
-    return 1024 * int(told[1]) if told else process_bytes(pid)
+    return 1024 * int(match[1]) if match else process_bytes(pid)
 
 
 def processor() -> Processor:
-    """The machine's, by the name that people know it by."""
+    """The machine's processor, by the name that people know it by."""
     threads = psutil.cpu_count() or 1
     return Processor(_processor_name(), psutil.cpu_count(logical=False) or threads, threads)
 
 
 def _processor_name() -> str:
     try:
-        told = _MODEL_NAME.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+        match = _MODEL_NAME.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     except OSError:  # no Linux
-        told = None
-    if told is None and sys.platform == "darwin":
-        asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-    return told[1] if told else platform.processor() or platform.machine()
+        match = None
+    if match is None and sys.platform == "darwin":
+        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    return match[1] if match else platform.processor() or platform.machine()
 
 
 def _nearest_existing(path: Path) -> Path:

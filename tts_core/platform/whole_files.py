@@ -1,6 +1,6 @@
-"""Files that are whole or not there, and private ones: what only their owner can read, from the first byte on.
+"""Files that are whole or not there, and private files: only their owner can read them, from the first byte on.
 
-A disk may know no rights (FAT, some networks); its files are then what it makes of them, which is no error.
+A disk may know no rights (FAT, some networks); its files then have whatever rights it gives, which is no error.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _LOCK_WAIT_S = 5.0
 def write_json(file: Path, data: object, *, for_people: bool = False, durable: bool = True) -> None:
     """Replace the file, private and whole. Raises OSError; the file is then as it was.
 
-    What JSON has no form for, such as a path, is written as its text. `for_people`: indented, in their own letters.
-    `durable`: it survives a power cut, which takes some milliseconds.
+    A value that JSON has no form for, such as a path, is written as its text. `for_people` indents it and keeps all
+    letters as they are. `durable` makes it survive a power cut, which takes some milliseconds.
     """
     text = json.dumps(data, default=str, ensure_ascii=not for_people, indent=2 if for_people else None)
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
@@ -51,26 +51,26 @@ def make_private(folder: Path) -> None:
     except FileNotFoundError:
         make_private(folder.parent)
         folder.mkdir(_FOLDER, exist_ok=True)
-    except OSError:  # a disk's root may be refused in other words than what is there already
+    except OSError:  # a disk's root may raise another error than FileExistsError
         if not folder.is_dir():
             raise
 
 
 def open_private(file: Path, mode: str) -> IO[Any]:
-    """As `open` does, for writing; an earlier file becomes private, too. Raises OSError."""
+    """Open a file for writing, private from the start; an earlier file becomes private, too. Raises OSError."""
     return open(file, mode, encoding=None if "b" in mode else "utf-8", opener=_private)
 
 
 def copy_private(source: Path | str, target: Path | str) -> Path:
-    """The content alone. Raises OSError."""
+    """Copy a file's content, without its rights and times, to a private file. Raises OSError."""
     open_private(Path(target), "wb").close()
     return Path(shutil.copyfile(source, target))
 
 
 def close_to_others(places: Iterable[Path]) -> None:
-    """Make what earlier versions or other programs wrote private: the files, and the folders with all in them.
+    """Make files of earlier versions or other programs private, and folders with all that they hold.
 
-    What belongs to somebody else or is a link stays as it is.
+    A file of another user's and a link stay as they are.
     """
     places = tuple(places)
     for place in places:
@@ -99,7 +99,7 @@ def _private(name: str, flags: int) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames and new names in it survive a power cut. Windows has no such call; its journal does it."""
+    """Make renames and new names in the folder survive a power cut. Windows has no such call; its journal does it."""
     if os.name == "nt":
         return
     with contextlib.suppress(OSError):  # some network file systems refuse; the rename itself has happened
@@ -111,7 +111,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def patiently(change: Callable[[], object]) -> None:
-    """Do it, again for some seconds while another program (a virus scanner, mostly on Windows) holds the file."""
+    """Call `change`, on Windows again for some seconds while another program (a virus scanner) holds the file."""
     deadline = time.monotonic() + (_LOCK_WAIT_S if os.name == "nt" else 0.0)
     while True:
         try:

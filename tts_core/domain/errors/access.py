@@ -1,4 +1,4 @@
-"""What is not allowed from there, or not for this visitor."""
+"""Errors of access: requests refused because of their origin, their visitor or their number; unusable accounts."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ class NotForGuests(Refused):
 
 
 class TooManyAttempts(Busy):
-    """`retry_after_s`: whole seconds."""
+    """`retry_after_s` is in whole seconds."""
 
     code = "too_many_attempts"
     template = "Too many wrong passwords or keys came from there. Try again in {retry_after_s} seconds."
 
 
 class TooManyRequests(Busy):
-    """`retry_after_s`: whole seconds."""
+    """`retry_after_s` is in whole seconds."""
 
     code = "too_many_requests"
     template = "{limit} requests a minute are answered. Try again in {retry_after_s} seconds."
@@ -90,7 +90,7 @@ class GuestsWaiting(Busy):
 
 
 class SpaceUsedUp(Busy):
-    """`retry_after_s`: whole seconds."""
+    """`retry_after_s` is in whole seconds."""
 
     code = "space_used_up"
     template = (
@@ -100,7 +100,7 @@ class SpaceUsedUp(Busy):
 
 
 class GuestsSpaceUsedUp(Busy):
-    """`retry_after_s`: whole seconds."""
+    """`retry_after_s` is in whole seconds."""
 
     code = "guests_space_used_up"
     template = (
@@ -110,7 +110,7 @@ class GuestsSpaceUsedUp(Busy):
 
 
 class AccountsMissing(StudioError):
-    """`command`: what makes the first account."""
+    """`command` is the command line that makes the first account."""
 
     code = "accounts_missing"
     template = (

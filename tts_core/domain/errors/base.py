@@ -1,4 +1,4 @@
-"""The root of the exception tree and its great branches, one for each kind of answer."""
+"""The root of the exception tree and its main branches, one for each kind of answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class StudioError(Exception):
-    """Base of all errors that reach a user. Raise a subclass: `raise TextTooLong(length=9, limit=5)`."""
+    """The base of all errors that reach a user. Raise a subclass: `raise TextTooLong(length=9, limit=5)`."""
 
     code: ClassVar[str] = "internal_error"
     template: ClassVar[str] = "Something went wrong inside TTS Studio. The log has the details."
@@ -17,7 +17,7 @@ class StudioError(Exception):
 
     @property
     def message(self) -> str:
-        """English sentence: what happened and what to do."""
+        """An English sentence: what happened and what to do."""
         return str(self)
 
 

@@ -1,4 +1,4 @@
-"""Settings that can't be used, and what breaks while the studio works."""
+"""Errors of settings that can't be used, and failures while the studio works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine without enough memory makes of any work, as one typed error."""
+"""The one typed error for work that needs more memory than the machine has."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def memory_errors_typed() -> Iterator[None]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether it tells of a lack of memory: Python's, numpy's or a graphics card's.
+    """Whether `error` reports a lack of memory: Python's, numpy's or a graphics card's.
 
-    What PyTorch raises for the CPU's memory is a plain RuntimeError, which nothing but its words tells apart: it is not
+    PyTorch raises a plain RuntimeError for the CPU's memory, which nothing but its words tells apart: it is not
     recognised.
     """
-    torch = sys.modules.get("torch")  # loading it takes seconds; where nobody has, it has raised nothing
+    torch = sys.modules.get("torch")  # importing torch takes seconds; where it is not loaded, it has raised nothing
     return isinstance(error, MemoryError if torch is None else (MemoryError, torch.OutOfMemoryError))

@@ -1,4 +1,4 @@
-"""What the caller can mend."""
+"""Errors in a request that its caller can mend."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class OutputUnwritable(InvalidRequest):
 
 
 class UnknownProvider(InvalidRequest):
-    """The code is older than the mirror: clients know it."""
+    """The code names two hubs only: it is older than the mirror, and clients know it."""
 
     code = "provider_must_be_hf_or_modelscope"
     template = "Models don't come from {provider!r}. Choose one of: {choices}."

@@ -1,4 +1,4 @@
-"""What keeps several services from being served together."""
+"""Errors that keep several services from being served together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class UnknownService(InvalidRequest):
 
 
 class ServicePortTaken(StudioError):
-    """`finder`: the command that names who has it."""
+    """`finder` is the command that names the program that has the port."""
 
     code = "service_port_taken"
     template = (

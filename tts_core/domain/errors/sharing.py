@@ -1,4 +1,4 @@
-"""Why there is no public link. The studio itself goes on."""
+"""The reasons why there is no public link. The studio itself goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ShareFailed(StudioError):
 
 
 class HelperMissing(ShareFailed):
-    """`file`: where the helper belongs; `address`: where it comes from; `sha256`: of the right file, or ""."""
+    """`file` is where the helper belongs, `address` where it comes from, `sha256` the right file's hash or ""."""
 
     code = "share_helper_missing"
     template = (
@@ -43,7 +43,7 @@ class HelperUnusable(ShareFailed):
 
 
 class ShareServerSilent(ShareFailed):
-    """Nobody says which share server to use."""
+    """The directory that names the share server does not answer."""
 
     code = "share_server_silent"
     template = (
@@ -53,7 +53,7 @@ class ShareServerSilent(ShareFailed):
 
 
 class TunnelFailed(ShareFailed):
-    """`said`: the helper's last line."""
+    """`said` is the helper's last line."""
 
     code = "share_tunnel_failed"
     template = (

@@ -1,4 +1,4 @@
-"""What does not exist, is not in the state that is needed, or must be tried again later."""
+"""Errors of state: a thing does not exist, is not in the state that is needed, or must be tried again later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YourTTS: its environment, its model, and the surface that its clients speak."""
+"""Errors of YourTTS: its environment, its model, and the interface that its clients use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ModelArchiveInvalid(InstallFailed):
 
 
 class LanguageNotServed(InvalidRequest):
-    """400: the clients of this surface know it so."""
+    """Answered with status 400, as the clients of this interface expect."""
 
     code = "language_not_supported"
     template = (

@@ -1,7 +1,7 @@
-"""Making a copy that this machine has already the model's own file.
+"""Takes over a copy that this machine has already as the model's own file.
 
-On the same volume weights are linked, not copied: one content, two names, no space taken. Whoever rewrites the content
-through the other name would change ours, too. That is accepted for weights: hubs' clients and browsers write them under
+On the same volume weights are linked, not copied: one content, two names, no space taken. A program that rewrites the
+content through the other name changes ours, too. That is accepted: hubs' clients and browsers write weights under
 another name and rename, which leaves ours alone; nobody edits gigabytes by hand; and should it happen, the changed time
 makes the hash cache forget the file, so that it shows as damaged and not as ready. All other files are small texts,
 which people do edit in place: they are copied. The studio itself never writes into a file that has its name.
@@ -26,7 +26,7 @@ from tts_core.platform.whole_files import patiently, sync_folder
 
 _CHUNK_BYTES = 8 << 20
 ADOPTING = ".adopting"
-"""Ends the hidden name of a copy that is not whole yet."""
+"""The ending of the hidden name of a copy that is not whole yet."""
 
 
 class _Unreadable(Exception):
@@ -36,9 +36,9 @@ class _Unreadable(Exception):
 def adopt(copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progress: Callable[[int], None]) -> bool:
     """Put the content of `copy` at `target` if its sha256 is the wanted one; False if it is not, or can't be read.
 
-    `progress` gets the bytes checked so far (absolute, of `want.size`). What stands at `target` with other content
-    becomes `<name>.wrong-<n>`. Raises DiskFault and Interrupted, leaving nothing behind. The source is never changed,
-    moved or removed. A file whose sha256 nobody knows can't be adopted.
+    `progress` gets the bytes checked so far (absolute, of `want.size`). A file with other content at `target` becomes
+    `<name>.wrong-<n>`. Raises DiskFault and Interrupted, leaving nothing behind. The source is never changed, moved or
+    removed. A file without a known sha256 can't be adopted.
     """
     if want.sha256 is None:
         return False
@@ -62,7 +62,7 @@ def adopt(copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progr
 
 @contextlib.contextmanager
 def _opened(copy: Path, size: int) -> Iterator[BinaryIO]:
-    """A regular file of that size; opening a pipe or a device could wait for ever."""
+    """Open a regular file of that size, no other: opening a pipe or a device could wait for ever."""
     try:
         if not stat.S_ISREG(copy.stat().st_mode):
             raise _Unreadable
@@ -76,7 +76,7 @@ def _opened(copy: Path, size: int) -> Iterator[BinaryIO]:
 
 
 def _hash(source: BinaryIO, into: BinaryIO | None, cancelled: CancelCheck, progress: Callable[[int], None]) -> str:
-    """sha256 of the rest, which is written to `into` as well. Raises _Unreadable, Interrupted, OSError of `into`."""
+    """The sha256 of the rest, written to `into` as well. Raises _Unreadable, Interrupted, OSError of `into`."""
     sha256, done = hashlib.sha256(), 0
     before = os.fstat(source.fileno())
     while True:
@@ -99,7 +99,7 @@ def _hash(source: BinaryIO, into: BinaryIO | None, cancelled: CancelCheck, progr
 
 
 def _is_same_volume(source: BinaryIO, target: Path) -> bool:
-    """Probably: a link may still be refused there."""
+    """Whether both lie on one volume, so that a link is worth a try; it may still be refused."""
     there = next((folder for folder in target.parents if folder.exists()), None)
     return there is not None and there.stat().st_dev == os.fstat(source.fileno()).st_dev
 
@@ -110,7 +110,7 @@ def _link(copy: Path, source: BinaryIO, beside: Path) -> bool:
         beside.parent.mkdir(parents=True, exist_ok=True)
         beside.unlink(missing_ok=True)
     try:
-        # Of the file itself: a link to a symbolic link would break together with the cache that it points into.
+        # Link the file itself: a link to a symbolic link would break together with the cache that it points into.
         os.link(os.path.realpath(copy), beside)
         return _stamp(beside.stat()) == _stamp(os.fstat(source.fileno()))
     except (OSError, NotImplementedError):

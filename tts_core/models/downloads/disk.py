@@ -1,4 +1,4 @@
-"""The disk's side of a download: what its errors mean, and whether there is room."""
+"""The disk's side of a download: the meaning of its errors, and the check for room."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from tts_core.models.download_faults import (
 
 RESERVE_BYTES = 512_000_000
 RESERVE_PART = 0.02
-"""Of what is still to come: journals, the models' small files, the system's own needs."""
+"""The share of the remaining bytes kept in reserve: journals, the models' small files, the system's own needs."""
 MOST_RESERVED = 0.05
-"""Of the volume: a reserve must not lock a small volume (a container's, a memory disk) out of what fits well."""
+"""The largest reserve as a share of the volume: it must not keep a download off a small volume (a container's, a
+memory disk) that has room for it."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 _HELD = {errno.EBUSY, errno.ETXTBSY} if hasattr(errno, "ETXTBSY") else {errno.EBUSY}
@@ -33,7 +34,7 @@ _WIN_FULL = {39, 112}
 
 
 def disk_fault(error: OSError, path: Path) -> DiskFault:
-    """What an OSError of reading or writing `path` means."""
+    """The fault that an OSError of reading or writing `path` means."""
     folder, windows = str(path.parent), getattr(error, "winerror", None)
     if error.errno in _FULL or windows in _WIN_FULL:
         return DiskFull(folder=folder)
@@ -48,7 +49,7 @@ def disk_fault(error: OSError, path: Path) -> DiskFault:
 
 @contextlib.contextmanager
 def disk_faults(path: Path) -> Iterator[None]:
-    """What goes wrong inside with `path` leaves as a DiskFault."""
+    """Raise an OSError of the block as a DiskFault about `path`."""
     try:
         yield
     except OSError as error:
@@ -56,12 +57,12 @@ def disk_faults(path: Path) -> Iterator[None]:
 
 
 def check_space(folder: Path, remaining: int) -> None:
-    """`folder` (or its nearest existing parent) has room for `remaining` bytes and a reserve. Raises DiskLow.
+    """Raise DiskLow unless `folder` (or its nearest existing parent) has room for `remaining` bytes and a reserve.
 
-    The reserve is 512 MB or 2 % of what remains, the larger, but never more than 5 % of the volume. Nothing remaining
-    needs no room. A volume that does not tell its room is trusted.
+    The reserve is 512 MB or 2 % of `remaining`, the larger, but never more than 5 % of the volume. Nothing remaining
+    needs no room. A volume that does not report its room is trusted.
     """
-    there = next((place for place in (folder, *folder.parents) if os.path.exists(place)), None)  # noqa: PTH110 - Path.exists raises where nobody may look
+    there = next((place for place in (folder, *folder.parents) if os.path.exists(place)), None)  # noqa: PTH110 - Path.exists raises where permission is refused
     if there is None or remaining <= 0:
         return
     try:

@@ -1,6 +1,6 @@
-"""Copies of a model's files that this machine has already: where to look, without reading their content.
+"""The search for copies of a model's files that this machine has already, without reading their content.
 
-Named places first, a handful of look-ups each: the models folder itself (models share files); Hugging Face caches,
+Named places come first, a handful of look-ups each: the models folder itself (models share files); Hugging Face caches,
 where the sha256 of a large file is its name (`models--{owner}--{name}/blobs/{sha256}`; without symbolic links the file
 lies in `snapshots/{revision}/`); the layouts that ModelScope has had: `models/{owner}--{name}/snapshots/{revision}/`
 (1.38 on), `models/{owner}/{name}/` (from 1.22), `{owner}/{name}/`, the latter two also with "." in names as "___", and
@@ -27,16 +27,16 @@ _Guess = tuple[ModelFile, Path, FoundIn]
 
 _HF_CACHES = (".", "hub", "huggingface/hub", ".cache/huggingface/hub")
 _MODELSCOPE_CACHES = (".", "modelscope", ".cache/modelscope")
-"""Below a folder that the user named: it may be a cache, a home, or the root of another environment."""
+"""The caches' places below a folder that the user named: a cache, a home, or the root of another environment."""
 _MAX_REVISIONS = 100
 _MAX_DEPTH = 6
 _MAX_ENTRIES = 20_000
-"""Of a look around one folder: a tenth of a second where all is cached."""
+"""The most entries looked at below one folder: a tenth of a second where the system has cached them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A regular, readable file of the wanted size; only its hash can tell whether it is the wanted one."""
+    """A regular, readable file of the wanted size; only its hash can prove that it is the wanted one."""
 
     path: Path
     found_in: FoundIn
@@ -44,11 +44,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyPlaces:
-    """Where copies may lie."""
+    """The places where copies may lie."""
 
     models_dir: Path
     entries: tuple[ModelEntry, ...]
-    """Of the whole catalogue: models share files."""
+    """The entries of the whole catalogue: models share files."""
     hf_caches: tuple[Path, ...] = ()
     modelscope_caches: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
@@ -69,20 +69,20 @@ class CopyPlaces:
 
 @dataclass(frozen=True, slots=True)
 class _Twin:
-    """Where the catalogue has the same content: a file of this or another model."""
+    """A file of this or another model that has the same content in the catalogue."""
 
     entry: ModelEntry
     path: str
 
 
 def find_copies(wanted: Sequence[ModelFile], entry: ModelEntry, places: CopyPlaces) -> Iterator[tuple[ModelFile, Copy]]:
-    """Each place where one of the `wanted` files of `entry` may lie, the surest first; never its own place.
+    """The places where the `wanted` files of `entry` may lie, the surest first; never a file's own place.
 
-    Lazy: leave off once everything is adopted, skip what has been. Milliseconds where nothing is found; never raises.
-    Files without a sha256 are not looked for, since nothing could prove them right.
+    The search is lazy: stop once all files are adopted, and skip those that have been. It takes milliseconds where
+    nothing is found and never raises. Files without a sha256 are not looked for, since nothing could prove them right.
     """
     known = [file for file in wanted if file.sha256 is not None]
-    # What stands in a wanted file's own place is not a copy of it, by whatever name it is reached.
+    # The file in a wanted file's own place is not a copy of it, by whatever name it is reached.
     seen = {(file.path, os.path.realpath(places.models_dir / entry.local / file.path)) for file in known}
     for file, path, found_in in _guesses(known, entry, places):
         if _is_copy(path, file.size) and (mark := (file.path, os.path.realpath(path))) not in seen:
@@ -110,7 +110,7 @@ def _guesses(known: Sequence[ModelFile], entry: ModelEntry, places: CopyPlaces) 
 
 
 def _twins(file: ModelFile, entry: ModelEntry, places: CopyPlaces) -> list[_Twin]:
-    """Its own name first."""
+    """The files with the content of `file`, the file itself first."""
     others = [_Twin(other, one.path) for other in places.entries for one in other.files if one.sha256 == file.sha256]
     own = _Twin(entry, file.path)
     return [own, *(twin for twin in others if (twin.entry.key, twin.path) != (entry.key, file.path))]
@@ -160,7 +160,7 @@ def _in_folder(folder: Path, file: ModelFile, twins: Sequence[_Twin]) -> Iterato
 
 
 def _around(root: Path, known: Sequence[ModelFile]) -> Iterator[tuple[ModelFile, Path]]:
-    """Files below `root` that look like a wanted one by name, whatever folders they lie in.
+    """The files below `root` that look like a wanted one by name, in whatever folders they lie.
 
     Follows links to files, as caches have them, but none to folders: they may lead anywhere.
     """
@@ -177,7 +177,7 @@ def _around(root: Path, known: Sequence[ModelFile]) -> Iterator[tuple[ModelFile,
 
 
 def _looks_like(name: str, file: ModelFile) -> bool:
-    """Weights are renamed often, and caches name them by their hash; texts go by their name."""
+    """Whether a file may be `file` by its name: any name for weights, which are often renamed; its own for texts."""
     is_weights = file.is_weights and (name.endswith(WEIGHTS_SUFFIX) or name == file.sha256)
     return is_weights or name == file.path.rsplit("/", 1)[-1]
 

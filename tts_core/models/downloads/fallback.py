@@ -1,4 +1,4 @@
-"""Which source is asked for a file: the order, who failed at what, and what to say when nobody is left."""
+"""The choice of the source for a file: the order, the failures so far, and the verdict when no source is left."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tts_core.models.downloads.hubs.listings import check_published
 from tts_core.models.downloads.hubs.ordering import Candidate
 
 _UNREACHABLE = (NetDns, NetConnect, NetTimeout)
-"""Such a source has said nothing about the model; one that answered tells more."""
+"""Faults that say nothing about the model, unlike those of a source that answered."""
 
 
 class OrderedSources:
-    """The sources of one download, best first. `wanted` are the files that it needs."""
+    """The sources of one download, best first. `wanted` are the files that the download needs."""
 
     def __init__(
         self, entry: ModelEntry, candidates: Sequence[Candidate], provider: Provider, wanted: Sequence[ModelFile]
@@ -24,13 +24,13 @@ class OrderedSources:
         self.candidates = tuple(candidate for candidate in candidates if candidate.hub.has(entry))
         self.provider = provider
         self.failed: dict[SourceId, SourceFault] = {}
-        """Sources that are asked for nothing more unless all others fail, too."""
+        """The sources that are asked for nothing more unless all others fail, too."""
         self._entry = entry
         self._wanted = tuple(wanted)
         self._listings: dict[SourceId, Listing] = {}
 
     def listing(self, candidate: Candidate, file: ModelFile) -> Listing:
-        """What the source has, asked for once; raises SourceFault where that is not what was published.
+        """The source's list of files, asked for once; raises SourceFault where it is not the published one.
 
         A source that has another version of any wanted file is given up as a whole, before it has sent anything; where
         it is the last hope, only `file` counts.
@@ -45,7 +45,7 @@ class OrderedSources:
 
 
 class Fallback:
-    """Whose turn it is to deliver one file."""
+    """The order of sources that try to deliver one file."""
 
     def __init__(self, sources: OrderedSources) -> None:
         self._sources = sources
@@ -59,15 +59,15 @@ class Fallback:
 
     @property
     def is_last(self) -> bool:
-        """Nobody could take over from `next()`."""
+        """Whether no source could take over from the next one."""
         return len(self._left()) == 1
 
     def failed(self, candidate: Candidate, fault: SourceFault) -> None:
-        """Whatever it was: a source that sent one wrong file is not trusted with the next one either."""
+        """Note any fault of a source: one that sent a wrong file is not trusted with the next file either."""
         self._faults[candidate.hub.id] = self._sources.failed[candidate.hub.id] = fault
 
     def verdict(self) -> DownloadFault:
-        """The one fault that tells most, where there is such a one."""
+        """The most informative fault, or AllSourcesFailed where the sources' faults differ."""
         return verdict(self._faults, self._sources.provider)
 
     def _left(self) -> list[Candidate]:
@@ -75,7 +75,7 @@ class Fallback:
 
 
 def verdict(faults: Mapping[SourceId, SourceFault], provider: Provider) -> DownloadFault:
-    """Of the source that was asked for by name, or what all sources agree on, leaving out those not reached at all."""
+    """The fault of the source asked for by name, else the one all reached sources agree on, else AllSourcesFailed."""
     for source, fault in faults.items():
         if source == provider:
             return fault

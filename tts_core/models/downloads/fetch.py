@@ -1,6 +1,6 @@
-"""One model onto this disk: look, take over copies, fetch what is left from the best source, verify, put in place.
+"""Fetches one model: look at the disk, take over copies, fetch the rest from the best source, verify, put in place.
 
-The policy is the table of `downloads.faults.Rule`. Trying a source again (RETRY, RESOLVE) is the transfer's work; here
+The policy is the table of `download_faults.Rule`. Trying a source again (RETRY, RESOLVE) is the transfer's work; here
 a source is waited for (WAIT), left for the next one (SWITCH), its bytes are set aside (DISCARD); PAUSE and STOP leave.
 """
 
@@ -44,26 +44,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LOOKS = 2
-"""Files may change while others are fetched; a folder that changes all the time is given up."""
+"""The number of rounds: files may change while others are fetched; a folder that keeps changing is given up."""
 _LONGEST_WAIT_S = 60.0
 _LONGEST_WAIT_WITH_OTHERS_S = 25.0
-"""A source that asks for more is left while another one is there: people should not wait where they need not."""
+"""The longest wait that a source is granted while another one is left: people should not wait needlessly."""
 _STALL_WITH_OTHERS_S = 17.0
-"""Two tries, and then there is time for the others within half a minute."""
+"""The stall limit while other sources are left: two tries, and then time for the others within half a minute."""
 _HURRY_S = 5.0
-"""For each source after one that went silent, until bytes come again: all of them are tried within half a minute."""
+"""The patience with each source after one that went silent, until bytes come again: all are tried within half a
+minute."""
 _HURRIED_STALL_S = 6.0
-"""The same for one that sends a little again and again."""
+"""The patience with such a source that sends a little again and again."""
 _SOON_S = 2.0
-"""A listing that failed sooner than this is asked for a second time."""
+"""The time within which a failed listing is asked for a second time."""
 _PAUSE_S = 0.5
 _PROOF_BYTES = 1 << 20
-"""That many show that a source is not just dripping."""
+"""The bytes that prove that a source is not just dripping."""
 Answer = TypeVar("Answer")
 
 
 class HubFetcher:
-    """Thread-safe; each fetch has its own state. `places` and `settings` are asked anew for each."""
+    """Fetches models from hubs. Thread-safe; each fetch has its own state and asks `places` and `settings` anew."""
 
     def __init__(
         self,
@@ -78,11 +79,11 @@ class HubFetcher:
         self._settings = settings
 
     def is_ready(self, key: str, run: Run) -> bool:
-        """Look at the disk, reading through what was not read yet. Raises Cancelled."""
+        """Whether the model is ready on the disk; reads through files that were not read yet. Raises Cancelled."""
         return not self._look(key, run)
 
     def fetch(self, key: str, provider: Provider, run: Run) -> None:
-        """Make it ready; the caller holds the folder's lock. Raises DownloadFault, Cancelled."""
+        """Make the model ready; the caller holds the folder's lock. Raises DownloadFault, Cancelled."""
         for _ in range(_LOOKS):
             wanted = self._look(key, run)
             if not wanted:
@@ -92,7 +93,7 @@ class HubFetcher:
             raise DownloadFault
 
     def _look(self, key: str, run: Run) -> tuple[ModelFile, ...]:
-        """The files that are missing or wrong, once every other one has been read through."""
+        """The files that are missing or wrong, after every other one has been read through."""
         before = self._models.held_bytes(key)
         done, total = sum(before.values()), self._models.entry(key).total_bytes
         run.begin(Phase.VERIFYING, done=done, total=total)
@@ -110,16 +111,16 @@ class HubFetcher:
 
 @dataclass
 class _Fetch:
-    """What is known while one model is fetched."""
+    """The state of one model's fetch."""
 
     models: ModelStatuses
     parts: PartStore
     key: str
     run: Run
     held: dict[str, int] = field(default_factory=dict)
-    """Bytes by file that need not be fetched."""
+    """The bytes of each file that need not be fetched."""
     is_hurried: bool = False
-    """The last source went silent, and nothing has come since."""
+    """Whether the last source went silent and no byte has come since."""
 
     @property
     def entry(self) -> ModelEntry:
@@ -155,7 +156,7 @@ class _Fetch:
                 self._fetch(file, sources, options, client)
 
     def _adopt(self, wanted: Sequence[ModelFile], places: CopyPlaces) -> list[ModelFile]:
-        """Take over what lies elsewhere on this machine; the files that are left."""
+        """Take over copies from elsewhere on this machine; returns the files that are left."""
         left = {file.path: file for file in wanted}
         self._begin(Phase.ADOPTING)
         for file, copy in find_copies(wanted, self.entry, places):
@@ -175,11 +176,11 @@ class _Fetch:
         return list(left.values())
 
     def _fetch(self, file: ModelFile, sources: OrderedSources, options: TransferOptions, client: HttpClient) -> None:
-        """From the best source that has it. Raises DownloadFault when none has."""
+        """Fetch the file from the best source that has it. Raises DownloadFault when none has."""
         turns, wrong_from, failure = Fallback(sources), set[str](), None
         while (candidate := turns.next()) is not None:
             if failure is not None:
-                self._tell_failure(*failure, next_source=candidate)
+                self._note_failure(*failure, next_source=candidate)
             want = None
             try:
                 listing = self._patiently(candidate, turns, file, partial(self._listing, sources, candidate, file))
@@ -193,18 +194,18 @@ class _Fetch:
                 if want is not None and fault.rule is Rule.DISCARD:
                     self._discard(want, file)
                 if isinstance(fault, HashMismatch):
-                    if fault.params.get("resumed"):  # others' bytes were among them: its own are not proven wrong
+                    if fault.params.get("resumed"):  # earlier bytes are in it: the source's are not proven wrong
                         continue
                     wrong_from.add(candidate.hub.id)
                     if len(wrong_from) > 1:
-                        self._tell_failure(candidate, fault)
+                        self._note_failure(candidate, fault)
                         raise
                 self.is_hurried = fault.rule is Rule.RETRY
                 turns.failed(candidate, fault)
             else:
                 return
         if failure is not None:
-            self._tell_failure(*failure)
+            self._note_failure(*failure)
         raise turns.verdict()
 
     def _listing(self, sources: OrderedSources, candidate: Candidate, file: ModelFile) -> Listing:
@@ -221,7 +222,7 @@ class _Fetch:
         return sources.listing(candidate, file)
 
     def _want(self, file: ModelFile, listing: Listing) -> Want:
-        """What the catalogue does not know, the listing may."""
+        """The wanted content, with the listing's sha256 where the catalogue has none."""
         return want_of(replace(file, sha256=file.sha256 or listing.files[file.path].sha256), self.entry.hf)
 
     def _transfer(
@@ -258,11 +259,11 @@ class _Fetch:
         self.parts.publish(want, self._target(file))
         if want.sha256 is not None:
             self.models.remember(self.key, file, sha256)
-        elif file in self.models.files_to_fetch(self.key):  # no hash to compare, and not what its name says
+        elif file in self.models.files_to_fetch(self.key):  # without a hash: content that does not fit its name
             raise HashMismatch(source=candidate.hub.endpoint, file=file.path)
 
     def _patiently(self, candidate: Candidate, turns: Fallback, file: ModelFile, work: Callable[[], Answer]) -> Answer:
-        """Do it, waiting as long as the source asks where that is bearable, as often as something came since."""
+        """Do the work, waiting as long as the source asks where that is bearable and bytes came since the last wait."""
         held_before = -1
         longest = _LONGEST_WAIT_S if turns.is_last else _LONGEST_WAIT_WITH_OTHERS_S
         while True:
@@ -275,18 +276,18 @@ class _Fetch:
                     raise
                 held_before = held
                 logger.info("%s asks to wait %s s", candidate.hub.endpoint, seconds)
-                self._tell_failure(candidate, fault)
+                self._note_failure(candidate, fault)
                 if self.run.wait(max(1.0, seconds)):
                     raise Interrupted from fault
 
     def _discard(self, want: Want, file: ModelFile) -> None:
-        """The wrong bytes are kept aside, for whoever wants to see them."""
+        """Set the wrong bytes aside, where people can look at them."""
         aside = self.parts.set_aside(want)
         if aside is not None:
             logger.warning("wrong content of %s kept as %s", file.path, aside)
         self._holds(file, self.parts.present_bytes(want))
 
-    def _tell_failure(self, candidate: Candidate, fault: SourceFault, next_source: Candidate | None = None) -> None:
+    def _note_failure(self, candidate: Candidate, fault: SourceFault, next_source: Candidate | None = None) -> None:
         next_id = next_source.hub.id if next_source is not None and next_source is not candidate else ""
         note = Note(fault.code, fault.params, candidate.hub.id, next_id)
         self.run.note(note, lost_to=self.done if fault.rule is Rule.DISCARD else None)

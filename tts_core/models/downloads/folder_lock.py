@@ -1,6 +1,6 @@
-"""Who may transfer into a models folder: one process at a time, and the others can read how far it is.
+"""The lock of a models folder: one process at a time transfers into it, and the others can read its progress.
 
-The lock is the operating system's (it ends with its holder, kill -9 included); `owner.json` beside it only tells.
+The lock is the operating system's (it ends with its holder, kill -9 included); `owner.json` beside it only informs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tts_core.models.downloads.task_json import task_from_json, task_to_json
 
 logger = logging.getLogger(__name__)
 
-_TELL_EVERY_S = 1.0
+_REPORT_EVERY_S = 1.0
 _MAX_BYTES = 1_000_000
 
 
@@ -32,20 +32,20 @@ class Owner:
     pid: int
     host: str
     task: DownloadTask
-    """As it was told last, a second ago at most while all is well."""
+    """The task as its process reported it last, a second ago at most while all is well."""
 
 
 class FolderLock:
-    """`folder` holds the parts; it is made when the lock is first taken. One thread uses it."""
+    """A lock for one thread. `folder`, which holds the parts, is made when the lock is first taken."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "owner.json"
         self._lock: FileLock | None = None
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
     def take(self) -> bool:
-        """Try once; False if another process has it. Raises DiskFault."""
+        """Try once to take the lock; False if another process has it. Raises DiskFault."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if self._lock is None:
@@ -55,34 +55,34 @@ class FolderLock:
             return False
         except OSError as error:
             raise disk_fault(error, self._file) from error
-        self._told_at = 0.0
+        self._reported_at = 0.0
         return True
 
     def release(self) -> None:
-        """Harmless when it is not held."""
+        """Release the lock; harmless when it is not held."""
         if self._lock is not None and self._lock.is_locked:
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
             self._lock.release()
 
     def tell(self, task: DownloadTask) -> None:
-        """Let other processes know, once a second at most. Only the holder calls it."""
+        """Report the task to other processes, once a second at most. Only the holder calls this."""
         now = time.monotonic()
-        if now - self._told_at < _TELL_EVERY_S or self._lock is None or not self._lock.is_locked:
+        if now - self._reported_at < _REPORT_EVERY_S or self._lock is None or not self._lock.is_locked:
             return
-        self._told_at = now
+        self._reported_at = now
         part = self._folder / f".owner.{uuid.uuid4().hex}.part"
-        told = {"pid": os.getpid(), "host": socket.gethostname(), "key": task.subject, "task": task_to_json(task)}
+        report = {"pid": os.getpid(), "host": socket.gethostname(), "key": task.subject, "task": task_to_json(task)}
         try:
-            part.write_text(json.dumps(told), encoding="utf-8")
+            part.write_text(json.dumps(report), encoding="utf-8")
             part.replace(self._file)
-        except OSError as error:  # a full disk, or Windows while somebody reads it: the numbers are only news
+        except OSError as error:  # a full disk, or a reader on Windows: the numbers are only news
             logger.debug("owner.json can't be written: %s", error)
             with suppress(OSError):
                 part.unlink(missing_ok=True)
 
     def owner(self) -> Owner | None:
-        """What the holder told, None if it told nothing (yet)."""
+        """The holder's last report, None if there is none (yet)."""
         try:
             with self._file.open("rb") as stream:
                 fields = json.loads(stream.read(_MAX_BYTES))

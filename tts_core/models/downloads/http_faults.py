@@ -1,4 +1,4 @@
-"""What failures of an HTTP exchange mean: exceptions of requests, urllib3, ssl and sockets by type, answers by status.
+"""Faults for failures of an HTTP exchange: exceptions of requests, urllib3, ssl and sockets by type, answers by status.
 
 Messages and tracebacks of those exceptions hold addresses with signatures, so none of them is chained to a fault.
 """
@@ -42,7 +42,7 @@ _PROXY_ERRORS = (
 )
 
 HTTP_ERRORS = (requests.RequestException, low.HTTPError, http.client.HTTPException, OSError, UnicodeError)
-"""All that asking for a file raises."""
+"""The exceptions that asking for a file raises."""
 
 _NOT_HTTP = (
     http.client.BadStatusLine,
@@ -61,7 +61,7 @@ _NOT_HTTP = (
 
 
 def ask_fault(error: Exception, source: str) -> SourceFault:
-    """What it means that no answer came; `error` is one of HTTP_ERRORS."""
+    """The fault behind a missing answer; `error` is one of HTTP_ERRORS."""
     causes = tuple(_causes(error))
     fault: type[SourceFault] = NetConnect
     # PySocks' errors become "can't connect" in urllib3.
@@ -73,7 +73,7 @@ def ask_fault(error: Exception, source: str) -> SourceFault:
         fault = TlsVerify
     elif _any(causes, low.NameResolutionError):
         fault = NetDns
-    elif _any(causes, low.NewConnectionError):  # refused; urllib3 takes it for a kind of timeout
+    elif _any(causes, low.NewConnectionError):  # a refused connection; urllib3 derives it from a timeout
         fault = NetConnect
     elif _any(causes, requests.exceptions.Timeout, low.TimeoutError, TimeoutError):
         fault = NetTimeout
@@ -87,20 +87,20 @@ def ask_fault(error: Exception, source: str) -> SourceFault:
 
 
 def body_fault(error: Exception, source: str) -> SourceFault:
-    """What it means that a body broke off; `error` is one of HTTP_ERRORS."""
+    """The fault behind a body that broke off; `error` is one of HTTP_ERRORS."""
     return NotAHub(source=source) if _any((error,), low.DecodeError) else NetStalled(source=source)
 
 
 def status_fault(status: int, headers: Mapping[str, str], source: str, *, redirected: bool = False) -> SourceFault:
-    """What a status other than the expected ones means.
+    """The fault that an unexpected status means.
 
-    `X-Error-Code` is Hugging Face's. `redirected`: it came from an address that the hub gave; those are signed for a
-    while, and refuse afterwards.
+    `X-Error-Code` is Hugging Face's. `redirected` says that the answer came from an address that the hub gave; those
+    are signed for a while, and refuse afterwards.
     """
-    told = headers.get("X-Error-Code", "")
-    if told == "GatedRepo":
+    error_code = headers.get("X-Error-Code", "")
+    if error_code == "GatedRepo":
         return Gated(source=source)
-    if told == "RevisionNotFound":
+    if error_code == "RevisionNotFound":
         return RevisionNotFound(source=source)
     if redirected and status in (400, 401, 403, 410):
         return UrlExpired(source=source)
@@ -113,12 +113,12 @@ def status_fault(status: int, headers: Mapping[str, str], source: str, *, redire
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """RFC 9110, 10.2.3: seconds or a date; None where neither can be read."""
-    told = headers.get("Retry-After", "").strip()
-    if told.isascii() and told.isdigit():
-        return float(told[:9])
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3: seconds or a date); None where it can't be read."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -1,4 +1,4 @@
-"""What a hub is to us: a listing, and an address for each file. Adapters: hugging_face.py, modelscope.py."""
+"""The protocol of a hub: a listing, and an address for each file. Adapters: hugging_face.py, modelscope.py."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from tts_core.models.download_task import SourceId
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     path: str
-    """Inside the repository, with forward slashes; checked to stay inside a folder."""
+    """The path inside the repository, with forward slashes; checked to stay inside a folder."""
     size: int | None
-    """None where the hub does not tell, as olah of a repository of its own."""
+    """The size in bytes; None where the hub does not report it, like olah for a repository of its own."""
     sha256: str | None
-    """None where the hub does not tell (small files on Hugging Face)."""
+    """The file's hash; None where the hub does not report it (small files on Hugging Face)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     revision: str
-    """A commit where the hub has them, else the branch."""
+    """The listed commit where the hub has them, else the branch."""
     files: Mapping[str, RemoteFile]
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where the bytes of one file can be asked for."""
+    """The address where the bytes of one file can be asked for."""
 
     url: str
     source: str
-    """Host name, for people."""
+    """The host name, for people."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """May hold a token: never logged."""
+    """The headers to send, never logged: they may hold a token."""
 
 
 class Hub(Protocol):
@@ -43,13 +43,13 @@ class Hub(Protocol):
     def id(self) -> SourceId: ...
     @property
     def endpoint(self) -> str:
-        """Scheme and host, e.g. "https://hf-mirror.com"."""
+        """The hub's scheme and host, e.g. "https://hf-mirror.com"."""
 
     def has(self, entry: ModelEntry) -> bool:
-        """The catalogue names a repository for this hub."""
+        """Whether the catalogue names a repository of that model for this hub."""
 
     def probe_url(self, entry: ModelEntry) -> str:
-        """An address that answers with little, and never with a file's bytes."""
+        """An address whose answer is short, and never a file's bytes."""
 
     def listing(self, entry: ModelEntry, *, newest: bool = False) -> Listing:
         """The files of the catalogue's revision, or of the newest one. Raises SourceFault within 30 s."""

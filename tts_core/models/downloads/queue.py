@@ -1,4 +1,4 @@
-"""Use case: models are downloaded one after another, and everybody sees the same numbers."""
+"""The queue of downloads: models are fetched one after another, and every view sees the same numbers."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _RANKS: Mapping[JobState, int] = MappingProxyType({JobState.RUNNING: 0, JobState
 
 
 def task_of(jobs: Jobs, key: str) -> DownloadTask | None:
-    """The newest download of the model since start, finished ones included."""
+    """The model's newest download since start, finished ones included."""
     job = jobs.find(job_key(key))
     return job if isinstance(job, DownloadTask) else None
 
 
 class Downloads:
-    """Thread-safe. Every method that takes a key raises UnknownModelKey."""
+    """The use cases of downloads. Thread-safe. Every method that takes a key raises UnknownModelKey."""
 
     def __init__(
         self, models: ModelStatuses, jobs: Jobs, fetcher: Fetcher, owner: FolderLock, former_queue_file: Path
@@ -54,7 +54,7 @@ class Downloads:
     def restore(self, unfinished: Iterable[Job], *, resume: bool) -> None:
         """Take up the downloads of the last app, of an earlier version's too.
 
-        What was being downloaded or waiting is paused, or goes on where `resume` says so.
+        Downloads that ran or waited are paused, or go on where `resume` says so.
         """
         tasks = [job for job in unfinished if isinstance(job, DownloadTask)]
         former = read_list(self._former_queue_file, "tasks", task_from_json)
@@ -88,12 +88,15 @@ class Downloads:
         return _download(self._jobs.add(new))
 
     def pause(self, key: str) -> DownloadTask:
-        """Every byte is kept. A task that does not wait or run stays as it is."""
+        """Pause the model's download, keeping every byte. A task that does not wait or run stays as it is."""
         task = self.task(key)
         return self._none(key) if task is None else _download(self._jobs.pause(task.key))
 
     def cancel(self, key: str) -> DownloadTask:
-        """Every byte is kept for the next start. Of a failed task the failure is forgotten; a ready one stays."""
+        """Stop the model's download, keeping every byte for the next start.
+
+        The failure of a failed task is forgotten; a ready one stays as it is.
+        """
         task = self.task(key)
         if task is None:
             return self._none(key)
@@ -102,7 +105,7 @@ class Downloads:
         return _download(self._jobs.cancel(task.key))
 
     def resume(self, key: str) -> DownloadTask:
-        """Go on, or start; what waits or runs does so already."""
+        """Go on with the download, or start it; one that waits or runs stays as it is."""
         return self.start(key)
 
     def move(self, key: str, position: int) -> DownloadTask:
@@ -111,19 +114,19 @@ class Downloads:
         return self._none(key) if task is None else _download(self._jobs.move(task.key, position))
 
     def task(self, key: str) -> DownloadTask | None:
-        """The newest task of the model since start, finished ones included."""
+        """The model's newest task since start, finished ones included."""
         self._models.entry(key)
         return task_of(self._jobs, key)
 
     def tasks(self) -> tuple[DownloadTask, ...]:
-        """In the order of the queue, then paused ones, then finished ones."""
+        """The tasks in the order of the queue, then paused ones, then finished ones."""
         tasks = [job for job in self._jobs.jobs() if isinstance(job, DownloadTask)]
         return tuple(sorted(tasks, key=_place))
 
     def follow(self, key: str) -> Iterator[DownloadTask]:
-        """This model's task until it is over (or paused), at least once a second: for progress bars.
+        """Yield the model's task until it is over (or paused), at least once a second: for progress bars.
 
-        Ends at once if there is none, and when the studio closes.
+        Ends at once if there is no task, and when the studio closes.
         """
         return self._follow(self.task(key))
 
@@ -159,7 +162,7 @@ class Downloads:
         return sum(self._models.held_bytes(key).values())
 
     def _none(self, key: str) -> DownloadTask:
-        """What there is to say of a model that nobody downloads."""
+        """The task that stands for a model without a download."""
         total = self._models.entry(key).total_bytes
         return DownloadTask(subject=key, state=JobState.CANCELLED, phase=Phase.DONE, bytes_total=total)
 
@@ -189,14 +192,14 @@ class Downloads:
 
 
 def _download(job: Job) -> DownloadTask:
-    """The job of a download as what it is."""
+    """The job as the DownloadTask it is; raises TypeError for another job."""
     if not isinstance(job, DownloadTask):
         raise TypeError(job.kind)
     return job
 
 
 def _unfinished(fields: Mapping[str, Any]) -> DownloadTask | None:
-    """The download that a row of the file of jobs tells of; None for one that has ended."""
+    """The download in a row of the file of jobs; None for one that has ended."""
     task = task_from_json(fields)
     return None if task.state.is_over else task
 

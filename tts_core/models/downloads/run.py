@@ -1,4 +1,4 @@
-"""One run of a download: what the fetcher tells about it, and numbers for people a few times a second."""
+"""A run of a download: the fetcher's reports about it, and numbers for people a few times a second."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TICK_S = 0.25
 
 
 class Fetcher(Protocol):
-    """How a model gets onto this disk. Raises DownloadFault or Cancelled; asks `run.cancelled` all the time."""
+    """Brings a model onto this disk. Raises DownloadFault or Cancelled; asks `run.cancelled` all the time."""
 
     def is_ready(self, key: str, run: Run) -> bool:
-        """Look at the disk, reading files through where needed. Uses neither network nor the folder's lock."""
+        """Whether the model is ready on the disk; reads files through where needed, without network and folder lock."""
 
     def fetch(self, key: str, provider: Provider, run: Run) -> None:
-        """Make it ready. The caller holds the models folder's lock."""
+        """Make the model ready. The caller holds the models folder's lock."""
 
 
 class Run:
@@ -49,18 +49,18 @@ class Run:
         self._ticker.join()
 
     def cancelled(self) -> bool:
-        """Somebody wants the download to stop."""
+        """Whether the download is to stop."""
         return self._job.cancelled()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; True at once when the download has to stop."""
+        """Sleep for so many seconds; returns True at once when the download has to stop."""
         return self._job.sleep(seconds)
 
     def change(self, change: Callable[[DownloadTask], DownloadTask]) -> None:
         self._job.change(lambda job: change(job) if isinstance(job, DownloadTask) else job)
 
     def begin(self, phase: Phase, *, done: int, total: int, file: str = "", source: str = "", reason: str = "") -> None:
-        """From here on bytes come for `file` from `source`, chosen for `reason`; `done` bytes of `total` are there."""
+        """Begin a phase: bytes now come for `file` from `source`, chosen for `reason`; `done` of `total` are there."""
         with self._lock:
             self._done = max(self._done, done)
             self._counted = done
@@ -83,7 +83,7 @@ class Run:
         )
 
     def wait_for_other(self, other: DownloadTask | None) -> None:
-        """Another process is at work in this folder: on this very model, where `other` says how far it is."""
+        """Show that another process works in this folder; `other` is its task if that is for this very model."""
         if other is not None:
             with self._lock:
                 self._done = max(self._done, other.bytes_done)
@@ -107,14 +107,14 @@ class Run:
         self.change(waiting)
 
     def bytes(self, done: int) -> None:
-        """So many bytes of the whole model are there. Cheap: people see it at the next tick."""
+        """Count the bytes of the whole model that are there. Cheap: people see the number at the next tick."""
         with self._lock:
             self._speed.add(done - self._counted, time.monotonic())
             self._counted = done
             self._done = max(self._done, done)
 
     def note(self, note: Note, *, lost_to: int | None = None) -> None:
-        """`lost_to`: what was fetched was wrong, and only so many bytes of the model are left."""
+        """Add a note for people; `lost_to` is the number of bytes left of the model when fetched ones were wrong."""
         with self._lock:
             if lost_to is not None:
                 self._done = self._counted = lost_to

@@ -1,4 +1,4 @@
-"""Tasks as JSON: what one process tells the others, and what a file holds of them."""
+"""Download tasks as JSON, for other processes and for files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PROVIDERS = ("auto", "hf", "mirror", "modelscope")
 _STATES: Mapping[str, JobState] = MappingProxyType(
     {TaskState.RUNNING.value: JobState.RUNNING, TaskState.READY.value: JobState.DONE}
 )
-"""Where the wire contract has another word than jobs have."""
+"""The states for which the wire contract has another word than jobs have."""
 
 
 def task_to_json(task: DownloadTask) -> dict[str, Any]:
-    """In the words that every version of the app has used."""
+    """The task as JSON fields, in the words that every version of the app has used."""
     fields = asdict(task) | {"key": task.subject, "state": task.status.value}
     plain: dict[str, Any] = json.loads(json.dumps(fields, default=str))
     return plain
 
 
 def task_from_json(fields: Any) -> DownloadTask:
-    """Reads what `task_to_json` writes, and a row of the file of jobs. Raises ValueError, TypeError or KeyError."""
+    """The task in the fields of `task_to_json` or a row of the file of jobs. Raises ValueError, TypeError, KeyError."""
     if fields["provider"] not in PROVIDERS:
         raise ValueError("an unknown provider")
     return DownloadTask(

@@ -1,4 +1,4 @@
-"""What a model's config.json says about itself: its kind, size, languages and preset speakers."""
+"""The facts in a model's config.json: its kind, size, languages and preset speakers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUBLISHED_LANGUAGES = (
     "russian",
 )
 PUBLISHED_SPEAKERS = ("serena", "vivian", "uncle_fu", "ryan", "aiden", "ono_anna", "sohee", "eric", "dylan")
-"""Of the custom voice models; the others have none."""
+"""The preset speakers of the custom voice models; the others have none."""
 
 _MAX_CONFIG_BYTES = 4_000_000
 _SPEAKING_MODEL = "qwen3_tts"
@@ -37,28 +37,28 @@ _WHISPER_SIZES = {
     (1280, 32): "large",
     (1280, 4): "large-v3-turbo",
 }
-"""By width and the number of the decoder's layers; others are somebody's own."""
+"""Whisper's sizes by width and the number of the decoder's layers; other models have no size name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     kind: ModelKind | None
-    """None if it is no model that the studio can run."""
+    """The kind of model; None if the studio can't run it."""
     size: str
-    """As in the catalogue, "" if it does not say."""
+    """The size as in the catalogue, "" if the file does not say."""
     label: str
-    """What the file calls itself, for people."""
+    """The size and kind in the file's own words, for people."""
     languages: tuple[str, ...]
-    """Codes without "auto" and without dialects; empty if it lists none."""
+    """The languages' codes without "auto" and without dialects; empty if the file lists none."""
     speakers: tuple[str, ...]
 
     def fits(self, entry: ModelEntry) -> bool:
-        """Whether it may stand in this entry's folder: same kind, and no other size."""
+        """Whether such a model may lie in this entry's folder: same kind, and no other size."""
         return self.kind is entry.kind and (not self.size or not entry.size or self.size == entry.size)
 
 
 def parse_config(text: str | bytes) -> ModelConfig | None:
-    """None unless the text is a JSON object that names a `model_type`, as every model's config does."""
+    """The facts of a config's text; None unless it is a JSON object with a `model_type`, as every model's is."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ def parse_config(text: str | bytes) -> ModelConfig | None:
 
 
 def read_config(file: Path) -> ModelConfig | None:
-    """None if the file is missing, unreadable or no model's config."""
+    """The facts of a config file; None if it is missing, unreadable or no model's config."""
     try:
         if not file.is_file():  # opening a pipe would wait for ever
             return None

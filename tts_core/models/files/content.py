@@ -1,4 +1,4 @@
-"""One expected file as it lies on the disk: how large, whether its content is what its name says, and which content.
+"""The facts of an expected file on the disk: its size, its content's hash, and whether the content fits the name.
 
 Small files are read and hashed at every look. Of large ones only the head and tail are read, and their sha256 is known
 only if the hash cache has it; a file whose sha256 is the published one needs no other proof.
@@ -22,7 +22,7 @@ from tts_core.models.files.hash_cache import Digest, HashCache
 from tts_core.models.files.safetensors_header import declared_size
 
 SMALL_FILE_BYTES = 256 << 10
-"""Every JSON file but the vocabulary is smaller."""
+"""The largest small file; every JSON file but the vocabulary is smaller."""
 
 _HEAD_BYTES = 4096
 _LFS_VERSION = b"version https://git-lfs.github.com/spec/v1"
@@ -36,17 +36,17 @@ _MAX_ANSWER_KEYS = 10
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is known of one expected file."""
+    """The facts known of an expected file."""
 
     file: ModelFile
     path: Path
     found: os.stat_result | None
-    """None if it is missing."""
+    """The file's status on the disk; None if it is missing."""
     problem: FileProblem | None = None
     digest: Digest | None = None
-    """None if its content is not known (yet)."""
+    """The content's digest; None if it is not known (yet)."""
     config: ModelConfig | None = None
-    """Of a config.json."""
+    """The facts in the file where it is a config.json."""
 
     @property
     def is_missing(self) -> bool:
@@ -70,7 +70,7 @@ class FileFacts:
 
     @property
     def was_published(self) -> bool:
-        """An earlier look found the published content here."""
+        """Whether an earlier look found the published content here."""
         return self.digest is not None and self.file.sha256 in self.digest.earlier
 
     @property
@@ -83,18 +83,18 @@ class FileFacts:
 
     @property
     def is_unread(self) -> bool:
-        """Reading it through would tell something: its hash, or in weights without one a hole of zeros."""
+        """Whether reading the file through would find its hash or, in weights without one, a hole of zeros."""
         return self.is_sound and self.digest is None and (self.file.sha256 is not None or self.file.is_weights)
 
     @property
     def bytes_done(self) -> int:
-        """Bytes that need no second download, at most the expected ones."""
+        """The bytes that need no second download, at most the expected ones."""
         is_real = self.problem is None or self.problem.code == "truncated"
         return min(self.size, self.file.size) if is_real else 0
 
 
 def look_at(folder: Path, file: ModelFile, hashes: HashCache) -> FileFacts:
-    """The facts about `file` in a model's folder; what the disk refuses becomes a problem, never an exception."""
+    """The facts about `file` in a model's folder; an error of the disk becomes a problem, never an exception."""
     path = folder / file.path
     found: os.stat_result | None = None
     try:
@@ -135,7 +135,7 @@ def _ends(path: Path, size: int, *, whole: bool) -> tuple[bytes, bytes]:
 
 
 def _find_problem(facts: FileFacts, head: bytes, tail: bytes) -> FileProblem | None:
-    """What makes the content unfit for a file of this name, from the most telling sign to the least."""
+    """The problem that makes the content unfit for a file of this name, looked for by the clearest sign first."""
     name = facts.file.path
     if head.startswith(_LFS_VERSION):
         return FileProblem(name, "lfs_pointer", _pointer_params(facts.file, head))
@@ -152,7 +152,7 @@ def _find_problem(facts: FileFacts, head: bytes, tail: bytes) -> FileProblem | N
 
 
 def _pointer_params(file: ModelFile, text: bytes) -> Params:
-    """What the placeholder stands for, and whether that is the published file."""
+    """The file that a placeholder stands for, and whether that is the published one."""
     sha256, size = _LFS_SHA256.search(text), _LFS_SIZE.search(text)
     pointed_sha256 = sha256[1].decode() if sha256 else ""
     pointed_size = int(size[1]) if size else 0
@@ -166,7 +166,7 @@ def _weights_problem(facts: FileFacts, head: bytes) -> FileProblem | None:
         with facts.path.open("rb") as stream:
             declared = declared_size(stream)
     except ValueError as error:
-        # Only now: the first byte of a sound file may be any, "<" and "{" too.
+        # Checked only now: the first byte of a sound file may be any, "<" and "{" too.
         text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
         if _MARKUP.match(text):
             return FileProblem(name, "html_page")
@@ -201,6 +201,6 @@ def _json_problem(facts: FileFacts, text: bytes, tail: bytes) -> FileProblem | N
 
 
 def _is_answer(data: Mapping[str, object]) -> bool:
-    """A server's error message; a small vocabulary may know the words, but their values are numbers."""
+    """Whether JSON is a server's error message; a small vocabulary may have the words, but their values are numbers."""
     words = (data[key] for key in _ANSWER_KEYS & data.keys())
     return len(data) <= _MAX_ANSWER_KEYS and any(isinstance(value, (str, list, dict)) for value in words)

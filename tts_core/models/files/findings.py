@@ -1,4 +1,4 @@
-"""What can be wrong with a model's folder, or worth knowing about it: one code and one English template for each.
+"""The problems and hints about a model's folder: one code and one English template for each.
 
 Codes and parameters are data; the page translates by code. Nothing here looks at the disk.
 """
@@ -63,7 +63,7 @@ PROBLEM_TEMPLATES: Mapping[ProblemCode, str] = {
     ),
 }
 INCOMPLETE_CODES: frozenset[ProblemCode] = frozenset({"truncated", "lfs_pointer", "empty_file"})
-"""Problems of a download that has not finished; all others are damage."""
+"""The problems of a download that has not finished; all others are damage."""
 
 HINT_TEMPLATES: Mapping[HintCode, str] = {
     "nested_folder": "The model lies one or more levels too deep, in {found}. Move its files up into {folder}.",
@@ -84,25 +84,25 @@ HINT_TEMPLATES: Mapping[HintCode, str] = {
 
 
 MISPLACED_CODES: frozenset[HintCode] = frozenset({"nested_folder", "other_folder_name", "loose_files", "flat_copy"})
-"""Hints that the model's files are on this disk, in the wrong place."""
+"""The hints that the model's files are on this disk, in the wrong place."""
 
 
 class NextStep(str, Enum):
-    """What brings a model to `ready`."""
+    """The step that brings a model to `ready`."""
 
     NOTHING = "nothing"
     MOVE = "move"
-    """Its files are here, in the wrong place; the hints say where."""
+    """Move the files, which are here in the wrong place; the hints say where."""
     FETCH = "fetch"
     FETCH_MISSING = "fetch_missing"
     MEND = "mend"
-    """Fetch the damaged files again, or do what the problems say."""
+    """Fetch the damaged files again, or follow the problems' advice."""
     COPY = "copy"
-    """No hub has it: only its owner can put it there."""
+    """Copy the files from the model's owner: no hub has them."""
 
 
 class ModelState(str, Enum):
-    """What people can expect of a model. Derived from the disk, except for the two states of a running download."""
+    """The state of a model for people. Derived from the disk, except for the two states of a running download."""
 
     READY = "ready"
     DOWNLOADING = "downloading"
@@ -113,7 +113,7 @@ class ModelState(str, Enum):
 
 
 class Verification(str, Enum):
-    """How far the content of a ready model is known."""
+    """The degree to which the content of a ready model is proven."""
 
     NONE = "none"
     """The model is not ready."""
@@ -122,13 +122,13 @@ class Verification(str, Enum):
     VERIFIED = "verified"
     """Every checksum equals the catalogue's."""
     UNVERIFIED = "unverified"
-    """Usable, but other files than the published ones, or the catalogue has no checksums."""
+    """The model is usable, but has other files than the published ones, or the catalogue has no checksums."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
     file: str
-    """Path inside the model's folder, with forward slashes; "" for the folder itself."""
+    """The path inside the model's folder, with forward slashes; "" for the folder itself."""
     code: ProblemCode
     params: Params = field(default_factory=dict)
 

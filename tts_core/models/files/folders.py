@@ -1,6 +1,6 @@
-"""A bounded look around: which folders below another one hold a model, and which files do not belong to it.
+"""A bounded search below a folder for folders that hold a model, and for files.
 
-Neither depth nor number of entries is ever unlimited, since a person may point the models folder at a whole disk.
+Depth and number of entries are limited, since a person may point the models folder at a whole disk.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tts_core.models.catalogue import CONFIG_FILE, SPEECH_TOKENIZER_DIR, WEIGHTS
 from tts_core.models.files.config import ModelConfig, read_config
 
 _MAX_DEPTH = 4
-"""Reaches `models--Qwen--X/snapshots/<revision>` and `models/Qwen/X` below the models folder."""
+"""The depth that reaches `models--Qwen--X/snapshots/<revision>` and `models/Qwen/X` below the models folder."""
 _MAX_ENTRIES = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class FoundModel:
-    """A folder that looks like one model, whatever its name."""
+    """A folder that looks like a model's, whatever its name."""
 
     path: Path
     config: ModelConfig
@@ -37,12 +37,12 @@ class FoundModel:
 @dataclass(frozen=True, slots=True)
 class ListedFile:
     name: str
-    """Path below the listed folder, with forward slashes."""
+    """The path below the listed folder, with forward slashes."""
     size: int
 
 
 def find_models(root: Path, *, skip: frozenset[str] = frozenset()) -> tuple[FoundModel, ...]:
-    """Models in `root` itself and below it, leaving out the top-level folders named in `skip`."""
+    """The models in `root` itself and below it, leaving out the top-level folders named in `skip`."""
     found = []
     for folder, entries in _walk(root, skip):
         names = {entry.name for entry in entries}
@@ -56,7 +56,7 @@ def find_models(root: Path, *, skip: frozenset[str] = frozenset()) -> tuple[Foun
 
 
 def list_files(root: Path) -> tuple[ListedFile, ...]:
-    """Regular files in `root` and below it."""
+    """The regular files in `root` and below it."""
     return tuple(
         ListedFile((folder / entry.name).relative_to(root).as_posix(), _size(folder / entry.name))
         for folder, entries in _walk(root, frozenset())
@@ -66,7 +66,7 @@ def list_files(root: Path) -> tuple[ListedFile, ...]:
 
 
 def _walk(root: Path, skip: frozenset[str]) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
-    """Folders breadth-first with their entries; each real folder once, so that links can't lead round in circles."""
+    """The folders breadth-first with their entries; each real one once, so that links can't lead in circles."""
     waiting = deque([(root, 0)])
     seen = set()
     left = _MAX_ENTRIES

@@ -1,4 +1,4 @@
-"""sha256 of large files, remembered in one JSON file as long as path, size, mtime and inode stay the same.
+"""A cache of large files' sha256 in one JSON file, valid as long as path, size, mtime and inode stay the same.
 
 Losing a record only costs reading that file again, so a broken, unwritable or concurrently written cache file is never
 an error: two processes may write, each replaces the file whole, and the last one wins.
@@ -31,13 +31,13 @@ _MAX_CACHE_BYTES = 8_000_000
 class Digest:
     sha256: str
     has_zero_block: bool
-    """At least one aligned ZERO_BLOCK_BYTES of zeros."""
+    """Whether there is at least one aligned ZERO_BLOCK_BYTES of zeros."""
     earlier: tuple[str, ...] = ()
-    """sha256 that files at this path had before, newest first."""
+    """The sha256 that files at this path had before, newest first."""
 
 
 class ContentReader:
-    """Reads one file through in chunks and knows its digest at the end."""
+    """A reader of one file in chunks that knows its digest at the end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,7 +45,7 @@ class ContentReader:
         self._has_zero_block = False
 
     def chunk_sizes(self) -> Iterator[int]:
-        """Read on, one chunk per step; yields the bytes of each. Raises OSError."""
+        """Read on, one chunk per step; yields the number of bytes of each. Raises OSError."""
         with self._path.open("rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 self._sha256.update(chunk)
@@ -65,7 +65,7 @@ class _Record:
     size: int
     mtime_ns: int
     inode: int
-    """0 where the file system has none."""
+    """The inode; 0 where the file system has none."""
     digest: Digest
 
     def describes(self, found: os.stat_result) -> bool:
@@ -73,14 +73,14 @@ class _Record:
 
 
 class HashCache:
-    """Thread-safe. `get` is cheap: it reads the cache file only after another process has changed it."""
+    """The cache. Thread-safe. `get` is cheap: it reads the cache file only after another process has changed it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
         self._records: dict[str, _Record] = {}
         self._seen: tuple[int, int, int] | None = None
-        """mtime, size and inode of the cache file as last read."""
+        """The mtime, size and inode of the cache file as last read."""
 
     def get(self, path: Path, found: os.stat_result) -> Digest | None:
         """The digest of the file that `found` describes, if it was read before and has not changed since."""
@@ -93,7 +93,7 @@ class HashCache:
         name = _name(path)
         with self._lock:
             self._refresh()
-            # Taken out first, so that records stand in the order of their age and the oldest can leave.
+            # The record is taken out first, so that records stand in the order of their age and the oldest can leave.
             before = self._records.pop(name, None)
             earlier = (before.digest.sha256, *before.digest.earlier) if before else ()
             past = [sha256 for sha256 in dict.fromkeys(earlier) if sha256 != digest.sha256]

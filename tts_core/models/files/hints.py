@@ -1,4 +1,4 @@
-"""What a person may have done with a model's files by hand, and how to put it right. Explains; moves nothing."""
+"""Hints for model files that a person has put in the wrong place, and how to mend that. Explains; moves nothing."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from tts_core.models.files.inspection import Inspection, files_without_checksum
 
 _PART_SUFFIXES = (".incomplete", ".part", ".crdownload")
 _PART_FOLDER = "._____temp"
-"""Where ModelScope's client keeps what it has not finished."""
+"""The folder where ModelScope's client keeps unfinished files."""
 _DOCUMENTS = frozenset({"readme.md", "license", "license.txt"})
 _BROWSER_COPY = re.compile(r"(?P<stem>.+?) ?\(\d+\)(?P<suffix>\.\w+)?")
-"""What browsers and file managers call a second file of the same name: "model (1).safetensors"."""
+"""The name browsers and file managers give a second file of the same name: "model (1).safetensors"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What lies around the expected files."""
+    """The findings around the expected files."""
 
     hints: tuple[Hint, ...]
     extra_files: tuple[str, ...]
-    """Files that the model does not need, leaving out documents and what hub clients keep for themselves."""
+    """The files that the model does not need, leaving out documents and the files of hub clients."""
 
 
 def look_around(
     entry: ModelEntry, folder: Path, inspection: Inspection, *, neighbours: Sequence[FoundModel], models_dir: Path
 ) -> Surroundings:
-    """`neighbours` are the models found below `models_dir` outside the catalogue's own folders."""
+    """The hints and other files of a model's folder.
+
+    `neighbours` are the models found below `models_dir` outside the catalogue's own folders.
+    """
     expected = {file.path for file in entry.files}
     others = [file for file in list_files(folder) if file.name not in expected]
     parts = [file for file in others if _is_part(file.name)]
@@ -55,7 +58,7 @@ def look_around(
 def _misplaced(
     entry: ModelEntry, folder: Path, inspection: Inspection, *, neighbours: Sequence[FoundModel], models_dir: Path
 ) -> list[Hint]:
-    """Where the model's files lie instead of in its folder."""
+    """The hints where the model's files lie instead of in its folder."""
     if inspection.state is ModelState.READY:
         return []
     nested = [found.path for found in find_models(folder) if found.path != folder and found.is_model(entry)]
@@ -71,7 +74,7 @@ def _misplaced(
 
 
 def _flat_copy(entry: ModelEntry, folder: Path, inspection: Inspection, others: Sequence[ListedFile]) -> list[Hint]:
-    """Files of a sub-folder that were copied into the model's folder itself."""
+    """The hint about files of a sub-folder that were copied into the model's folder itself."""
     below = [file for file in entry.files if "/" in file.path and file.path in inspection.missing]
     if not below:
         return []
@@ -87,7 +90,7 @@ def _flat_copy(entry: ModelEntry, folder: Path, inspection: Inspection, others: 
 
 
 def _original_name(name: str) -> str:
-    """The name without a browser's number."""
+    """The name of a file without the number that a browser added."""
     match = _BROWSER_COPY.fullmatch(name)
     return match["stem"] + (match["suffix"] or "") if match else name
 

@@ -1,8 +1,8 @@
-"""What a model's folder holds and what follows: state, missing files, problems, and whether it is the published model.
+"""The judgement of a model's folder: state, missing files, problems, and whether it is the published model.
 
 A folder that differs from the catalogue is either damaged or another model of the same family. It is taken for another
 model - usable if its files are sound by themselves, "unverified", and complete with the files that inference needs - if
-its config.json names the entry's kind and size, and one of these shows that somebody made other weights:
+its config.json names the entry's kind and size, and one of these shows that these are other weights:
 
 - config.json differs from the published one,
 - a weights file has another size than published (and not that of another file of the same model, which would be a
@@ -12,8 +12,8 @@ its config.json names the entry's kind and size, and one of these shows that som
 Without such evidence a difference is damage: `wrong_size`, `hash_mismatch`, or `zero_filled` where the weights hold a
 block of zeros. One weights file with the published size and another hash can't be told from a damaged one.
 
-There is one judgement for shallow and deep checks. Small files are hashed at every look and large ones are as known as
-the hash cache knows them, so a deep check only adds facts, and the next shallow one keeps its result. A file without a
+There is one judgement for shallow and deep checks. Small files are hashed at every look and large ones have the hash
+that the cache holds, so a deep check only adds facts, and the next shallow one keeps its result. A file without a
 sha256 in the catalogue counts as equal when its size is; it can only be found damaged by structure or zeros, and a
 model that has inference files of that sort is "unverified" at best.
 """
@@ -32,16 +32,16 @@ from tts_core.models.files.hash_cache import HashCache
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One look at a model's folder."""
+    """The result of a look at a model's folder."""
 
     facts: tuple[FileFacts, ...]
-    """One per expected file, in the catalogue's order."""
+    """The facts of each expected file, in the catalogue's order."""
     state: ModelState
     verification: Verification
     missing: tuple[str, ...]
     problems: tuple[FileProblem, ...]
     differing: tuple[str, ...]
-    """Sound files that are not the published ones; empty unless this is taken for another model."""
+    """The sound files that are not the published ones; empty unless the folder is taken for another model."""
 
     @property
     def bytes_done(self) -> int:
@@ -49,7 +49,7 @@ class Inspection:
 
     @property
     def unread(self) -> tuple[FileFacts, ...]:
-        """Files that a deep check has to read through."""
+        """The files that a deep check has to read through."""
         return tuple(facts for facts in self.facts if facts.is_unread)
 
 
@@ -60,7 +60,7 @@ def inspect(
     facts = tuple(look_at(folder, file, hashes) for file in entry.files)
     own_config = next((fact.config for fact in facts if fact.file.path == CONFIG_FILE), None)
     is_other = own_config is not None and own_config.fits(entry) and _has_other_weights(facts)
-    # What the files of a model in the wrong folder differ in tells nothing more.
+    # In a wrong model's folder, differences of its files add no information.
     is_explained = is_other or (own_config is not None and not own_config.fits(entry))
     needed = [fact for fact in facts if not is_other or fact.file.path in entry.inference_files]
     missing = tuple(fact.file.path for fact in needed if fact.is_missing)
@@ -80,7 +80,7 @@ def inspect(
 
 
 def _has_other_weights(facts: tuple[FileFacts, ...]) -> bool:
-    """The evidence that the module's docstring lists."""
+    """Whether there is the evidence of other weights that the module's docstring lists."""
     weights = [fact for fact in facts if fact.file.is_weights]
     if any(_is_misplaced(fact, weights) for fact in weights):
         return False
@@ -93,7 +93,7 @@ def _has_other_weights(facts: tuple[FileFacts, ...]) -> bool:
 
 
 def _is_misplaced(fact: FileFacts, weights: list[FileFacts]) -> bool:
-    """Its size is exactly that of another of the model's weights files."""
+    """Whether the file's size is exactly that of another of the model's weights files."""
     return fact.has_other_size and any(fact.size == other.file.size for other in weights)
 
 
@@ -110,7 +110,7 @@ def _kind_problem(entry: ModelEntry, fact: FileFacts) -> FileProblem | None:
 
 
 def _content_problem(fact: FileFacts, *, is_explained: bool) -> FileProblem | None:
-    """Damage in a file that is sound by its structure."""
+    """The damage in a file that is sound by its structure."""
     path, size, published = fact.file.path, fact.size, fact.file.size
     if fact.is_sound and fact.file.is_weights and fact.digest and fact.digest.has_zero_block and not fact.is_published:
         return FileProblem(path, "zero_filled")
@@ -118,7 +118,7 @@ def _content_problem(fact: FileFacts, *, is_explained: bool) -> FileProblem | No
         return None
     if not fact.has_other_size:
         return FileProblem(path, "hash_mismatch")
-    # JSON and weights that end early are not sound; of a text only the length tells.
+    # JSON and weights that end early are not sound; a text that ends early shows by its length only.
     is_short_text = path.endswith(".txt") and size < published
     return FileProblem(path, "truncated" if is_short_text else "wrong_size", {"size": size, "expected": published})
 
@@ -140,5 +140,5 @@ def _verification(entry: ModelEntry, facts: tuple[FileFacts, ...], *, is_other: 
 
 
 def files_without_checksum(entry: ModelEntry) -> tuple[str, ...]:
-    """Inference files that the catalogue gives no sha256 for."""
+    """The inference files that the catalogue gives no sha256 for."""
     return tuple(file.path for file in entry.files if file.sha256 is None and file.path in entry.inference_files)

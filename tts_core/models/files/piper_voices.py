@@ -1,6 +1,6 @@
-"""Piper voices as they lie on the disk: NAME.onnx with NAME.onnx.json beside it. Reads the JSON, loads no model.
+"""Piper voices on the disk: NAME.onnx with NAME.onnx.json beside it. Reads the JSON, loads no model.
 
-Files come from anywhere, so nothing in them is believed: what can't be a voice is left out, and the log says why.
+Files come from anywhere, so nothing in them is trusted: files that can't be a voice are left out, and the log says why.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tts_core.domain.values import Language
 
 MODEL_SUFFIX, CONFIG_SUFFIX = ".onnx", ".onnx.json"
 PHONEME_TYPES = ("espeak", "text")
-"""Others need more packages, or fetch models from the network while they speak."""
+"""The phoneme types that are supported; others need more packages, or fetch models while they speak."""
 MIN_RATE, MAX_RATE = 8_000, 48_000
-"""Hertz."""
+"""The bounds of a sample rate, hertz."""
 MAX_SPEAKERS = 2_000
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_DEPTH, _MAX_FILES = 6, 5_000
-"""Of a look around: somebody may point it at a whole disk."""
+"""The limits of a search for voices: a person may point it at a whole disk."""
 _NAME = re.compile(r"(?P<language>[a-z]{2,3}(?:_[A-Za-z0-9]{2,4})?)-(?P<voice>[^-]+)(?:-(?P<quality>[^-]+))?")
 
 logger = logging.getLogger(__name__)
@@ -35,36 +35,36 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class VoiceFile:
-    """One model with one or more speakers."""
+    """A Piper model with one or more speakers."""
 
     model: Path
     name: str
-    """Of the file without its ending, e.g. "zh_CN-huayan-medium"."""
+    """The file's name without its ending, e.g. "zh_CN-huayan-medium"."""
     label: str
-    """For people: "Huayan"."""
+    """The name for people: "Huayan"."""
     quality: str
-    """ "medium", "low", "high", "x_low"; "" if it does not say."""
+    """The quality: "medium", "low", "high", "x_low"; "" if the name does not say."""
     language: Language
     sample_rate: int
-    """Hertz."""
+    """The sample rate, hertz."""
     speakers: Mapping[str, int]
-    """Name -> number; empty for a model with one voice."""
+    """The speakers' numbers by name; empty for a model with one voice."""
     config: Mapping[str, Any] = field(repr=False, compare=False)
-    """The whole JSON."""
+    """The whole JSON of the voice."""
 
 
 _Mark = tuple[int, int]
 
 
 class VoiceShelf:
-    """Finds voices and remembers what it read until a file changes. Thread-safe."""
+    """A finder of voices that remembers what it read until a file changes. Thread-safe."""
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[_Mark, VoiceFile | None]] = {}
         self._lock = Lock()
 
     def voices(self, folders: Iterable[Path]) -> tuple[VoiceFile, ...]:
-        """The voices in and below `folders`, by name; of two with one name the first."""
+        """The voices in and below `folders`, sorted by name; of two with one name the first."""
         found: dict[str, VoiceFile] = {}
         for folder in folders:
             for model in _models(folder):
@@ -77,7 +77,7 @@ class VoiceShelf:
         try:
             facts = _config_of(model).stat()
         except OSError:
-            return None  # a model without its JSON is none of Piper's
+            return None  # a model without its JSON is no Piper voice
         mark = (facts.st_mtime_ns, facts.st_size)
         with self._lock:
             known = self._read.get(model)
@@ -93,7 +93,7 @@ class VoiceShelf:
 
 
 def read_voice(model: Path) -> VoiceFile:
-    """What the JSON beside a model says. Raises PiperVoiceInvalid."""
+    """The voice that the JSON beside a model describes. Raises PiperVoiceInvalid."""
     file = _config_of(model)
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
@@ -147,12 +147,12 @@ def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _language(file: Path, data: Mapping[str, Any], from_name: str) -> Language:
-    told = _section(data, "language")
-    given = (told.get("code"), from_name, _section(data, "espeak").get("voice"))
+    described = _section(data, "language")
+    given = (described.get("code"), from_name, _section(data, "espeak").get("voice"))
     code = next((name for name in given if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 20), None)
     if code is None:
         raise _invalid(file, "it names no language")
-    names = [told.get(name) for name in ("name_english", "country_english")]
+    names = [described.get(name) for name in ("name_english", "country_english")]
     english, country = (name if isinstance(name, str) and name.isprintable() else "" for name in names)
     code = code.replace("_", "-").lower()
     return Language(code, f"{english[:40]} ({country[:40]})" if english and country else english[:40] or code)
@@ -171,7 +171,7 @@ def _speakers(file: Path, data: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _models(root: Path) -> Iterator[Path]:
-    """Files that may be models in `root` and below it, in a stable order; links to folders are not followed."""
+    """The files that may be models in `root` and below it, in a stable order; links to folders are not followed."""
     left = _MAX_FILES
     for folder, below, names in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)

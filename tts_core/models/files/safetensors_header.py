@@ -1,4 +1,4 @@
-"""Whether a safetensors file is whole, judged by its own header: a fraction of a millisecond whatever its size.
+"""The size a safetensors file should have, by its own header: a fraction of a millisecond whatever its size.
 
 The rule is that of the format's own reader: a little-endian u64 N, N bytes of JSON that name each tensor's
 `data_offsets`, then exactly the bytes that the offsets cover. Tensor data is not read.
@@ -16,7 +16,7 @@ _MAX_HEADER_BYTES = 100_000_000
 
 
 def declared_size(stream: BinaryIO) -> int | None:
-    """Bytes that the whole file has by its header, or None if the file ends within the header.
+    """The bytes that the whole file has by its header, or None if the file ends within the header.
 
     Raises ValueError with a short reason if it is no safetensors file.
     """

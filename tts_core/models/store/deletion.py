@@ -1,4 +1,4 @@
-"""Which files go when a model is deleted, and what the disk gets back for them."""
+"""The deletion of a model: the files that go, and the bytes that the disk gets back for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_NAMED = 1000
 
 
 def plan_removal(entry: ModelEntry, folder: Path, parts: PartStore, shared: frozenset[str]) -> Removal:
-    """`shared` are the names of parts that another model still needs."""
+    """The removal of a model's files; `shared` are the names of parts that another model still needs."""
     inside = list(walk(folder)) if not folder.is_symlink() else []
     own = [folder] if folder.is_symlink() else [path for path in inside if _belongs(entry, folder, path)]
     names = part_names([entry]) - shared
@@ -39,7 +39,7 @@ def plan_removal(entry: ModelEntry, folder: Path, parts: PartStore, shared: froz
 
 
 def remove(removal: Removal, parts: PartStore) -> None:
-    """Raises DiskFault; what has gone by then is gone, and the next call goes on."""
+    """Remove the planned files. Raises DiskFault; those removed by then are gone, and the next call goes on."""
     for leftover in parts.leftovers():
         if leftover.path in removal.files:
             parts.remove(leftover)
@@ -51,7 +51,7 @@ def remove(removal: Removal, parts: PartStore) -> None:
 
 
 def part_names(entries: Iterable[ModelEntry]) -> frozenset[str]:
-    """Of the parts that these models could use."""
+    """The names of the parts that these models could use."""
     return frozenset(
         want_of(file, repository).name
         for entry in entries
@@ -61,12 +61,12 @@ def part_names(entries: Iterable[ModelEntry]) -> frozenset[str]:
 
 
 def is_set_aside(entry: ModelEntry, name: str) -> bool:
-    """A wrong file that was moved out of the way of one of the model's."""
+    """Whether a name is that of a wrong file that was moved out of the way of one of the model's."""
     return any(re.fullmatch(re.escape(file.path) + _ASIDE, name) for file in entry.files)
 
 
 def is_unfinished_copy(entry: ModelEntry, name: str) -> bool:
-    """What kill -9 leaves of a file on its way into the folder."""
+    """Whether a name is that of a file on its way into the folder, as kill -9 leaves it."""
     return any(name in _unfinished_names(PurePosixPath(file.path)) for file in entry.files)
 
 
@@ -82,5 +82,5 @@ def _belongs(entry: ModelEntry, folder: Path, path: Path) -> bool:
 
 
 def _leads_out(entry: ModelEntry, path: Path) -> bool:
-    """A link in the place of one of the model's own folders: the link goes, what it leads to stays."""
+    """Whether a link stands in the place of one of the model's own folders: the link goes, its target stays."""
     return path.is_symlink() and path.is_dir() and any(path.name == os.path.dirname(file.path) for file in entry.files)  # noqa: PTH120

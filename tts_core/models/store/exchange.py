@@ -1,4 +1,4 @@
-"""A model carried by hand between machines: written to a folder with its checksums, taken over from any folder.
+"""Carries a model between machines by hand: writes it to a folder with its checksums, takes it over from any folder.
 
 The manifest beside exported files, `tts_studio_model.json`, has the form of a catalogue file with one member, plus
 `"format": 1`; its sha256 are those of the files as they were exported.
@@ -29,8 +29,9 @@ _MAX_MANIFEST_BYTES = 1_000_000
 
 
 def export_model(entry: ModelEntry, source: Path, folder: Path, progress: Progress, cancelled: CancelCheck) -> Exported:
-    """Copy the model's files to `folder`/<name of the model's folder>. Files that are there already are compared, not
-    copied again. Raises ModelItselfThere, PlaceTaken, SourceDamaged, DiskFault and Cancelled.
+    """Copy the model's files to `folder`/<name of the model's folder>; files already there are compared, not copied.
+
+    Raises ModelItselfThere, PlaceTaken, SourceDamaged, DiskFault and Cancelled.
     """
     target = absolute(folder) / entry.local
     if os.path.realpath(source) in (os.path.realpath(target), os.path.realpath(target.parent)):
@@ -60,7 +61,7 @@ def adopt_files(
     progress: Progress,
     cancelled: CancelCheck,
 ) -> tuple[str, ...]:
-    """Take over those of the `wanted` files that `places` hold; returns their paths. Raises DiskFault, Interrupted."""
+    """Take over the `wanted` files that `places` hold; returns their paths. Raises DiskFault, Interrupted."""
     wanted = [_with_checksum(file, entry, places.folders) for file in wanted]
     meter = Meter(progress, sum(file.size for file in wanted))
     adopted: list[str] = []
@@ -101,7 +102,7 @@ def _write_manifest(entry: ModelEntry, files: Sequence[ModelFile], target: Path)
 
 
 def _with_checksum(file: ModelFile, entry: ModelEntry, folders: Sequence[Path]) -> ModelFile:
-    """A file that the catalogue gives no sha256 for is as right as an export's manifest says."""
+    """The file with the sha256 of an export's manifest where the catalogue has none."""
     if file.sha256 is not None:
         return file
     for folder in folders:

@@ -1,4 +1,4 @@
-"""What can keep the store from doing what it is asked. What the disk refuses is a `downloads.faults.DiskFault`."""
+"""Errors of the store's use cases. An error of the disk is a `download_faults.DiskFault`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files on the disk: copied and proven, linked, counted. Nothing here overwrites a file."""
+"""Files on the disk: proven copies, comparisons, counting. Nothing here overwrites a file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tts_core.models.store.faults import PlaceTaken, SourceDamaged
 from tts_core.platform.whole_files import patiently, sync_folder
 
 COPYING = ".copying"
-"""Ends the name of a file that is not whole yet."""
+"""The ending of the name of a file that is not whole yet."""
 
 Count = Callable[[int], None]
-"""Gets the bytes of each chunk that is done."""
+"""A function that gets the number of bytes of each chunk that is done."""
 
 
 def absolute(folder: Path) -> Path:
-    """Without `..`, links kept as they are."""
+    """The absolute path without `..`, links kept as they are."""
     return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - resolve would follow links
 
 
 def read_through(path: Path, count: Count, cancelled: CancelCheck) -> Digest:
-    """The digest of a file. Raises DiskFault and Cancelled."""
+    """The digest of a file, read through. Raises DiskFault and Cancelled."""
     reader = ContentReader(path)
     with disk_faults(path):
         for chunk_bytes in reader.chunk_sizes():
@@ -64,16 +64,16 @@ def copy_file(source: Path, target: Path, count: Count, cancelled: CancelCheck) 
 
 
 def same_content(source: Path, target: Path, count: Count, cancelled: CancelCheck) -> Digest:
-    """The digest of both. Raises PlaceTaken if they differ, DiskFault and Cancelled."""
-    ours = read_through(source, count, cancelled)
-    theirs = read_through(target, not_counted, cancelled)
-    if theirs.sha256 != ours.sha256:
+    """The digest of two equal files. Raises PlaceTaken if they differ, DiskFault and Cancelled."""
+    wanted = read_through(source, count, cancelled)
+    found = read_through(target, not_counted, cancelled)
+    if found.sha256 != wanted.sha256:
         raise PlaceTaken(path=str(target))
-    return theirs
+    return found
 
 
 def not_counted(_chunk_bytes: int) -> None:
-    """The bytes have been counted already."""
+    """A `Count` for bytes that have been counted already."""
 
 
 def put_in_place(part: Path, target: Path) -> None:
@@ -85,7 +85,7 @@ def put_in_place(part: Path, target: Path) -> None:
 
 
 def freed_bytes(files: Iterable[Path]) -> tuple[int, int]:
-    """Bytes that the disk gets back if all these names go, and bytes that live on under other names."""
+    """The bytes that the disk gets back if all these names go, and the bytes that live on under other names."""
     found = []
     for file in files:
         with suppress(OSError):
@@ -97,14 +97,14 @@ def freed_bytes(files: Iterable[Path]) -> tuple[int, int]:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Everything below `root` that is no folder, links to folders included; never through a link."""
+    """The paths below `root` that are no folders, links to folders included; never through a link."""
     for folder, folders, files in os.walk(root):
         for name in sorted((*files, *(name for name in folders if Path(folder, name).is_symlink()))):
             yield Path(folder, name)
 
 
 def remove_empty_folders(root: Path) -> bool:
-    """Remove the folders below `root` that hold nothing, and `root`; True if it is gone."""
+    """Remove the empty folders below `root`, and `root` itself; True if `root` is gone."""
     for folder, _, _ in os.walk(root, topdown=False):
         with suppress(OSError):  # not empty, or not ours to remove
             Path(folder).rmdir()
@@ -112,7 +112,7 @@ def remove_empty_folders(root: Path) -> bool:
 
 
 def _write(source: Path, part: Path, count: Count, cancelled: CancelCheck) -> str:
-    """The sha256 of what was read."""
+    """Copy the source to the part; returns the sha256 of the bytes read."""
     sha256 = hashlib.sha256()
     with source.open("rb") as reading, part.open("wb") as writing:
         while chunk := reading.read(CHUNK_BYTES):
@@ -127,7 +127,7 @@ def _write(source: Path, part: Path, count: Count, cancelled: CancelCheck) -> st
 
 
 def _on_disk(found: os.stat_result) -> int:
-    """An unfinished file has holes that take no room."""
+    """The bytes a file takes on the disk; an unfinished one has holes that take none."""
     blocks = getattr(found, "st_blocks", None)
     is_sparse = blocks is not None and 0 < blocks * 512 < found.st_size
     return int(blocks * 512) if is_sparse and blocks is not None else found.st_size

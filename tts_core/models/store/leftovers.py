@@ -1,4 +1,4 @@
-"""What lies around and nobody needs: unfinished files of other programs and of ours, and files that were set aside."""
+"""Files that nothing needs any more: unfinished ones of other programs and of ours, and those set aside."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from tts_core.models.store.files import freed_bytes, walk
 from tts_core.models.store.reports import Cleaned, Leftover, LeftoverKind
 
 RECENT_S = 600.0
-"""An unfinished file of another program that was written to this lately may still grow."""
+"""The seconds within which another program's unfinished file, once written to, may still grow."""
 _OTHER_CLIENTS = re.compile(r".+\.(incomplete|crdownload)|(.+/)?\._____temp/.+", re.IGNORECASE)
-"""huggingface_hub (`.cache/huggingface/download/*.incomplete`), ModelScope's client, browsers."""
+"""The unfinished files of huggingface_hub (`.cache/huggingface/download/*.incomplete`), ModelScope's client and
+browsers."""
 
 
 def find_leftovers(
     catalogue: Catalogue, models_dir: Path, parts: PartStore, needed: frozenset[str]
 ) -> Iterator[Leftover]:
-    """`needed` are the names of parts that some model still waits for."""
+    """The files that can be cleaned up; `needed` are the names of parts that some model still waits for."""
     for entry in catalogue.entries():
         folder = models_dir / entry.local
         for path in walk(folder) if not folder.is_symlink() else ():
@@ -46,12 +47,12 @@ def find_leftovers(
 
 
 def remove_leftovers(listed: tuple[Leftover, ...], found: tuple[Leftover, ...], parts: PartStore) -> Cleaned:
-    """Remove those of `listed` that are `found` again unchanged. Raises DiskFault."""
+    """Remove the `listed` files that are `found` again unchanged. Raises DiskFault."""
     going = [leftover for leftover in listed if leftover in found and not leftover.is_recent]
     freed, _ = freed_bytes(leftover.path for leftover in going)
-    of_ours = {part.path: part for part in parts.leftovers()}
+    own_parts = {part.path: part for part in parts.leftovers()}
     for leftover in going:
-        if part := of_ours.get(leftover.path):
+        if part := own_parts.get(leftover.path):
             parts.remove(part)  # with its journal
         else:
             with disk_faults(leftover.path), suppress(FileNotFoundError):

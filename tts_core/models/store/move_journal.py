@@ -1,4 +1,4 @@
-"""How far a move of the models folder is: one small JSON file in the data folder, so that kill -9 loses nothing."""
+"""The journal of a move of the models folder: a small JSON file in the data folder, so that kill -9 loses nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A file whose copy is proven. It was this in the old folder; another stamp means that it changed since."""
+    """The size and time, in the old folder, of a file whose copy is proven; another one now shows a later change."""
 
     size: int
     mtime_ns: int
@@ -27,14 +27,14 @@ class Journal:
     source: Path
     target: Path
     names: tuple[str, ...]
-    """What moves: names directly below the source."""
+    """The folders that move, names directly below the source."""
     is_begun: bool = False
-    """Something was written to the target."""
+    """Whether anything was written to the target."""
     copied: dict[str, Copied] = field(default_factory=dict)
-    """By path below the source, with forward slashes."""
+    """The files with a proven copy by path below the source, with forward slashes."""
 
     def save(self, file: Path) -> None:
-        """Raises DiskFault."""
+        """Write the journal. Raises DiskFault."""
         data = {
             "source": str(self.source),
             "target": str(self.target),
@@ -49,7 +49,7 @@ class Journal:
 
 
 def read_journal(file: Path) -> Journal | None:
-    """None if no move is under way. A broken journal is set aside: the copies it knew are compared again."""
+    """The journal in a file; None if no move is under way. A broken one is set aside: its copies are compared again."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         copied = {

@@ -1,5 +1,5 @@
-"""Move the models folder: everything in the folders of models, and what is being downloaded. Started again after
-kill -9 or a full disk, it goes on. Whatever else lies beside them is nothing of ours, stays, and is named.
+"""Moves the models folder: everything in the folders of models, and unfinished downloads. Started again after
+kill -9 or a full disk, a move goes on. Other things beside them are not the studio's: they stay and are named.
 
 On one volume names change and no byte is copied. Between volumes each file is copied, read back and compared, files
 that share their bytes keep doing so, and only when all of it is there does the studio look at the new folder; then
@@ -36,19 +36,19 @@ from tts_core.platform.whole_files import sync_folder
 logger = logging.getLogger(__name__)
 
 _OUR_OWN = frozenset({".downloads/lock", ".downloads/owner.json"})
-"""Who works in a folder; that does not move with it."""
+"""The lock files of a folder, which don't move with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     name: str
-    """Below the source, with forward slashes."""
+    """The path below the source, with forward slashes."""
     size: int
     inode: tuple[int, int]
 
 
 class FolderMove:
-    """One move. Nobody else may work in the folders meanwhile."""
+    """A move of the models folder. Nothing else may work in the folders meanwhile."""
 
     def __init__(self, journal_file: Path, hashes: HashCache) -> None:
         self._file = journal_file
@@ -73,7 +73,7 @@ class FolderMove:
         return journal
 
     def plan(self, journal: Journal) -> MovePlan:
-        """What a prepared move would do. Raises DiskFault."""
+        """The plan of a prepared move. Raises DiskFault."""
         with disk_faults(journal.target):
             there = next(path for path in (journal.target, *journal.target.parents) if path.exists())
             return MovePlan(
@@ -85,19 +85,19 @@ class FolderMove:
             )
 
     def transfer(self, journal: Journal, progress: Progress, cancelled: CancelCheck) -> None:
-        """Afterwards everything is in the target. Raises PlaceTaken, SourceDamaged, DiskFault and Cancelled."""
+        """Bring everything to the target. Raises PlaceTaken, SourceDamaged, DiskFault and Cancelled."""
         with disk_faults(journal.target):
             journal.target.mkdir(parents=True, exist_ok=True)
             if _on_one_volume(journal.source, journal.target):
                 self._rename_all(journal)
             check_space(journal.target, _bytes_of(_pending(journal)))
-            while pending := _pending(journal):  # again: somebody may have put something there meanwhile
+            while pending := _pending(journal):  # again: files may have come meanwhile
                 self._copy_all(journal, pending, progress, cancelled)
             _copy_links(journal)
             self._begin(journal)
 
     def finish(self, journal: Journal) -> None:
-        """Remove from the source what is proven to be in the target."""
+        """Remove the files from the source that are proven to be in the target."""
         for name, copied in journal.copied.items():
             old, new = journal.source / name, journal.target / name
             with suppress(OSError):
@@ -109,8 +109,10 @@ class FolderMove:
                     path.unlink()
 
     def left_behind(self, journal: Journal) -> tuple[str, ...]:
-        """Remove the emptied folders, now that nobody holds the lock in them, and the journal; returns what is still
-        there: foreign folders by their names, single files of models. Raises DiskFault."""
+        """Remove the journal and the emptied folders, whose lock is free now.
+
+        Returns what is still there: foreign folders by their names, single files of models. Raises DiskFault.
+        """
         for name in _OUR_OWN:
             with suppress(OSError):
                 (journal.source / name).unlink()
@@ -125,7 +127,7 @@ class FolderMove:
         return (*files, *(name for name in others if name not in journal.names))
 
     def _begin(self, journal: Journal) -> None:
-        """Before the target is first written to."""
+        """Save the journal before the target is first written to."""
         if not journal.is_begun:
             journal.is_begun = True
             journal.save(self._file)
@@ -190,7 +192,7 @@ def _check_places(source: Path, target: Path) -> None:
 
 
 def _refuse_collisions(journal: Journal) -> None:
-    """Before anything is touched. Files of equal size are compared when their turn comes."""
+    """Raise PlaceTaken, before anything is touched, for other files in the target; equal sizes are compared later."""
     for path in _items(journal):
         there = journal.target / _below(journal.source)(path)
         if os.path.lexists(there) and (
@@ -203,7 +205,7 @@ def _refuse_collisions(journal: Journal) -> None:
 
 
 def _items(journal: Journal) -> Iterator[Path]:
-    """Files and links of the source that are to move."""
+    """The files and links of the source that are to move."""
     for name in journal.names:
         top = journal.source / name
         for path in (top,) if top.is_symlink() else walk(top):
@@ -213,7 +215,7 @@ def _items(journal: Journal) -> Iterator[Path]:
 
 
 def _pending(journal: Journal) -> list[_Pending]:
-    """Files that are not proven to be in the target."""
+    """The files that are not proven to be in the target."""
     pending = []
     for path in _items(journal):
         name = _below(journal.source)(path)
@@ -239,7 +241,7 @@ def _copy_links(journal: Journal) -> None:
 
 
 def _kept_target(link: Path, journal: Journal) -> str:
-    """Where a relative link to something that stays leads, absolutely; "" for a link that may be as it is."""
+    """The absolute target of a relative link to something that stays; "" for a link that may stay as it is."""
     leads_to = link.readlink()
     there = Path(os.path.normpath(link.parent / leads_to))
     moves_along = any(there.is_relative_to(journal.source / name) for name in journal.names)
@@ -247,7 +249,7 @@ def _kept_target(link: Path, journal: Journal) -> str:
 
 
 def _link(twin: Path, target: Path) -> bool:
-    """Share the bytes of a file that is there already, where the volume can."""
+    """Make `target` a hard link to a file that is there already; False where the volume can't or the name is taken."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.hardlink_to(twin)
@@ -260,7 +262,7 @@ def _link(twin: Path, target: Path) -> bool:
 
 
 def _already_there(journal: Journal) -> dict[tuple[int, int], Path]:
-    """Inodes of the source with their copy."""
+    """The copies in the target by the inodes of the source."""
     known = {}
     for name, copied in journal.copied.items():
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What the store tells: progress on the way and one result at the end, as data."""
+"""The store's reports as data: progress on the way and one result at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tts_core.models.download_task import SourceId
 @dataclass(frozen=True, slots=True)
 class StoreProgress:
     file: str
-    """At work on, with forward slashes."""
+    """The file at work on, with forward slashes."""
     done_bytes: int
     total_bytes: int
 
@@ -23,7 +23,7 @@ Progress = Callable[[StoreProgress], None]
 
 @dataclass(slots=True)
 class Meter:
-    """Adds chunks up; never tells more than was announced."""
+    """A meter that adds chunks up and reports them, never more than the announced total."""
 
     progress: Progress
     total_bytes: int
@@ -37,42 +37,42 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What deleting a model takes away, or has taken away."""
+    """The files that deleting a model takes away, or has taken away."""
 
     key: str
     folder: Path
     files: tuple[Path, ...]
-    """Of the model: its files, its unfinished ones, those that were set aside."""
+    """The model's files, finished, unfinished and set aside."""
     freed_bytes: int
-    """What the disk really gets back: a file that lives on in another model counts for nothing."""
+    """The bytes that the disk really gets back: a file that lives on in another model counts for nothing."""
     shared_bytes: int
-    """Of files that live on under another name."""
+    """The bytes of files that live on under another name."""
     left: tuple[str, ...]
-    """What else lies in the folder and stays, paths inside it."""
+    """The other files in the folder, which stay; paths inside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class MovePlan:
-    """What a move of the models folder would do."""
+    """The effect of a move of the models folder."""
 
     source: Path
     target: Path
     total_bytes: int
-    """Still to be moved."""
+    """The bytes still to be moved."""
     is_copied: bool
-    """To another volume, byte by byte; within one volume only names change."""
+    """Whether files are copied, to another volume; within one volume only names change."""
     free_bytes: int
-    """On the target's volume."""
+    """The free bytes on the target's volume."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The models folder lies elsewhere now. Whoever runs already has to start anew to see it."""
+    """The models folder lies elsewhere now. A studio that runs already has to start anew to see it."""
 
     source: Path
     target: Path
     left: tuple[str, ...]
-    """What stayed behind: it is nothing of the studio's, came or changed meanwhile, or could not be removed."""
+    """The things that stayed behind: not the studio's, new or changed meanwhile, or impossible to remove."""
     variable: str = ""
     """The environment variable that still names the old folder and must be changed by hand; "" if none does."""
 
@@ -81,7 +81,7 @@ class Moved:
 class Exported:
     key: str
     folder: Path
-    """Holds the files and the manifest."""
+    """The folder that holds the files and the manifest."""
     total_bytes: int
 
 
@@ -90,11 +90,11 @@ class Imported:
     key: str
     folder: Path
     adopted: tuple[str, ...]
-    """Files that were taken over, paths inside the model's folder."""
+    """The files that were taken over, paths inside the model's folder."""
     missing: tuple[str, ...]
-    """Files that were not found, or only with other content than the published one."""
+    """The files that were not found, or only with other content than the published one."""
     was_ready: bool = False
-    """The model was complete before: nothing was touched."""
+    """Whether the model was complete before, so that nothing was touched."""
 
 
 class UpdateState(str, Enum):
@@ -106,16 +106,16 @@ class UpdateState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class SourceUpdate:
-    """What one source has now. Never changes a model's state: what is here stays valid."""
+    """The newest version at one source. It never changes a model's state: the files here stay valid."""
 
     source: SourceId
     state: UpdateState
     revision: str = ""
-    """Newest there."""
+    """The newest revision there."""
     differing: tuple[str, ...] = ()
-    """Files with another sha256 (size, where the source tells no sha256), and files it no longer has."""
+    """The files with another sha256 (size, where the source reports no sha256), and files it no longer has."""
     code: str = ""
-    """Of the fault, with its `params` and English `message`, if the state is unknown."""
+    """The fault's code, with its `params` and English `message`, if the state is unknown."""
     params: Mapping[str, object] = field(default_factory=dict)
     message: str = ""
 
@@ -124,7 +124,7 @@ class SourceUpdate:
 class UpdateReport:
     key: str
     revision: str
-    """The one that the catalogue pins."""
+    """The revision that the catalogue pins."""
     sources: tuple[SourceUpdate, ...]
 
     @property
@@ -151,7 +151,7 @@ class Leftover:
     kind: LeftoverKind
     bytes: int
     is_recent: bool
-    """Written a moment ago: somebody may still be at it, so it is not removed."""
+    """Whether the file was written a moment ago: a program may still write it, so it is not removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +159,4 @@ class Cleaned:
     removed: tuple[Path, ...]
     freed_bytes: int
     kept: tuple[Path, ...]
-    """Changed since they were listed, or in use."""
+    """The files that stayed: changed since they were listed, or in use."""

@@ -54,23 +54,25 @@ from tts_core.platform.settings.preferences import MODELS_DIR_VARIABLE, Preferen
 from tts_core.platform.settings.studio import Settings
 
 WAIT_S = 3.0
-"""For a short change of another thread, or the last bytes of a paused download; what takes longer is told."""
+"""The wait for a short change of another thread, or the last bytes of a paused download; a longer one raises an
+error."""
 _TRY_AGAIN_S = 0.02
 
 
 def ignore(_progress: StoreProgress) -> None:
-    """For callers who show nothing."""
+    """A `progress` for callers who show nothing."""
 
 
 def never() -> bool:
-    """For callers who don't stop it."""
+    """A `cancelled` for callers who don't stop the work."""
     return False
 
 
 class ModelFolders:
-    """Thread-safe: changes come one after another. Methods that take a key raise UnknownModelKey; those that change
-    something also DiskFault and StoreBusy. `progress` is called in the caller's thread; a cancelled call raises
-    Cancelled, and the same call later goes on where it was.
+    """The use cases of the store. Thread-safe: changes come one after another.
+
+    Methods that take a key raise UnknownModelKey; those that change something also DiskFault and StoreBusy. `progress`
+    is called in the caller's thread; a cancelled call raises Cancelled, and the same call later goes on where it was.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class ModelFolders:
         self._parts = PartStore(settings.paths.parts_dir)
 
     def removal(self, key: str) -> Removal:
-        """What deleting the model would take away. Raises ModelNotThere."""
+        """The files that deleting the model would take away. Raises ModelNotThere."""
         entry, folder = self._models.entry(key), self._models.folder(key)
         needing = [status.entry for status in self._models.statuses() if status.key != key and _is_begun(status)]
         removal = deletion.plan_removal(entry, folder, self._parts, deletion.part_names(needing))
@@ -107,10 +109,10 @@ class ModelFolders:
 
         Raises ModelNotThere, ModelInUse (in memory: ModelInMemory, being downloaded: ModelDownloading).
         """
-        self.removal(key)  # nothing there, nothing locked or made
+        self.removal(key)  # where nothing is there, nothing is locked or made
         with self._alone(), self._cache.keep_out([key]), self._nobody_downloads(key):
             removal = self.removal(key)
-            self._downloads.cancel(key)  # paused or failed: it would say so of a model that nobody wants any more
+            self._downloads.cancel(key)  # a paused or failed task would go on showing for a model that is gone
             deletion.remove(removal, self._parts)
             return removal
 
@@ -135,14 +137,14 @@ class ModelFolders:
         return Moved(journal.source, journal.target, left, variable)
 
     def plan_move(self, target: Path) -> MovePlan:
-        """What `move` there would do; changes nothing. Raises FolderUnusable, PlaceTaken, MoveUnfinished, DiskFault."""
+        """The plan of a `move` there; changes nothing. Raises FolderUnusable, PlaceTaken, MoveUnfinished, DiskFault."""
         paths = self._settings.paths
         move = FolderMove(paths.move_file, HashCache(paths.hash_cache_file))
         with disk_faults(target):
             return move.plan(move.prepare(paths.models_dir, target, self._names_that_move()))
 
     def unfinished_move(self) -> Path | None:
-        """Where the models folder was being moved when that ended too early; `move` there goes on."""
+        """The target of a move of the models folder that ended too early; `move` there goes on. None without one."""
         journal = read_journal(self._settings.paths.move_file)
         return journal.target if journal is not None and journal.is_begun else None
 
@@ -182,26 +184,26 @@ class ModelFolders:
         return Imported(key, target, tuple(adopted), tuple(file.path for file in _wanted(status)))
 
     def updates(self, keys: Sequence[str] = (), *, cancelled: CancelCheck = never) -> Iterator[UpdateReport]:
-        """What the hubs have now, for these models or all of them; asks the network. Raises Offline and Cancelled."""
+        """The hubs' newest versions of these models, or of all; asks the network. Raises Offline and Cancelled."""
         entries = [self._models.entry(key) for key in keys or self._models.keys()]
         is_offline = self._settings.sources.offline
         return updates.check_updates(entries, self._hubs(), is_offline=is_offline, cancelled=cancelled)
 
     def leftovers(self) -> tuple[Leftover, ...]:
-        """What could be cleaned up; removes nothing."""
+        """The files that could be cleaned up; removes nothing."""
         unfinished = [status.entry for status in self._models.statuses() if not status.valid]
         needed = deletion.part_names(unfinished)
         models_dir = self._settings.paths.models_dir
         return tuple(leftovers.find_leftovers(self._catalogue, models_dir, self._parts, needed))
 
     def clean(self, listed: Sequence[Leftover]) -> Cleaned:
-        """Remove what `leftovers` listed, unless it has changed since or is still needed. Raises DownloadsRunning."""
+        """Remove files that `leftovers` listed, unless changed since or still needed. Raises DownloadsRunning."""
         with self._alone(), self._nobody_downloads(None):
             return leftovers.remove_leftovers(tuple(listed), self.leftovers(), self._parts)
 
     def _names_that_move(self) -> tuple[str, ...]:
-        """Of folders directly in the models folder: known models, other models, parts. A person may have chosen a
-        folder that holds more than models."""
+        """The names of folders in the models folder that move: known models, other models, parts. A person may have
+        chosen a folder that holds more than models."""
         paths = self._settings.paths
         known = [entry.local for entry in self._catalogue.entries()]
         found = [model.path.name for model in find_models(paths.models_dir) if model.path.parent == paths.models_dir]
@@ -218,7 +220,10 @@ class ModelFolders:
 
     @contextmanager
     def _nobody_downloads(self, key: str | None, parts_dir: Path | None = None) -> Iterator[None]:
-        """No process downloads this model (None: any model) meanwhile. Raises ModelDownloading, DownloadsRunning."""
+        """Keep every process from downloading this model (None: any model) meanwhile.
+
+        Raises ModelDownloading, DownloadsRunning.
+        """
         folder = parts_dir or self._settings.paths.parts_dir
         if key is None and any(task.state.is_active for task in self._downloads.tasks()):
             raise DownloadsRunning(folder=str(folder.parent), pid=os.getpid())
@@ -234,7 +239,7 @@ class ModelFolders:
                 lock.release()
 
     def _take(self, lock: FolderLock, key: str | None, folder: Path) -> bool:
-        """False where another model is being fetched, which touches none of this one's files."""
+        """Take the lock; False where another model is being fetched, which touches none of this one's files."""
         deadline = time.monotonic() + self._wait_s
         while not lock.take():
             owner = lock.owner()
@@ -253,7 +258,7 @@ class ModelFolders:
         return True
 
     def _check_room(self, target: Path, source: Path, wanted: Sequence[ModelFile]) -> None:
-        """Files on the same volume are linked."""
+        """Check the room for copies; files on the same volume are linked and need none."""
         existing = next(path for path in (target, *target.parents) if path.exists())
         if existing.stat().st_dev != source.stat().st_dev:
             check_space(target, sum(file.size for file in wanted))

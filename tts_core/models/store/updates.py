@@ -1,4 +1,4 @@
-"""Whether the hubs publish something newer than the catalogue pins. Asks for listings only; changes nothing."""
+"""The check for versions at the hubs newer than the catalogue's. Asks for listings only; changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tts_core.models.store.reports import SourceUpdate, UpdateReport, UpdateStat
 def check_updates(
     entries: Sequence[ModelEntry], hubs: Sequence[Hub], *, is_offline: bool, cancelled: CancelCheck
 ) -> Iterator[UpdateReport]:
-    """One report per model. A source that can't be reached is asked once, not again for each model.
+    """Yield a report per model. A source that can't be reached is asked once, not again for each model.
 
     Raises Offline and Cancelled.
     """
@@ -47,7 +47,7 @@ def _ask(hub: Hub, entry: ModelEntry, unreachable: dict[SourceId, SourceUpdate])
 
 
 def _differing(entry: ModelEntry, listing: Listing) -> tuple[str, ...]:
-    """A new revision that only changes files the model does not need is no update."""
+    """The model's files that differ; a new revision that changes only files the model does not need is no update."""
     differing = []
     for file in entry.files:
         remote = listing.files.get(file.path)

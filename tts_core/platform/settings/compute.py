@@ -1,4 +1,4 @@
-"""What a user may decide about how models compute: precision and threads, as words of the environment."""
+"""The user's settings of how models compute: precision and threads, as values of environment variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tts_core.domain.errors import InvalidSetting
 
 AUTO = "auto"
 WHOLE_NUMBERS = ("int8", "int4")
-"""Precisions of weights that are whole numbers; on CPUs only."""
+"""The precisions with whole-number weights; on CPUs only."""
 PRECISIONS = ("float32", "bfloat16", "float16", *WHOLE_NUMBERS)
 PRECISION_VARIABLE = "TTS_STUDIO_PRECISION"
 THREADS_VARIABLE = "TTS_STUDIO_THREADS"
@@ -14,7 +14,7 @@ _MOST_THREADS = 256
 
 
 def checked_precision(name: str, value: str) -> str:
-    """AUTO or one of PRECISIONS; nothing is AUTO. Raises InvalidSetting naming `name`."""
+    """The precision that `value` names, AUTO or one of PRECISIONS; blank is AUTO. Raises InvalidSetting for `name`."""
     chosen = value.strip().lower() or AUTO
     if chosen not in (AUTO, *PRECISIONS):
         raise InvalidSetting(name=name, value=value, expected=f"one of {', '.join((AUTO, *PRECISIONS))}")
@@ -22,7 +22,7 @@ def checked_precision(name: str, value: str) -> str:
 
 
 def checked_threads(name: str, value: str) -> int | None:
-    """How many; nothing or "auto" is None. Raises InvalidSetting naming `name`."""
+    """The number of threads that `value` names; blank or "auto" is None. Raises InvalidSetting naming `name`."""
     chosen = value.strip().lower()
     if chosen in ("", AUTO):
         return None

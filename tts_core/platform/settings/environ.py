@@ -1,4 +1,4 @@
-"""Reads single environment variables. Every reader treats blanks as not set and raises InvalidSetting with the name."""
+"""Readers of single environment variables. A blank value counts as not set; InvalidSetting names the variable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PORT = 65_535
 
 
 class Environ:
-    """The variables of one environment, each read as what it is meant to be."""
+    """The variables of one environment, each read as the type it is meant to have."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -29,38 +29,38 @@ class Environ:
         return self._variables.get(name, "").strip() or default
 
     def secret(self, name: str) -> str:
-        """The value exactly as it stands there; blanks may be part of a password."""
+        """The value exactly as it is set; blanks may be part of a password."""
         return self._variables.get(name, "")
 
     def flag(self, name: str) -> bool:
-        """Whether it says yes; anything that does not is no."""
+        """Whether the variable says yes ("1", "true", "yes" or "on"); any other value is no."""
         return self.text(name).lower() in _TRUE
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
-        """One of `choices`, whatever its case; the first one where nothing is set."""
+        """The choice that the variable names in any case; the first one where it is not set."""
         value = self.text(name).lower() or choices[0]
         if value not in choices:
             raise InvalidSetting(name=name, value=value, expected=f"{', '.join(choices[:-1])} or {choices[-1]}")
         return value
 
     def names(self, name: str) -> tuple[str, ...]:
-        """The parts between commas, empty ones left out."""
+        """The parts of the value between commas, empty ones left out."""
         return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
 
     def path(self, name: str) -> Path | None:
-        """An absolute path; nothing needs to lie there."""
+        """The value as an absolute path, which need not exist; None where it is not set."""
         value = self.text(name)
         return Path(value).expanduser().absolute() if value else None
 
     def file(self, name: str) -> Path | None:
-        """A path where a file lies."""
+        """The absolute path of an existing file; None where it is not set."""
         path = self.path(name)
         if path is not None and not path.is_file():
             raise InvalidSetting(name=name, value=self.text(name), expected="a file")
         return path
 
     def paths(self, name: str) -> tuple[Path, ...]:
-        """Absolute paths, separated as PATH is."""
+        """The value as absolute paths, separated as in PATH."""
         parts = self.text(name).split(os.pathsep)
         return tuple(Path(part.strip()).expanduser().absolute() for part in parts if part.strip())
 
@@ -73,7 +73,7 @@ class Environ:
         return int(value)
 
     def seconds(self, name: str, default: float) -> float | None:
-        """A duration in Ollama's words: "5m", "1h30m", plain seconds, "0"; anything negative means for ever (None)."""
+        """A duration in Ollama's notation: "5m", "1h30m", plain seconds, "0"; a negative one means for ever (None)."""
         value = self.text(name)
         if not value:
             return default
@@ -88,7 +88,7 @@ class Environ:
         return None if value.startswith("-") else seconds
 
     def size(self, name: str) -> int | None:
-        """Bytes, said as "8GB", "512 MiB" or a plain number."""
+        """A number of bytes, written as "8GB", "512 MiB" or a plain number; None where it is not set."""
         value = self.text(name)
         if not value:
             return None

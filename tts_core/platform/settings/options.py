@@ -1,4 +1,4 @@
-"""Command-line options that stand for environment variables, so there is one way to read settings. For every entry."""
+"""Command-line options of every entry point; they stand for environment variables, so settings are read one way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tts_core.platform.settings.yourtts import MODEL_DIR_VARIABLE
 class Option:
     flag: str
     variable: str
-    """The environment variable it wins over."""
+    """The environment variable that the option overrides."""
     metavar: str
     help: str
 
@@ -70,7 +70,7 @@ YOURTTS_OPTIONS = (
 
 
 def options_parser(*options: Option) -> argparse.ArgumentParser:
-    """A parent parser; as a parent of both, the options are understood before and after a command's name."""
+    """A parent parser; given to a parser and to its commands, the options work before and after a command's name."""
     parser = argparse.ArgumentParser(add_help=False)
     for option in options:
         parser.add_argument(
@@ -91,7 +91,7 @@ def add_login_options(parser: argparse.ArgumentParser) -> None:
 
 
 def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:
-    """`environ` as it would be had the given options been set there."""
+    """`environ` with the given options as if they had been set there."""
     options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *YOURTTS_OPTIONS)
     variables = {AUTH_VARIABLE, *(option.variable for option in options)}
     return {**environ, **{name: value for name, value in vars(args).items() if name in variables}}

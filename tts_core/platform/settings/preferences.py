@@ -1,4 +1,4 @@
-"""What the user chooses in the app, kept in one small JSON file: sources, mirror, resuming, models folder, precision.
+"""The user's choices in the app, kept in one small JSON file: sources, mirror, resuming, models folder, precision.
 
     {"source_order": ["modelscope", "hf"], "mirror_endpoint": "https://hf-mirror.com",
      "resume_downloads": true, "models_dir": "/mnt/big/Qwen", "precision": "int8"}
@@ -28,25 +28,25 @@ CHOOSABLE = (
     *(SOURCES_VARIABLE, MIRROR_VARIABLE, RESUME_VARIABLE, MODELS_DIR_VARIABLE, PRECISION_VARIABLE),
     "USE_HF_MIRROR",
 )
-"""Variables that decide what else could be chosen in the app; USE_HF_MIRROR names an order of sources, too."""
+"""The variables that, when set, override a choice made in the app; USE_HF_MIRROR sets an order of sources, too."""
 _MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What is None or empty was not chosen."""
+    """The user's choices; a field that is None or empty was not chosen."""
 
     source_order: tuple[str, ...] = ()
-    """SOURCE_IDS, the one to be tried first first."""
+    """The SOURCE_IDS in the order they are to be tried."""
     mirror_endpoint: str = ""
     resume_downloads: bool | None = None
     models_dir: Path | None = None
-    """Absolute."""
+    """The absolute path of the models folder."""
     precision: str = ""
-    """One of PRECISIONS."""
+    """The precision, one of PRECISIONS."""
 
     def as_variables(self, fixed: Collection[str] = ()) -> dict[str, str]:
-        """The environment variables that these choices stand for, but for those that the `fixed` ones decide."""
+        """The environment variables that these choices stand for, without those that the `fixed` ones decide."""
         resume = {None: "", True: "true", False: "false"}[self.resume_downloads]
         variables = {
             SOURCES_VARIABLE: "" if "USE_HF_MIRROR" in fixed else ",".join(self.source_order),
@@ -62,25 +62,25 @@ class Preferences:
 class StoredPreferences:
     preferences: Preferences
     problem: str = ""
-    """English: what of the file can't be used and was left out; "" if all is well."""
+    """The parts of the file that can't be used and were left out, in English; "" if all is well."""
 
 
 class PreferencesFile:
-    """Thread-safe. Two processes that save at once don't mix: the file is replaced whole and the last one wins."""
+    """The preferences on disk. Thread-safe. The file is replaced whole, so of two processes that save the last wins."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
 
     def read(self) -> StoredPreferences:
-        """Never raises: an unusable field counts as not chosen."""
+        """The stored choices. Never raises: an unusable field counts as not chosen."""
         try:
             fields = self._fields()
         except (OSError, ValueError, RecursionError) as error:
             return StoredPreferences(Preferences(), f"{self._file} can't be used: {_reason(error)}.")
         preferences, problems = _parse(fields)
-        told = f"{self._file}: {' '.join(problems)}" if problems else ""
-        return StoredPreferences(preferences, told)
+        problem = f"{self._file}: {' '.join(problems)}" if problems else ""
+        return StoredPreferences(preferences, problem)
 
     def change(self, change: Callable[[Preferences], Preferences]) -> Preferences:
         """Save what `change` makes of the present choices. Raises InvalidSetting and PreferencesUnwritable."""
@@ -106,11 +106,11 @@ class PreferencesFile:
     def _fields(self) -> dict[str, object]:
         try:
             with self._file.open("rb") as stream:
-                data = json.loads(stream.read(_MAX_BYTES).decode("utf-8-sig"))  # Windows editors put a mark in front
+                data = json.loads(stream.read(_MAX_BYTES).decode("utf-8-sig"))  # Windows editors add a byte-order mark
         except FileNotFoundError:
             return {}
         if not isinstance(data, dict):
-            raise ValueError("it is not a JSON object")  # noqa: TRY004 - one kind of error for a file nobody can use
+            raise ValueError("it is not a JSON object")  # noqa: TRY004 - one error for every unusable file
         return data
 
     def _set_aside(self) -> None:
@@ -166,7 +166,7 @@ def _is_absolute(folder: str) -> bool:
 
 
 def _as_fields(preferences: Preferences) -> dict[str, object]:
-    """As they stand in the file; what was not chosen does not stand there."""
+    """The choices as fields of the file; those not chosen are left out."""
     fields: dict[str, object] = {
         "source_order": list(preferences.source_order),
         "mirror_endpoint": preferences.mirror_endpoint,

@@ -17,16 +17,16 @@ CERT_VARIABLE = "TTS_STUDIO_SSL_CERTFILE"
 KEY_VARIABLE = "TTS_STUDIO_SSL_KEYFILE"
 PASSWORD_VARIABLE = "TTS_STUDIO_SSL_KEYFILE_PASSWORD"  # noqa: S105 - a name
 _IS_ENCRYPTED = b"ENCRYPTED"
-"""Stands in the PEM form of every key that asks for a password."""
+"""A word that stands in the PEM form of every key with a password."""
 ROOT_FLAG, ROOT_VARIABLE = "--root-path", "TTS_STUDIO_ROOT_PATH"
 TRUSTED_FLAG, TRUSTED_VARIABLE = "--trusted-proxy", "TTS_STUDIO_TRUSTED_PROXIES"
 LOOPBACK_PROXIES = ("127.0.0.0/8", "::1")
 NOBODY = "none"
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _PROXY_HEADERS = re.compile(
-    r"via|cdn-loop|x-varnish|.*forwarded.*"  # what proxies say of themselves and of what they were asked
+    r"via|cdn-loop|x-varnish|.*forwarded.*"  # headers by which proxies name themselves and the original request
     r"|x-original-(host|proto|url|uri)|x-rewrite-url|x-arr-.*"
-    r"|.*-ip|.*-ipv[46]|.*-?client-?ip|.*-(addr|address)"  # for whom: X-Real-IP, True-Client-IP, those of each cloud
+    r"|.*-ip|.*-ipv[46]|.*-?client-?ip|.*-(addr|address)"  # the client: X-Real-IP, True-Client-IP, each cloud's
     r"|(cf|fly|cloudfront|tailscale|x-envoy|x-vercel|x-azure|x-appengine|x-amz-cf)-.*"
 )
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,24 +38,24 @@ _SERVER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files."""
+    """The PEM files that https is served with."""
 
     cert_file: Path
-    """The certificate, and behind it those that vouch for it; it may hold the key, too."""
+    """The file of the certificate, followed by those that vouch for it; it may hold the key, too."""
     key_file: Path | None = None
     password: str | None = field(default=None, repr=False)
-    """Of the key."""
+    """The key's password."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> Certificate | None:
-        """None is plain http. Raises InvalidSetting where there is a key alone; the files are not looked at."""
+        """Read the variables; None is plain http. Raises InvalidSetting for a key alone; opens no file."""
         cert, key = environ.path(CERT_VARIABLE), environ.path(KEY_VARIABLE)
         if cert is None and key is not None:
             raise InvalidSetting(name=KEY_FLAG, value=str(key), expected=f"its certificate as well: {CERT_FLAG}")
         return None if cert is None else cls(cert, key, environ.secret(PASSWORD_VARIABLE) or None)
 
     def check(self) -> None:
-        """Raises InvalidSetting: a file that can't be read, is no certificate or key, or they are not a pair."""
+        """Raise InvalidSetting where a file can't be read, is no certificate or key, or the two are not a pair."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _read(CERT_FLAG, self.cert_file)
         try:
@@ -93,9 +93,9 @@ def _unusable(flag: str, path: Path, expected: str) -> InvalidSetting:
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
     root_path: str = ""
-    """The path below which a proxy shows the studio, as "/tts"; "" is none."""
+    """The path below which a proxy shows the studio, such as "/tts"; "" is none."""
     trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(network) for network in LOOPBACK_PROXIES)
-    """Whose X-Forwarded-… headers count."""
+    """The networks of proxies whose X-Forwarded-… headers count."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> ProxySettings:
@@ -107,14 +107,16 @@ class ProxySettings:
         return cls(root_path=_root_path(environ.text(ROOT_VARIABLE)), trusted=tuple(_network(name) for name in names))
 
     def trusts(self, address: str) -> bool:
-        """Whether the one who connects from there may say for whom."""
+        """Whether a proxy at that address may name the client it connects for."""
         ip = parsed(address)
         return ip is not None and any(ip in network for network in self.trusted)
 
 
 def is_from_proxy(header: str) -> bool:
-    """Whether a header of that name, lower-case, is one of those that only proxies write. What it says may have been
-    written by the proxy's own client; that it is there means that nobody at this machine asks."""
+    """Whether a header of that name, lower-case, is one that only proxies write.
+
+    Its value may come from the proxy's own client; its presence alone means that the request is not this machine's.
+    """
     return _PROXY_HEADERS.fullmatch(header) is not None
 
 
@@ -140,15 +142,18 @@ def _network(name: str) -> Network:
 @dataclass(frozen=True, slots=True)
 class ShareSettings:
     server: str = ""
-    """HOST:PORT of an own share server; "" is Gradio's."""
+    """The HOST:PORT of an own share server; "" is Gradio's."""
     helper: Path | None = None
     """The helper program, used as it is; None is Gradio's, fetched and checked."""
     certificate: Path | None = None
-    """PEM: what the own share server's TLS is checked with; None speaks to it without TLS."""
+    """The PEM file that checks the own share server's TLS; None connects to it without TLS."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> ShareSettings:
-        """TTS_STUDIO_SHARE_SERVER, TTS_STUDIO_SHARE_HELPER, TTS_STUDIO_SHARE_CERTIFICATE. Raises InvalidSetting."""
+        """Read TTS_STUDIO_SHARE_SERVER, TTS_STUDIO_SHARE_HELPER and TTS_STUDIO_SHARE_CERTIFICATE.
+
+        Raises InvalidSetting.
+        """
         server = environ.text(SERVER_VARIABLE)
         match = _SERVER.fullmatch(server)
         if server and (match is None or not 1 <= int(match["port"]) <= MAX_PORT):

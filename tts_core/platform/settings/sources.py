@@ -1,4 +1,4 @@
-"""Where models may come from and how they are fetched. Part of Settings, which is built from the environment."""
+"""The settings of models' sources and downloads. Part of Settings, which is built from the environment."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class SourceSettings:
     mirror_endpoint: str = MIRROR_ENDPOINT
     modelscope_endpoint: str = MODELSCOPE_ENDPOINT
     mirror_first: bool = False
-    """USE_HF_MIRROR: put the mirror first in `auto`."""
+    """Whether the mirror comes first in `auto` (USE_HF_MIRROR)."""
     order: tuple[str, ...] = ()
-    """The user's order for `auto`, SOURCE_IDS; () orders by a probe."""
+    """The user's order for `auto`, of SOURCE_IDS; () orders by a probe."""
     offline: bool = False
     resume_at_start: bool = False
-    """What was being downloaded when the app ended goes on by itself; else it is paused."""
+    """Whether downloads that ran when the app ended go on by themselves; else they are paused."""
     hf_caches: tuple[Path, ...] = ()
-    """Folders with `models--owner--name` folders, most specific first."""
+    """The folders with `models--owner--name` folders, most specific first."""
     modelscope_caches: tuple[Path, ...] = ()
     model_folders: tuple[Path, ...] = ()
-    """Other places with model folders: TTS_HOME, and what the user names."""
+    """Other places with model folders: TTS_HOME, and those of TTS_STUDIO_MODEL_FOLDERS."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> SourceSettings:
-        """Raises InvalidSetting naming the variable.
+        """Read the variables of sources; raises InvalidSetting naming the variable.
 
         Variables: HF_ENDPOINT, HF_MIRROR_ENDPOINT, USE_HF_MIRROR, MODELSCOPE_ENDPOINT, TTS_STUDIO_SOURCES (comma-
         separated order), TTS_STUDIO_RESUME_DOWNLOADS, HF_HUB_OFFLINE; where copies may lie: HF_HUB_CACHE,
@@ -58,9 +58,9 @@ class SourceSettings:
 
 
 def checked_endpoint(name: str, value: str) -> str:
-    """Scheme, host and perhaps a path, without a slash at the end. Raises InvalidEndpoint.
+    """The address as scheme, host and perhaps a path, without a slash at the end. Raises InvalidEndpoint.
 
-    Plain http only to this machine: nobody between may change what is fetched or see who asks.
+    Plain http is allowed to this machine only: nobody in between may change downloads or see who makes them.
     """
     value = value.strip()
     if value and "://" not in value:
@@ -74,7 +74,7 @@ def _is_safe(address: str) -> bool:
     try:
         parts = urlsplit(address)
         host, _port = parts.hostname, parts.port
-    except ValueError:  # half an IPv6 bracket, a port that is none
+    except ValueError:  # half an IPv6 bracket, an impossible port
         return False
     is_private = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     is_plain = not (parts.username or parts.query or parts.fragment)
@@ -94,7 +94,7 @@ def _order(environ: Environ, name: str) -> tuple[str, ...]:
 
 
 def _hf_caches(environ: Environ) -> tuple[Path, ...]:
-    """As huggingface_hub looks: the named caches, then those below the homes, then the default one."""
+    """Hugging Face's caches in huggingface_hub's order: the named ones, those below the homes, the default one."""
     homes = [
         *environ.paths("HF_HOME"),
         *(path / "huggingface" for path in environ.paths("XDG_CACHE_HOME")),

@@ -38,64 +38,64 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps on what one caller may ask for; each has its own clear error."""
+    """The caps on a single caller's requests; each has its own clear error."""
 
     max_text_chars: int = 20_000
     max_body_bytes: int = 1_000_000
-    """Of a JSON request."""
+    """The most bytes of a JSON request."""
     max_float_body_bytes: int = 32_000_000
-    """Of a JSON request that carries sound as numbers: a minute at 16 kHz, however the digits are written."""
+    """The most bytes of a JSON request with sound as numbers: a minute at 16 kHz, however the digits are written."""
     max_upload_bytes: int = 50_000_000
-    """Of a multipart request, all files together."""
+    """The most bytes of a multipart request, all files together."""
     body_pause_s: float = 30.0
-    """For how long nothing of a request's body may come."""
+    """The longest pause within a request's body."""
     min_body_bytes_per_s: int = 500
-    """On average, after the first such pause: a line of long ago is faster."""
+    """The least average speed of a body, after the first such pause: even an old telephone line is faster."""
     max_waiting: int = 16
-    """Requests that may wait for an engine at once."""
+    """The most requests that may wait for an engine at once."""
     keep_outputs_days: float = 7.0
     max_output_bytes: int = 4_000_000_000
-    """Oldest takes leave first when the outputs folder grows beyond this."""
+    """The size of the outputs folder beyond which the oldest takes are removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     paths: Paths
     fixed: frozenset[str] = frozenset()
-    """Variables that are set, so that what is chosen in the app in their place does not count."""
+    """The variables that are set, so that choices made in the app in their place don't count."""
     preferences_problem: str = ""
-    """English: what of the preferences can't be used; "" if all is well."""
+    """The parts of the preferences that can't be used, in English; "" if all is well."""
     host: str = DEFAULT_HOST
     port: int | None = None
-    """None takes the first free one from FIRST_PORT on."""
+    """The port to listen on; None takes the first free one from FIRST_PORT on."""
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
-    """Host names, without port, that requests may name."""
+    """The host names, without port, that requests may name."""
     auth: str = AUTO
     """Whether people have to log in: "on", "off", or "auto": wherever others than this machine can reach the studio."""
     admin_password: str = field(default="", repr=False)
-    """Of the user "admin", who then exists for this run."""
+    """The password of the user "admin", who then exists for this run."""
     share: ShareSettings = field(default_factory=ShareSettings)
     certificate: Certificate | None = None
-    """What https is served with; None is plain http."""
+    """The certificate that https is served with; None is plain http."""
     proxies: ProxySettings = field(default_factory=ProxySettings)
     catalogue_file: Path | None = None
-    """Adds or overrides catalogue entries."""
+    """A file that adds or overrides catalogue entries."""
     piper_dir: Path | None = None
-    """Where Piper voices lie besides the downloaded ones; None is the data folder's own place."""
+    """The folder of Piper voices besides the downloaded ones; None is the data folder's own place."""
     has_desktop: bool = False
-    """There is a desktop that can show a folder to whoever sits at this machine."""
+    """Whether there is a desktop that can show a folder to a user at this machine."""
     device: str = AUTO
-    """Where models compute: "auto" or torch's name of a device."""
+    """The device that models compute on: "auto" or torch's name of a device."""
     precision: str = AUTO
-    """What models compute in: "auto" or one of PRECISIONS; as it was at the start."""
+    """The precision that models compute in: "auto" or one of PRECISIONS; as it was at the start."""
     threads: int | None = None
-    """That compute on a CPU; None: as many as help."""
+    """The threads that compute on a CPU; None uses as many as help."""
     wait_policy: str = ""
     """OMP_WAIT_POLICY: whether torch's threads that wait keep a core busy (ACTIVE) or not; "" if it is not set."""
     keep_alive_s: float | None = DEFAULT_KEEP_ALIVE_S
-    """Seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
+    """The seconds that an idle model stays in memory; 0 lets it go at once, None keeps it."""
     model_memory_bytes: int | None = None
-    """What all models in memory may take together; None is a share of the device's memory."""
+    """The most memory that all loaded models may take together; None is a share of the device's memory."""
     sources: SourceSettings = field(default_factory=SourceSettings)
     yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
     limits: Limits = field(default_factory=Limits)
@@ -112,7 +112,7 @@ class Settings:
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings, YourTtsSettings. What the user chose in the app stands for variables
+        where models come from: see SourceSettings, YourTtsSettings. The user's choices in the app stand for variables
         that are not set (see Preferences).
         """
         data_dir = Environ(environ).path("TTS_STUDIO_DATA_DIR") or default_data_dir()
@@ -149,17 +149,17 @@ class Settings:
 
     @property
     def needs_login(self) -> bool:
-        """Of everybody, at the studio's own address; whoever comes by a public link always has to log in."""
+        """Whether everybody has to log in at the studio's own address; users of a public link always have to."""
         return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
 
     def precision_now(self) -> str:
-        """`precision` as it was chosen in the app since the start."""
+        """`precision` with the choice made in the app since the start."""
         if PRECISION_VARIABLE in self.fixed:
             return self.precision
         return PreferencesFile(self.paths.preferences_file).read().preferences.precision or AUTO
 
     def sources_now(self) -> SourceSettings:
-        """`sources` with what was chosen in the app since the start."""
+        """`sources` with the choices made in the app since the start."""
         chosen = PreferencesFile(self.paths.preferences_file).read().preferences.as_variables(self.fixed)
         now = SourceSettings.from_env(Environ(chosen))
         return replace(
@@ -170,13 +170,13 @@ class Settings:
 
 
 def allowed_hosts(bind_host: str, extra: Sequence[str]) -> tuple[str, ...]:
-    """Loopback names, the address bound to (unless it is a wildcard) and `extra`, lower-case, without repeats."""
+    """The loopback names, the address bound to (unless it is a wildcard) and `extra`, lower-case, without repeats."""
     named = [] if bind_host in WILDCARD_HOSTS else [f"[{bind_host}]" if ":" in bind_host else bind_host]
     return tuple(dict.fromkeys(name.lower() for name in (*LOOPBACK_HOSTS, *named, *extra) if name))
 
 
 def is_loopback(host: str) -> bool:
-    """Only this machine reaches what listens there. A name that is not known is taken for another's."""
+    """Whether only this machine reaches a server that listens there; an unknown name counts as another machine's."""
     return is_this_machine(host.strip("[]")) or host.lower() == "localhost"
 
 

@@ -1,4 +1,4 @@
-"""Where YourTTS's model may lie and where it comes from. Part of Settings, which is built from the environment."""
+"""The settings of YourTTS's model: its folders and its source. Part of Settings, built from the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODEL_URL = (
     "https://github.com/coqui-ai/TTS/releases/download/v0.10.1_models/"
     "tts_models--multilingual--multi-dataset--your_tts.zip"
 )
-"""The release that coqui-tts itself names. No hash of it is published."""
+"""The address of the release that coqui-tts itself names. No hash of it is published."""
 
 _OF_SYSTEM = MappingProxyType({"darwin": ("Library/Application Support/tts",), "win32": ("AppData/Local/tts",)})
 
@@ -25,21 +25,21 @@ _OF_SYSTEM = MappingProxyType({"darwin": ("Library/Application Support/tts",), "
 class Place:
     folder: Path
     why: str
-    """Who puts models there, for the log."""
+    """The reason to look there, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class YourTtsSettings:
     model_dir: Path | None = None
-    """The model's own folder, where somebody named it."""
+    """The model's own folder, where a setting names it."""
     caches: tuple[Place, ...] = ()
-    """Folders in which Coqui TTS keeps its models, whichever Python environment it ran in."""
+    """The folders in which Coqui TTS keeps its models, whichever Python environment it ran in."""
     model_url: str = MODEL_URL
-    """The model as a zip."""
+    """The address of the model as a zip file."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> YourTtsSettings:
-        """Raises InvalidEndpoint.
+        """Read YourTTS's variables; raises InvalidEndpoint.
 
         Variables: TTS_STUDIO_YOURTTS_MODEL, TTS_STUDIO_YOURTTS_URL; TTS_HOME, XDG_DATA_HOME and LOCALAPPDATA, by which
         Coqui TTS finds its folder.
@@ -53,7 +53,7 @@ class YourTtsSettings:
 
 
 def _caches(environ: Environ) -> tuple[Place, ...]:
-    """Where Coqui TTS keeps its models, and where it would under other settings."""
+    """The folders where Coqui TTS keeps its models, and where it would under other settings."""
     places = [
         Place(folder, name)
         for name in ("TTS_HOME", "XDG_DATA_HOME", "LOCALAPPDATA")

@@ -1,1 +1,1 @@
-"""What each hub lists and how it says so: Hugging Face, its mirrors and ModelScope."""
+"""The adapters of the hubs' own listings and addresses: Hugging Face, its mirrors and ModelScope."""

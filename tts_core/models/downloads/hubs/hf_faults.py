@@ -1,7 +1,7 @@
-"""What huggingface_hub's failures mean: its own types, then the answer's status, then what lies below; never text.
+"""Faults for huggingface_hub's failures, by its own types, the answer's status and the causes; never by text.
 
-It speaks through requests (up to 0.36), httpx (1.x) or httpx2 (2.x). Their errors share class names, and below them lie
-the same errors of the standard library; so this names no HTTP library.
+huggingface_hub uses requests (up to 0.36), httpx (1.x) or httpx2 (2.x). Their errors share class names and have the
+same causes from the standard library; so this module names no HTTP library.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 def hf_fault(error: Exception, endpoint: str) -> DownloadFault:
     """The fault behind whatever an HfApi call raised."""
-    from huggingface_hub import errors  # noqa: PLC0415 - whoever gets here has loaded it
+    from huggingface_hub import errors  # noqa: PLC0415 - loaded already by the call that failed
 
     if isinstance(error, errors.OfflineModeIsEnabled):
         return Offline()
@@ -47,18 +47,18 @@ def hf_fault(error: Exception, endpoint: str) -> DownloadFault:
         (errors.RevisionNotFoundError, RevisionNotFound),
         (errors.EntryNotFoundError, NotFoundThere),
     )
-    for theirs, ours in kinds:
-        if isinstance(error, theirs):
-            return ours(source=source)
-    # The hub answers 401 for repositories that do not exist, too, and tells by a header which it means.
-    is_told = status != HTTPStatus.UNAUTHORIZED or "X-Error-Code" in headers
-    if isinstance(error, errors.RepositoryNotFoundError) and is_told:
+    for kind, fault in kinds:
+        if isinstance(error, kind):
+            return fault(source=source)
+    # The hub answers 401 for repositories that do not exist, too; a header says which it means.
+    is_certain = status != HTTPStatus.UNAUTHORIZED or "X-Error-Code" in headers
+    if isinstance(error, errors.RepositoryNotFoundError) and is_certain:
         return NotFoundThere(source=source)
     return status_fault(status, headers, source)
 
 
 def _unanswered(error: Exception, endpoint: str) -> SourceFault:
-    """No whole answer came, or its content is not what a hub sends."""
+    """The fault where no whole answer came, or one that no hub sends."""
     chain = list(_chain(error))
     names = {kind.__name__ for link in chain for kind in type(link).__mro__}
     source = host_of(endpoint)
@@ -78,7 +78,7 @@ def _unanswered(error: Exception, endpoint: str) -> SourceFault:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it; what httpcore raises "from None" still knows it as its context."""
+    """The error and its causes; an error that httpcore raises "from None" still has them as its context."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -88,7 +88,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_of_the_network(error: BaseException) -> bool:
-    """requests' errors are OSErrors whatever they are about; those of the standard library have a number."""
+    """Whether an error is the network's. requests' errors are OSErrors, too, but only the standard library's have a
+    number."""
     return isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno is not None)
 
 

@@ -1,7 +1,7 @@
 """Hugging Face and its mirrors: listings through huggingface_hub, addresses of files.
 
 The saved token goes to https://huggingface.co alone: huggingface_hub would send it to any endpoint that it is given.
-The listing is what HfApi.model_info does, with its session, headers, errors and types, but for one thing: that call
+A listing is made as HfApi.model_info does, with its session, headers, errors and types, but for one thing: that call
 reads an answer to its end before it looks at it, and an answer without end would take all of this machine's memory.
 """
 
@@ -30,14 +30,14 @@ _NEWEST = "main"
 
 
 class HuggingFaceHub:
-    """Fits Hub. `hub_id` is "hf" or "mirror". Thread-safe."""
+    """The Hub of Hugging Face or a mirror; `hub_id` is "hf" or "mirror". Thread-safe."""
 
     def __init__(self, hub_id: SourceId, endpoint: str, *, listing_s: float = LISTING_S) -> None:
         self._id = hub_id
         self._endpoint = endpoint
         self._listing_s = listing_s
         self._token: str | None = None
-        """The one that the last listing was let in with."""
+        """The token that the last listing succeeded with; None without one."""
 
     @property
     def id(self) -> SourceId:
@@ -54,8 +54,10 @@ class HuggingFaceHub:
         return f"{self._endpoint}/api/models/{entry.hf}"
 
     def listing(self, entry: ModelEntry, *, newest: bool = False) -> Listing:
-        """Within `listing_s`. Sizes of all files, sha256 of those in LFS. Raises SourceFault, and Offline where
-        huggingface_hub was told so before the app started."""
+        """The list of files, within `listing_s`: sizes of all, sha256 of those in LFS.
+
+        Raises SourceFault, and Offline where huggingface_hub was set offline before the app started.
+        """
         if not self.has(entry):
             raise NotFoundThere(source=host_of(self._endpoint))
         revision = _NEWEST if newest else entry.hf_revision
@@ -67,12 +69,12 @@ class HuggingFaceHub:
         return Remote(url, host_of(self._endpoint), headers)
 
     def _asker(self, repository: str, revision: str) -> Callable[[], Listing]:
-        """Imports before the clock starts: that takes longer than many an answer."""
+        """The function that asks for a listing; imports come before its clock starts: they may outlast the answer."""
         from huggingface_hub import ModelInfo, constants, get_token  # noqa: PLC0415 - a third of a second
 
         from tts_core.models.downloads.hubs.hf_faults import hf_fault  # noqa: PLC0415
 
-        # Else it asks HF_ENDPOINT for a list of coding agents before the first listing, the mirror's included.
+        # Else huggingface_hub asks HF_ENDPOINT for a list of coding agents before the first listing, even the mirror's.
         constants.HF_HUB_DISABLE_TELEMETRY = True
         url = f"{self._endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}"
 
@@ -93,7 +95,7 @@ class HuggingFaceHub:
             except Http401:
                 if token is None:
                     raise
-                token, listing = None, ask(None)  # a token that has run out must not shut out from public models
+                token, listing = None, ask(None)  # an expired token must not shut out from public models
             self._token = token
             return listing
 
@@ -104,7 +106,7 @@ class HuggingFaceHub:
             return None
         try:
             return get_token()
-        except Exception:  # renewing it needs the network; the models are public
+        except Exception:  # renewing the token needs the network; the models are public
             logger.warning("the saved Hugging Face token can't be used", exc_info=True)
             return None
 
@@ -117,7 +119,7 @@ class HuggingFaceHub:
 
 
 def _answer(url: str, token: str | None, timeout_s: float) -> dict[str, Any]:
-    """Raises NotAHub where the answer is too long for a list of files, else what huggingface_hub raises."""
+    """The JSON object at `url`. Raises NotAHub where it is too long for a list, else huggingface_hub's errors."""
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
         build_hf_headers,
         get_session,
@@ -126,7 +128,7 @@ def _answer(url: str, token: str | None, timeout_s: float) -> dict[str, Any]:
 
     try:
         session = get_session()
-    except Exception as error:  # of several libraries, about the proxies and certificates that the environment names
+    except Exception as error:  # errors of several libraries, about the environment's proxies and certificates
         raise (TlsVerify if isinstance(error, OSError) else ProxyError)(source=host_of(url)) from error
     headers = build_hf_headers(token=token or False, library_name="tts-studio", library_version=tts_core.__version__)
     with session.stream("GET", url, headers=headers, params={"blobs": True}, timeout=timeout_s) as response:

@@ -1,4 +1,4 @@
-"""What a hub's list of files must be before anything is fetched: answered in time, safe, and the published one."""
+"""Checks of a hub's list of files before anything is fetched: it must come in time, be safe, and be as published."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 LISTING_S = 8.0
-"""For a whole listing: three silent sources are left within half a minute."""
+"""The time for a whole listing: three silent sources are left within half a minute."""
 CONNECT_S = 5.0
 MOST_BYTES = 16 << 20
-"""Of a listing: ten times what the longest one that ModelScope gives (3000 files) takes."""
+"""The most bytes of a listing: ten times ModelScope's longest one (3000 files)."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 
 def host_of(url: str) -> str:
-    """What people read as the source: the host and, where it is not the usual one, the port."""
+    """The source's name for people: the host and, where it is not the usual one, the port."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
@@ -37,14 +37,14 @@ def in_time(work: Callable[[], Answer], url: str, *, seconds: float = LISTING_S)
     """The answer of `work`, or what it raised; NetTimeout if there is neither in time.
 
     HTTP timeouts bound the silence between two bytes, not the whole: a source that drips would hold a listing for
-    hours. What came too late is dropped when it ends, on a thread that does not keep the app from ending.
+    hours. A late answer is dropped when it ends, on a thread that does not keep the app from ending.
     """
     outcome: Future[Answer] = Future()
 
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             outcome.set_exception(error)
 
     threading.Thread(target=run, name="hub-listing", daemon=True).start()
@@ -59,10 +59,10 @@ def no_login(request: PreparedRequest) -> PreparedRequest:
 
 
 def safe_files(rows: Iterable[tuple[object, object, object]], url: str) -> dict[str, RemoteFile]:
-    """RemoteFiles by path, from rows of path, size and sha256 (both None if not told).
+    """The RemoteFiles by path, from rows of path, size and sha256 (the last two None where the hub reports none).
 
-    Raises UnsafePath for names that leave the folder or that are one file on some systems, NotAHub for what is no
-    list of files.
+    Raises UnsafePath for names that leave the folder or that are one file on some systems, NotAHub for rows that are
+    no list of files.
     """
     files: dict[str, RemoteFile] = {}
     folded: set[str] = set()
@@ -73,7 +73,7 @@ def safe_files(rows: Iterable[tuple[object, object, object]], url: str) -> dict[
             raise UnsafePath(source=host_of(url), file=path)
         folded.add(fold)
         files[path] = RemoteFile(path, size, _checked_sha256(sha256, url))
-    if not files:  # as a login page or a refusal in a 200 answer looks when it is read as a list
+    if not files:  # a login page, or a refusal in a 200 answer, read as a list looks so
         raise NotAHub(source=host_of(url))
     return files
 
@@ -83,7 +83,7 @@ def _is_size(value: object) -> TypeGuard[int | None]:
 
 
 def stays_inside(path: str) -> bool:
-    """A relative path with forward slashes that means a place below its folder on Linux, macOS and Windows."""
+    """Whether a relative path with forward slashes means a place below its folder on Linux, macOS and Windows."""
     parts = path.split("/")
     is_plain = not _CONTROL.search(path) and "\\" not in path and ":" not in path
     # Windows drops dots and spaces at the end: ".. " is its parent, too.
@@ -91,7 +91,7 @@ def stays_inside(path: str) -> bool:
 
 
 def check_published(wanted: Sequence[ModelFile], listing: Listing, url: str) -> None:
-    """Every wanted file is listed as the catalogue knows it. Raises NotFoundThere and RemoteChanged."""
+    """Check that every wanted file is listed as the catalogue knows it. Raises NotFoundThere and RemoteChanged."""
     for file in wanted:
         remote = listing.files.get(file.path)
         if remote is None:

@@ -3,8 +3,8 @@
 The listing is one GET of our own, /api/v1/models/{owner}/{name}/repo/files, which modelscope_hub 0.5 makes, too. Its
 own call can't be used for people who wait: it tries four times (a minute with a silent source, half of one with "slow
 down"), so that its caller never learns in time what is wrong; it takes `"Success": false` for an empty repository; it
-unpickles cookies from the home folder and leaves an install id there, which it sends along. What its errors mean is
-still told by modelscope_hub: status and ModelScope's own codes become its typed errors, which become faults here.
+unpickles cookies from the home folder and leaves an install id there, which it sends along. Errors are still read by
+modelscope_hub: status and ModelScope's own codes become its typed errors, which become faults here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHUNK_BYTES = 64 << 10
 
 
 class ModelScopeHub:
-    """Fits Hub. Sends no token and no cookie. Thread-safe."""
+    """The Hub of ModelScope. Sends no token and no cookie. Thread-safe."""
 
     def __init__(self, endpoint: str, *, listing_s: float = LISTING_S) -> None:
         self._endpoint = endpoint
@@ -59,8 +59,10 @@ class ModelScopeHub:
         return f"{self._endpoint}/api/v1/models/{entry.modelscope}"
 
     def listing(self, entry: ModelEntry, *, newest: bool = False) -> Listing:
-        """Within `listing_s`; sizes and sha256 of all files. ModelScope's newest is all there is: its commits are not
-        those of the catalogue."""
+        """The list of files, within `listing_s`, with sizes and sha256 of all.
+
+        It is always the newest one: ModelScope's commits are not those of the catalogue.
+        """
         if not self.has(entry):
             raise NotFoundThere(source=host_of(self._endpoint))
         query = urlencode({"Revision": _BRANCH, "Recursive": "True"})
@@ -102,13 +104,13 @@ def _body(response: requests.Response) -> bytes:
 
 
 def _refusal(response: requests.Response, body: bytes, url: str) -> DownloadFault:
-    """What an answer with an error status means, told by modelscope_hub."""
+    """The fault that an answer with an error status means, as modelscope_hub reads it."""
     import requests  # noqa: PLC0415
     from modelscope_hub import errors  # noqa: PLC0415 - a fifth of a second
 
     from tts_core.models.downloads.http_faults import retry_after_s, status_fault  # noqa: PLC0415
 
-    whole = requests.Response()  # with the body in it: the streamed one has been read
+    whole = requests.Response()  # the same answer with its body: the streamed one has been read
     whole.status_code, whole.headers, whole.url, whole.request = (
         response.status_code,
         response.headers,
@@ -131,7 +133,7 @@ def _refusal(response: requests.Response, body: bytes, url: str) -> DownloadFaul
 
 
 def _rows(body: bytes, url: str) -> Iterator[tuple[object, object, object]]:
-    """Path, size and sha256 of each file. Raises NotAHub for any other answer than a list, a refusal in it included."""
+    """The path, size and sha256 of each file. Raises NotAHub for an answer that is no list, or a refusal in one."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:

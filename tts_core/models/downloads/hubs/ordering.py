@@ -1,4 +1,4 @@
-"""Which hubs there are, and in which order a download tries them."""
+"""The hubs, and the order in which a download tries them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 PROBE_S = 3.0
 _CANCEL_CHECK_S = 0.1
 _NEAR = ("modelscope", "mirror", "hf")
-"""From mainland China, nearest first."""
+"""The hubs as seen from mainland China, nearest first."""
 _HANDICAP_S: Mapping[bool, Mapping[str, float]] = {
     True: {"modelscope": 0.0, "mirror": 0.05, "hf": 0.3},
     False: {"hf": 0.0, "mirror": 0.05, "modelscope": 0.05},
 }
-"""Added to the measured latency, by "is in mainland China": an answer says little about bandwidth, which is poor across
-the border; elsewhere it only keeps equals in one order."""
+"""The seconds added to a measured latency, by "is in mainland China": an answer says little about bandwidth, which is
+poor across the border; elsewhere they only keep equals in one order."""
 _ZONES = ("CST", "China Standard Time", "中国标准时间")
 
 
@@ -40,14 +40,14 @@ _ZONES = ("CST", "China Standard Time", "中国标准时间")
 class Candidate:
     hub: Hub
     reason: str
-    """Stable code, why it stands where it stands: "chosen", "user_order", "mirror_first", "fastest", "nearby", "slow",
+    """The stable code of the reason for its place: "chosen", "user_order", "mirror_first", "fastest", "nearby", "slow",
     "fallback", "unreachable", "unmeasured", "not_published"."""
     latency_s: float | None = None
-    """Measured; None where it was not asked or did not answer."""
+    """The measured latency; None where the hub was not asked or did not answer."""
 
 
 def hubs(settings: SourceSettings, *, listing_s: float = LISTING_S) -> tuple[Hub, ...]:
-    """Hugging Face, its mirror, ModelScope. Costs no request and loads no library."""
+    """The hubs: Hugging Face, its mirror, ModelScope. Costs no request and loads no library."""
     return (
         HuggingFaceHub("hf", settings.hf_endpoint, listing_s=listing_s),
         HuggingFaceHub("mirror", settings.mirror_endpoint, listing_s=listing_s),
@@ -63,16 +63,16 @@ def order_sources(
     *,
     cancelled: CancelCheck,
 ) -> tuple[Candidate, ...]:
-    """All of `known`, best first; those that don't publish the model come last, and their listing raises NOT_FOUND.
+    """The `known` hubs, best first; those that don't publish the model come last, and their listing raises NOT_FOUND.
 
-    Who names an order gets it, without a request; only a plain "auto" probes, which takes 3 s at most. An unreachable
+    A named order is taken without a request; only a plain "auto" probes, which takes 3 s at most. An unreachable
     source stays in the list: a probe that found nothing proves little. Raises Interrupted, and Offline where downloads
     are switched off.
     """
     if settings.offline:
         raise Offline()
     published = [hub for hub in known if hub.has(entry)]
-    ordered = _as_told(published, provider, settings)
+    ordered = _by_choice(published, provider, settings)
     if ordered is None:
         ordered = _by_probe(published, probe(published, entry, cancelled=cancelled))
     return (*ordered, *_without(entry, known))
@@ -84,10 +84,13 @@ def standing(
     settings: SourceSettings,
     latencies: Mapping[SourceId, float] | None = None,
 ) -> tuple[Candidate, ...]:
-    """What `order_sources` would say for "auto", without a request: `latencies` are those of an earlier `probe`.
-    None: there was none yet; the sources stand in their usual order then, "unmeasured"."""
+    """The order that `order_sources` would give for "auto", without a request.
+
+    `latencies` are those of an earlier `probe`; None says that there was none yet: the sources then stand in their
+    usual order, "unmeasured".
+    """
     published = [hub for hub in known if hub.has(entry)]
-    ordered = _as_told(published, "auto", settings)
+    ordered = _by_choice(published, "auto", settings)
     if ordered is not None:
         ordered = [replace(candidate, latency_s=(latencies or {}).get(candidate.hub.id)) for candidate in ordered]
     elif latencies is None:
@@ -98,8 +101,8 @@ def standing(
 
 
 def probe(asked: Sequence[Hub], entry: ModelEntry, *, cancelled: CancelCheck) -> dict[SourceId, float]:
-    """Seconds until each hub begins to answer what it knows of the model, all asked at once; without those that don't
-    answer properly within PROBE_S. Raises Interrupted."""
+    """The seconds until each hub begins to answer about the model, all asked at once; hubs without a proper answer
+    within PROBE_S are left out. Raises Interrupted."""
     answers: SimpleQueue[tuple[SourceId, float | None]] = SimpleQueue()
     for hub in asked:
         work = threading.Thread(target=_ask, args=(hub, entry, answers), name=f"probe-{hub.id}", daemon=True)
@@ -123,11 +126,11 @@ def probe(asked: Sequence[Hub], entry: ModelEntry, *, cancelled: CancelCheck) ->
 
 
 def is_mainland() -> bool:
-    """This machine's clock or language says mainland China. Tells nothing to anybody."""
+    """Whether the machine's clock or language says mainland China. Sends nothing to anybody."""
     language = locale.getlocale()[0] or ""
     if language.startswith(("zh_CN", "Chinese (Simplified)_China")):
         return True
-    # On Windows a name of its own; elsewhere "CST", which with UTC+8 is mainland or Taipei: near to the same servers.
+    # Windows has a name of its own; elsewhere "CST" with UTC+8 is mainland or Taipei, which is near the same servers.
     return time.tzname[0] in _ZONES and time.timezone == -8 * 3600
 
 
@@ -150,8 +153,8 @@ def _ask(hub: Hub, entry: ModelEntry, answers: SimpleQueue[tuple[SourceId, float
     answers.put((hub.id, latency))
 
 
-def _as_told(published: Sequence[Hub], provider: Provider, settings: SourceSettings) -> list[Candidate] | None:
-    """The order that somebody named; None where only a probe can tell."""
+def _by_choice(published: Sequence[Hub], provider: Provider, settings: SourceSettings) -> list[Candidate] | None:
+    """The order of the caller or the settings; None where only a probe can find one."""
     if provider != "auto":
         return _named(published, (provider,), "chosen")
     if settings.order:
@@ -162,7 +165,7 @@ def _as_told(published: Sequence[Hub], provider: Provider, settings: SourceSetti
 def _named(
     published: Sequence[Hub], names: Sequence[str], reason: str, *, otherwise: str = "fallback"
 ) -> list[Candidate]:
-    """Those that were named in their order, then the others as usual."""
+    """The hubs that were named, in their order, then the others as usual."""
     usual = [*names, *(_NEAR if is_mainland() else HUBS)]
     ordered = sorted(published, key=lambda hub: usual.index(hub.id))
     return [Candidate(hub, reason if hub.id in names else otherwise) for hub in ordered]

@@ -1,4 +1,4 @@
-"""Which connection fetches which bytes of a file: free gaps first, then half of what the busiest one has before it."""
+"""Shares a file's bytes among connections: free gaps first, then half of what the busiest one has before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tts_core.models.downloads.transfer.spans import Span, Spans
 
 
 class Claim:
-    """Bytes that one connection fetches, in order. Its end may come nearer while it does."""
+    """The bytes that one connection fetches, in order. The end may come nearer meanwhile."""
 
     def __init__(self, at: int, end: int) -> None:
         self.at = at
@@ -21,7 +21,7 @@ class Claim:
 
 
 class Claims:
-    """Thread-safe. Every missing byte is free or in one claim, until somebody has advanced over it."""
+    """The claims on a file. Thread-safe. Every missing byte is free or in one claim, until a claim advances over it."""
 
     def __init__(self, missing: Iterable[Span]) -> None:
         self._lock = threading.Lock()
@@ -34,12 +34,12 @@ class Claims:
 
     @property
     def largest(self) -> int:
-        """Bytes of the largest claim that are still to come."""
+        """The bytes still to come in the largest claim."""
         with self._lock:
             return max((claim.remaining for claim in self._taken), default=0)
 
     def take(self, smallest: int) -> Claim | None:
-        """The first free gap, else half of the largest claim where both halves have `smallest` bytes at least."""
+        """Claim the first free gap, else half of the largest claim where both halves have `smallest` bytes at least."""
         with self._lock:
             if gap := next(iter(self._free), None):
                 self._free.remove(*gap)
@@ -61,20 +61,20 @@ class Claims:
             claim.end = end
 
     def restart(self, claim: Claim, size: int) -> None:
-        """The whole file is missing after all, and this is the only claim."""
+        """Claim the whole file, which is missing after all; this is the only claim."""
         with self._lock:
             self._free = Spans()
             claim.at, claim.end = 0, size
 
     def advance(self, claim: Claim, most: int) -> tuple[int, int]:
-        """The claim's next bytes have come, `most` at most: their place and how many are the claim's."""
+        """Take the claim's next bytes, `most` at most, as arrived; returns their place and how many are the claim's."""
         with self._lock:
             place, count = claim.at, min(most, claim.remaining)
             claim.at += count
             return place, count
 
     def give_back(self, claim: Claim) -> None:
-        """Let others have the rest; whoever is on the way there simply goes on."""
+        """Let other connections have the rest; one that is on the way there simply goes on."""
         with self._lock:
             self._taken.remove(claim)
             before = next((other for other in self._taken if other.end == claim.at), None)
@@ -84,7 +84,7 @@ class Claims:
                 self._free.add(claim.at, claim.end)
 
     def free(self, spans: Iterable[Span]) -> None:
-        """These bytes are missing after all."""
+        """Free bytes that are missing after all."""
         with self._lock:
             for span in spans:
                 self._free.add(*span)

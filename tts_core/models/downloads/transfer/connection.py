@@ -1,4 +1,4 @@
-"""One connection at work on a part: it claims bytes, asks for them, writes them, and tries again when it breaks."""
+"""A connection at work on a part: it claims bytes, asks for them, writes them, and tries again when it breaks."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _MOST_BACKOFF_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How hard to try."""
+    """The patience of a connection with its source."""
 
     tries: int
-    """In a row that brought nothing, before a fault counts."""
+    """The fruitless tries in a row before a fault counts."""
     seconds: float
-    """Since bytes last came, before a fault counts; only once some have come."""
+    """The seconds since the last bytes before a fault counts; only once some have come."""
     backoff_s: float
-    """Before the second try; doubled for each further one."""
+    """The wait before the second try; doubled for each further one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedTransfer:
-    """What the connections of one transfer share."""
+    """The things that the connections of one transfer share."""
 
     part: PartFile
     remote: Callable[[], Remote]
@@ -43,25 +43,25 @@ class SharedTransfer:
     smallest_piece: int
     stop: threading.Event
     is_alone: Callable[[], bool]
-    """No other connection is at work."""
+    """Answers whether no other connection is at work."""
     report: Callable[[], None]
-    """A connection has ended or has finished a claim."""
+    """Called when a connection has ended or has finished a claim."""
 
 
 class Connection:
-    """A thread. Its attributes may be read from any other one."""
+    """A connection with a thread of its own. Its attributes may be read from any other thread."""
 
     def __init__(self, job: SharedTransfer) -> None:
         self.received = 0
-        """Bytes, those included that were not needed."""
+        """The bytes received, those included that were not needed."""
         self.since = time.monotonic()
-        """Of the present wait: for an answer, or for the body's bytes."""
+        """The start of the present wait: for an answer, or for the body's bytes."""
         self.is_resting = False
-        """Between two tries."""
+        """Whether the connection rests between two tries."""
         self.takes_all = False
-        """The server knows no ranges."""
+        """Whether whole files are asked for, since the server knows no ranges."""
         self.fault: Exception | None = None
-        """Why it ended, if not because nothing was left to do."""
+        """The error that ended the connection; None if nothing was left to do."""
         self._job = job
         self._source = ""
         self._line: Line | None = None
@@ -83,13 +83,13 @@ class Connection:
         self._thread.join(timeout_s)
 
     def cut(self, *, stalled: bool = False) -> None:
-        """End its wait; after a stall it tries again over another connection."""
+        """End the present wait; after a stall the connection tries again over a new line."""
         self._is_stalled = self._is_stalled or stalled
         if line := self._line:
             line.cut()
 
     def silence(self) -> SourceFault:
-        """What its present wait means when it has been too long."""
+        """The fault that the present wait means when it has been too long."""
         return (NetStalled if self._is_reading else NetTimeout)(source=self._source)
 
     def _run(self) -> None:
@@ -107,7 +107,7 @@ class Connection:
             job.report()
 
     def _try(self, claim: Claim) -> None:
-        """One request. Returns when another one makes sense; raises SourceFault when this connection should end."""
+        """Make a request. Returns when another one makes sense; raises SourceFault when this connection should end."""
         before, fault = claim.at, None
         self.since, self._is_reading, self._is_stalled = time.monotonic(), False, False
         line = self._line = self._job.client.take()
@@ -130,7 +130,7 @@ class Connection:
             self._after(fault, was_useful=claim.at > before and not self._is_stalled)
 
     def _after(self, fault: SourceFault, *, was_useful: bool) -> None:
-        """Rest before the next try, or raise what there was."""
+        """Rest before the next try, or raise the fault."""
         if isinstance(fault, RangesUnusable) and not self.takes_all and self._job.is_alone():
             self.takes_all = True
             return
@@ -170,7 +170,7 @@ class Connection:
         if body.start == ask.start and not self.takes_all:
             return True
         if body.was_validated and part.want.sha256:
-            self._without_validator = True  # another ETag for what may be the same bytes: the sha256 will tell
+            self._without_validator = True  # another ETag, perhaps for the same bytes: the sha256 will prove it
             return False
         if not self._job.is_alone():
             raise RangesUnusable(source=self._source)

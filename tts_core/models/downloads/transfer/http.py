@@ -25,7 +25,7 @@ from tts_core.models.downloads.hub import Remote
 from tts_core.models.downloads.transfer.journal import is_strong
 
 READ_BYTES = 256 << 10
-"""At most, at a time; a slow line gives what it has."""
+"""The most bytes read at a time; a slow line gives as many as have come."""
 _MOST_REDIRECTS = 8
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18})", re.IGNORECASE)
@@ -34,21 +34,21 @@ _SHORT = {str(length) for length in range(4096)}
 
 
 class RangesUnusable(NotAHub):
-    """It answered a range with something that can't be one; a plain GET may still work."""
+    """The server answered a range with something that can't be one; a plain GET may still work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Bytes of one file."""
+    """A request for bytes of one file."""
 
     file: str
-    """For messages."""
+    """The file's name, for messages."""
     size: int
-    """Of the whole file."""
+    """The size of the whole file, bytes."""
     sha256: str | None
     start: int = 0
     end: int | None = None
-    """The byte after the last one wanted; None for all that follow. With 0 and None no range is asked for."""
+    """The byte after the last one wanted; None for all that follow. `start` 0 with None asks for no range."""
 
     @property
     def is_ranged(self) -> bool:
@@ -56,15 +56,15 @@ class Ask:
 
 
 class Body:
-    """An answer that fits what was asked; its bytes come by `read`."""
+    """An answer that fits the request; its bytes come by `read`."""
 
     def __init__(self, response: requests.Response, start: int, address: str, source: str) -> None:
         self.start = start
-        """Place of its first byte in the file: what was asked for, or 0 where the whole file comes."""
+        """The place of the first byte in the file: the requested one, or 0 where the whole file comes."""
         self.address = address
-        """Who sent it, without query."""
+        """The address that sent it, without query."""
         self.was_validated = "If-Range" in response.request.headers
-        """Asked for with the ETag that the address gave before: a part was sent only if that is still its ETag."""
+        """Whether the request held the address's earlier ETag: a part comes only if that is still its ETag."""
         self._raw = response.raw
         self._decode = bool(response.headers.get("Content-Encoding"))
         self._source = source
@@ -72,7 +72,7 @@ class Body:
         self.etag = etag if is_strong(etag) else ""
 
     def read(self) -> bytes:
-        """What has come, at most READ_BYTES; b"" at the end. Raises SourceFault."""
+        """The bytes that have come, at most READ_BYTES; b"" at the end. Raises SourceFault."""
         try:
             data: bytes = self._raw.read1(READ_BYTES, decode_content=self._decode)
         except HTTP_ERRORS as error:
@@ -86,7 +86,7 @@ class Body:
 
 
 class Line:
-    """One exchange at a time; keeps its connections for the next one. `cut` is for any thread, the rest for one."""
+    """A client of one exchange at a time; keeps connections for the next. Any thread may `cut`, one does the rest."""
 
     def __init__(self, connect_s: float, silence_s: float) -> None:
         self._timeout = (connect_s, silence_s)
@@ -104,7 +104,7 @@ class Line:
         return self._is_cut
 
     def cut(self) -> None:
-        """End whatever it waits for; it is of no use afterwards."""
+        """End whatever the line waits for; it is of no use afterwards."""
         with self._lock:
             self._is_cut = True
             for kept in self._sockets:
@@ -114,9 +114,9 @@ class Line:
         self._session.close()
 
     def open(self, remote: Remote, ask: Ask, etag: Callable[[str], str | None]) -> Body:
-        """Ask for bytes. `etag` knows what an address gave before.
+        """Ask for bytes. `etag` returns the ETag that an address gave before.
 
-        Raises SourceFault: RangesUnusable where a plain GET may work, the others as http_faults tells them.
+        Raises SourceFault: RangesUnusable where a plain GET may work, else the faults of http_faults.
         """
         first, url = _origin(remote.url), remote.url
         for hop in range(_MOST_REDIRECTS):
@@ -128,7 +128,7 @@ class Line:
                     headers["If-Range"] = known
             response = self._get(url, headers, remote.source)
             try:
-                _check_told(response.headers, ask, remote.source)
+                _check_announced(response.headers, ask, remote.source)
                 if response.status_code not in _REDIRECTS:
                     start = _check(response, ask, remote.source, redirected=hop > 0)
                     return Body(response, start, address, remote.source)
@@ -143,7 +143,7 @@ class Line:
         session = self._session
         try:
             request = session.prepare_request(requests.Request("GET", url, headers=dict(headers)))
-            # Not by session.send, which reads redirects to their end and follows them in its mind.
+            # session.send is of no use here: it reads redirects to their end and works out the next request by itself.
             found = session.merge_environment_settings(url, {}, True, None, None)
             verify, proxies = found["verify"] or True, found["proxies"]
             adapter = session.get_adapter(url)
@@ -165,10 +165,10 @@ class Line:
 
 
 class HttpClient:
-    """Lines for one job; those that worked are kept for the next file. Thread-safe."""
+    """The lines of one job; those that worked are kept for the next file. Thread-safe."""
 
     def __init__(self, *, connect_s: float = 10.0, silence_s: float = 12.0) -> None:
-        """How long to wait for a connection, and for the next bytes of an answer."""
+        """`connect_s` is the longest wait for a connection, `silence_s` for the next bytes of an answer."""
         self._timeout = (connect_s, silence_s)
         self._lock = threading.Lock()
         self._idle: list[Line] = []
@@ -178,7 +178,7 @@ class HttpClient:
             return self._idle.pop() if self._idle else Line(*self._timeout)
 
     def give_back(self, line: Line) -> None:
-        """Only between exchanges."""
+        """Keep a line for the next file; only between exchanges."""
         if line.is_cut:
             line.close()
             return
@@ -199,7 +199,7 @@ class HttpClient:
 
 
 class _Adapter(HTTPAdapter):
-    """Shows each new connection's socket, the only handle by which another thread can end a wait for an answer."""
+    """An adapter that hands out each new connection's socket, by which alone another thread can end a wait."""
 
     def __init__(self, watch: Callable[[Any], None]) -> None:
         self._pools = {
@@ -214,7 +214,7 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str) -> Any:  # type: ignore[override]
         manager = super().proxy_manager_for(proxy)
-        if not proxy.lower().startswith("socks"):  # those have connections of their own
+        if not proxy.lower().startswith("socks"):  # SOCKS proxies have connections of their own
             manager.pool_classes_by_scheme = self._pools
         return manager
 
@@ -232,14 +232,14 @@ def _watched(pool: type[Any], watch: Callable[[Any], None]) -> type[Any]:
 
 
 def _shut(connected: Any) -> None:
-    plain = getattr(connected, "socket", connected)  # urllib3's TLS inside TLS wraps one
+    plain = getattr(connected, "socket", connected)  # urllib3's TLS inside TLS wraps a socket
     with contextlib.suppress(OSError):  # over already
-        # Not SSLSocket's own: it drops the TLS state under the reader's feet, who then takes ciphertext for bytes.
+        # Not SSLSocket's shutdown: it drops the TLS state while a reader waits, which then takes ciphertext for bytes.
         socket.socket.shutdown(plain, socket.SHUT_RDWR)
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An `auth` of our own keeps requests from sending what ~/.netrc holds."""
+    """An `auth` for requests that keeps it from sending the logins of ~/.netrc."""
     return request
 
 
@@ -257,7 +257,7 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _next(url: str, location: str, source: str) -> str:
-    """Where a redirect leads. A signed-in page without TLS is no place for a hub that has it."""
+    """The address a redirect leads to. Raises NotAHub where it is none, or leads from https to plain http."""
     try:
         target = urljoin(url, location)
         wrong = not location or urlsplit(target).scheme not in ("http", "https")
@@ -268,10 +268,10 @@ def _next(url: str, location: str, source: str) -> str:
     return target
 
 
-def _check_told(headers: Mapping[str, str], ask: Ask, source: str) -> None:
-    """Hugging Face tells a large file's sha256 and size before it sends a byte."""
-    told = headers.get("X-Linked-Etag", "").strip('"').lower()
-    if ask.sha256 and re.fullmatch(r"[0-9a-f]{64}", told) and told != ask.sha256:
+def _check_announced(headers: Mapping[str, str], ask: Ask, source: str) -> None:
+    """Compare a large file's sha256 and size, which Hugging Face announces before it sends a byte."""
+    sha256 = headers.get("X-Linked-Etag", "").strip('"').lower()
+    if ask.sha256 and re.fullmatch(r"[0-9a-f]{64}", sha256) and sha256 != ask.sha256:
         raise RemoteChanged(source=source, file=ask.file)
     size = headers.get("X-Linked-Size", "")
     if size.isascii() and size.isdigit() and int(size) != ask.size:
@@ -279,7 +279,7 @@ def _check_told(headers: Mapping[str, str], ask: Ask, source: str) -> None:
 
 
 def _check(response: requests.Response, ask: Ask, source: str, *, redirected: bool) -> int:
-    """The place of the body's first byte. Raises SourceFault for what can't be the file's bytes."""
+    """The place of the body's first byte. Raises SourceFault for an answer that can't be the file's bytes."""
     status, headers = response.status_code, response.headers
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if status == 416 and ask.is_ranged:
@@ -304,7 +304,8 @@ def _check(response: requests.Response, ask: Ask, source: str, *, redirected: bo
 
 
 def _check_kind(response: requests.Response, ask: Ask, length: int | None, source: str) -> None:
-    """A page or a message in the file's place: a login page, a proxy, a hub's "Success": false."""
+    """Raise NotAHub for a page or message in the file's place (a login page, a hub's "Success": false), else
+    SizeMismatch for another length."""
     if length == ask.size:
         return
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -1,4 +1,5 @@
-"""What is proven about a part: one small JSON file beside it, replaced whole after the part's bytes are on the disk."""
+"""The journal of a part: a small JSON file beside it of the bytes proven to be on the disk, replaced whole after
+each sync."""
 
 from __future__ import annotations
 
@@ -17,21 +18,21 @@ _VERSION = 1
 _MOST_BYTES = 1_000_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{0,200}"')
-"""RFC 9110, 8.8.3, without the weak ones (13.1.5 keeps them out of If-Range) and those that are not ASCII."""
+"""An ETag of RFC 9110, 8.8.3, neither weak (13.1.5 keeps those out of If-Range) nor with other than ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One journal. What it says of bytes was true on the disk before it was written."""
+    """The content of a journal. Its bytes were on the disk before it was written."""
 
     size: int
     sha256: str | None
     spans: tuple[Span, ...] = ()
-    """What has been written, in order."""
+    """The spans that have been written, in order."""
     marks: Mapping[int, str] = field(default_factory=dict)
-    """End of a prefix to the sha256 of that prefix."""
+    """The sha256 of prefixes of the file, by their end."""
     etags: Mapping[str, str] = field(default_factory=dict)
-    """Address without its query to the strong ETag that it gave."""
+    """The strong ETags that addresses (without their queries) gave."""
 
 
 def is_strong(etag: str) -> bool:
@@ -39,7 +40,7 @@ def is_strong(etag: str) -> bool:
 
 
 def read_record(file: Path, size: int, sha256: str | None) -> Record | None:
-    """None where there is no journal of this content that can be trusted. Never raises."""
+    """The journal of that content; None where there is none that can be trusted. Never raises."""
     try:
         if file.stat().st_size > _MOST_BYTES:
             return None
@@ -58,7 +59,7 @@ def read_record(file: Path, size: int, sha256: str | None) -> Record | None:
 
 
 def write_record(file: Path, record: Record) -> None:
-    """Durable when it returns. Raises OSError; the journal is then as it was."""
+    """Replace the journal, durably once this returns. Raises OSError; the journal is then as it was."""
     data = {
         "version": _VERSION,
         "size": record.size,

@@ -1,4 +1,4 @@
-"""How large a file at a fixed address is, where no listing tells."""
+"""The size of a file at a fixed address, where there is no listing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIMEOUT_S = 30.0
 
 
 def remote_size(remote: Remote) -> int:
-    """Bytes, by a HEAD request. Raises SourceFault."""
+    """The file's size in bytes, by a HEAD request. Raises SourceFault."""
     fault: SourceFault
     try:
         answer = requests.head(

@@ -1,4 +1,4 @@
-"""Unfinished files: where their bytes go, which of them are proven to be on the disk, how they get to their place."""
+"""Unfinished files: writing their bytes, journalling those proven to be on the disk, moving them to their place."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from tts_core.platform.whole_files import patiently, sync_folder
 
 _PART, _JOURNAL, _WRONG = ".part", ".json", ".bad"
 _RETURNED_BYTES = 1 << 20
-"""Given back to a full disk, so that a journal about all the rest fits on it."""
+"""The bytes given back to a full disk, so that a journal about all the rest fits on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """One file as it should become."""
+    """The file that a part should become."""
 
     file: str
-    """Its path in the model's folder, for messages."""
+    """The path in the model's folder, for messages."""
     size: int
     sha256: str | None
     name: str
-    """Stem of the part's name: equal for equal content, whatever the source and the model."""
+    """The stem of the part's name: equal for equal content, whatever the source and the model."""
 
 
 def want_of(file: ModelFile, repository: str) -> Want:
-    """`repository` tells files without a sha256 apart."""
+    """The Want of a catalogue's file; `repository` distinguishes files without a sha256."""
     origin = f"{repository}\n{file.path}\n{file.size}".encode()
     return Want(file.path, file.size, file.sha256, file.sha256 or "of-" + hashlib.sha256(origin).hexdigest()[:40])
 
@@ -53,19 +53,19 @@ class Leftover:
     name: str
     """The Want's name."""
     bytes: int
-    """What it takes on the disk."""
+    """The bytes it takes on the disk."""
     is_wrong: bool
-    """Whole, but with another sha256 than it should have."""
+    """Whether the file is whole, but with another sha256 than it should have."""
 
 
 class PartStore:
-    """`{models_dir}/.downloads`. Whoever changes something here holds the folder's lock."""
+    """The folder of parts, `{models_dir}/.downloads`. Callers of changing methods hold the folder's lock."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def present_bytes(self, want: Want) -> int:
-        """Journalled bytes of an unfinished part, 0 if there are none. Never raises."""
+        """The journalled bytes of an unfinished part, 0 if there are none. Never raises."""
         try:
             there = self._file(want, _PART).stat().st_size
         except OSError:
@@ -74,7 +74,7 @@ class PartStore:
         return Spans((start, min(end, there)) for start, end in record.spans).total if record else 0
 
     def open(self, want: Want) -> PartFile:
-        """Creates it if need be. Raises DiskFault."""
+        """Open the part of that file, created if need be. Raises DiskFault."""
         part = self._file(want, _PART)
         with disk_faults(part):
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class PartStore:
     def set_aside(self, want: Want) -> Path | None:
         """Keep a whole part with wrong content as `.bad`, in the place of an earlier one. Raises DiskFault.
 
-        None, and nothing done, where there is no whole part: an unfinished one is not proven wrong.
+        Returns None and does nothing where there is no whole part: an unfinished one is not proven wrong.
         """
         part, wrong = self._file(want, _PART), self._file(want, _WRONG)
         with disk_faults(part):
@@ -98,7 +98,7 @@ class PartStore:
     def publish(self, want: Want, target: Path) -> None:
         """Move a verified, closed part to its place, durably. Raises DiskFault; the part is then where it was.
 
-        What stands in the place becomes `<name>.wrong-<n>`. A `.bad` of this content is dropped: the right one is here.
+        A file in that place becomes `<name>.wrong-<n>`. A `.bad` of this content is dropped: the right one is here.
         """
         part = self._file(want, _PART)
         with disk_faults(target):
@@ -112,7 +112,7 @@ class PartStore:
                     raise
                 _move_across(part, target)
             sync_folder(target.parent)
-        with contextlib.suppress(OSError):  # what is left over is shown and can be removed; the file has arrived
+        with contextlib.suppress(OSError):  # leftovers are shown and can be removed; the file has arrived
             for suffix in (_JOURNAL, _WRONG):
                 self._file(want, suffix).unlink(missing_ok=True)
 
@@ -124,7 +124,7 @@ class PartStore:
                 file.unlink(missing_ok=True)
 
     def leftovers(self) -> tuple[Leftover, ...]:
-        """All parts, finished or not, and those set aside. Never raises."""
+        """The parts, finished or not, and those set aside. Never raises."""
         try:
             files = sorted(file for file in self._folder.iterdir() if file.suffix in (_PART, _WRONG))
         except OSError:
@@ -132,14 +132,14 @@ class PartStore:
         return tuple(Leftover(file, file.stem, _disk_bytes(file), file.suffix == _WRONG) for file in files)
 
     def remove(self, leftover: Leftover) -> None:
-        """Raises DiskFault."""
+        """Remove a file of `leftovers`, a part with its journal. Raises DiskFault."""
         with disk_faults(leftover.path):
             if not leftover.is_wrong:
                 leftover.path.with_suffix(_JOURNAL).unlink(missing_ok=True)
             leftover.path.unlink(missing_ok=True)
 
     def total_bytes(self) -> int:
-        """Disk space that all of them take."""
+        """The disk space that all parts take, bytes."""
         return sum(leftover.bytes for leftover in self.leftovers())
 
     def _file(self, want: Want, suffix: str) -> Path:
@@ -147,14 +147,14 @@ class PartStore:
 
 
 class PartFile:
-    """One open part. Thread-safe. Leaving it as a context journals what has been written.
+    """An open part. Thread-safe. Leaving it as a context journals the bytes written.
 
-    Only what the journal says counts when it is opened: the file is cut after the last journalled byte. The journal
-    never runs ahead: bytes are flushed to the disk first, and forgotten there before they are overwritten.
+    Only journalled bytes count when a part is opened: the file is cut after the last one. The journal never runs
+    ahead: bytes are flushed to the disk first, and leave the journal before they are overwritten.
     """
 
     def __init__(self, want: Want, path: Path, journal: Path) -> None:
-        """Creates the file if need be. Raises DiskFault."""
+        """Open the file, created if need be. Raises DiskFault."""
         self.want = want
         self.path = path
         self._journal = journal
@@ -168,7 +168,7 @@ class PartFile:
         self._etags = dict(record.etags)
         marks = {end: digest for end, digest in record.marks.items() if end <= self._spans.prefix_end}
         self.prefix_hash = PrefixHash(path, marks)
-        """Of the bytes here; for the one thread that hashes."""
+        """The running hash of the bytes here; for the one thread that hashes."""
         self._present = self._spans.total
         self._written = self._synced = 0
 
@@ -176,7 +176,7 @@ class PartFile:
         there = os.fstat(self._file.fileno()).st_size
         record = read_record(self._journal, self.want.size, self.want.sha256)
         if record is None:
-            # A file of the right length may be all right although its journal is lost; the sha256 will tell.
+            # A file of the right length may be right although its journal is lost; the sha256 will prove it.
             is_whole = there == self.want.size and self.want.sha256 is not None
             spans = ((0, there),) if is_whole and there else ()
             record = Record(self.want.size, self.want.sha256, spans)
@@ -192,7 +192,7 @@ class PartFile:
 
     @property
     def present_bytes(self) -> int:
-        """Written so far."""
+        """The bytes written so far."""
         return self._present
 
     @property
@@ -201,7 +201,7 @@ class PartFile:
 
     @property
     def prefix_end(self) -> int:
-        """Every byte before this one is there."""
+        """The end of the gapless beginning: every byte before this one is there."""
         with self._lock:
             return self._spans.prefix_end
 
@@ -214,7 +214,7 @@ class PartFile:
             return self._spans.missing(0, self.want.size)
 
     def write(self, start: int, data: bytes | memoryview) -> None:
-        """Put bytes at `start`; what is there already stays as it is. Raises DiskFault, Interrupted when closed."""
+        """Put bytes at `start`; those that are there already stay. Raises DiskFault, Interrupted when closed."""
         view, end = memoryview(data), start + len(data)
         # One lock for all writers costs nothing: a file system lets only one write to a file at a time.
         with self._lock, disk_faults(self.path):
@@ -237,7 +237,7 @@ class PartFile:
         return self._file.write(data) or 0
 
     def sync(self) -> None:
-        """Make what has been written so far survive a power cut. Raises DiskFault."""
+        """Make the bytes written so far survive a power cut. Raises DiskFault."""
         with self._syncing, disk_faults(self.path):
             if not self.unsynced_bytes:
                 return
@@ -271,12 +271,12 @@ class PartFile:
         return Record(self.want.size, self.want.sha256, tuple(self._spans), marks, dict(self._etags))
 
     def forget(self, start: int, end: int) -> None:
-        """These bytes are wrong and will be written again. Raises DiskFault."""
+        """Drop wrong bytes, which will be written again. Raises DiskFault."""
         with self._forgetting():
             self._spans.remove(start, end)
 
     def reset(self) -> None:
-        """All of them are. Raises DiskFault."""
+        """Drop all bytes. Raises DiskFault."""
         with self._forgetting():
             self._spans = Spans()
             self._etags.clear()
@@ -312,21 +312,21 @@ class PartFile:
 
 
 def _open(path: Path) -> FileIO:
-    """For reading and writing at any place, created if need be; neither text nor buffer between."""
+    """Open a file for reading and writing at any place, created if need be, unbuffered and binary."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     return FileIO(os.open(path, flags, 0o666), "r+")
 
 
 def free_name(file: Path) -> Path:
-    """Where a file that is not the wanted one is moved out of the way: beside it, under a name that is free."""
+    """A free name beside a file that is not the wanted one, for moving it out of the way."""
     numbered = (file.with_name(f"{file.name}.wrong-{number}") for number in range(1, 10_000))
     return next(name for name in numbered if not os.path.lexists(name))
 
 
 def put_aside(target: Path) -> None:
-    """Give what stands there another name. Raises OSError.
+    """Give the file at `target` another name. Raises OSError.
 
-    Where links do that it keeps this name, too, until it is replaced: whoever opens it meanwhile finds the old file or
+    Where a link does it, the file keeps this name, too, until it is replaced: a reader meanwhile finds the old file or
     the new one. Not on Windows, where a file that is in use can't be replaced, and the other name would stay.
     """
     aside = free_name(target)
@@ -338,7 +338,7 @@ def put_aside(target: Path) -> None:
 
 
 def _move_across(part: Path, target: Path) -> None:
-    """To another volume: a copy under another name first, so that the target is whole from its first moment on."""
+    """Move a part to another volume by a copy under another name, so that the target is whole from the first moment."""
     copy = target.with_name(target.name + _PART)
     try:
         shutil.copyfile(part, copy)
@@ -352,7 +352,7 @@ def _move_across(part: Path, target: Path) -> None:
 
 
 def _disk_bytes(file: Path) -> int:
-    """A part with gaps takes less than its length."""
+    """The disk space of a file, bytes: a part with gaps takes less than its length."""
     try:
         found = file.lstat()
     except OSError:

@@ -1,7 +1,7 @@
-"""sha256 of a file's beginning while the rest still comes.
+"""The sha256 of a file's beginning while the rest still comes.
 
-On the way it notes marks: the digest of everything up to some byte. A later run that hashes the same bytes again sees
-at the next mark whether the disk gave back what was written, and which block it did not.
+On the way it notes marks: the digest of everything up to some byte. A later run that hashes the same bytes again finds
+at the next mark whether the disk has returned the bytes written, and which block is damaged.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tts_core.models.downloads.transfer.spans import Span
 
 BLOCK_BYTES = 1 << 20
 MARK_BYTES = 64 << 20
-"""Distance of marks: what is fetched again where the disk has damaged a byte."""
+"""The distance of marks: the bytes that are fetched again where the disk has damaged one."""
 
 
 class PrefixHash:
-    """Thread-safe; `advance` is for one thread."""
+    """The running hash of a file. Thread-safe; `advance` is for one thread."""
 
     def __init__(self, path: Path, marks: Mapping[int, str], *, mark_bytes: int = MARK_BYTES) -> None:
-        """`marks` are those of the run before: end of the prefix to its digest."""
+        """`marks` are those of the run before: each prefix's digest by its end."""
         self._path = path
         self._mark_bytes = mark_bytes
         self._lock = threading.Lock()
@@ -35,16 +35,16 @@ class PrefixHash:
 
     @property
     def position(self) -> int:
-        """Bytes hashed."""
+        """The number of bytes hashed."""
         return self._position
 
     def digest(self) -> str:
-        """Of the bytes hashed so far, lower-case hex."""
+        """The digest of the bytes hashed so far, lower-case hex."""
         with self._lock:
             return self._hash.hexdigest()
 
     def marks(self) -> dict[int, str]:
-        """For the journal: those passed, those still ahead, and one here."""
+        """The marks for the journal: those passed, those still ahead, and one here."""
         with self._lock:
             here = {self._position: self._hash.hexdigest()} if self._position else {}
             return {**self._expected, **self._marks, **here}

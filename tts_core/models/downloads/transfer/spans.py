@@ -1,11 +1,11 @@
-"""Which bytes of a file are there: arithmetic of half-open byte ranges."""
+"""Arithmetic of half-open byte ranges, for the bytes of a file that are there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 Span = tuple[int, int]
-"""First byte and the byte after the last one; never empty."""
+"""The first byte and the byte after the last one; never empty."""
 
 
 class Spans:
@@ -21,12 +21,12 @@ class Spans:
 
     @property
     def total(self) -> int:
-        """Bytes in the set."""
+        """The number of bytes in the set."""
         return sum(end - start for start, end in self._spans)
 
     @property
     def prefix_end(self) -> int:
-        """Every byte before this one is in the set."""
+        """The end of the gapless beginning: every byte before this one is in the set."""
         return self._spans[0][1] if self._spans and self._spans[0][0] == 0 else 0
 
     @property
@@ -49,7 +49,7 @@ class Spans:
         self._spans = [piece for piece in cut if piece[0] < piece[1]] if start < end else self._spans
 
     def missing(self, start: int, end: int) -> tuple[Span, ...]:
-        """What of start..end is not in the set, in order."""
+        """The spans of start..end that are not in the set, in order."""
         gaps, at = [], start
         for low, high in self._spans:
             if low >= end:

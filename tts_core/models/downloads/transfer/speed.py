@@ -1,4 +1,4 @@
-"""How fast bytes come, over the last seconds."""
+"""The speed of a download over the last seconds."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import deque
 WINDOW_S = 8.0
 STALLED_AFTER_S = 5.0
 _SHORTEST_S = 0.5
-"""Bytes of less time than this are taken as spread over it, else the first number would be absurd."""
+"""The shortest time that bytes are spread over, else the first number would be absurd."""
 _BUCKET_S = 0.1
 
 
 class SpeedWindow:
-    """Times are those of one clock that only goes forward, in seconds. Not thread-safe."""
+    """The bytes of the last seconds. Times are those of one monotonic clock, in seconds. Not thread-safe."""
 
     def __init__(self, now: float) -> None:
         self._begun = now
         self._last = now
         self._buckets: deque[tuple[float, int]] = deque()
-        """Time and bytes; one per _BUCKET_S, oldest first."""
+        """The times and bytes, one per _BUCKET_S, oldest first."""
 
     def add(self, count: int, now: float) -> None:
         if count <= 0:
@@ -34,7 +34,7 @@ class SpeedWindow:
         return now - self._last >= STALLED_AFTER_S
 
     def bytes_per_second(self, now: float) -> float:
-        """0 while stalled."""
+        """The speed at that time; 0 while stalled."""
         while self._buckets and now - self._buckets[0][0] > WINDOW_S:
             self._buckets.popleft()
         if self.is_stalled(now):

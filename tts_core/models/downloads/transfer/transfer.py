@@ -1,4 +1,4 @@
-"""Filling a part from one source: connections, the hash that follows them, the journal, and the watch over all."""
+"""Fills a part from one source: connections, the hash that follows them, the journal, and the watch over all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 _TICK_S = 0.1
 _SYNC_BYTES = 32 << 20
 _SYNC_S = 0.5
-"""What a killed process or a power cut can cost: the bytes of half a second, 32 MB at most beyond one flush."""
+"""The time between journals. A killed process or a power cut costs the bytes of half a second, 32 MB at most beyond
+one flush."""
 _FOLLOW_BYTES = 8 << 20
 _FOLLOW_S = 0.02
 _FAREWELL_S = 0.5
@@ -32,23 +33,23 @@ _FAREWELL_S = 0.5
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
     connections: int = 4
-    """At most, for one file; it begins with one."""
+    """The most connections for one file; it begins with one."""
     connect_s: float = 10.0
     silence_s: float = 12.0
-    """A connection that brings next to nothing this long is replaced by a new one."""
+    """The time after which a connection that brings next to nothing is replaced by a new one."""
     stall_s: float = 30.0
-    """Without progress this long, whatever was tried meanwhile, the source's fault is raised."""
+    """The time without progress, whatever was tried meanwhile, after which the source's fault is raised."""
     tries: int = 2
-    """In a row that brought nothing, before a fault is raised."""
+    """The fruitless tries in a row before a fault is raised."""
     patience_s: float = 8.0
-    """Once bytes have come: how long to try again at least, counted from the last ones. For networks that blink."""
+    """The least time to try again once bytes have come, counted from the last ones: for networks that blink."""
     backoff_s: float = 0.3
     smallest_piece: int = 16 << 20
-    """Bytes that are worth a connection of their own."""
+    """The fewest bytes that are worth a connection of their own."""
     settle_s: float = 2.0
-    """How long the speed is measured before another connection is added."""
+    """The time the speed is measured before another connection is added."""
     fast_bytes_per_s: float = 100e6
-    """One connection this fast is enough."""
+    """The speed beyond which no connection is added."""
 
 
 def transfer(
@@ -63,10 +64,10 @@ def transfer(
     """Fill the part from one source; returns its sha256, already compared where `want.sha256` is known.
 
     `remote` is asked anew at every request. `progress` gets the bytes present so far on the caller's thread, now and
-    then; they fall where the disk has damaged some. With a `client` connections last from file to file. Reconnects by
-    itself while bytes keep coming and has tried twice before it raises: callers need not try the same source again.
-    A whole part costs no request. Raises SourceFault, DiskFault or Interrupted; the part keeps and journals what it
-    has. HashMismatch's params hold `resumed`: the part held bytes before this call, the wrong ones may be among them.
+    then; they fall where the disk has damaged some. With a `client` connections last from file to file. The transfer
+    reconnects while bytes keep coming and tries twice before it raises: callers need not try the same source again.
+    A whole part costs no request. Raises SourceFault, DiskFault or Interrupted; the part keeps and journals its bytes.
+    HashMismatch's params hold `resumed`: the part held bytes before this call, the wrong ones may be among them.
     """
     own = client or HttpClient(connect_s=options.connect_s, silence_s=options.silence_s)
     try:
@@ -121,15 +122,15 @@ class _Transfer:
         return remote
 
     def _supervise(self, cancelled: CancelCheck, progress: Callable[[int], None]) -> None:
-        told = -1
+        reported = -1
         while True:
             if cancelled():
                 raise Interrupted
             for helper in self._helpers:
                 helper.check()
-            if (present := self._part.present_bytes) != told:
+            if (present := self._part.present_bytes) != reported:
                 progress(present)
-                told = present
+                reported = present
             if self._is_hashed() and self._is_right():
                 return
             self._staff()
@@ -141,7 +142,7 @@ class _Transfer:
         return self._part.is_whole and self._part.prefix_hash.position == self._part.want.size
 
     def _is_right(self) -> bool:
-        """False where it begins anew. Raises HashMismatch."""
+        """Whether the content is right; False where the transfer begins anew. Raises HashMismatch."""
         want = self._part.want
         if want.sha256 in (None, self._part.prefix_hash.digest()):
             return True
@@ -153,7 +154,7 @@ class _Transfer:
         return False
 
     def _staff(self) -> None:
-        """See who has ended; start the first connection, or one more. Raises what ended the last one."""
+        """Drop connections that have ended; start the first one, or one more. Raises the fault of the last one."""
         ended = [connection for connection in self._connections if not connection.is_alive]
         self._connections = alive = [connection for connection in self._connections if connection not in ended]
         for connection in ended:
@@ -163,7 +164,7 @@ class _Transfer:
             if any(connection.fault for connection in ended):
                 self._growth.limit(len(alive))
             if self._claims.largest >= 2 * self._job.smallest_piece and self._growth.wants_more(alive):
-                self._add_lane()
+                self._add_connection()
             return
         faults = [connection.fault for connection in ended if connection.fault]
         if faults and len(faults) == len(ended):
@@ -171,15 +172,15 @@ class _Transfer:
         if not self._part.is_whole:
             if not self._claims.has_free:
                 self._claims.free(self._part.missing())
-            self._add_lane()
+            self._add_connection()
 
-    def _add_lane(self) -> None:
+    def _add_connection(self) -> None:
         connection = Connection(self._job)
         self._connections.append(connection)
         connection.start()
 
     def _follow(self) -> None:
-        """Hash what has come."""
+        """Hash the bytes that have come, until the end."""
         part = self._part
         while not self._stop.is_set():
             prefix = part.prefix_hash
@@ -193,16 +194,16 @@ class _Transfer:
             except DiskFault:
                 if prefix is part.prefix_hash:
                     raise
-                continue  # begun anew meanwhile
+                continue  # the part was begun anew meanwhile
             if damaged:
                 logger.warning("%s: bytes %d to %d were damaged on the disk", part.want.file, *damaged)
-                part.forget(*damaged)  # and claimed by whoever finds nothing else missing
+                part.forget(*damaged)  # a connection claims them when nothing else is missing
                 self._wake.set()
             if prefix.position == part.want.size:
                 self._wake.set()
 
     def _keep(self) -> None:
-        """Journal what has been written, again and again."""
+        """Journal the bytes written, again and again."""
         synced_at = time.monotonic()
         while not self._stop.wait(_TICK_S):
             unsynced, now = self._part.unsynced_bytes, time.monotonic()
@@ -211,10 +212,10 @@ class _Transfer:
                 synced_at = time.monotonic()
 
     def _end(self) -> None:
-        """Nothing of it goes on, but for a connection that is being made: nobody can end that wait, and when it is
-        over its thread ends without a trace."""
+        """End all work, but for a connection that is being made: that wait can't be ended, and after it the thread ends
+        without a trace."""
         for connection in self._connections if self._part.is_whole else ():
-            connection.join(_TICK_S)  # it is about to end, and leaves its connection for the next file
+            connection.join(_TICK_S)  # the thread is about to end, and leaves its line for the next file
         self._stop.set()
         for connection in self._connections:
             connection.cut()

@@ -1,4 +1,4 @@
-"""Over the connections of a transfer: which of them brings nothing, whether one more helps, and helping threads."""
+"""The watch over a transfer's connections: the silent ones, whether one more helps, and helping threads."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from tts_core.models.downloads.transfer.connection import Connection
 
 MIN_BYTES_PER_S = 1024
-"""Slower than this is silence."""
+"""The speed below which a connection counts as silent."""
 _WORTH_IT = 1.15
-"""What one more connection must make of the speed, else it was the last one."""
+"""The factor by which one more connection must raise the speed, else it was the last one."""
 
 
 @dataclass(slots=True)
 class _Mark:
     since: float
-    """The connection's wait that it belongs to."""
+    """The start of the connection's wait that the mark belongs to."""
     at: float
     received: int
 
 
 class Watch:
-    """Replaces connections that bring next to nothing, and ends the whole when nothing helps."""
+    """Replaces connections that bring next to nothing, and ends the transfer when nothing helps."""
 
     def __init__(self, silence_s: float, stall_s: float) -> None:
         self._silence_s = silence_s
@@ -36,7 +36,7 @@ class Watch:
         self._alive_at = time.monotonic()
 
     def check(self, connections: Sequence[Connection]) -> None:
-        """Call it often. Raises NetStalled or NetTimeout."""
+        """Look at the connections; call it often. Raises NetStalled or NetTimeout."""
         now = time.monotonic()
         for connection in connections:
             received = connection.received
@@ -72,11 +72,11 @@ class Growth:
         self._count = 0
 
     def limit(self, most: int) -> None:
-        """The source did not want more."""
+        """Add no connection beyond `most`: the source did not accept more."""
         self._most = min(self._most, most)
 
     def wants_more(self, connections: Sequence[Connection]) -> bool:
-        """Call it often."""
+        """Whether one more connection should be added; call it often."""
         now, received = time.monotonic(), sum(connection.received for connection in connections)
         if len(connections) != self._count:
             self._at, self._received, self._count = now, received, len(connections)
@@ -98,7 +98,7 @@ class Growth:
 
 
 class Helper:
-    """A thread beside the connections whose failure is the transfer's."""
+    """A thread beside the connections; its failure is the transfer's."""
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self._work = work
@@ -112,7 +112,7 @@ class Helper:
         self._thread.join()
 
     def check(self) -> None:
-        """Raises what it failed with."""
+        """Raise the error the thread failed with, if any."""
         if self._error is not None:
             raise self._error
 
