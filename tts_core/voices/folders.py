@@ -179,9 +179,7 @@ class VoiceFolders:
 
     def _named(self, text: str, folder: Path) -> tuple[Path, ...]:
         """The places that a path or an address in a record may mean. Relative ones don't leave the data folder."""
-        if (
-            not text or text.startswith("\\\\") or "?" in text or "\0" in text
-        ):  # a path on another machine, or an address of ours
+        if not text or text.startswith("\\\\") or "?" in text or "\0" in text:  # another machine's; our address
             return ()
         name = PurePosixPath(text.replace("\\", "/")).name
         inside = (self._data_dir / text.lstrip("/\\")).resolve()
