@@ -1,4 +1,4 @@
-"""One service of the studio as a server of its own: its routes and nothing else, behind the same guard."""
+"""A single service of the studio as a server of its own: its routes and nothing else, behind the same guard."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tts_core.services import Services
 @dataclass(frozen=True, slots=True)
 class SingleService:
     title: str
-    """For people."""
+    """The service's name for people."""
     routers: Sequence[APIRouter]
-    """One of them answers /health."""
+    """The service's routes, /health among them."""
 
 
 def create_single_service(services: Services, settings: Settings, service: SingleService) -> FastAPI:
-    """The service's routes, their documentation at /docs, and the guard, which goes by `settings`."""
+    """The app with the service's routes, their documentation at /docs, and the guard with these settings."""
     app = FastAPI(title=service.title, version=tts_core.__version__, docs_url=None, redoc_url=None)
     context.bind(app, services, Workers(), Streams())
     if settings.needs_login and services.login.has_accounts():

@@ -1,4 +1,4 @@
-"""How the services of `serve-all` are doing: for programs as JSON, for people as a page."""
+"""The status of the services of `serve-all`: for programs as JSON, for people as a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tts_core.platform.supervision.service import ServiceState, ServiceStatus
 
 Statuses = Callable[[], Sequence[ServiceStatus]]
 StatusPage = Callable[[Headers, Sequence[ServiceStatus]], str]
-"""HTML for a browser with these headers."""
+"""A function that makes the page as HTML for a browser with these headers."""
 
 
 class OneService(BaseModel):
