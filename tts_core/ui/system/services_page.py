@@ -19,7 +19,7 @@ COLUMNS = ("service", "state", "since", "restarts", "process", "address")
 
 
 def services_page(headers: Headers, services: Sequence[ServiceStatus]) -> str:
-    """For a browser with these headers."""
+    """The status page for a browser with these headers."""
     language = preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
     words = load_words(language)
     style = "".join((ASSETS_DIR / name).read_text(encoding="utf-8") for name in ("login.css", "services.css"))
@@ -63,7 +63,7 @@ def _row(words: Words, service: ServiceStatus) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """As a clock shows it: 0:05, 2:07:30."""
+    """The duration as a clock shows it: 0:05, 2:07:30."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
