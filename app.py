@@ -38,7 +38,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     # Gradio reads its environment when imported; nothing leaves the machine, and its copies live in our data folder.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(services.settings.paths.page_cache_dir)
-    with suppress(OSError):  # a folder that can't be written: whoever uploads something is told
+    with suppress(OSError):  # a folder that can't be written: an upload then reports it
         make_private(services.settings.paths.page_cache_dir)
     from tts_core.ui.blocked_import import without  # noqa: PLC0415
 
@@ -88,7 +88,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
 
 
 def may_have_guests(services: Services) -> bool:
-    """Else the pages for them need not be built."""
+    """Whether guests may come; if not, their pages need not be built."""
     settings = services.settings
     return settings.auth != "off" and (settings.needs_login or services.login.may_get_accounts())
 
@@ -104,7 +104,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def resolve_settings(options: argparse.Namespace) -> Settings:
-    """Options win over environment variables. Raises InvalidSetting, also for a certificate that can't be used."""
+    """The settings; options win over environment variables. Raises InvalidSetting, also for a certificate that can't be
+    used."""
     settings = Settings.from_env({**with_options(os.environ, options), **_chosen_login(options)})
     if settings.certificate is not None:
         settings.certificate.check()
@@ -152,7 +153,7 @@ def main(arguments: list[str]) -> int:
 
 
 def tell_link(link: Link) -> None:
-    """Say on the console what became of the public link."""
+    """Print the outcome of the public link on the console."""
     if link.error is not None:
         print(f"{link.error.message} [{link.error.code}]", file=sys.stderr, flush=True)  # noqa: T201
         return
