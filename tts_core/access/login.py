@@ -18,7 +18,7 @@ from tts_core.platform.addresses import counted_address, is_this_machine
 
 FREE_AT_ADDRESS = 10
 FREE_FOR_NAME = 30
-"""This limit is higher, for other people's attempts at a name make its owner wait, too."""
+"""A higher limit than that of an address, for other people's attempts at a name make its owner wait, too."""
 
 logger = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ class Place:
 
 
 def places_of(paths: Paths, shared_dir: Path) -> tuple[Place, ...]:
-    """All places where temporary files of the studio lie; other programs have theirs in `shared_dir`, too."""
+    """The places where temporary files of the studio lie; other programs have theirs in `shared_dir`, too."""
     return (
         # One folder for each file: Gradio's have the name of a hash, ours cannot be guessed. An upload that is still
         # on its way, or broke off, is a file.

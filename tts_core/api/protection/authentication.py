@@ -78,9 +78,8 @@ class Authentication:
         path, method = route_path(scope), scope.get("method", "WEBSOCKET")
         by_link = self._link.leads((scope.get("server") or (None, None))[1])
         if by_link and self._link.now.url.startswith("https:"):
-            scope["scheme"] = (
-                "https" if scope["type"] == "http" else "wss"
-            )  # as the visitor sent it to the share server
+            # As the visitor sent it to the share server.
+            scope["scheme"] = "https" if scope["type"] == "http" else "wss"
         visitor, may_stay = self._visitor(scope, by_link=by_link)
         if visitor is None and path not in guest_rules.OPEN:
             raise LoginRequired

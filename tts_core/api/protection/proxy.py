@@ -10,7 +10,7 @@ from tts_core.platform.settings.server import ProxySettings, is_from_proxy, is_r
 
 HOST, PROTO, FOR, PREFIX = (b"x-forwarded-" + name for name in (b"host", b"proto", b"for", b"prefix"))
 VIA = (b"via", b"1.1 proxy")
-"""One header that replaces all headers of proxies: their facts are in the scope by then, and Gradio would believe such
+"""The header that replaces all headers of proxies: their facts are in the scope by then, and Gradio would believe such
 headers from anybody."""
 SCHEMES = frozenset({"http", "https"})
 

@@ -29,8 +29,8 @@ _EXAMPLE = (
 
 @router.get("")
 def list_jobs(services: UseServices, kind: JobKind | None = None, active: bool = False) -> Success[list[JobObject]]:
-    """What is prepared, designed, spoken, transcribed and downloaded, newest first; with `active` only what has not
-    ended. The text of a transcription is in `GET /api/jobs/{id}` alone.
+    """List the jobs that prepare, design, speak, transcribe and download, newest first; with `active` only those that
+    have not ended. The text of a transcription is in `GET /api/jobs/{id}` alone.
     """
     jobs = [job for job in services.jobs.jobs() if kind in (None, job.kind) and not (active and job.state.is_over)]
     return Success(data=[JobObject.listed(job) for job in jobs], message=f"{len(jobs)} jobs.")

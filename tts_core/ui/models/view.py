@@ -1,4 +1,4 @@
-"""One model as the Models tab shows it, with what it offers to do: the disk's state and the download's, as one."""
+"""A model as the Models tab shows it, with what it offers to do: the disk's state and the download's, as one."""
 
 from __future__ import annotations
 
