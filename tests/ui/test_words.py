@@ -83,7 +83,7 @@ def test_every_page_text_exists_in_both_languages_with_the_same_parameters() -> 
 def test_every_text_that_the_code_asks_for_exists() -> None:
     """Where the key stands in the code as it is: a wrong one would be met only when somebody gets there."""
     asked: dict[str, str] = {}
-    for source in sorted((PACKAGE_DIR / "ui").glob("*.py")):
+    for source in sorted((PACKAGE_DIR / "ui").rglob("*.py")):
         for call in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and _name(call.func) in ("words", "_words") and call.args:
                 key = call.args[0]
