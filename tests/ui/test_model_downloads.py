@@ -141,7 +141,7 @@ def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs:
     assert [begun, *percents] == sorted([begun, *percents])
     expect(row(page).get_by_role("status")).to_contain_text("verified")
     expect(page.locator("#models-summary")).to_contain_text("1 of 10")
-    expect(page.locator("#models-result")).to_contain_text("there and sound")
+    expect(page.locator("#models-result")).to_contain_text("complete and intact")
     press(page, "Speak with it")
     expect(page.locator("#speak-text")).to_be_visible()
     assert visitor.errors == []
@@ -189,7 +189,7 @@ def test_the_queue_can_be_reordered_and_left(visitor: Visitor, hubs: Hubs) -> No
         press(page, "Cancel", key)
         expect_look(page, "not_downloaded", key)
     press(page, "Cancel")
-    expect(row(page).get_by_role("status")).to_contain_text("What was fetched is kept")
+    expect(row(page).get_by_role("status")).to_contain_text("What was downloaded is kept")
 
 
 def test_when_a_source_fails_the_page_says_who_goes_on(visitor: Visitor, hubs: Hubs) -> None:
@@ -201,7 +201,7 @@ def test_when_a_source_fails_the_page_says_who_goes_on(visitor: Visitor, hubs: H
     press(page, "Download")
     note = row(page).locator(".studio-notes")
     expect(note).to_contain_text("refuses this model")
-    expect(note).to_contain_text(re.compile("Going on from (the Hugging Face mirror|ModelScope); nothing is lost"))
+    expect(note).to_contain_text(re.compile("Continuing from (the Hugging Face mirror|ModelScope); nothing is lost"))
     speed_up(hubs)
     expect_look(page, "ready")
 

@@ -160,7 +160,7 @@ def test_what_differs_is_marked_and_everything_heard_is_escaped() -> None:
     assert 'data-look="advice"' in shown(
         "one two three four five six seven eight nine ten", "one two three four five six seven eight nine", "de"
     )
-    assert "Nobody was heard" in shown("The cat sat.", "")
+    assert "No speech was heard" in shown("The cat sat.", "")
 
 
 def test_who_has_no_model_is_offered_one(staged: StagedDownloads) -> None:

@@ -1,1 +1,1 @@
-"""Who may come in: accounts, sessions, attempts at passwords, and how much each visitor may ask for."""
+"""Access control: accounts, sessions, attempts at passwords, and how much each visitor may ask for."""

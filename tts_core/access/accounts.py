@@ -40,18 +40,18 @@ class User:
     name: str
     role: Role
     password: str
-    """As argon2 writes a hash, with salt and cost."""
+    """The argon2 hash of the password, in its usual text form with salt and cost."""
     created_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     id: str
-    """To name it by; the first digits of its hash."""
+    """The name of the key in lists and commands: the first digits of its hash."""
     name: str
     role: Role
     sha256: str
-    """Of the key itself. A key is long and random: a slow hash would protect it no better."""
+    """The hash of the key itself. A key is long and random: a slow hash would protect it no better."""
     created_at: str
 
 
@@ -61,27 +61,28 @@ class Accounts:
     keys: tuple[Key, ...] = ()
 
     def user(self, name: str) -> User | None:
-        """Names differ by more than case."""
+        """The user of that name; upper and lower case are the same."""
         return next((user for user in self.users if user.name.casefold() == name.strip().casefold()), None)
 
     def key(self, secret: str) -> Key | None:
-        """Compares with all of them, in the same time wherever they differ."""
+        """The entry of that key. Each comparison takes the same time wherever the hashes differ."""
         digest = hashlib.sha256(secret.encode()).hexdigest()
         return next((key for key in self.keys if hmac.compare_digest(key.sha256, digest)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read of a file, so that it is read again only when it has changed."""
+    """The accounts as last read, kept so that the file is read again only when it has changed."""
 
     version: tuple[int, int, int] | None = None
     accounts: Accounts = Accounts()
     problem: str = ""
-    """Why nothing of it can be used; "" if it can."""
+    """The reason why the file can't be used; "" if it can."""
 
 
 class AccountsFile:
-    """Replaced whole, readable for its owner only. Several processes may change it, one at a time."""
+    """The file on the disk. It is always replaced whole and readable for its owner only; several processes may change
+    it, one at a time."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -93,7 +94,7 @@ class AccountsFile:
         return self._file
 
     def read(self) -> Accounts:
-        """As they are now, whoever changed them. Raises AccountsUnusable."""
+        """The accounts as the file has them now, whichever process changed them. Raises AccountsUnusable."""
         known = self._known
         try:
             status = self._file.stat()
@@ -111,7 +112,7 @@ class AccountsFile:
         return known.accounts
 
     def add_user(self, name: str, password: str, role: Role) -> User:
-        """Raises InvalidAccount, UserExists."""
+        """Add a user. Raises InvalidAccount, UserExists."""
         user = User(_checked(name), role, hashed(checked_password(password)), _now())
 
         def add(now: Accounts) -> Accounts:
@@ -123,16 +124,18 @@ class AccountsFile:
         return user
 
     def set_password(self, name: str, password: str) -> None:
-        """Ends what was begun with the old one. Raises InvalidAccount, UnknownUser."""
+        """Give a user another password; sessions that began with the old one end. Raises InvalidAccount,
+        UnknownUser."""
         proof = hashed(checked_password(password))
         self._change(lambda now: _with_user(now, name, lambda user: replace(user, password=proof)))
 
     def remove_user(self, name: str) -> None:
-        """Raises UnknownUser."""
+        """Remove a user. Raises UnknownUser."""
         self._change(lambda now: _with_user(now, name, lambda _user: None))
 
     def add_key(self, name: str, role: Role) -> tuple[Key, str]:
-        """The key's entry, and the key itself, which can't be had again. Raises InvalidAccount."""
+        """Add a key; returns its entry and the key itself, which is stored nowhere and can't be shown again. Raises
+        InvalidAccount."""
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
         digest = hashlib.sha256(secret.encode()).hexdigest()
         key = Key(digest[:8], _checked(name), role, digest, _now())
@@ -140,7 +143,7 @@ class AccountsFile:
         return key, secret
 
     def remove_key(self, key_id: str) -> None:
-        """Raises UnknownKey."""
+        """Remove a key. Raises UnknownKey."""
 
         def remove(now: Accounts) -> Accounts:
             left = tuple(key for key in now.keys if key.id != key_id)
@@ -160,7 +163,7 @@ class AccountsFile:
 
 
 def checked_password(password: str) -> str:
-    """Raises InvalidAccount for one that could be guessed by trying all."""
+    """The same password if it is long enough to withstand guessing. Raises InvalidAccount."""
     if not MIN_CHARS <= len(password) <= 1000:
         raise InvalidAccount(what="The password", expected=f"at least {MIN_CHARS} characters")
     return password
@@ -189,7 +192,7 @@ def _as_json(accounts: Accounts) -> dict[str, Any]:
 
 
 def _read(file: Path, status: os.stat_result) -> tuple[Accounts, str]:
-    """The accounts, and "" or why they can't be used. Raises OSError."""
+    """The accounts, and the reason why they can't be used ("" if they can). Raises OSError."""
     if not stat.S_ISREG(status.st_mode):  # reading from a pipe would wait for ever
         return Accounts(), "it is not an ordinary file"
     if status.st_size > _MAX_BYTES:
@@ -201,13 +204,13 @@ def _read(file: Path, status: os.stat_result) -> tuple[Accounts, str]:
 
 
 def _parsed(data: bytes) -> Accounts:
-    """Raises whatever a wrong shape leads to: half a list of accounts would be worse than none, and what is not
-    understood would be lost with the next change."""
-    told: Mapping[str, list[dict[str, Any]]] = json.loads(data.decode("utf-8-sig"))
-    if told.keys() - {"users", "keys"} or not all(isinstance(listed, list) for listed in told.values()):
+    """The accounts that the bytes hold. Raises whatever a wrong shape leads to: half a list of accounts would be worse
+    than none, and fields that are not understood would be lost with the next change."""
+    stored: Mapping[str, list[dict[str, Any]]] = json.loads(data.decode("utf-8-sig"))
+    if stored.keys() - {"users", "keys"} or not all(isinstance(listed, list) for listed in stored.values()):
         raise TypeError("not lists of users and keys")
-    users = tuple(User(**{**user, "role": Role(user["role"])}) for user in told.get("users", []))
-    keys = tuple(Key(**{**key, "role": Role(key["role"])}) for key in told.get("keys", []))
+    users = tuple(User(**{**user, "role": Role(user["role"])}) for user in stored.get("users", []))
+    keys = tuple(Key(**{**key, "role": Role(key["role"])}) for key in stored.get("keys", []))
     texts = [text for user in users for text in asdict(user).values()]
     texts += [text for key in keys for text in asdict(key).values()]
     if not all(isinstance(text, str) for text in texts):

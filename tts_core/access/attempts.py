@@ -14,7 +14,7 @@ from tts_core.domain.errors import TooManyAttempts
 FORGET_S = 15 * 60.0
 LONGEST_WAIT_S = 5 * 60.0
 MAX_KEPT = 10_000
-"""Places remembered; whoever has as many addresses pushes out the oldest."""
+"""The number of places remembered; a guesser with more addresses pushes out the oldest."""
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class _Failures:
 
 
 class Attempts:
-    """Thread-safe. A place is what attempts are counted for: an address, a name."""
+    """The failed attempts by place; thread-safe. A place is what attempts are counted for: an address or a name."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,9 +33,10 @@ class Attempts:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
     def begin(self, place: str, free: int) -> None:
-        """Before an attempt, which counts as a failure until `succeeded`: so many at once gain nothing.
+        """Call before an attempt. It counts as a failure until `succeeded` is called, so that many attempts at once
+        gain nothing.
 
-        `free` failures cost nothing. Raises TooManyAttempts.
+        `free` failures cost no wait. Raises TooManyAttempts.
         """
         with self._lock:
             now = self._clock()
@@ -48,12 +49,12 @@ class Attempts:
                 self._failures.popitem(last=False)
 
     def check(self, place: str) -> None:
-        """Raises TooManyAttempts."""
+        """Check that the place need not wait now. Raises TooManyAttempts."""
         with self._lock:
             self._check(place, self._clock())
 
     def succeeded(self, place: str) -> None:
-        """The attempt that was begun was none to fear."""
+        """Take back the failure that `begin` counted: the attempt was right."""
         with self._lock:
             failures = self._failures.get(place)
             if failures is not None:
@@ -72,5 +73,5 @@ class Attempts:
 
 
 def _wait_s(beyond: int) -> float:
-    """After that many failures beyond the free ones."""
+    """The wait in seconds after `beyond` failures more than the free ones."""
     return 0.0 if beyond <= 0 else min(2.0 ** (beyond - 1), LONGEST_WAIT_S)

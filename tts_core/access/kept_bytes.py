@@ -8,13 +8,13 @@ from collections.abc import Callable
 from tts_core.access.visitor import Visitor
 
 KEPT_S = 24 * 3600.0
-"""After so long without use such a file is removed."""
+"""The time in seconds after which an unused file is removed."""
 _SPAN_S = 3600.0
-"""What came within the same hour is counted as one."""
+"""The length in seconds of one span; files that came within the same span are counted as one."""
 
 
 class KeptBytes:
-    """Not thread-safe."""
+    """The bytes that each visitor has left on the disk. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class KeptBytes:
         """Bytes by hour and visitor, oldest first."""
         self._of: Counter[str] = Counter()
         self.of_guests = 0
-        """All of them together: what lay there when it was measured, and what they have left there since."""
+        """The bytes of all guests together: those found when the disk was last measured, and those left since."""
 
     def of(self, visitor: Visitor) -> int:
         return self._of[visitor.counted_as]
@@ -34,18 +34,18 @@ class KeptBytes:
         self.of_guests += size_bytes * visitor.is_guest
 
     def freed_in_s(self, visitor: Visitor) -> float:
-        """Until the oldest of the visitor's files have gone."""
-        oldest = next((hour for hour, whose in self._left if whose == visitor.counted_as), None)
+        """The time in seconds until the oldest of the visitor's files are removed."""
+        oldest = next((hour for hour, owner in self._left if owner == visitor.counted_as), None)
         return 0.0 if oldest is None else max(0.0, self._ends_at(oldest) - self._clock())
 
     def pruned(self, left_bytes: int) -> None:
-        """Old files were removed; so many bytes lie there now, whoever left them."""
+        """Note that old files were removed, and that `left_bytes` of all visitors are still there."""
         self.of_guests = left_bytes
         now = self._clock()
         while self._left and self._ends_at(next(iter(self._left))[0]) <= now:
-            (_, whose), size_bytes = self._left.popitem(last=False)
-            self._of[whose] -= size_bytes
-        self._of += Counter()  # who has left nothing is forgotten
+            (_, owner), size_bytes = self._left.popitem(last=False)
+            self._of[owner] -= size_bytes
+        self._of += Counter()  # drops the counts that are zero
 
     def _ends_at(self, hour: int) -> float:
         return (hour + 1) * _SPAN_S + KEPT_S

@@ -1,4 +1,4 @@
-"""Checks who somebody is: a name with a password, the session that came of it, or a key."""
+"""Log-in: a visitor is known by a name with a password, by the session that began with it, or by a key."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tts_core.platform.addresses import counted_address, is_this_machine
 
 FREE_AT_ADDRESS = 10
 FREE_FOR_NAME = 30
-"""More, for others' attempts at a name make its owner wait, too."""
+"""A higher limit than that of an address, for other people's attempts at a name make its owner wait, too."""
 
 logger = logging.getLogger(__name__)
 
 
 class LoginRule(Enum):
-    """Who has to log in."""
+    """The visitors who have to log in."""
 
     ALL = "all"
     OTHERS = "others"
-    """Who comes from another machine, through a proxy on this one."""
+    """Visitors from another machine, also through a proxy on this one."""
     NOBODY = "nobody"
 
 
 class LoginService:
-    """Thread-safe. What happens in the file of accounts counts at once."""
+    """The log-in by password, session and key; thread-safe. Changes in the file of accounts count at once."""
 
     def __init__(self, file: AccountsFile, rule: LoginRule, clock: Callable[[], float] = time.monotonic) -> None:
         """`rule`: who has to log in at the studio's own address."""
@@ -43,24 +43,24 @@ class LoginService:
         self._own: tuple[User, ...] = ()
         self._attempts = Attempts(clock)
         self._sessions = Sessions(clock)
-        self._told = ""
+        self._logged_problem = ""
 
     def add(self, name: str, password: str, role: Role) -> None:
-        """An account for this run, which is written nowhere. It stands before one of that name in the file."""
+        """Add an account for this run, which is written nowhere. It is preferred to one of that name in the file."""
         user = User(name, role, hashed(password), created_at="")
         self._own = (user, *(own for own in self._own if own.name != name))
 
     def remove(self, name: str) -> None:
-        """An account of this run, with its sessions."""
+        """Remove an account of this run, with its sessions."""
         self._own = tuple(own for own in self._own if own.name != name)
 
     def has_accounts(self) -> bool:
-        """Somebody could log in. Raises AccountsUnusable."""
+        """Whether there is any user or key to log in with. Raises AccountsUnusable."""
         accounts = self._file.read()
         return bool(self._own or accounts.users or accounts.keys)
 
     def may_get_accounts(self) -> bool:
-        """Somebody could log in, now or when accounts that can't be used are restored."""
+        """Whether somebody can log in now, or could once accounts that can't be used are restored."""
         try:
             return self.has_accounts()
         except AccountsUnusable:
@@ -71,7 +71,8 @@ class LoginService:
         self._accounts()
 
     def log_in(self, name: str, password: str, address: str) -> str:
-        """The session's token. Raises WrongPassword, TooManyAttempts. Takes a moment: call it in a thread."""
+        """Begin a session; returns its token. Raises WrongPassword, TooManyAttempts. Checking takes a moment: call it
+        in a thread."""
         places = {_place(address): FREE_AT_ADDRESS, f"name {name.strip().casefold()[:64]}": FREE_FOR_NAME}
         for place in places:
             self._attempts.check(place)
@@ -89,7 +90,7 @@ class LoginService:
         self._sessions.end(token)
 
     def by_session(self, token: str) -> Visitor | None:
-        """None for one that has ended, too."""
+        """The visitor of that session; None if there is none, or it has ended."""
         session = self._sessions.find(token)
         user = self._user(session.name) if session else None
         if session is None or user is None or user.password != session.proof:
@@ -97,7 +98,7 @@ class LoginService:
         return Visitor(user.name, user.role, f"session {session.id}")
 
     def by_key(self, secret: str, address: str) -> Visitor:
-        """Raises WrongKey, TooManyAttempts."""
+        """The visitor with that key; a wrong one counts as a failed attempt. Raises WrongKey, TooManyAttempts."""
         place = _place(address)
         self._attempts.check(place)
         visitor = self.of_key(secret)
@@ -108,16 +109,17 @@ class LoginService:
         return visitor
 
     def of_key(self, secret: str) -> Visitor | None:
-        """None where there is no such key any more. An attempt at one is counted by `by_key` only."""
+        """The visitor with that key; None if there is no such key any more. Counts no attempt, unlike `by_key`."""
         key = self._accounts().key(secret)
         return None if key is None else Visitor(key.name, key.role, f"key {key.id}")
 
     def needs_login(self, address: str) -> bool:
-        """At the studio's own address, for who comes from there."""
+        """Whether visitors from that address have to log in, at the studio's own address."""
         return self._rule is LoginRule.ALL or (self._rule is LoginRule.OTHERS and not is_this_machine(address))
 
     def without_login(self, address: str) -> Visitor:
-        """Where nobody has to log in: all may do everything, but others than this machine are counted."""
+        """The visitor where nobody has to log in. All may do everything, but requests from other machines are
+        counted."""
         return OWNER if is_this_machine(address) else Visitor("", Role.ADMIN, _place(address))
 
     def _user(self, name: str) -> User | None:
@@ -129,12 +131,12 @@ class LoginService:
             accounts = self._file.read()
         except AccountsUnusable as error:
             problem = error.message
-        if problem and problem != self._told:  # once, not for everybody who asks
+        if problem and problem != self._logged_problem:  # once, not for every request
             logger.warning("%s Until then nobody of that file can come in.", problem)
-        self._told = problem
+        self._logged_problem = problem
         return accounts
 
 
 def _place(address: str) -> str:
-    """Whose attempts and requests are counted together, where nobody has a name."""
+    """The place that attempts and requests from an address are counted for, where visitors have no names."""
     return f"address {counted_address(address)}"

@@ -16,7 +16,8 @@ def hashed(password: str) -> str:
 
 
 def fits(password: str, proof: str | None) -> bool:
-    """Takes as long without a `proof`, so that nobody learns which names there are. About a twentieth of a second."""
+    """Whether the password fits the hash `proof`. Takes as long without a `proof`, about a twentieth of a second, so
+    that the time doesn't tell which names exist."""
     try:
         return _HASHER.verify(_nobodys() if proof is None else proof, password) and proof is not None
     except (VerificationError, InvalidHashError):

@@ -20,7 +20,7 @@ from tts_core.domain.errors import ShareFailed, TunnelEnded
 from tts_core.platform.settings.server import ShareSettings
 
 GUEST = "guest"
-"""The account for this run, where there is none that could be used."""
+"""The name of the account that is made for this run where no other account can be used."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +39,12 @@ class Link:
     state: LinkState = LinkState.OFF
     url: str = ""
     password: str = ""
-    """Of the user GUEST; "" where people have accounts of their own."""
+    """The password of the user GUEST; "" where people have accounts of their own."""
     error: ShareFailed | None = None
 
 
 class PublicLink:
-    """Thread-safe."""
+    """The public link: begun, observed and ended; thread-safe."""
 
     def __init__(
         self,
@@ -54,7 +54,8 @@ class PublicLink:
         sources: Callable[[], Sources] = gradio_sources,
         ready_s: float = READY_S,
     ) -> None:
-        """`certificate_file`: where that of Gradio's share server is put. `ready_s`: what a share server gets."""
+        """`certificate_file`: where the certificate of Gradio's share server is put. `ready_s`: the seconds that a
+        share server has to give a link."""
         self._settings = settings
         self._login = login
         self._certificate_file = certificate_file
@@ -71,24 +72,23 @@ class PublicLink:
 
     @property
     def host(self) -> str:
-        """That requests by the link name; "" while there is none."""
+        """The host name in requests that come by the link; "" while there is none."""
         return (urlsplit(self._now.url).hostname or "") if self._now.state is LinkState.OPEN else ""
 
     def leads(self, port: int | None) -> bool:
-        """Whether what comes in at that port comes by the link; also after its end."""
+        """Whether requests at that port come by the link; also after its end."""
         return port is not None and port == self._port
 
-    def open(self, port: int, tell: Callable[[Link], None]) -> None:
-        """Begin, in a thread of its own; `tell` hears how it ended. The link leads to `port` of this machine, where
-        nothing but the helper must be able to come in.
-        """
+    def open(self, port: int, report: Callable[[Link], None]) -> None:
+        """Begin, in a thread of its own; `report` is called with the outcome. The link leads to `port` of this machine,
+        where nothing but the helper must be able to come in."""
         with self._lock:
             self._port = port
             password = "" if self._login.has_accounts() else secrets.token_urlsafe(12)
             if password:
                 self._login.add(GUEST, password, Role.GUEST)
             self._now = Link(LinkState.STARTING, password=password)
-        Thread(target=self._begin, args=(port, tell), name="share", daemon=True).start()
+        Thread(target=self._begin, args=(port, report), name="share", daemon=True).start()
 
     def close(self) -> None:
         """End the link and forget its guest; what comes in at its port later still comes from outside."""
@@ -98,18 +98,18 @@ class PublicLink:
         if tunnel is not None:
             tunnel.close()
 
-    def _begin(self, port: int, tell: Callable[[Link], None]) -> None:
+    def _begin(self, port: int, report: Callable[[Link], None]) -> None:
         try:
-            self._lead(port, tell)
+            self._lead(port, report)
         except ShareFailed as error:
             logger.warning("%s", error.message)
-            self._fail(error, tell)
+            self._fail(error, report)
         except Exception as error:  # the thread's edge: the studio goes on without a link
             logger.exception("The public link failed")
-            self._fail(ShareFailed(reason=type(error).__name__), tell)
+            self._fail(ShareFailed(reason=type(error).__name__), report)
 
-    def _lead(self, port: int, tell: Callable[[Link], None]) -> None:
-        """Raises ShareFailed."""
+    def _lead(self, port: int, report: Callable[[Link], None]) -> None:
+        """Start the helper and wait for its link. Raises ShareFailed."""
         sources = self._sources()
         helper = find_helper(self._settings, sources)
         server = find_server(self._settings, sources, self._certificate_file)
@@ -125,14 +125,14 @@ class PublicLink:
                 return
             self._now = replace(self._now, state=LinkState.OPEN, url=_address(url, is_https=server.is_https))
         logger.info("There is a public link")
-        tell(self._now)
-        tunnel.wait(lambda: self._ended(tunnel, server.address, tell))
+        report(self._now)
+        tunnel.wait(lambda: self._ended(tunnel, server.address, report))
 
-    def _ended(self, tunnel: Tunnel, server: str, tell: Callable[[Link], None]) -> None:
-        if self._tunnel is tunnel:  # else it was asked to
-            self._fail(TunnelEnded(server=server, said=tunnel.said), tell)
+    def _ended(self, tunnel: Tunnel, server: str, report: Callable[[Link], None]) -> None:
+        if self._tunnel is tunnel:  # else it was closed here
+            self._fail(TunnelEnded(server=server, said=tunnel.said), report)
 
-    def _fail(self, error: ShareFailed, tell: Callable[[Link], None]) -> None:
+    def _fail(self, error: ShareFailed, report: Callable[[Link], None]) -> None:
         with self._lock:
             if self._now.state is LinkState.OFF:
                 return
@@ -141,7 +141,7 @@ class PublicLink:
         self._login.remove(GUEST)
         if tunnel is not None:
             tunnel.close()
-        tell(self._now)
+        report(self._now)
 
 
 def _address(url: str, *, is_https: bool) -> str:

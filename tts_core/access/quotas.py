@@ -22,15 +22,15 @@ MAX_KEPT = 10_000
 @dataclass(frozen=True, slots=True)
 class Quota:
     requests: int
-    """A minute, of all kinds but a page's files."""
+    """Requests a minute, of all kinds but a page's files."""
     works: int
-    """A minute: what makes an engine work."""
+    """Requests a minute that make an engine work."""
     at_once: int
-    """Of these at work or waiting."""
+    """Requests for work that run or wait at the same time."""
     uploads: int = 20
-    """A minute."""
+    """Uploads a minute."""
     kept_bytes: int = 1_000_000_000
-    """That are left on the disk within a day: what was sent, and what was made on the page."""
+    """Bytes left on the disk within a day: uploads, and files made on the page."""
 
 
 QUOTAS: Mapping[Role, Quota] = MappingProxyType(
@@ -40,23 +40,23 @@ QUOTAS: Mapping[Role, Quota] = MappingProxyType(
     }
 )
 GUESTS_AT_ONCE = 8
-"""Of all guests together; half of the places that there are stay free for admins."""
+"""Requests for work of all guests together; half of the places that there are stay free for admins."""
 GUESTS_KEPT_BYTES = 4_000_000_000
-"""The disk's space for files of all guests together. What admins have left there counts, too, where it was measured."""
+"""Bytes on the disk for files of all guests together. Files of admins count, too, where the disk was measured."""
 PRUNED_EVERY_S = 3600.0
-"""How often old files make room."""
+"""The seconds between two removals of old files."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """Fills evenly; a minute's worth may be taken at once."""
+    """An allowance that refills evenly; a minute's worth may be taken at once."""
 
     left: float
     at: float
 
 
 class Quotas:
-    """Thread-safe."""
+    """The use that each visitor makes of the studio, and its limits; thread-safe."""
 
     def __init__(
         self,
@@ -89,25 +89,25 @@ class Quotas:
                 self._take(visitor, "uploads", self._quotas[visitor.role].uploads)
 
     def receive(self, visitor: Visitor, size_bytes: int) -> None:
-        """Count a part of such a file, before it is written. Raises SpaceUsedUp, GuestsSpaceUsedUp."""
+        """Count a part of a file that is kept, before it is written. Raises SpaceUsedUp, GuestsSpaceUsedUp."""
         if visitor.counted_as:
             with self._lock:
                 self._check_space(visitor)
                 self._kept.add(visitor, size_bytes)
 
     def keep(self, visitor: Visitor, size_bytes: int) -> None:
-        """Count what work has left on the disk."""
+        """Count the bytes that work has left on the disk."""
         if visitor.counted_as:
             with self._lock:
                 self._kept.add(visitor, size_bytes)
 
     def pruned(self, left_bytes: int) -> None:
-        """Old files were removed; so many bytes of all visitors are left."""
+        """Note that old files were removed, and that `left_bytes` of all visitors are still there."""
         with self._lock:
             self._kept.pruned(left_bytes)
 
     def check(self, visitor: Visitor) -> None:
-        """Whether there is room for work of the visitor's now. Raises TooManyAtOnce, GuestsWaiting, SpaceUsedUp,
+        """Check that there is room for work of the visitor's now. Raises TooManyAtOnce, GuestsWaiting, SpaceUsedUp,
         GuestsSpaceUsedUp."""
         if visitor.counted_as:
             with self._lock:
@@ -116,7 +116,8 @@ class Quotas:
 
     @contextmanager
     def work(self, visitor: Visitor) -> Iterator[None]:
-        """While an engine works for the visitor, or will. Raises TooManyRequests, and what `check` raises."""
+        """Hold one of the visitor's places while an engine works for the visitor, or will. Raises TooManyRequests, and
+        what `check` raises."""
         if not visitor.counted_as:
             yield
             return
@@ -131,7 +132,7 @@ class Quotas:
         finally:
             with self._lock:
                 self._working[visitor.counted_as] -= 1
-                self._working += Counter()  # what is at zero leaves
+                self._working += Counter()  # drops the counts that are zero
                 self._guests_working -= visitor.is_guest
 
     def _check_room(self, visitor: Visitor) -> None:

@@ -1,4 +1,5 @@
-"""Who has logged in. Kept here and not in the cookie, so that a log-out or a new password ends them at once."""
+"""Sessions of users who have logged in. They are kept here and not in the cookie, so that a log-out or a new password
+ends them at once."""
 
 from __future__ import annotations
 
@@ -15,21 +16,22 @@ from tts_core.access.accounts import User
 SESSION_S = 7 * 24 * 3600.0
 MAX_SESSIONS = 5000
 MAX_OF_ONE = 200
-"""Of one account, so that it can't end those of others."""
+"""The most sessions of one account, so that it can't push out those of others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     id: str
-    """Of the token's hash: tells sessions of one account apart."""
+    """The first digits of the token's hash; tells sessions of one account apart."""
     name: str
     proof: str
-    """The user's password hash when it began: another one ends it."""
+    """The user's password hash when the session began: another one ends it."""
     ends_at: float
 
 
 class Sessions:
-    """Thread-safe. Only hashes of tokens are kept: what is read from memory opens nothing."""
+    """The running sessions; thread-safe. Only hashes of tokens are kept: nobody can log in with what is read from
+    memory."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -37,7 +39,7 @@ class Sessions:
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # oldest first
 
     def begin(self, user: User) -> str:
-        """The token that the visitor shows from then on."""
+        """Begin a session; returns the token that the visitor shows from then on."""
         token = secrets.token_urlsafe(32)
         digest = _digest(token)
         with self._lock:
@@ -59,7 +61,7 @@ class Sessions:
             return session
 
     def end(self, token: str) -> None:
-        """Also one that never was."""
+        """End a session; an unknown token is no error."""
         with self._lock:
             self._sessions.pop(_digest(token), None)
 

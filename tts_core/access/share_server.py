@@ -1,4 +1,4 @@
-"""Whom the public link needs besides us: the helper program, and a share server on the internet."""
+"""Parts of the public link that come from outside: the helper program, and a share server on the internet."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ MAX_HELPER_BYTES = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where Gradio keeps what its links need; the helper's file is the one that Gradio itself would use."""
+    """The addresses where Gradio keeps what its links need. The helper's file is the one that Gradio itself would
+    use."""
 
     helper_address: str
     helper_file: Path
     helper_sha256: str
-    """"" where no helper exists for this machine."""
+    """The helper's sha256 sum; "" where no helper exists for this machine."""
     directory_address: str
-    """Says which share server to use."""
+    """The address that says which share server to use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     address: str
-    """HOST:PORT."""
+    """The share server as HOST:PORT."""
     certificate: Path | None
     is_https: bool
-    """Its links are https, whatever the helper says."""
+    """Whether its links are https, whatever the helper says."""
 
 
 def gradio_sources() -> Sources:
@@ -66,7 +67,7 @@ def find_helper(settings: ShareSettings, sources: Sources) -> Path:
 
 
 def find_server(settings: ShareSettings, sources: Sources, certificate_file: Path) -> Server:
-    """The own share server, else the one that Gradio names; its certificate goes to `certificate_file`.
+    """The server of the settings, else the one that Gradio names; its certificate goes to `certificate_file`.
 
     Raises ShareServerSilent.
     """
@@ -76,8 +77,8 @@ def find_server(settings: ShareSettings, sources: Sources, certificate_file: Pat
     try:
         with requests.get(address, timeout=(CONNECT_S, SILENCE_S)) as answer:
             answer.raise_for_status()
-            told = answer.json()[0]
-        server, certificate = f"{told['host']}:{int(told['port'])}", str(told["root_ca"])
+            entry = answer.json()[0]
+        server, certificate = f"{entry['host']}:{int(entry['port'])}", str(entry["root_ca"])
         certificate_file.parent.mkdir(parents=True, exist_ok=True)
         certificate_file.write_text(certificate, encoding="utf-8")
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -86,7 +87,7 @@ def find_server(settings: ShareSettings, sources: Sources, certificate_file: Pat
 
 
 def _fetch(sources: Sources) -> None:
-    """Checked before it gets its name."""
+    """Fetch the helper; its sum is checked before the file gets its name."""
     file = sources.helper_file
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
     params = {"address": sources.helper_address, "file": str(file), "sha256": sources.helper_sha256}
@@ -114,7 +115,7 @@ def _fetch(sources: Sources) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Short; of the network's errors, what is at their bottom."""
+    """A short reason; for errors of the network, the one at the bottom of the chain."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.Timeout):

@@ -1,6 +1,5 @@
-"""Files that are needed for a moment or a day: uploads, the page's copies, what a killed process left behind. They are
-removed by age, at the start and every hour; what is not named as we or Gradio name such files stays, and no link is
-followed."""
+"""Files that are needed for a moment or a day: uploads, the page's copies, leftovers of a killed process. They are
+removed by age, at the start and every hour. Only names that we or Gradio give are touched, and no link is followed."""
 
 from __future__ import annotations
 
@@ -23,20 +22,20 @@ logger = logging.getLogger(__name__)
 
 _NO_NAME = re.compile(r"(?!)")
 _RANDOM = "[a-z0-9_]{8}"
-"""As Python's tempfile makes names."""
+"""The random part of names that Python's tempfile makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     folder: Path
     folders: re.Pattern[str] = _NO_NAME
-    """Names of folders in it whose files are temporary …"""
+    """Names of folders in this place whose files are temporary."""
     files: re.Pattern[str] = _NO_NAME
-    """… and of such files in it."""
+    """Names of temporary files in this place."""
 
 
 def places_of(paths: Paths, shared_dir: Path) -> tuple[Place, ...]:
-    """Everywhere that temporary files of the studio lie; others have theirs in `shared_dir`, too."""
+    """The places where temporary files of the studio lie; other programs have theirs in `shared_dir`, too."""
     return (
         # One folder for each file: Gradio's have the name of a hash, ours cannot be guessed. An upload that is still
         # on its way, or broke off, is a file.
@@ -58,7 +57,7 @@ class TemporaryFiles:
         pruned: Callable[[int], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`in_use`: files that a job needs still. `pruned` is told how many bytes are left."""
+        """`in_use`: files that a job still needs. `pruned` is called with the number of bytes left."""
         self._places = places
         self._in_use = in_use
         self._pruned = pruned
@@ -73,7 +72,7 @@ class TemporaryFiles:
         self._is_closing.set()
 
     def prune(self) -> int:
-        """Remove what nobody has used for a day; how many files."""
+        """Remove files that nobody has used for a day; returns how many."""
         needed, oldest = set(self._in_use()), self._clock() - KEPT_S
         removed = left_bytes = 0
         for place in self._places:
@@ -97,21 +96,22 @@ class TemporaryFiles:
 
 
 def _files(place: Place, oldest: float) -> Iterator[tuple[Path, os.stat_result]]:
-    """The ordinary files. A folder that has been empty since before `oldest` once they were looked at goes."""
+    """The ordinary files. A folder that has been empty since before `oldest` is removed after its files were looked
+    at."""
     for entry, found in _entries(place.folder):
         if stat.S_ISREG(found.st_mode) and place.files.fullmatch(entry.name):
             yield entry, found
         elif stat.S_ISDIR(found.st_mode) and place.folders.fullmatch(entry.name):
             yield from ((file, inside) for file, inside in _entries(entry) if stat.S_ISREG(inside.st_mode))
             if max(found.st_mtime, found.st_ctime) < oldest:
-                with suppress(OSError):  # something else is in it
+                with suppress(OSError):  # not empty: something else is in it
                     entry.rmdir()
 
 
 def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """What of this user's lies in a folder. Links are told as links."""
+    """The entries of a folder that belong to this user. Links are returned as links, not followed."""
     entries = []
-    with suppress(OSError):  # there is none
+    with suppress(OSError):  # there is no such folder
         for entry in folder.iterdir():
             with suppress(OSError):  # gone meanwhile
                 entries.append((entry, entry.lstat()))

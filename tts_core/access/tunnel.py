@@ -1,4 +1,4 @@
-"""The helper program at work: started, listened to, ended."""
+"""The helper program as a process: started, listened to, ended."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from tts_core.access.share_server import Server
 from tts_core.domain.errors import HelperUnusable, TunnelFailed, TunnelSilent
 
 READY_S = 30.0
-"""For the share server to give a link."""
+"""The seconds that the share server has to give a link."""
 END_S = 5.0
 _READY = re.compile(r"start proxy success: (https?://\S+)")
 _FAILED = re.compile(r"login to server failed|start error", re.IGNORECASE)
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[^\x20-\x7e]")
-_SAID_CHARS = 200
+_LINE_CHARS = 200
 
 
 class Tunnel:
-    """One run of the helper."""
+    """The helper program while it runs, and its link."""
 
     def __init__(self, process: subprocess.Popen[str], server: Server) -> None:
         self._process = process
         self._server = server
         self._lines: SimpleQueue[str | None] = SimpleQueue()
-        self._said: deque[str] = deque(maxlen=1)
+        self._last_lines: deque[str] = deque(maxlen=1)
         self._reader = Thread(target=self._read, name="share-helper", daemon=True)
         self._reader.start()
 
     @classmethod
     def start(cls, helper: Path, server: Server, port: int) -> Tunnel:
-        """Lead from the share server to `port` of this machine. Raises HelperUnusable."""
+        """Start the helper, which leads from the share server to `port` of this machine. Raises HelperUnusable."""
         # As Gradio calls it: its own build of frpc knows no other way. The name never begins with a dash, as an option.
         command = [
             *(str(helper), "http", "-n", secrets.token_hex(32), "-l", str(port), "-i", "127.0.0.1"),
@@ -61,11 +61,11 @@ class Tunnel:
 
     @property
     def said(self) -> str:
-        """The helper's last words."""
-        return self._said[-1] if self._said else "it said nothing"
+        """The helper's last line of output."""
+        return self._last_lines[-1] if self._last_lines else "it said nothing"
 
     def link(self, timeout_s: float = READY_S) -> str:
-        """Wait for it. Raises TunnelFailed, TunnelSilent."""
+        """Wait for the link. Raises TunnelFailed, TunnelSilent."""
         deadline = time.monotonic() + timeout_s
         while True:
             try:
@@ -98,11 +98,11 @@ class Tunnel:
             self._process.wait()
 
     def _read(self) -> None:
-        """To the end, for a helper whose words nobody reads would stand still."""
+        """Read the helper's output to its end: a helper whose output nobody reads would stop."""
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         with self._process.stdout as lines:
             for line in lines:
                 if text := _CONTROL.sub("", line).strip():
-                    self._said.append(text[:_SAID_CHARS])
+                    self._last_lines.append(text[:_LINE_CHARS])
                     self._lines.put(text)
         self._lines.put(None)

@@ -1,4 +1,4 @@
-"""Somebody who asks for something."""
+"""Visitors: the people and programs who send requests, and what they may do."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 class Role(str, Enum):
     ADMIN = "admin"
-    """May do everything."""
+    """An admin may do everything."""
     GUEST = "guest"
-    """Speaks with the voices and models there are, and changes nothing."""
+    """A guest speaks with the voices and models there are, and changes nothing."""
 
 
 IN_STATE = "visitor"
-"""Under this name the visitor lies in the state of a request (`scope["state"]`)."""
+"""The key of the visitor in a request's state (`scope["state"]`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     name: str
-    """Of the account; "" where nobody has to log in."""
+    """The name of the account; "" where nobody has to log in."""
     role: Role
     counted_as: str
-    """Whose requests are counted together; "" is not counted."""
+    """The name that the visitor's requests are counted under; "" where they are not counted."""
 
     @property
     def is_guest(self) -> bool:
@@ -33,10 +33,10 @@ class Visitor:
 
 
 OWNER = Visitor("", Role.ADMIN, "")
-"""Whoever sits at this machine, where nobody has to log in."""
+"""The person at this machine, where nobody has to log in."""
 
 
 def visitor_in(scope: Mapping[str, Any]) -> Visitor:
-    """Who sent a request, as authentication has found; without authentication there is only the owner."""
+    """The visitor who sent a request, as authentication has found; without authentication there is only the owner."""
     visitor = scope.get("state", {}).get(IN_STATE)
     return visitor if isinstance(visitor, Visitor) else OWNER

@@ -1,4 +1,4 @@
-"""What a route is given besides its request."""
+"""The services and limits that a route is given besides its request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tts_core.services import Services
 
 
 def bind(app: FastAPI, services: Services, workers: Workers, streams: Streams) -> None:
-    """Let the routes of `app` work with these."""
+    """Give these services and limits to the routes of `app`."""
     app.state.services = services
     app.state.workers = workers
     app.state.streams = streams

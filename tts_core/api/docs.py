@@ -14,7 +14,7 @@ _ASSETS_DIR = Path(fastapi_offline.__file__).parent / "static"
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve the page. Its addresses are relative, so that it also works below a proxy's path."""
+    """Serve the page of documentation. Its addresses are relative, so that it also works below a proxy's path."""
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS_DIR), name="docs-assets")
 
     @app.get("/docs", include_in_schema=False)

@@ -1,4 +1,4 @@
-"""How failures look over HTTP: a table from error type to status, the envelope, handlers for what frameworks raise."""
+"""Failures as HTTP answers: a table from error type to status, the envelope, handlers for what frameworks raise."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CLIENT_CLOSED_REQUEST = 499
 """The common name for an answer that nobody waits for any more; HTTP itself has none."""
 RETRY_AFTER_S = 2
 MEMORY_RETRY_AFTER_S = 30
-"""Other work ends, or an idle model leaves."""
+"""The seconds after which memory may be free: other work ends, or an idle model is unloaded."""
 CHALLENGE = 'Bearer realm="TTS Studio"'
 
 STATUS: Mapping[type[StudioError], int] = MappingProxyType(
@@ -81,7 +81,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         StartFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
     }
 )
-"""The nearest ancestor in the table decides."""
+"""The HTTP status of each error type; a type that is not listed has that of its nearest ancestor."""
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -92,7 +92,7 @@ def status_of(kind: type[StudioError]) -> int:
 
 
 class FailureResponse(JSONResponse):
-    """The envelope of a failure; below /v1 the one that OpenAI's clients know."""
+    """An answer with the envelope of a failure; below /v1 with the one that OpenAI's clients know."""
 
     def __init__(self, error: StudioError, headers: Mapping[str, str]) -> None:
         body = Failure(detail=error.code, message=error.message)
@@ -108,11 +108,11 @@ class FailureResponse(JSONResponse):
 
 
 def failure_response(error: StudioError, headers: Mapping[str, str] | None = None) -> FailureResponse:
-    """The envelope of a failure."""
-    return FailureResponse(error, {**(headers or {}), **_told_by_headers(error)})
+    """The answer for a failure, with the headers that belong to it."""
+    return FailureResponse(error, {**(headers or {}), **_headers_of(error)})
 
 
-def _told_by_headers(error: StudioError) -> dict[str, str]:
+def _headers_of(error: StudioError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(error.params.get("retry_after_s", RETRY_AFTER_S))}
     if isinstance(error, OutOfMemory):
@@ -135,7 +135,7 @@ def failures(*kinds: type[StudioError]) -> dict[int | str, dict[str, Any]]:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every failure of `app`'s routes with the envelope. What is not foreseen is the guard's."""
+    """Answer every failure of `app`'s routes with the envelope. Unforeseen errors are answered by the guard."""
 
     @app.exception_handler(StudioError)
     async def on_studio_error(_request: Request, error: StudioError) -> JSONResponse:
@@ -151,12 +151,12 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def _explain(error: RequestValidationError) -> str:
-    """Every problem with its field's name. What was sent is left out: it may be the text."""
+    """A text with every problem and its field's name. The values are left out: one may be the text to speak."""
     return "; ".join(_explain_one(problem) for problem in error.errors()[:5])
 
 
 def _field(error: RequestValidationError) -> str | None:
-    """The first field that has a problem."""
+    """The name of the first field that has a problem; None if it has no plain name."""
     _where, *path = error.errors()[0]["loc"]
     return path[0] if path and isinstance(path[0], str) and _FIELD_NAME.fullmatch(path[0]) else None
 

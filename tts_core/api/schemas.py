@@ -19,7 +19,7 @@ Data = TypeVar("Data")
 
 
 class Success(BaseModel, Generic[Data]):
-    """Every answer of `/api/tts/qwen3` that is not a failure or a file."""
+    """The body of every answer of `/api/tts/qwen3` that is not a failure or a file."""
 
     success: Literal[True] = True
     data: Data
@@ -27,10 +27,10 @@ class Success(BaseModel, Generic[Data]):
 
 
 class Failure(BaseModel):
-    """Every failure, with the fitting 4xx or 5xx status."""
+    """The body of every failure, with the fitting 4xx or 5xx status."""
 
     success: Literal[False] = False
-    detail: str = Field(description="Stable code of what went wrong.", examples=["unknown_model_key"])
+    detail: str = Field(description="Stable code of the error.", examples=["unknown_model_key"])
     message: str = Field(description="What happened and what to do.")
 
 
@@ -39,12 +39,12 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self) -> dict[str, Any]:
-        """The fields that hold something; null counts as left out."""
+        """The fields that have a value; null counts as left out."""
         return {name: value for name, value in self if value is not None}
 
 
 class SamplingBody(RequestBody):
-    """How tokens are drawn; what is left out keeps the published default. The built-in voice draws none."""
+    """Settings of how tokens are drawn; those left out keep their published defaults. The built-in voice draws none."""
 
     temperature: float | None = None
     top_k: int | None = None
@@ -85,7 +85,7 @@ class SynthesizeBody(RequestBody):
     max_seconds: float | None = Field(None, description="Longest audio to make, seconds.")
 
     def to_domain(self, voice_id: str | None) -> SynthesisRequest:
-        """Raises InvalidValue. `voice_id` is the voice that was found for model, voice and speaker."""
+        """The request for the voice `voice_id`, which was found for model, voice and speaker. Raises InvalidValue."""
         return SynthesisRequest(
             text=self.text,
             voice=voice_id,
@@ -131,7 +131,7 @@ class HintNote(BaseModel):
 
 
 class Validation(BaseModel):
-    """What was found in a model's folder."""
+    """The findings of a look into a model's folder."""
 
     key: str
     path: str
@@ -225,7 +225,7 @@ class Speaker(BaseModel):
 class Synthesized(BaseModel):
     """A finished take."""
 
-    url: str = Field(description="Where its file is, on this server; kept for some days.")
+    url: str = Field(description="Address of its file on this server; kept for some days.")
     format: str
     sample_rate: int = Field(description="Hertz.")
     duration_seconds: float
@@ -302,11 +302,11 @@ class LoadedModel(BaseModel):
     users: int = Field(description="Requests that hold it now.")
     device: str | None
     memory_bytes: int
-    done_bytes: int = Field(description="Of loading.")
+    done_bytes: int = Field(description="Bytes loaded so far.")
     total_bytes: int
-    unload_in_s: float | None = Field(description="Seconds until it goes for lack of use.")
+    unload_in_s: float | None = Field(description="Seconds until it is unloaded for lack of use.")
     warming: tuple[int, int] | None = Field(
-        default=None, description="What it makes ready in the background to be faster: done, of how many."
+        default=None, description="Progress of what it prepares in the background to be faster: done, of how many."
     )
 
 
@@ -344,7 +344,8 @@ class Health(BaseModel):
     device: str
     cached_speakers: int
     engine: Annotated[
-        Literal["yourtts", "qwen3"] | None, Field(description="Who serves /synthesize now; null: nobody can.")
+        Literal["yourtts", "qwen3"] | None,
+        Field(description="The engine that serves /synthesize now; null: there is none."),
     ]
 
 

@@ -83,7 +83,7 @@ def _path_mask(settings: Settings) -> PathMask:
 
 
 def _answer_the_rest(app: FastAPI) -> None:
-    """Addresses and methods that REST does not know, which would else be taken for the page's."""
+    """Answer addresses and methods that REST does not know, which would otherwise be taken for the page's."""
     known = tuple(app.routes)
 
     @app.api_route("/synthesize", methods=list(METHODS), include_in_schema=False)

@@ -30,15 +30,16 @@ logger = logging.getLogger(__name__)
 
 PORTS_TRIED = 100
 STOP_AFTER_S = 3
-"""That running requests have, once the server is to end."""
+"""The seconds that running requests have to end, once the server stops."""
 REST_S = 1.2
-"""That everything else has after them; both together stay below five seconds."""
+"""The seconds that everything else has after them; both together stay below five seconds."""
 MAX_SOCKET_MESSAGE_BYTES = 16_384
-"""Of what a client says over a WebSocket."""
+"""The longest message that a client may send over a WebSocket."""
 
 
 def bind(settings: Settings) -> socket.socket:
-    """The listening socket; a named port must be free, else the first free one is taken. Raises InvalidSetting."""
+    """The listening socket. A port that the settings name must be free; otherwise the first free one is taken. Raises
+    InvalidSetting."""
     ports = [settings.port] if settings.port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
     for port in ports:
         try:
@@ -64,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket, certificate: Certificate | None = None) -> str:
-    """Where people on this machine reach it, with a slash at the end."""
+    """The address where people on this machine reach the server, with a slash at the end."""
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in WILDCARD_HOSTS else host
     scheme = "https" if certificate else "http"
@@ -72,11 +73,12 @@ def url_of(listener: socket.socket, certificate: Certificate | None = None) -> s
 
 
 def end_on_signals(rest_s: float | None = REST_S) -> None:
-    """Let what asks to end leave by the way of `finally`. The server hands such a signal on when it has ended itself;
-    by itself it would leave everything else as it is. One that is ignored, as by nohup, stays so.
+    """Let signals that end the process leave by way of `finally`. The server hands such a signal on when it has ended
+    itself; by default the signal would end the process with no clean-up. A signal that is ignored, as by nohup, stays
+    so.
 
-    `rest_s`: when the process ends in any case, for a thread that compiles or waits for that can't be stopped. What is
-    on the disk stays whole whenever a process ends. None leaves as much time as it takes.
+    `rest_s`: the seconds after which the process ends in any case, for a thread that compiles or waits can't be
+    stopped. Files stay whole whenever a process ends. None gives as much time as it takes.
     """
 
     def end(number: int, _frame: object) -> NoReturn:
@@ -117,21 +119,22 @@ def build_server(
     limits: ConnectionLimits | None = None,
     others: Mapping[int, FastAPI] | None = None,
 ) -> uvicorn.Server:
-    """Serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
+    """A server that serves `app` until a signal ends it; then open streams end, and the rest has a few seconds.
 
-    A certificate makes it https. Without `limits` they are what this process can keep. `others` answer on their ports.
+    With a certificate it speaks https. Without `limits` they are what this process can keep. `others` answer on their
+    ports.
     """
     connections = Connections(limits or limits_here(), app.state.services.settings.proxies.trusts)
     config = uvicorn.Config(
         ByPort(app, others) if others else app,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # the guard's
+        proxy_headers=False,  # the guard reads these headers
         timeout_graceful_shutdown=STOP_AFTER_S,
         backlog=BACKLOG,
         http=HttpConnection,
         callback_notify=connections.end_overdue,
-        timeout_notify=0,  # with every tick that can tell, one a second
+        timeout_notify=0,  # with every tick, one a second: each may end connections
         ws=SocketConnection,
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         ssl_certfile=certificate.cert_file if certificate else None,

@@ -1,4 +1,4 @@
-"""Connections that stay open: what they tell, how many there may be, how long a client may not read, when they end."""
+"""Connections that stay open: their messages, how many there may be, how long a client may not read, when they end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MAX_STREAMS = 32
 HEARTBEAT_S = 30.0
 RECONNECT_MS = 2000
 SEND_TIMEOUT_S = 60.0
-"""A client that reads nothing for so long is gone."""
+"""The seconds after which a client that reads nothing is taken for gone."""
 MIN_INTERVAL_S = 0.125
-"""Between messages of progress: eight a second are as many as an eye follows."""
+"""The seconds between two messages of progress: eight a second are as many as an eye follows."""
 POLL_S = 0.5
-"""How soon a quiet stream sees that the server ends."""
+"""The seconds within which a quiet stream notices that the server ends."""
 
 
 class Streams:
@@ -44,12 +44,13 @@ class Streams:
         self._is_ending: Callable[[], bool] = lambda: False
 
     def end_when(self, is_ending: Callable[[], bool]) -> None:
-        """Streams end soon after `is_ending` says so; a server would else wait for the last client to leave."""
+        """End the streams soon after `is_ending` returns True; otherwise a server would wait for the last client to
+        leave."""
         self._is_ending = is_ending
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Room for one stream. Raises TooManyStreams."""
+        """Hold the place of one stream. Raises TooManyStreams."""
         if self._open >= self._limit:
             raise TooManyStreams(limit=self._limit)
         self._open += 1
@@ -61,9 +62,9 @@ class Streams:
     async def changes(
         self, jobs: Jobs, after_seq: int, is_wanted: Callable[[Job], bool] = lambda _job: True
     ) -> AsyncGenerator[Job | None, None]:
-        """Jobs that change, the newest state of each; None where nothing changes for a moment. Ends with the server.
+        """The jobs that change, in their newest state; None where nothing changes for a moment. Ends with the server.
 
-        Every stream waits in a thread of its own, so that a client who reads slowly holds up nobody else.
+        Every stream waits in a thread of its own, so that a slow client holds up nobody else.
         """
         with jobs.subscribe(after_seq) as subscription:
             while not self._is_ending():
@@ -78,13 +79,13 @@ class Streams:
                     await sleep(MIN_INTERVAL_S)
 
 
-def last_seen(jobs: Iterable[Job], told: str | None) -> int:
-    """The number after which changes of these jobs are news to a client that was told `told` last.
+def last_seen(jobs: Iterable[Job], last: str | None) -> int:
+    """The number after which changes of these jobs are news to a client whose last message had the number `last`.
 
-    A number from before a restart is none of ours: such a client is told how things stand.
+    A number from before a restart is unknown: such a client first gets the present state.
     """
     newest = max((job.seq for job in jobs), default=0)
-    return min(int(told[:20]), newest) if told and told.isascii() and told.isdecimal() else newest
+    return min(int(last[:20]), newest) if last and last.isascii() and last.isdecimal() else newest
 
 
 class Beats:
@@ -96,7 +97,7 @@ class Beats:
         self._last = time.monotonic()
 
     def due(self) -> bytes | None:
-        """The event, when it is time for one."""
+        """The heartbeat as an event if it is due, else None."""
         if time.monotonic() - self._last < self._every_s:
             return None
         self._count, self._last = self._count + 1, time.monotonic()
@@ -104,18 +105,19 @@ class Beats:
 
 
 def server_event(data: dict[str, Any], *, number: str | None = None, retry: int | None = None) -> bytes:
-    """One server-sent event, named as its type (HTML standard, section 9.2)."""
+    """A server-sent event that is named as its type (HTML standard, section 9.2)."""
     text = json.dumps(data, ensure_ascii=False)
     return format_sse_event(data_str=text, event=data["type"], id=number, retry=retry)
 
 
 def data_event(data: dict[str, Any]) -> bytes:
-    """One server-sent event without a name."""
+    """A server-sent event without a name."""
     return format_sse_event(data_str=json.dumps(data, ensure_ascii=False))
 
 
 class HeldResponse(StreamingResponse):
-    """Server-sent events in a place of `streams`. Raises TooManyStreams when it is called, before it answers."""
+    """An answer of server-sent events that holds a place of `streams`. Raises TooManyStreams when it is called, before
+    it answers."""
 
     def __init__(self, streams: Streams, events: AsyncGenerator[bytes, None]) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

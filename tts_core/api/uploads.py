@@ -23,7 +23,7 @@ _COPIED_BYTES = 1 << 20
 
 @contextmanager
 def kept_upload(stream: BinaryIO) -> Iterator[Path]:
-    """What was sent as a file, until the end of the block. The client's name for it plays no part.
+    """The uploaded file, kept until the end of the block. The client's name for it plays no part.
 
     Raises LibraryUnwritable when there is no room for it.
     """
@@ -35,13 +35,14 @@ def kept_upload(stream: BinaryIO) -> Iterator[Path]:
 
 
 def new_folder() -> Path:
-    """For a file that is about to be sent; PassingFile removes it. Raises LibraryUnwritable."""
+    """A new folder for a file that is about to be sent; PassingFile removes it. Raises LibraryUnwritable."""
     with disk_errors_typed(Path(gettempdir())):
         return Path(mkdtemp(prefix=_PREFIX))
 
 
 class PassingFile(FileResponse):
-    """A file in a folder from `new_folder` that is gone once it was sent, or the client has left."""
+    """An answer with a file from a folder that `new_folder` made. The folder is removed once the file was sent, or the
+    client has gone."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Work that takes seconds or hours: in threads of its own, stopped when the one who asked has gone."""
+"""Work that takes seconds or hours: in threads of its own, stopped when its client has gone."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from tts_core.domain.errors import memory_errors_typed
 Result = TypeVar("Result")
 
 MAX_DECODERS = 2
-"""Recordings from outside that are decoded at once: each may take gigabytes for a moment."""
+"""The recordings from outside that are decoded at once: each may take gigabytes for a moment."""
 MAX_THREADS = 64
-"""More than may wait for an engine, so that the queue and not the lack of threads says when it is full."""
+"""The most threads: more than may wait for an engine, so that the queue and not the lack of threads says when it is
+full."""
 
 
 class Workers:
@@ -47,7 +48,7 @@ class Workers:
             watch.cancel()
 
     async def run_until(self, work: Callable[[CancelCheck], Result]) -> Result:
-        """The same for work whose task is cancelled when nobody waits for it any more."""
+        """The result of `work`, which is told to stop when the task that waits for it is cancelled."""
         gone = Event()
         try:
             return await run_sync(
@@ -61,7 +62,7 @@ class Workers:
         return await run_sync(partial(_typed, work), limiter=self._decoding)
 
     async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        """`pieces` as they come; a listener who leaves does not wait for the next one."""
+        """The pieces as they come; a listener who leaves does not wait for the next one."""
         while piece := await run_sync(next, pieces, b"", limiter=self._listening, abandon_on_cancel=True):
             yield piece
 

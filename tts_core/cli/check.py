@@ -1,4 +1,4 @@
-"""What Whisper heard in a take, beside what it should say: for people and as data."""
+"""The transcript of a take beside the text that it should say: for people and as data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def show_listening(phase: str, percent: float) -> None:
 
 
 def check_as_words(check: SpokenCheck) -> str:
-    """What differs is marked as in `diff`: [-wanted-] {+heard+}."""
+    """The check for people. Differences are marked as in `diff`: [-wanted-] {+heard+}."""
     rate, blank = check.error_rate, " " if check.error_rate.unit == "word" else ""
     pieces = [piece.heard if piece.is_same else _marked(piece.wanted, piece.heard) for piece in rate.stretches]
     differ = f"{rate.errors} of {rate.length} {rate.unit}s differ ({100 * rate.rate:.1f} %)"

@@ -25,7 +25,7 @@ def save_codes(pieces: Sequence[Codes], path: Path) -> None:
 
 
 def load_codes(path: Path) -> Codes:
-    """The inverse. Raises CodesUnreadable; what could run code is not unpickled."""
+    """The codes in a file that `save_codes` wrote. Raises CodesUnreadable; nothing that could run code is unpickled."""
     try:
         codes = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -28,7 +28,7 @@ from tts_core.services import Services
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 ROOM_FOR_A_MODEL_BYTES = 6_000_000_000
-"""The largest published model takes 4.5 GB."""
+"""The space to ask for: the largest published model takes 4.5 GB."""
 
 
 class Outcome(str, Enum):

@@ -27,7 +27,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         "--source", choices=PROVIDERS, default="auto", help="where to ask first; others may take over (default: auto)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON event a line; the last one is the result")
-    # Whoever reads has gone, and will know only by the status that nothing came of it.
+    # Where the reader of stdout has gone, only the status shows that nothing came of it.
     parser.set_defaults(run=run, tell_failure=tell_failure, without_reader=Exit.STOPPED)
 
 
@@ -50,13 +50,13 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def tell_failure(args: argparse.Namespace, error: StudioError) -> None:
-    """What ended the command before there was a download, wrong settings included."""
+    """Print the error that ended the command before there was a download, wrong settings included."""
     if args.json:
         _print({"status": "error", "code": error.code, "source": "", "key": args.key, "message": error.message})
 
 
 def _download(args: argparse.Namespace, services: Services) -> tuple[DownloadTask, bool]:
-    """The task as it ended, and whether that was by Ctrl-C or SIGTERM; a second one leaves at once."""
+    """Download; returns the task as it ended, and whether Ctrl-C or SIGTERM ended it. A second one leaves at once."""
     downloads, view = services.downloads, _View(as_json=args.json)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -71,23 +71,23 @@ def _download(args: argparse.Namespace, services: Services) -> tuple[DownloadTas
 
 
 class _View:
-    """What is printed while a download goes on."""
+    """The output while a download goes on."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._told_notes = 0
+        self._printed_notes = 0
 
     def show(self, changes: Iterable[DownloadTask]) -> DownloadTask:
-        """The last of the changes."""
+        """Print the changes as they come; returns the last one."""
         last = None
         for task in changes:
             last = task
-            for note in task.notes[self._told_notes :]:
+            for note in task.notes[self._printed_notes :]:
                 progress.clear()
                 print(note_sentence(note), file=sys.stderr, flush=True)
-            self._told_notes = len(task.notes)
+            self._printed_notes = len(task.notes)
             if self._as_json and task.state.is_active:
-                _print(facts(task))  # whoever reads decides by the last line: an end is told once
+                _print(facts(task))  # programs read the last line as the result: an end is printed once
             elif not self._as_json:
                 progress.show_bar(task.bytes_done, task.bytes_total, _beside_the_bar(task))
         if last is None:

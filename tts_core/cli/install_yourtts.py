@@ -20,7 +20,7 @@ from tts_core.speech.synthesis import never
 
 MODEL_STEP = "model"
 _STEPS = len(STEPS) + 1
-_TELL_EVERY_S = 0.5
+_REPEAT_AFTER_S = 0.5
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -38,21 +38,21 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    tell = _Teller(as_json=args.json)
+    report = _Reporter(as_json=args.json)
     environment = services.yourtts.environment
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if environment.is_installed:
-            tell.say(f"YourTTS's environment is complete: {environment.folder}")
+            report.say(f"YourTTS's environment is complete: {environment.folder}")
         else:
-            _make(args, environment, tell)
+            _make(args, environment, report)
         if not args.no_model:
-            _find_or_fetch(services, tell)
+            _find_or_fetch(services, report)
     finally:
         signal.signal(signal.SIGTERM, before)
         progress.clear()
     model = services.yourtts.model()
-    tell.result(environment, "" if model is None else str(model.folder))
+    report.result(environment, "" if model is None else str(model.folder))
     return Exit.DONE
 
 
@@ -61,28 +61,28 @@ def tell_failure(args: argparse.Namespace, error: StudioError) -> None:
         print(json.dumps({"status": "error", "code": error.code, "message": error.message}), flush=True)
 
 
-def _make(args: argparse.Namespace, environment: Environment, tell: _Teller) -> None:
+def _make(args: argparse.Namespace, environment: Environment, report: _Reporter) -> None:
     wheels, why = (args.wheels, "as asked for") if args.wheels else best_wheels()
-    tell.say(f"torch for the {wheels.value.upper()}: {why}.")
+    report.say(f"torch for the {wheels.value.upper()}: {why}.")
     for event in install(environment, python=args.python, wheels=wheels):
-        tell.event(event)
+        report.event(event)
 
 
-def _find_or_fetch(services: Services, tell: _Teller) -> None:
-    """A model that is anywhere on this machine is used there: nothing is fetched twice."""
+def _find_or_fetch(services: Services, report: _Reporter) -> None:
+    """Find the model, or fetch it. A model that is anywhere on this machine is used there: nothing is fetched twice."""
     search = services.yourtts.search()
-    tell.event(InstallEvent(MODEL_STEP, _STEPS, _STEPS, str(search)))
+    report.event(InstallEvent(MODEL_STEP, _STEPS, _STEPS, str(search)))
     if search.model is not None:
         return
-    tell.say(f"The model's licence is {LICENCE}.")
-    fetch_model(services.settings, cancelled=never, progress=tell.fetched)
+    report.say(f"The model's licence is {LICENCE}.")
+    fetch_model(services.settings, cancelled=never, progress=report.fetched)
 
 
-class _Teller:
+class _Reporter:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._last = ("", "")
-        self._told_at = 0.0
+        self._printed_at = 0.0
 
     def say(self, message: str) -> None:
         if not self._as_json:
@@ -90,12 +90,12 @@ class _Teller:
             print(message, flush=True)
 
     def event(self, event: InstallEvent) -> None:
-        """The same step and message again only now and then: its bytes go on all the time."""
+        """Print an event. The same step and message are repeated only now and then: their bytes change all the time."""
         now = time.monotonic()
         is_new = (event.step, event.message) != self._last
-        if not is_new and now - self._told_at < _TELL_EVERY_S:
+        if not is_new and now - self._printed_at < _REPEAT_AFTER_S:
             return
-        self._told_at = now
+        self._printed_at = now
         step_began = event.step != self._last[0]
         self._last = (event.step, event.message)
         if self._as_json:
@@ -121,5 +121,5 @@ class _Teller:
 
 
 def _facts(event: InstallEvent) -> dict[str, object]:
-    bytes_told = {"done_bytes": event.done_bytes, "total_bytes": event.total_bytes} if event.total_bytes else {}
-    return {"step": event.step, "number": event.number, "of": _STEPS, "message": event.message, **bytes_told}
+    byte_counts = {"done_bytes": event.done_bytes, "total_bytes": event.total_bytes} if event.total_bytes else {}
+    return {"step": event.step, "number": event.number, "of": _STEPS, "message": event.message, **byte_counts}

@@ -83,7 +83,7 @@ def _complain(error: StudioError, status: Exit) -> Exit:
 
 
 def _survive_narrow_consoles() -> None:
-    """A console that can't show a character shows a stand-in instead of ending the command."""
+    """Let a console show a stand-in for a character that it can't show, instead of ending the command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

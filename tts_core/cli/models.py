@@ -21,7 +21,7 @@ ADVICE = {
     NextStep.FETCH_MISSING: "To fetch what is missing: python -m tts_core download {key}",
     NextStep.COPY: "No hub has this model: copy its files into this folder.",
 }
-"""For the steps that the findings don't tell already."""
+"""Advice for the next steps that the findings don't name already."""
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def _print(statuses: Iterable[ModelStatus], *, as_json: bool) -> None:
 
 
 def _explanation(status: ModelStatus) -> list[str]:
-    """What is wrong, what is worth knowing, and the next step."""
+    """The problems, the hints, and the next step."""
     findings = [*(problem.message for problem in status.problems), *(hint.message for hint in status.hints)]
     missing = [] if status.state is ModelState.NOT_DOWNLOADED else [f"{file} is missing." for file in status.missing]
     advice = ADVICE.get(status.next_step)

@@ -1,4 +1,4 @@
-"""One line on a terminal that is written over as work goes on; nothing where stderr is not a terminal."""
+"""A line on a terminal that is written over as work goes on; nothing where stderr is not a terminal."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         if args.codes is not None:
             save_codes(codes, args.codes)
         check = _checked(services, take, out, request.text, stop.is_set) if args.check else None
-    return _tell(args, take, check)
+    return _print_outcome(args, take, check)
 
 
 def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder) -> SynthesisRequest:
@@ -117,7 +117,8 @@ def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder
 
 
 def _instruct(args: argparse.Namespace, synthesis: Synthesis, voice: str | None) -> str:
-    """A script for the published package may instruct a model that does not listen; it is left out there, too."""
+    """The instruction, or "" for a model that follows none: a script for the published package may still give one, and
+    that package leaves it out, too."""
     instruct = str(args.instruct)
     if not instruct.strip() or args.model_dir is None or synthesis.capabilities(voice).supports_instruct:
         return instruct
@@ -137,7 +138,7 @@ def _reference(args: argparse.Namespace) -> Recording | None:
     return Recording(args.ref_audio, args.ref_text)
 
 
-def _tell(args: argparse.Namespace, take: Take, check: SpokenCheck | None) -> Exit:
+def _print_outcome(args: argparse.Namespace, take: Take, check: SpokenCheck | None) -> Exit:
     out: Path = args.out
     if args.json:
         facts = _as_json(take, out) if check is None else {**_as_json(take, out), "check": check_as_json(check)}
@@ -160,7 +161,7 @@ def _tell(args: argparse.Namespace, take: Take, check: SpokenCheck | None) -> Ex
 
 
 def _checked(services: Services, take: Take, out: Path, text: str, cancelled: CancelCheck) -> SpokenCheck | None:
-    """None where that can't be done, or speaking was stopped: the take counts."""
+    """The check of the take. None where it can't be done, or speaking was stopped: the take counts all the same."""
     if cancelled():
         return None
     try:
@@ -174,7 +175,7 @@ def _checked(services: Services, take: Take, out: Path, text: str, cancelled: Ca
 
 
 def _watch(events: Iterator[SpeakEvent]) -> tuple[Take, list[Codes]]:
-    """The take and the codes of its chunks, where the engine tells them."""
+    """The take, and the codes of its chunks where the engine gives them."""
     sample_rate, samples = 1, 0
     codes: list[Codes] = []
     try:
@@ -219,7 +220,7 @@ def _format_of(out: Path) -> str:
 
 @contextmanager
 def _stop_on_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C sets the event, so that what was made is kept; the second ends the command."""
+    """An event that the first Ctrl-C sets, so that what was made is kept; the second ends the command."""
     stop = threading.Event()
 
     def on_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What the command line's exit status means."""
+"""The exit statuses of the command line."""
 
 from enum import IntEnum
 
@@ -6,10 +6,10 @@ from enum import IntEnum
 class Exit(IntEnum):
     DONE = 0
     NO = 1
-    """Done, and the answer is no: a model is not valid, a check failed."""
+    """The command is done, and its answer is no: a model is not valid, a check failed."""
     ERROR = 2
     """The request can't be carried out; stderr says why, with a code."""
     BUG = 70
-    """A fault of the studio's; the log has the details."""
+    """A fault of the studio itself; the log has the details."""
     STOPPED = 130
-    """By Ctrl-C, or nobody reads on; what was made until then is kept."""
+    """The command ended by Ctrl-C, or nobody reads its output any more; what was made until then is kept."""

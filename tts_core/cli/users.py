@@ -91,7 +91,7 @@ def _list_keys(_args: argparse.Namespace, services: Services) -> Exit:
 
 
 def _new_password() -> str:
-    """Asked twice where somebody sits there; else the first line of stdin."""
+    """A password, typed twice at a terminal; else the first line of stdin."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("Password: ")

@@ -1,4 +1,5 @@
-"""Speech as a job: seen by everybody in the list of jobs, stopped by cancelling it there. What is said is not told."""
+"""Speech as a job: visible to everybody in the list of jobs, and stopped by cancelling it there. The text is not
+shown."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def speak_as_job(
     format: str = "wav",  # noqa: A002 - the requests' word
     cancelled: CancelCheck = never,
 ) -> Generator[SpeakEvent, None, None]:
-    """What `Synthesis.speak` does, while a job of kind SYNTHESIS about the voice tells how far it is.
+    """Run `Synthesis.speak` while a job of kind SYNTHESIS about the voice shows how far it is.
 
     A request that is refused makes no job. Raises what `Synthesis.speak` raises.
     """
@@ -38,30 +39,30 @@ def speak_as_job(
 
 def _watched(events: Iterator[SpeakEvent], jobs: Jobs, voice_id: str, stop: Event) -> Generator[SpeakEvent, None, None]:
     with jobs.watch(JobKind.SYNTHESIS, voice_id, stop) as run:
-        said = ""
+        last_phase = ""
         for event in events:
             if isinstance(event, TakeReady):
-                _tell_end(run, event.take, stop)
+                _record_end(run, event.take, stop)
                 break
             if isinstance(event, Queued):
                 run.wait("queued", event.position)
-            elif (phase := _PHASES.get(type(event), said)) != said:
-                said = phase
+            elif (phase := _PHASES.get(type(event), last_phase)) != last_phase:
+                last_phase = phase
                 with suppress(Cancelled):  # the engine stops by itself, and keeps what it has made
                     run.say(phase, 0)
             yield event
     yield event  # the job has ended by then
 
 
-def _tell_end(run: JobRun, take: Take, stop: Event) -> None:
+def _record_end(run: JobRun, take: Take, stop: Event) -> None:
     if take.stop_reason is StopReason.CANCELLED:
-        stop.set()  # by whomever: the job says so
+        stop.set()  # the job ends as cancelled, too, whoever stopped the take
     else:
         run.result = _facts(take)
 
 
 def _facts(take: Take) -> Mapping[str, Any]:
-    """Without its address: who knows that hears what was said."""
+    """The take's facts without its address: with the address, anybody could listen to it."""
     return {
         "voice_id": take.voice.id,
         "language": take.language,

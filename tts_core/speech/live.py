@@ -13,9 +13,9 @@ from tts_core.domain.events import Samples
 
 MAX_STREAMS = 16
 MAX_STREAM_BYTES = 256 * 1024 * 1024
-"""About an hour and a half at 24 kHz; what comes later is left to the finished file."""
+"""The longest stream in bytes, about an hour and a half at 24 kHz; later sound is in the finished file only."""
 MAX_ENDED_BYTES = 64 * 1024 * 1024
-"""Of all streams that have ended; the newest of them always stays."""
+"""The most bytes of all streams that have ended; the newest of them always stays."""
 READ_BYTES = 64 * 1024
 
 
@@ -49,7 +49,7 @@ class LiveStream:
             return True
 
     def close(self) -> None:
-        """No more comes: readers end once they have everything."""
+        """Close the stream: readers end once they have read everything."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -84,7 +84,7 @@ class LiveStreams:
         return stream
 
     def get(self, stream_id: str) -> LiveStream:
-        """The stream of that id; raises UnknownTake when it is no longer kept."""
+        """The stream of that id. Raises UnknownTake when it is no longer kept."""
         with self._lock:
             stream = self._streams.get(stream_id)
         if stream is None:

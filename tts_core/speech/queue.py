@@ -12,85 +12,85 @@ from tts_core.domain.errors import Cancelled, QueueFull
 from tts_core.domain.events import Queued
 
 CANCEL_POLL_S = 0.05
-"""How soon a waiting request notices that it was cancelled."""
+"""The seconds within which a waiting request notices that it was cancelled."""
 
 
 def one() -> int:
-    """What most engines allow at once."""
+    """The number of requests that most engines allow at once."""
     return 1
 
 
 class SpeechQueue:
-    """Lets a `Turn` through while all before it and itself allow so many at once.
+    """The queue of requests. A place may speak while its engine, and each engine before it, allows so many at once.
 
-        turn = queue.join()
+        place = queue.join()
         try:
-            yield from turn.wait(cancelled)
+            yield from place.wait(cancelled)
             ...speak...
         finally:
-            turn.leave()
+            place.leave()
 
-    A turn belongs to no thread: a request may be driven by a different one at each step.
+    A place belongs to no thread: a request may be driven by a different one at each step.
     """
 
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._changed = Condition()
-        self._turns: deque[Place] = deque()  # the first ones have the engines
+        self._places: deque[Place] = deque()  # the first ones have the engines
 
     @property
     def waiting(self) -> int:
-        """Requests that wait now, those that may speak not counted."""
-        turns = tuple(self._turns)
-        return len(turns) - _speaking(turns)
+        """The number of requests that wait now; those that may speak are not counted."""
+        places = tuple(self._places)
+        return len(places) - _speaking(places)
 
     def check_room(self) -> None:
         """Raise QueueFull if one more request would be too many, without taking a place."""
         waiting = self.waiting
-        if self._turns and waiting >= self._max_waiting:
+        if self._places and waiting >= self._max_waiting:
             raise QueueFull(waiting=waiting)
 
     def join(self, at_once: Callable[[], int] = one) -> Place:
-        """Take the last place in the queue; raises QueueFull. Whoever joins must leave.
+        """Take the last place in the queue; raises QueueFull. Each place must be left again.
 
-        at_once: how many its engine allows now; cheap, may change while a model loads.
+        at_once: how many requests the engine allows now; cheap, may change while a model loads.
         """
         with self._changed:
             self.check_room()
-            turn = Place(self._turns, self._changed, at_once)
-            self._turns.append(turn)
-            return turn
+            place = Place(self._places, self._changed, at_once)
+            self._places.append(place)
+            return place
 
 
 class Place:
-    """One request's place in the queue."""
+    """A request's place in the queue."""
 
-    def __init__(self, turns: deque[Place], changed: Condition, at_once: Callable[[], int]) -> None:
+    def __init__(self, places: deque[Place], changed: Condition, at_once: Callable[[], int]) -> None:
         self.at_once = at_once
-        self._turns = turns
+        self._places = places
         self._changed = changed
 
     def wait(self, cancelled: CancelCheck) -> Iterator[Queued]:
-        """Return when it is this turn's time; says its position first and whenever it changes.
+        """Return when this place may speak; yields its position first and whenever it changes.
 
         Raises Cancelled when the caller stops waiting.
         """
-        told = 0
-        while position := self._next_position(told, cancelled):
+        sent = 0
+        while position := self._next_position(sent, cancelled):
             yield Queued(position)
-            told = position
+            sent = position
 
     def leave(self) -> None:
         """Give up the place, waiting or speaking; harmless when already given up."""
         with self._changed:
-            if self in self._turns:
-                self._turns.remove(self)
+            if self in self._places:
+                self._places.remove(self)
                 self._changed.notify_all()
 
-    def _next_position(self, told: int, cancelled: CancelCheck) -> int:
-        """Block until the position differs from `told`; 0 may speak."""
+    def _next_position(self, sent: int, cancelled: CancelCheck) -> int:
+        """Block until the position differs from `sent`; 0 may speak."""
         with self._changed:
-            while (position := self._position()) == told and position:
+            while (position := self._position()) == sent and position:
                 self._changed.wait(CANCEL_POLL_S)
                 if cancelled():
                     raise Cancelled
@@ -99,15 +99,15 @@ class Place:
         return position
 
     def _position(self) -> int:
-        turns = tuple(self._turns)
-        return max(0, turns.index(self) - _speaking(turns) + 1)
+        places = tuple(self._places)
+        return max(0, places.index(self) - _speaking(places) + 1)
 
 
-def _speaking(turns: Sequence[Place]) -> int:
-    """How many of them, the first ones, may speak."""
+def _speaking(places: Sequence[Place]) -> int:
+    """The number of places, from the first one, that may speak."""
     allowed: float = math.inf
-    for place, turn in enumerate(turns):
-        allowed = min(allowed, turn.at_once())
-        if place >= allowed:
-            return place
-    return len(turns)
+    for number, place in enumerate(places):
+        allowed = min(allowed, place.at_once())
+        if number >= allowed:
+            return number
+    return len(places)

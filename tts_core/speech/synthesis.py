@@ -43,7 +43,7 @@ def never() -> bool:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A request that was found good, with everything it refers to."""
+    """A request that was checked, with everything it refers to."""
 
     request: SynthesisRequest
     engine: Engine
@@ -60,19 +60,19 @@ class Synthesis:
         self._limits = limits
 
     def voices(self) -> tuple[Voice, ...]:
-        """All voices that can speak now, best first."""
+        """The voices that can speak now, best first."""
         return tuple(voice for engine in self._engines for voice in engine.voices())
 
     def voice(self, voice_id: str | None) -> Voice:
-        """The voice of that id (None: the best one); raises UnknownVoice."""
+        """The voice of that id (None: the best one). Raises UnknownVoice."""
         return self._of_id(voice_id)[1]
 
     def engine_of(self, voice_id: str | None) -> Engine:
-        """The engine that speaks `voice_id` (None: the best voice); raises UnknownVoice."""
+        """The engine that speaks `voice_id` (None: the best voice). Raises UnknownVoice."""
         return self._of_id(voice_id)[0]
 
     def capabilities(self, voice_id: str | None) -> Capabilities:
-        """What `voice_id` (None: the best voice) can be asked to do; raises UnknownVoice."""
+        """The abilities of `voice_id` (None: the best voice). Raises UnknownVoice."""
         engine, voice = self._of_id(voice_id)
         return engine.capabilities(voice.id)
 
@@ -129,9 +129,9 @@ class Synthesis:
         return language
 
     def _run(self, job: _Prepared, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
-        turn = self._queue.join(lambda: job.engine.at_once(job.voice.id))
+        place = self._queue.join(lambda: job.engine.at_once(job.voice.id))
         try:
-            yield from turn.wait(cancelled)
+            yield from place.wait(cancelled)
             take = yield from self._record(job, cancelled)
             if take.stop_reason.is_failure and take.seed is not None:
                 logger.warning("take stopped (%s) with seed %d: made again", take.stop_reason.value, take.seed)
@@ -140,7 +140,7 @@ class Synthesis:
                 again = dataclasses.replace(job, request=dataclasses.replace(job.request, seed=_next_seed(take.seed)))
                 take = dataclasses.replace((yield from self._record(again, cancelled)), retried=True)
         finally:
-            turn.leave()  # before the last event, so that nobody waits for a caller who is slow to take it
+            place.leave()  # before the last event, so that nobody waits for a caller who is slow to take it
         self._outputs.added(take.path)
         yield TakeReady(take)
 
@@ -200,7 +200,8 @@ def _why_silent(engine: Engine, finished: Finished | None) -> StudioError:
 
 
 def _next_seed(seed: int) -> int:
-    """Follows from the first, so that the same request gives the same take however often it is made."""
+    """The seed of the second attempt. It follows from the first, so that the same request always gives the same
+    take."""
     return (seed + 1) % 2**32
 
 

@@ -1,4 +1,4 @@
-"""The folder of finished takes: naming, finding, making room. Never touches a file that it did not name itself."""
+"""The folder of finished takes: naming, finding, making room. A file that was not named here is never touched."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TAKE_FILE = re.compile(rf"take-[0-9a-f]{{32}}\.[a-z0-9]{{1,8}}(?:{re.escape(PAR
 _ABANDONED_PART_S = 24 * 3600.0
 _SECONDS_PER_DAY = 86_400.0
 _LOOK_AGAIN_S = 600.0
-"""While takes are made: those of other processes count, too, and all of them get older."""
+"""The seconds between two looks at the folder: other processes add takes, too, and all of them get older."""
 _CLEARED_SHARE = 0.05
-"""Of what all takes together may take: so much is made free at once, for the folder may hold tens of thousands."""
+"""The share of the allowed size that is made free at once, for the folder may hold tens of thousands of takes."""
 
 
 class _Kept(NamedTuple):
@@ -32,7 +32,7 @@ class _Kept(NamedTuple):
 
 
 class Outputs:
-    """Thread-safe."""
+    """The folder of finished takes; thread-safe."""
 
     def __init__(self, outputs_dir: Path, limits: Limits) -> None:
         self._dir = outputs_dir
@@ -40,16 +40,16 @@ class Outputs:
         self._looking = Lock()
         self._counting = Lock()
         self._room_bytes = 0
-        """What may still be written until the folder has to be looked at."""
+        """The bytes that may still be written until the folder has to be looked at."""
         self._looked_at: float | None = None
-        """On the monotonic clock."""
+        """The time of the last look at the folder, on the monotonic clock."""
 
     def new_take_path(self, take_id: str, format: str) -> Path:  # noqa: A002 - the requests' word
-        """Where the take with that id (32 hex digits) goes; raises UnsupportedFormat."""
+        """The path of the take with that id (32 hex digits). Raises UnsupportedFormat."""
         return self._path(take_id, audio_format(format).extension)
 
     def find(self, take_id: str) -> Path:
-        """The take's file; raises UnknownTake, also for an id that could never be one."""
+        """The take's file. Raises UnknownTake, also for an id that could never be one."""
         if _TAKE_ID.fullmatch(take_id):
             for kind in FORMATS.values():
                 path = self._path(take_id, kind.extension)
@@ -60,14 +60,15 @@ class Outputs:
     def added(self, take: Path) -> None:
         """Make room for a take that was just written.
 
-        Looking through the folder takes long where it holds many, so that happens only once there may be too much by
-        this process's count, or after a while; beside the takes, but for the first time, as a program may end then.
+        Looking through the folder takes long where it holds many takes. It is done only once there may be too much by
+        this process's count, or after a while, and in another thread, except for the first time, as a program may end
+        then.
         """
         with suppress(OSError), self._counting:
             self._room_bytes -= take.stat().st_size
         if self._looked_at is not None and self._room_bytes >= 0 and time.monotonic() - self._looked_at < _LOOK_AGAIN_S:
             return
-        if self._looking.locked():  # somebody is at it
+        if self._looking.locked():  # another thread is at it
             return
         if self._looked_at is None:
             self.prune()

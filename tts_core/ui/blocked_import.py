@@ -10,11 +10,11 @@ from typing import Any
 
 @contextmanager
 def without(library: str) -> Iterator[None]:
-    """Inside, importing `library` fails as if it were not installed, unless it is loaded already."""
+    """Block an import: inside, importing `library` fails as if it were not installed, unless it is loaded already."""
     if library in sys.modules:
         yield
         return
-    not_there: Any = None  # import's own word for it
+    not_there: Any = None  # None in sys.modules makes the import fail
     sys.modules[library] = not_there
     try:
         yield

@@ -1,4 +1,4 @@
-"""What Gradio's routes answer to requests that name what does not exist: short, and one line in the log, no stack."""
+"""Answers of Gradio's routes to requests that name what does not exist: short, and one line in the log, no stack."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from starlette.types import Send
 logger = logging.getLogger(__name__)
 
 
-class ToldStream(StreamingResponse):
-    """Gradio's events, whose last one tells what failed. Gradio then raises it as well, which would cut them off."""
+class QuietStream(StreamingResponse):
+    """A stream of Gradio's events, whose last one reports a failure. Gradio then raises the failure as well, which
+    would cut the stream off; here it is logged instead."""
 
     async def stream_response(self, send: Send) -> None:
         try:
             await super().stream_response(send)
-        except (HTTPException, KeyError) as error:  # the second for a session that another stream has just ended
+        except (HTTPException, KeyError) as error:  # KeyError: another stream has just ended the session
             logger.warning("A page's stream ended early (%s)", _place(error))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -44,8 +45,8 @@ async def _misfit(_request: Request, error: Exception) -> Response:
 HANDLERS: Mapping[Any, Any] = MappingProxyType(
     {KeyError: _nothing_there, route_utils.FnIndexInferError: _nothing_there, TypeError: _misfit}
 )
-"""For the application of each page: what Gradio's routes raise where they look up what was asked for. What functions of
-the page raise does not come here."""
+"""Handlers for the errors that Gradio's routes raise when they look up what a request names; for the application of
+each page. Errors of the page's functions do not come here."""
 
 
 def is_misfit(error: BaseException) -> bool:
@@ -54,18 +55,18 @@ def is_misfit(error: BaseException) -> bool:
 
 
 def answer_shortly() -> None:
-    """Replace what Gradio has no setting for: how its streams end, and that its modules print what was asked."""
-    routes.StreamingResponse = ToldStream  # type: ignore[attr-defined]
+    """Replace parts of Gradio that have no setting: how its streams end, and that its modules print requests."""
+    routes.StreamingResponse = QuietStream  # type: ignore[attr-defined]
     for module in (queueing, routes):
         module.print = _say_nothing  # type: ignore[attr-defined]
 
 
-def _say_nothing(*_told: object) -> None:
+def _say_nothing(*_values: object) -> None:
     pass
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised and its type: its message may quote the request."""
+    """The place where an error was raised and its type. Its message is left out, as it may quote the request."""
     frame = _frame(error)
     return f"{type(error).__name__}, {Path(frame.filename).name}:{frame.lineno}"
 

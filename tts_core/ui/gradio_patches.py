@@ -1,5 +1,5 @@
-"""Where Gradio would do what the studio never does: print what was asked, fetch an address for a caller, and read or
-hand out files that are not the caller's."""
+"""Replaces parts of Gradio that do what the studio never does: print requests, fetch an address for a caller, and read
+or hand out files that are not the caller's."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from tts_core.ui.widgets.visitors import owner_of
 from tts_core.ui.words import Words
 
 TAKES_FILES = (gr.Audio, gr.File)
-"""Into no other widget does a file belong."""
+"""The widgets that take files; no other widget gets any."""
 _ASKER: ContextVar[str | None] = ContextVar("asker", default=None)
-"""Whose event is being answered."""
+"""The owner whose event is being answered."""
 
 logger = logging.getLogger(__name__)
 
 
 class GuardedBlocks(gr.Blocks):
-    """A page that knows whose its files are. `guard_gradio` serves no other."""
+    """A page that knows the owners of its files. `guard_gradio` makes Gradio serve no other page."""
 
     def __init__(self, words: Words, files_folder: Path) -> None:
         """`files_folder`: where Gradio keeps uploads and copies."""
@@ -59,7 +59,7 @@ class GuardedBlocks(gr.Blocks):
 
 
 def guard_gradio() -> None:
-    """Gradio 6 has no settings for these, so its own functions are replaced once, before a page is built.
+    """Replace functions of Gradio 6 that have no settings; call it once, before a page is built.
 
     - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
       message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
@@ -80,14 +80,17 @@ def guard_gradio() -> None:
 
 
 def _replace(module: ModuleType, name: str, stand_in: object) -> None:
-    """Raises AttributeError where this version of Gradio has nothing of that name: better no page than an open one."""
+    """Replace an attribute of a module. Raises AttributeError where this version of Gradio has nothing of that name:
+    better no page than an open one."""
     getattr(module, name)
     setattr(module, name, stand_in)
 
 
 def _log() -> None:
     error = sys.exc_info()[1]
-    if isinstance(error, gr.Error) or (error is not None and is_misfit(error)):  # of the one who asked, and told
+    if isinstance(error, gr.Error) or (
+        error is not None and is_misfit(error)
+    ):  # the caller's fault, and reported to the caller
         logger.warning("A page event was refused")
     else:
         logger.error("A page event failed", exc_info=True)
@@ -125,7 +128,7 @@ async def _answer_event(
 
 
 def _named_in(body: PredictBodyInternal, inputs: Sequence[object]) -> Iterator[object]:
-    """All files of an event; None, which is nobody's, for one where none belongs."""
+    """The files that an event names; None, which belongs to nobody, stands for a file where none belongs."""
     for place, value in enumerate(body.data):
         takes_files = place < len(inputs) and isinstance(inputs[place], TAKES_FILES)
         yield from (path if takes_files else None for path in named_files(value))

@@ -18,20 +18,21 @@ from gradio.helpers import TrackedIterable
 from starlette.requests import Request
 
 PROGRESS_PAUSE_S = 0.01
-"""Progress that comes within it is told together, as Gradio does."""
+"""The seconds within which messages of progress are sent together, as Gradio does."""
 
 
 class Change:
-    """Stands where Gradio keeps how long a loop sleeps; it sleeps until something has changed, in this event loop."""
+    """A stand-in for the time that a loop of Gradio sleeps: it sleeps until something has changed, in this event
+    loop."""
 
     def __init__(self, pause_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self._pause_s = pause_s
 
-    def tell(self) -> None:
-        """From any thread."""
-        with suppress(RuntimeError):  # the loop has ended, and whoever waited in it
+    def wake(self) -> None:
+        """Wake the loop; may be called from any thread."""
+        with suppress(RuntimeError):  # the loop has ended, and nothing waits in it
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
@@ -41,7 +42,7 @@ class Change:
 
 
 class WaitingQueue(queueing.Queue):
-    """Its loops look again when an event was pushed, a job has begun, got on or ended, and at the end."""
+    """A queue whose loops look again when an event was pushed, when a job begins, gets on or ends, and at the end."""
 
     _changes: tuple[Change, ...] = ()
 
@@ -49,41 +50,41 @@ class WaitingQueue(queueing.Queue):
         self._changes = (Change(), Change(PROGRESS_PAUSE_S))
         self.sleep_when_free, self.progress_update_sleep_when_free = self._changes  # type: ignore[assignment]
         super().start()  # type: ignore[no-untyped-call]
-        self.active_jobs = _Slots(self.active_jobs, self._tell)
+        self.active_jobs = _Slots(self.active_jobs, self._wake)
 
     def close(self) -> None:
         super().close()  # type: ignore[no-untyped-call]
-        self._tell()
+        self._wake()
 
     async def push(self, body: PredictBodyInternal, request: Request, username: str | None) -> Any:
         try:
             return await super().push(body, request, username)
         finally:
-            self._tell()
+            self._wake()
 
     def set_progress(self, event_id: str, iterables: list[TrackedIterable] | None) -> None:
         super().set_progress(event_id, iterables)
-        self._tell()
+        self._wake()
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         for change in self._changes:
-            change.tell()
+            change.wake()
 
 
 class _Slots(list[Any]):
-    """The queue's list of jobs, which tells when one takes its place or leaves it."""
+    """The queue's list of jobs, which reports when a job takes its place or leaves it."""
 
-    def __init__(self, jobs: list[Any], tell: Callable[[], None]) -> None:
+    def __init__(self, jobs: list[Any], wake: Callable[[], None]) -> None:
         super().__init__(jobs)
-        self._tell = tell
+        self._wake = wake
 
     def __setitem__(self, place: Any, job: Any) -> None:
         super().__setitem__(place, job)
-        self._tell()
+        self._wake()
 
 
 def let_queues_wait() -> None:
-    """Of the pages that are built from now on. Gradio has no setting for it."""
+    """Make the queues of all pages built from now on wait instead of polling. Gradio has no setting for it."""
     queueing.Queue = WaitingQueue  # type: ignore[misc]
     queueing.asyncio = SimpleNamespace(**{**vars(asyncio), "sleep": _sleep})  # type: ignore
 

@@ -1,4 +1,5 @@
-"""Which language's page a browser gets: its own choice first, then what it asks for. Pure ASGI, no framework."""
+"""The language of the page that a browser gets: its own choice first, then what it asks for. Pure ASGI, no
+framework."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def preferred_language(cookie_header: str, accept_language: str) -> str:
 
 
 def _by_weight(accept_language: str) -> list[str]:
-    """Language tags of an Accept-Language header (RFC 9110, 12.5.4), most wanted first."""
+    """The language tags of an Accept-Language header (RFC 9110, 12.5.4), most wanted first."""
     weighted = []
     for position, part in enumerate(accept_language.lower().split(",")):
         tag, _, weight = part.strip().partition(";q=")
@@ -60,7 +61,7 @@ class LanguageRedirect:
 
 
 def _redirect(scope: Scope) -> tuple[bytes, bytes] | None:
-    """(Location relative to `/`, Set-Cookie) when this request should go to another page."""
+    """The (Location relative to `/`, Set-Cookie) of a redirect, if the request should go to another page; else None."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     root = scope.get("root_path", "")
     path = scope["path"].removeprefix(root)

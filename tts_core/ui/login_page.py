@@ -1,4 +1,4 @@
-"""The page that asks who somebody is: plain HTML, without Gradio and without scripts."""
+"""The page that asks a visitor to log in: plain HTML, without Gradio and without scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tts_core.ui.words import load_words
 
 
 def login_page(headers: Headers, target: str, error: StudioError | None) -> str:
-    """For a browser with these headers. `target`: which page it wants, "zh" for one."""
+    """The log-in page for a browser with these headers. `target`: the page that it wants, "zh" for one."""
     language = (
         "zh" if target == "zh" else preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
     )

@@ -1,4 +1,4 @@
-"""One page in one language: header, tabs, footer. Everything is rendered before anything is wired."""
+"""A page in one language: header, tabs, footer. Everything is rendered before anything is wired."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words, load_words
 
 PAGE_PATHS = {"en": "/", "zh": "/zh"}
-"""Where each language's page is mounted; every text in it is in that language, runtime messages included."""
+"""The path of each language's page; every text in it is in that language, messages at run time included."""
 
 
 def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -> gr.Blocks:
-    """`audience`: whom it is for. What guests may not do is not on their page, so it can't be asked for there."""
+    """Build the page. `audience`: the role of its visitors. What guests may not do is not on their page, so it can't be
+    asked for there."""
     words = load_words(language, audience)
     up = "" if language == "en" else "../"
     other = "zh" if language == "en" else "en"

@@ -1,8 +1,8 @@
-"""Which files of the page a visitor may name: those that he uploaded and those that the page gave him, and no others.
+"""The page's files by owner: a visitor may name those that he uploaded and those that the page gave him, and no others.
 
-Gradio takes any path for a file, and hands out whatever lies in its folder to whoever knows the name. Here is written
-down whose each file is. It is kept in memory only, as Gradio's own sessions are: a page that was open before a restart
-has to upload again.
+Gradio takes any path for a file, and hands out whatever lies in its folder to anybody who knows the name. Here it is
+recorded who owns which file. The record is kept in memory only, as Gradio's own sessions are: a page that was open
+before a restart has to upload again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 MAX_OWNERS = 1000
 MAX_OF_ONE = 1000
-"""Files of one owner, so that he can't end what others have. The oldest are forgotten first."""
+"""The most files of one owner, so that he can't push out those of others. The oldest are forgotten first."""
 _MARK = "gradio.FileData"
 
 
 class PageFiles:
-    """Thread-safe. An owner is any name that tells visitors apart."""
+    """The owners of files; thread-safe. An owner is any name that tells visitors apart."""
 
     def __init__(self, folder: Path) -> None:
         """`folder`: where Gradio keeps uploads and its copies of what it shows. Nothing else is ever anybody's."""
@@ -30,7 +30,8 @@ class PageFiles:
         self._owned: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
 
     def give(self, owner: str, paths: Iterable[object]) -> None:
-        """From now on they are his, too: two who upload the same have one file. What lies elsewhere is left out."""
+        """Give files to an owner; a file may have several, as two who upload the same have one file. Files elsewhere
+        are left out."""
         kept = [path for path in map(_full, paths) if path.startswith(self._inside)]
         if not kept:
             return
@@ -46,12 +47,13 @@ class PageFiles:
                 self._owned.popitem(last=False)
 
     def is_of(self, owner: str, path: object) -> bool:
-        """He was given it. Whether it is still there is not asked."""
+        """Whether the file was given to the owner. Whether it is still there is not checked."""
         with self._lock:
             return _full(path) in self._owned.get(owner, ())
 
     def may_be_read(self, owner: str, paths: Iterable[object]) -> bool:
-        """All of them are his, are there, and are ordinary files. It asks the disk: call it in a thread."""
+        """Whether all files are the owner's, are there, and are ordinary files. It reads the disk: call it in a
+        thread."""
         return all(self.is_of(owner, path) and _is_ordinary(_full(path)) for path in paths)
 
 
@@ -85,12 +87,13 @@ def _is_marked(item: dict[object, object]) -> bool:
 
 
 def _full(path: object) -> str:
-    """As Gradio reads it; "" for what is no path."""
+    """The path as Gradio reads it; "" for what is no path."""
     return os.path.normpath(path) if isinstance(path, str) and path else ""
 
 
 def _is_ordinary(path: str) -> bool:
-    """A link is none, wherever it leads; nor is a folder, a device or a pipe, which could be read for ever."""
+    """Whether the path is an ordinary file. A link is none, wherever it leads; nor is a folder, a device or a pipe,
+    which could be read for ever."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except (OSError, ValueError):

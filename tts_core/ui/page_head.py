@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tts_core.platform.paths import ASSETS_DIR
 
 HTML_TAGS = {"en": "en", "zh": "zh-CN"}
-"""Page language to BCP 47 tag."""
+"""The BCP 47 tag of each page language."""
 
 
 def head_html(language: str) -> str:
@@ -32,7 +32,7 @@ class PageHead:
     """ASGI middleware around the mounted pages."""
 
     def __init__(self, app: ASGIApp, pages: Mapping[str, str]) -> None:
-        """`pages`: language to the path its page is mounted at."""
+        """`pages`: from language to the path where its page is mounted."""
         self._app = app
         self._languages = {path.rstrip("/"): language for language, path in pages.items()}
         self._heads = {language: head_html(language).encode() for language in pages}

@@ -1,4 +1,4 @@
-"""Every text of the page in English and Chinese, by key. The tables are strings/en.json and strings/zh.json."""
+"""The texts of the page in English and Chinese, by key. The tables are strings/en.json and strings/zh.json."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Words:
     language: str
     table: Mapping[str, str]
     audience: Role = Role.ADMIN
-    """Whom the page is for: one for guests has nothing on it that they may not do."""
+    """The role of the page's visitors: a page for guests has nothing on it that they may not do."""
 
     @property
     def is_for_guests(self) -> bool:
@@ -51,14 +51,14 @@ class Words:
         return self.table.get(key, default)
 
     def engine(self, voice: Voice) -> str:
-        """What speaks a voice, for people: the built-in engine or a model's name."""
+        """The speaker behind a voice, for people: the built-in engine or a model's name."""
         return self.get(f"engine.{voice.engine}", voice.description)
 
     def error(self, error: StudioError) -> str:
         return self.explain("error", error.code, error.params, error.message)
 
     def fact(self, kind: str, fact: Explained) -> str:
-        """`kind` is hint or reason: the first part of the table's key."""
+        """The sentence about a fact; `kind` is hint or reason, the first part of the table's key."""
         return self.explain(kind, fact.code, fact.params, fact.message)
 
     def problem(self, problem: FileProblem) -> str:
@@ -71,6 +71,6 @@ class Words:
 
 
 def load_words(language: str, audience: Role = Role.ADMIN) -> Words:
-    """`language` is one of LANGUAGES."""
+    """The words of one of LANGUAGES."""
     table = json.loads((_TABLES / f"{language}.json").read_text(encoding="utf-8"))
     return Words(language, table, audience)

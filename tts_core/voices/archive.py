@@ -25,23 +25,23 @@ from tts_core.voices.record import SavedVoice, from_json, to_json
 MAX_ARCHIVE_BYTES = 300_000_000
 MAX_ENTRIES = 64
 MAX_LISTED = 1_000
-"""Entries that a zip may list to be opened at all: Python keeps an object for each."""
+"""The most entries that a zip may list to be opened at all: Python keeps an object for each."""
 MAX_RATIO = 200
-"""Unpacked to packed, of one file; sound and JSON stay far below."""
+"""The largest ratio of unpacked to packed size of one file; sound and JSON stay far below."""
 MAX_TRANSCRIPT_BYTES = 20_000
 MAX_TEXT_BYTES = 1_000_000
-"""Of the record, and of the list of checksums."""
+"""The largest size of the record, and of the list of checksums."""
 RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.txt"
 _FOLDERS = ("", "prompts")
 _LISTED = b"PK\x01\x02"
-"""Begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
+"""The mark that begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
 _SUFFIXES = (*SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError),
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
 )
-"""What reading a zip that somebody has damaged or forged may raise, besides OSError."""
+"""The errors that reading a damaged or forged zip may raise, besides OSError."""
 _MACHINE_FIELDS = ("ref_audio_path", "ref_audio_url", "progress", "last_error")
 
 
@@ -81,7 +81,7 @@ def write_archive(voice: SavedVoice, folder: Path, target: Path, reference: Path
 
 
 def read_archive(source: Path, folder: Path) -> SavedVoice:
-    """Unpack a voice into `folder`, which must not exist yet and is marked; its record, to be given a new id.
+    """Unpack a voice into `folder`, which must not exist yet and is marked; returns its record, to be given a new id.
 
     Raises VoiceArchiveInvalid, or OSError when the disk refuses; the folder appears only when it is whole.
     """
@@ -104,7 +104,7 @@ def read_archive(source: Path, folder: Path) -> SavedVoice:
 
 
 def refuse_many_entries(source: Path) -> None:
-    """Raises ValueError for a zip whose mere directory would fill the memory; OSError."""
+    """Check that a zip's directory alone would not fill the memory. Raises ValueError if it would; OSError."""
     listed, before = 0, b""
     with source.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -115,7 +115,7 @@ def refuse_many_entries(source: Path) -> None:
 
 
 def names_in(source: Path) -> frozenset[str]:
-    """Of the files in a zip; none for what is no zip. Raises OSError."""
+    """The names of the files in a zip; empty if the file is no zip. Raises OSError."""
     try:
         refuse_many_entries(source)
         with zipfile.ZipFile(source) as archive:

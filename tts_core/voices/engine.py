@@ -1,4 +1,5 @@
-"""Saved voices as an engine: whoever can choose a voice can choose these. Each speaks with the model it belongs to."""
+"""Saved voices as an engine: they can be chosen wherever a voice can be chosen. Each speaks with the model it belongs
+to."""
 
 from __future__ import annotations
 
@@ -20,11 +21,11 @@ NAME = "library"
 
 
 class LibraryEngine:
-    """See `domain.engine.Engine`."""
+    """The engine of saved voices; see `domain.engine.Engine`."""
 
     name = NAME
     sample_rate = 24_000
-    """That of the Qwen3-TTS models."""
+    """The sample rate of the Qwen3-TTS models in hertz."""
 
     def __init__(
         self, store: VoiceStore, prompts: VoicePrompts, models: ModelStatuses, engines: Mapping[str, Engine]
@@ -36,7 +37,7 @@ class LibraryEngine:
         self._engines = engines
 
     def voices(self) -> tuple[Voice, ...]:
-        """Those whose model is ready; favourites first."""
+        """The saved voices whose model is ready; favourites first."""
         saved = [voice for voice in self._store.voices() if voice.status is VoiceStatus.READY and not voice.is_deleted]
         known = set(self._models.keys())
         ready = {key for key in {voice.model_key for voice in saved} & known if self._models.status(key).valid}
@@ -79,7 +80,7 @@ class LibraryEngine:
         return self._imitated(engine, saved, request, cancelled)
 
     def close(self) -> None:
-        """Nothing of its own to free: the other engines hold the models."""
+        """Do nothing: the other engines hold the models."""
 
     def _imitated(
         self, engine: Engine, saved: SavedVoice, request: SynthesisRequest, cancelled: CancelCheck

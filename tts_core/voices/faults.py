@@ -1,4 +1,4 @@
-"""What can go wrong with the voice library itself."""
+"""Errors of the voice library itself."""
 
 from __future__ import annotations
 

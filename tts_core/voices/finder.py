@@ -1,4 +1,5 @@
-"""Which voice somebody means: by id or by name, a voice of the library also where it can't speak yet and says why."""
+"""Finding the voice that a request means, by id or by name. A saved voice is found even if it can't speak yet; the
+error then says why."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from tts_core.voices.rules import spoken_as
 
 
 class VoiceFinder:
-    """The one place that knows what a voice is called. It keeps nothing: every call looks at what there is now."""
+    """The one place that knows what a voice is called. It keeps nothing: every call looks at the present voices."""
 
     def __init__(self, synthesis: Synthesis, library: VoiceLibrary, models: ModelStatuses) -> None:
         self._synthesis = synthesis
@@ -88,7 +89,7 @@ class VoiceFinder:
 
 
 def _called(voices: tuple[Voice, ...], wanted: str, *, by_name: bool) -> tuple[Voice, ...]:
-    """The voice of that id, else, where `by_name`, those of that name."""
+    """The voices with that id, else, where `by_name`, those with that name."""
     by_id = tuple(voice for voice in voices if voice.id in (wanted, f"{LIBRARY}/{wanted}"))
     if by_id or not by_name:
         return by_id

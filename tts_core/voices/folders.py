@@ -1,4 +1,4 @@
-"""Where a saved voice's files lie: one folder per voice, below the uploads."""
+"""The folders of saved voices' files: one folder per voice, below the uploads."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class VoiceFolders:
         self._data_dir = data_dir
 
     def folder(self, voice_id: str) -> Path:
-        """It need not exist. Raises UnknownVoice for an id that could name another place."""
+        """The voice's folder, which need not exist. Raises UnknownVoice for an id that could name another place."""
         if not _ID.fullmatch(voice_id):
             raise UnknownVoice(voice=voice_id)
         return self._root / voice_id
 
     def reference(self, voice_id: str) -> Path:
-        """The recording as the model hears it."""
+        """The path of the recording as the model hears it."""
         return self.folder(voice_id) / REFERENCE
 
     def decoded(self, voice_id: str, digest: str) -> Path:
-        """A recording of that sha256, which another program keeps, as the model hears it."""
+        """The path of a decoded recording that another program keeps; `digest` is the recording's sha256."""
         return self.folder(voice_id) / f"{_DECODED}{digest[:16]}.wav"
 
     def recording(self, voice: SavedVoice) -> Path | None:
@@ -71,14 +71,14 @@ class VoiceFolders:
         return self.folder(voice_id) / PREVIEW
 
     def keep_preview(self, voice_id: str, take: Path) -> Path:
-        """A copy of the take in place of the last preview. Raises OSError."""
+        """Copy the take into the place of the last preview. Raises OSError."""
         return _copied(take, self.preview(voice_id))
 
     def prompt(self, voice_id: str, fingerprint: str) -> Path:
         return self.folder(voice_id) / PROMPTS / f"{fingerprint}.safetensors"
 
     def keep_original(self, voice_id: str, upload: Path) -> Path:
-        """A copy of what was uploaded, beside earlier ones. Raises OSError."""
+        """Copy an upload into the folder, beside earlier ones. Raises OSError."""
         suffix = upload.suffix.lower() if re.fullmatch(r"\.[a-z0-9]{1,5}", upload.suffix.lower()) else ".bin"
         folder = self.folder(voice_id)
         number = 1
@@ -92,7 +92,7 @@ class VoiceFolders:
         return max(found, key=lambda path: (len(path.stem), path.stem), default=None)
 
     def copy(self, voice_id: str, to: str) -> None:
-        """Raises OSError; the copy is whole or not there."""
+        """Copy the folder for another voice; the copy is whole or not there. Raises OSError."""
         source, target = self.folder(voice_id), self.folder(to)
         if source.is_dir():
             part = target.with_name(f".{target.name}{_PART}")
@@ -108,19 +108,21 @@ class VoiceFolders:
                 shutil.rmtree(part, ignore_errors=True)
 
     def mark(self, voice_id: str) -> None:
-        """Make the folder, as one that no record names: it goes with a later sweep. Raises OSError."""
+        """Make the folder and mark it as one that no record names: a later sweep removes it. Raises OSError."""
         folder = self.folder(voice_id)
         make_private(folder)
         (folder / UNRECORDED).touch(0o600)
 
     def unmark(self, voice_id: str) -> None:
-        """A record names the folder. A mark that can't be taken away does no harm as long as one does."""
+        """Take the mark away once a record names the folder. A mark that can't be removed does no harm as long as one
+        does."""
         with suppress(OSError, UnknownVoice):
             (self.folder(voice_id) / UNRECORDED).unlink(missing_ok=True)
 
     @contextmanager
     def gaining_record(self, voice_id: str) -> Iterator[None]:
-        """While the record of files that lie in a marked folder is put; where that fails, they go again."""
+        """Put the record of files that lie in a marked folder inside this block; if the block fails, the files are
+        removed."""
         try:
             yield
         except StudioError:
@@ -130,7 +132,7 @@ class VoiceFolders:
 
     @contextmanager
     def losing_record(self, voice_id: str) -> Iterator[None]:
-        """While the record is taken out of a voice whose files are to go next."""
+        """Take the record away inside this block, for a voice whose files are removed afterwards."""
         with suppress(OSError, UnknownVoice):  # a disk that is full is no reason to keep a voice
             if self.folder(voice_id).is_dir():
                 self.mark(voice_id)
@@ -141,21 +143,22 @@ class VoiceFolders:
             raise
 
     def remove(self, voice_id: str) -> tuple[str, ...]:
-        """Delete the voice's folder; the names of the files that were in it."""
+        """Delete the voice's folder; returns the names of the files that were in it."""
         folder = self.folder(voice_id)
         files = [path for path in folder.rglob("*") if path.is_file() and path.name != UNRECORDED]
         names = tuple(sorted(path.relative_to(folder).as_posix() for path in files))
         part = folder.with_name(f".{folder.name}{_PART}")
-        with suppress(OSError):  # out of the way at once; what a killed process leaves of it goes with a sweep
+        with suppress(OSError):  # hidden at once; what a killed process leaves of it is removed by a sweep
             folder = folder.replace(part)
         shutil.rmtree(folder, ignore_errors=True)
         return names
 
     def sweep(self, recorded: Collection[str] | None) -> None:
-        """Remove what was never finished, as a process was killed: folders of ours only, a day later.
+        """Remove what was never finished because a process was killed: only folders that were made here, a day later.
 
         `recorded`: the ids that the library names; None where that is not known for sure, and then a whole folder
-        stays. So does one without a record and a mark: it may be kept on purpose, or be another program's.
+        stays. A folder without a record and without a mark stays, too: it may be kept on purpose, or be another
+        program's.
         """
         if not self._root.is_dir():
             return
@@ -171,12 +174,12 @@ class VoiceFolders:
                 if is_part or (recorded is not None and (folder / UNRECORDED).is_file()):
                     shutil.rmtree(folder, ignore_errors=True)
                 elif recorded is not None and _OWN_ID.fullmatch(voice_id):
-                    with suppress(OSError):  # it goes where it is empty
+                    with suppress(OSError):  # not empty: it stays
                         folder.rmdir()
 
     def _named(self, text: str, folder: Path) -> tuple[Path, ...]:
-        """Places that a path or an address in a record may mean. Relative ones don't leave the data folder."""
-        if not text or text.startswith("\\\\") or "?" in text or "\0" in text:  # another machine; our own address
+        """The places that a path or an address in a record may mean. Relative ones don't leave the data folder."""
+        if not text or text.startswith("\\\\") or "?" in text or "\0" in text:  # another machine's; our address
             return ()
         name = PurePosixPath(text.replace("\\", "/")).name
         inside = (self._data_dir / text.lstrip("/\\")).resolve()
@@ -186,7 +189,7 @@ class VoiceFolders:
 
 
 def _copied(source: Path, target: Path) -> Path:
-    """Whole or not there. Raises OSError."""
+    """Copy a file; the copy is whole or not there. Raises OSError."""
     make_private(target.parent)
     part = target.with_name(f".{target.name}{_PART}")
     try:
@@ -197,7 +200,7 @@ def _copied(source: Path, target: Path) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    """False for what may not be looked at."""
+    """Whether the path is a file; False for one that may not be looked at."""
     try:
         return path.is_file()
     except (OSError, ValueError):

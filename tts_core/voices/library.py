@@ -40,7 +40,8 @@ logger = logging.getLogger(__name__)
 
 KEEP_DELETED_DAYS = 30
 PREVIEW_MAX_S, DESIGN_MAX_S = 20.0, 30.0
-"""Longest speech of a preview, and of a designed voice's first words: what is cloned may not be longer than that."""
+"""The longest speech in seconds of a preview, and of a designed voice's first words: what is cloned may not be
+longer."""
 PREVIEW_TEXTS = {
     "chinese": "你好，这是我的声音，很高兴认识你。",
     "english": "Hello, this is my voice. Nice to meet you.",
@@ -52,17 +53,17 @@ _CHANGEABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What somebody confirmed before a voice was cloned."""
+    """A consent that somebody confirmed before a voice was cloned."""
 
     own_voice: bool
-    """It is the voice of whoever confirms; else its owner agreed."""
+    """True: the voice is that of the person who confirms. False: its owner agreed."""
     who: str = ""
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NewVoice:
-    """What people say of a voice that they add."""
+    """The facts that people give about a voice that they add."""
 
     name: str
     model_key: str
@@ -75,7 +76,8 @@ class NewVoice:
 
 
 class VoiceLibrary:
-    """Thread-safe. Methods that take an id raise UnknownVoice; those that write LibraryUnwritable, LibraryBusy."""
+    """The library of saved voices; thread-safe. Methods that take an id raise UnknownVoice; those that write raise
+    LibraryUnwritable, LibraryBusy."""
 
     def __init__(
         self,
@@ -97,15 +99,16 @@ class VoiceLibrary:
         jobs.add_work(JobKind.CLONE_PREPARE, self._do_prepare)
         jobs.add_work(JobKind.DESIGN_CLONE, self._do_design)
         self._removed: set[str] = set()
-        """Voices that were removed here with their files; what a job still makes for one goes, too."""
+        """Ids of voices that were removed here with their files; files that a job still makes for one are removed,
+        too."""
 
     @property
     def fault(self) -> StudioError | None:
-        """What is wrong with the library file, for people to be told."""
+        """The problem of the library file that people should know of, or None."""
         return self._store.fault
 
     def voices(self, *, search: str = "", deleted: bool = False) -> tuple[SavedVoice, ...]:
-        """Favourites first, then newest first; `search` looks in names, tags and languages."""
+        """The saved voices: favourites first, then newest first. `search` looks in names, tags and languages."""
         words = {*search.casefold().split()}
         found = [voice for voice in self._store.voices() if voice.is_deleted is deleted and matches(voice, words)]
         return tuple(sorted(found, key=lambda voice: not voice.is_favourite))
@@ -131,7 +134,8 @@ class VoiceLibrary:
     def add_clone(
         self, upload: Path, new: NewVoice, consent: Consent | None, *, clip: Clip | None = None, strict: bool = True
     ) -> SavedVoice:
-        """Keep a recording as a voice, not yet prepared. `clip` is the recording as it was mended, else it is read.
+        """Keep a recording as a voice, not yet prepared. `clip` is the improved recording; without it the upload is
+        read.
 
         `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong.
         """
@@ -144,7 +148,7 @@ class VoiceLibrary:
         return self._keep_new(_record(new, VoiceKind.CLONE, meta), upload, clip)
 
     def add_role(self, new: NewVoice) -> SavedVoice:
-        """A preset speaker with a style of its own; it speaks at once."""
+        """Keep a preset speaker with a style of its own as a voice; it speaks at once."""
         self.check(new)
         capabilities = self._models.capabilities(new.model_key)
         speaker = find_name(new.speaker, capabilities.speakers)
@@ -157,7 +161,7 @@ class VoiceLibrary:
         return self._store.put(replace(voice, status=VoiceStatus.READY, progress=100))
 
     def add_design(self, new: NewVoice, design_model_key: str) -> tuple[SavedVoice, Job]:
-        """Make a voice from `new.instruct` by letting it say `new.ref_text`, and keep it by cloning that."""
+        """Make a voice from `new.instruct` by letting it say `new.ref_text`, and keep it by cloning that recording."""
         self.check(new)
         if not new.ref_text.strip() or not new.instruct.strip():
             raise InvalidRequest(reason="a designed voice needs a description and a text that it says first.")
@@ -174,13 +178,13 @@ class VoiceLibrary:
         return self._keep_new(_record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip)
 
     def prepare(self, voice_id: str) -> Job:
-        """Start the job that makes a voice ready; one that is on its way is joined."""
+        """Start the job that makes a voice ready, or join the one that is on its way."""
         voice = self._store.voice(voice_id)
         is_silent = voice.kind is VoiceKind.DESIGN_CLONE and not self.has_recording(voice)
         return self._jobs.submit(JobKind.DESIGN_CLONE if is_silent else JobKind.CLONE_PREPARE, voice_id)
 
     def change(self, voice_id: str, changes: Mapping[str, Any]) -> SavedVoice:
-        """Change some of the fields that people may change. What was prepared is prepared anew when it is needed."""
+        """Change some of the fields that people may change. The voice is prepared anew when it needs to be."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise InvalidRequest(reason=f"{unknown[0]} can't be changed.")
         meta = {key: changes[key] for key in ("tags", "favourite") if key in changes}
@@ -193,11 +197,11 @@ class VoiceLibrary:
         return self._store.update(voice_id, lambda voice: replace(voice, **fields).with_meta(meta))
 
     def confirm(self, voice_id: str, consent: Consent) -> SavedVoice:
-        """Somebody says later that the voice may be used."""
+        """Add a consent to a voice that was kept without one."""
         return self._store.update(voice_id, lambda voice: voice.with_meta({"consent": consent_record(consent)}))
 
     def replace_recording(self, voice_id: str, upload: Path, *, clip: Clip | None = None) -> SavedVoice:
-        """Another recording for the same voice; the earlier upload stays beside it."""
+        """Give a voice another recording; the earlier upload stays beside it."""
         self._store.voice(voice_id)
         return self._keep_another(voice_id, upload, clip or read_recording(upload, max_seconds=MAX_REFERENCE_S))
 
@@ -210,14 +214,15 @@ class VoiceLibrary:
         return self.put_with_files(self._recordings.with_paths(copy))
 
     def delete(self, voice_id: str) -> SavedVoice:
-        """Out of sight; `restore` brings it back as long as KEEP_DELETED_DAYS."""
+        """Hide a voice; `restore` brings it back for KEEP_DELETED_DAYS."""
         return self._store.update(voice_id, lambda voice: voice.with_meta({"deleted_at": now()}))
 
     def restore(self, voice_id: str) -> SavedVoice:
         return self._store.update(voice_id, lambda voice: voice.with_meta({"deleted_at": None}))
 
     def remove(self, voice_id: str, *, files: bool) -> tuple[str, ...]:
-        """Take the record out for good, and with `files` what lies in its folder; the names of the removed files."""
+        """Take the record out for good, and with `files` the files in its folder; returns the names of the removed
+        files."""
         with self._folders.losing_record(voice_id) if files else nullcontext():
             self._store.remove(voice_id)
         if not files:  # they are kept on purpose, and no sweep takes them
@@ -230,25 +235,25 @@ class VoiceLibrary:
         return self._folders.remove(voice_id) if files else ()
 
     def expired(self) -> tuple[SavedVoice, ...]:
-        """Those that were deleted long ago."""
+        """The voices that were deleted more than KEEP_DELETED_DAYS ago."""
         oldest = (datetime.now(timezone.utc) - timedelta(days=KEEP_DELETED_DAYS)).isoformat()
         return tuple(voice for voice in self.voices(deleted=True) if str(voice.meta["deleted_at"]) < oldest)
 
     def purge(self) -> int:
-        """Remove for good what was deleted long ago; how many voices."""
+        """Remove expired voices for good; returns how many."""
         old = self.expired()
         for voice in old:
             self.remove(voice.id, files=True)
         return len(old)
 
     def preview(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Path:
-        """Let the voice speak a sentence and keep the sound with it. Raises what `sample` raises."""
+        """Let the voice speak a sentence and keep the sound with it. Raises the errors of `sample`."""
         take = self.sample(voice_id, text, cancelled=cancelled)
         with disk_errors_typed(self._folders.folder(voice_id)):
             return self._folders.keep_preview(voice_id, take.path)
 
     def sample(self, voice_id: str, text: str = "", *, cancelled: CancelCheck = never) -> Take:
-        """Let the voice speak a sentence. Raises what `Synthesis.speak` raises, and what `spoken_as` does."""
+        """Let the voice speak a sentence. Raises the errors of `Synthesis.speak` and of `spoken_as`."""
         voice = self._store.voice(voice_id)
         ready = spoken_as(voice, self._models)
         spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
@@ -259,7 +264,8 @@ class VoiceLibrary:
         return take
 
     def settle(self, unfinished: Iterable[Job]) -> None:
-        """Remove what the last app left half written. A voice that was being prepared when it ended says so."""
+        """Remove files that the last run left half written. A voice that was being prepared when it ended is marked
+        so."""
         with suppress(OSError):
             self._folders.sweep(self._store.recorded())
         for job in unfinished:
@@ -268,11 +274,11 @@ class VoiceLibrary:
                     self._store.update(job.subject, _interrupted)
 
     def check(self, new: NewVoice) -> None:
-        """Raises InvalidValue, UnknownModelKey."""
+        """Check the facts about a new voice. Raises InvalidValue, UnknownModelKey."""
         check_record(_record(new, VoiceKind.CLONE, {}), self._models)
 
     def put_with_files(self, voice: SavedVoice) -> SavedVoice:
-        """Put a new voice whose files lie in its folder; where that fails, they go again."""
+        """Put a new voice whose files lie in its folder; if that fails, they are removed."""
         with self._folders.gaining_record(voice.id):
             return self._store.put(voice)
 
@@ -313,7 +319,7 @@ class VoiceLibrary:
         return {"voice_id": run.subject}
 
     def _without_job(self, voice: SavedVoice, run: JobRun, why: str) -> SavedVoice:
-        """As it is once its job ended without a result."""
+        """The voice as it is once its job has ended without a result."""
         if run.cancelled():
             was_ready = self._prompts.is_prepared(voice) or voice.kind is VoiceKind.CUSTOM_ROLE
             status, progress = (VoiceStatus.READY, 100) if was_ready else (VoiceStatus.UPLOADED, 0)

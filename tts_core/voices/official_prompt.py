@@ -28,7 +28,7 @@ MAX_ENTRIES = 200
 MAX_OPCODES = 100_000
 MAX_ITEMS = 16
 MAX_NUMBERS = 5_000_000
-"""Of all tensors: a file may name the same ones over and over."""
+"""The most numbers in all tensors together: a file may name the same ones over and over."""
 CODES_PER_FRAME = 16
 _MARK = object()
 _STORAGES: Mapping[str, str] = {
@@ -61,7 +61,7 @@ class _NotUnderstood(ValueError):
 
 
 def read_official_prompt(path: Path) -> tuple[PreparedVoice, ...]:
-    """Raises VoicePromptInvalid."""
+    """The voices in a prompt file of the official demo. Raises VoicePromptInvalid."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise VoicePromptInvalid(path=path.name, reason="it is too large for a voice")
@@ -176,7 +176,7 @@ class _Pickle:
         return items
 
     def _storage(self, identity: Any) -> _Storage:
-        """`identity` is ("storage", type, key, location, length)."""
+        """The storage that the pickle names; `identity` is ("storage", type, key, location, length)."""
         word, kind, key = identity[:3]
         if word != "storage" or not isinstance(kind, _Name) or kind.name not in _STORAGES or not str(key).isdigit():
             raise _NotUnderstood
@@ -190,7 +190,7 @@ class _Pickle:
         storage, offset, shape, strides = arguments[:4]
         numbers = self._numbers(storage)
         self._room -= math.prod(shape)
-        if self._room < 0 or math.prod(shape) > len(numbers):  # strides of nothing would make much out of little
+        if self._room < 0 or math.prod(shape) > len(numbers):  # strides of zero would make many numbers of few
             raise _NotUnderstood
         if sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + offset >= len(numbers):
             raise _NotUnderstood

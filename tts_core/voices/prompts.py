@@ -47,7 +47,7 @@ class VoicePrompts:
         self._engines = engines
 
     def is_prepared(self, voice: SavedVoice) -> bool:
-        """Its prompt for its model is made, of what it is now."""
+        """Whether the prompt for the voice's model was made from the voice as it is now."""
         return self._path(voice).is_file()
 
     def kept(self, voice: SavedVoice) -> PreparedVoice | None:
@@ -67,7 +67,7 @@ class VoicePrompts:
             return None
 
     def prepare(self, voice: SavedVoice, *, cancelled: CancelCheck) -> Generator[Loading, None, PreparedVoice]:
-        """Have the voice's model check what was kept, or let it prepare the voice and keep that.
+        """Have the voice's model check the kept prompt, or let it prepare the voice and keep the result.
 
         Yields Loading while the model is read. Raises ModelNotReady, CloneNotSupported, AudioUnreadable,
         TranscriptMissing, LibraryUnwritable, EngineFailed, Cancelled, and VoicePromptInvalid for an imported voice.
@@ -93,7 +93,8 @@ class VoicePrompts:
         return prepared
 
     def keep_imported(self, voice: SavedVoice, prepared: PreparedVoice) -> None:
-        """Keep what another program prepared; the voice has no recording to prepare it from again. Raises OSError."""
+        """Keep a prompt that another program prepared; the voice has no recording to prepare it from again. Raises
+        OSError."""
         save_prompt(prepared, self._folders.prompt(voice.id, _IMPORTED))
 
     def _recording(self, voice: SavedVoice) -> Recording:
@@ -112,7 +113,8 @@ class VoicePrompts:
         return self._folders.prompt(voice.id, self._fingerprint(voice))
 
     def _fingerprint(self, voice: SavedVoice) -> str:
-        """Of everything that the prompt depends on: recording, transcript, mode, and the model's weights."""
+        """A fingerprint of everything that the prompt depends on: recording, transcript, mode, and the model's
+        weights."""
         try:
             path = self._recordings.reference(voice)
             recording = "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
@@ -130,6 +132,6 @@ class VoicePrompts:
 
 
 def _identity(folder: Path) -> list[list[object]]:
-    """Of a model's weights, without reading them: other weights have another size or time."""
+    """The sizes and times of a model's weights, which differ for other weights; the files are not read."""
     files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]

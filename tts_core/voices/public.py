@@ -1,5 +1,5 @@
-"""What guests see of the library. The only way from a saved voice to them: whatever a record gains, they are told these
-fields and no others, and search in them alone."""
+"""The part of the library that guests see. Saved voices reach them in this form only: whatever fields a record gains,
+guests see and search these alone."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class PublicVoice:
 
 
 def public_voice(voice: SavedVoice) -> PublicVoice:
-    """Raises UnknownVoice for one that was deleted."""
+    """The voice as guests see it. Raises UnknownVoice for one that was deleted."""
     if voice.is_deleted:
         raise UnknownVoice(voice=voice.id)
     return PublicVoice(voice.id, voice.name, voice.kind, voice.language)
 
 
 def public_voices(voices: Iterable[SavedVoice], search: str = "") -> tuple[PublicVoice, ...]:
-    """Those that were not deleted, by name; `search` looks in names, kinds and languages."""
+    """The voices that were not deleted, by name; `search` looks in names, kinds and languages."""
     words = search.casefold().split()
     shown = (public_voice(voice) for voice in voices if not voice.is_deleted)
     found = [voice for voice in shown if all(word in _searched(voice) for word in words)]

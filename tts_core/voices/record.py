@@ -1,4 +1,4 @@
-"""One saved voice: the fields of the library file, which other programs read and write too."""
+"""The record of a saved voice: the fields of the library file, which other programs read and write too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 class VoiceKind(str, Enum):
     CLONE = "clone"
-    """Somebody's recording, imitated."""
+    """A voice that imitates a recording of somebody."""
     CUSTOM_ROLE = "custom_role"
     """A preset speaker with a style of its own."""
     DESIGN_CLONE = "design_clone"
@@ -28,13 +28,13 @@ class VoiceStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class SavedVoice:
-    """A record that lacks a field gets its default: older files know fewer."""
+    """A saved voice. A field that the record lacks gets its default: older files have fewer fields."""
 
     id: str
     name: str
     kind: VoiceKind = VoiceKind.CLONE
     model_key: str = ""
-    """Who speaks it."""
+    """The key of the model that speaks the voice."""
     language: str = "auto"
     speaker: str = ""
     """The preset speaker of a custom role."""
@@ -42,22 +42,22 @@ class SavedVoice:
     """The recording as the model hears it; "" where there is none."""
     ref_audio_url: str = ""
     ref_text: str = ""
-    """What is said in it."""
+    """The text that is spoken in the recording."""
     instruct: str = ""
     """How a role speaks, or the description that a designed voice was made from."""
     x_vector_only_mode: bool = False
-    """Only the timbre is taken over; no transcript needed."""
+    """Whether only the timbre is taken over; that needs no transcript."""
     status: VoiceStatus = VoiceStatus.UPLOADED
     progress: int = 0
-    """0 to 100."""
+    """The progress of the voice's preparation, 0 to 100."""
     last_error: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
-    """Ours: tags, favourite, consent, facts about the recording, when it was deleted."""
+    """The studio's own facts: tags, favourite, consent, the recording's quality, the time of deletion."""
     created_at: str = ""
     """ISO 8601, UTC."""
     updated_at: str = ""
     others: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that another program put there; they are kept."""
+    """Other fields, which another program put there; they are kept."""
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class SavedVoice:
         return bool(self.meta.get("deleted_at"))
 
     def with_meta(self, values: Mapping[str, Any]) -> SavedVoice:
-        """A None takes the key out."""
+        """The voice with these values in `meta`; None removes a key."""
         meta = {key: value for key, value in {**self.meta, **values}.items() if value is not None}
         return dataclasses.replace(self, meta=meta)
 
@@ -92,15 +92,15 @@ _TEXTS = (
     "updated_at",
 )
 _LATEST_S = 1e11
-"""Larger numbers are milliseconds."""
+"""The latest time in seconds; larger numbers are milliseconds."""
 _STATUSES = {status.value: status for status in VoiceStatus}
-"""Any other word says of a voice that it has still to be prepared."""
+"""The statuses by name; a voice with any other status has still to be prepared."""
 _TIMES = ("created_at", "updated_at")
 _FIELDS = frozenset(item.name for item in dataclasses.fields(SavedVoice)) - {"others"}
 
 
 def matches(voice: SavedVoice, words: Iterable[str]) -> bool:
-    """All of these words, in lower case, stand in its name, tags, language, speaker or kind."""
+    """Whether all words, in lower case, occur in the voice's name, tags, language, speaker or kind."""
     parts = (voice.name, voice.language, voice.speaker, voice.kind.value, *voice.tags)
     searched = " ".join(parts).casefold()
     return all(word in searched for word in words)
@@ -111,7 +111,7 @@ def now() -> str:
 
 
 def seconds_of(time: str) -> float:
-    """Since 1970; 0 for what is no time, as another program may have written."""
+    """The time in seconds since 1970; 0 for an invalid one, which another program may have written."""
     try:
         return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
     except (ValueError, OverflowError, OSError):
@@ -124,7 +124,7 @@ def to_json(voice: SavedVoice) -> dict[str, Any]:
 
 
 def from_json(voice_id: str, data: object) -> SavedVoice:
-    """Raises ValueError or TypeError for a record that can't be one of ours."""
+    """The voice of a record. Raises ValueError or TypeError for a record that can't be one of ours."""
     if not isinstance(data, dict):
         raise TypeError("a voice is an object")
     texts = {"name": voice_id}
@@ -150,12 +150,12 @@ def from_json(voice_id: str, data: object) -> SavedVoice:
 
 
 def _kind(value: object) -> VoiceKind:
-    """Raises ValueError."""
+    """The kind of a voice. Raises ValueError."""
     return VoiceKind.CLONE if value in (None, "") else VoiceKind(value)
 
 
 def _time(value: float) -> str:
-    """Some programs write seconds or milliseconds since 1970."""
+    """The time as ISO 8601. Some programs write seconds or milliseconds since 1970."""
     try:
         seconds = value / 1000 if value > _LATEST_S else value
         return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")

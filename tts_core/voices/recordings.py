@@ -22,7 +22,7 @@ class VoiceRecordings:
         self._folders = folders
 
     def exists(self, voice: SavedVoice) -> bool:
-        """There is a file; whether it can be decoded is not looked at."""
+        """Whether the voice has a recording; whether it can be decoded is not checked."""
         try:
             return self._folders.recording(voice) is not None
         except UnknownVoice:  # another program's id that names no folder
@@ -31,8 +31,8 @@ class VoiceRecordings:
     def reference(self, voice: SavedVoice) -> Path | None:
         """The recording as the model hears it, a WAV file; None where there is none.
 
-        What another program keeps is decoded into a file of ours, and stays as it is.
-        Raises AudioUnreadable, RecordingTooLong, LibraryUnwritable.
+        A recording that another program keeps is decoded into a file of ours, and stays as it is. Raises
+        AudioUnreadable, RecordingTooLong, LibraryUnwritable.
         """
         found = self._folders.recording(voice)
         ours = self._folders.reference(voice.id)
@@ -52,7 +52,7 @@ class VoiceRecordings:
 
     @contextmanager
     def keeping(self, voice_id: str, upload: Path, clip: Clip) -> Iterator[None]:
-        """Put upload and clip among the voice's files. Where the block then fails, the files are as they were.
+        """Put upload and clip among the voice's files. If the block then fails, the files are as they were before.
 
         Raises LibraryUnwritable, OutputFailed.
         """
@@ -94,7 +94,7 @@ class VoiceRecordings:
                     copy_private(decoded, target)
 
     def with_paths(self, voice: SavedVoice) -> SavedVoice:
-        """The record with the address of the recording that lies in the voice's folder."""
+        """The voice with the address of the recording that lies in its folder."""
         path = self._folders.reference(voice.id)
         if not path.is_file():
             return replace(voice, ref_audio_path="", ref_audio_url="")
@@ -102,7 +102,7 @@ class VoiceRecordings:
 
 
 def audio_url(voice_id: str) -> str:
-    """Where a voice's recording is heard over HTTP."""
+    """The HTTP address of a voice's recording."""
     return f"/api/tts/qwen3/voices/{voice_id}/audio?kind=reference"
 
 

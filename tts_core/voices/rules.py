@@ -1,4 +1,4 @@
-"""What a saved voice may be, and when it can speak."""
+"""Rules for saved voices: the values of their fields, and when they can speak."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tts_core.voices.engine import NAME as LIBRARY
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, to_json
 
 MAX_NAME, MAX_TEXT = 100, 2000
-"""Characters."""
+"""The most characters of a name, and of a text."""
 
 
 def check_record(voice: SavedVoice, models: ModelStatuses) -> None:
-    """Raises InvalidValue, InvalidRequest, UnknownModelKey."""
+    """Check the fields of a record. Raises InvalidValue, InvalidRequest, UnknownModelKey."""
     if not 0 < len(voice.name.strip()) <= MAX_NAME or not voice.name.isprintable():
         raise InvalidValue(name="The length of the voice's name", low=1, high=MAX_NAME)
     texts = (voice.ref_text, voice.instruct, voice.language, voice.speaker, *voice.tags)
@@ -38,7 +38,8 @@ def check_record(voice: SavedVoice, models: ModelStatuses) -> None:
 
 
 def check_abilities(voice: SavedVoice, models: ModelStatuses) -> None:
-    """Raises CloneNotSupported, UnknownVoice, UnknownLanguage for what its model can't do."""
+    """Check that the voice's model can do what the voice needs. Raises CloneNotSupported, UnknownVoice,
+    UnknownLanguage."""
     can = models.capabilities(voice.model_key)
     is_role = voice.kind is VoiceKind.CUSTOM_ROLE
     if not is_role and not can.can_clone:
@@ -50,14 +51,14 @@ def check_abilities(voice: SavedVoice, models: ModelStatuses) -> None:
 
 
 def require_model(key: str, models: ModelStatuses) -> None:
-    """Raises ModelNotReady, UnknownModelKey."""
+    """Check that a model is ready. Raises ModelNotReady, UnknownModelKey."""
     status = models.status(key)
     if not status.valid:
         raise ModelNotReady(name=status.entry.display_name)
 
 
 def spoken_as(voice: SavedVoice, models: ModelStatuses) -> str:
-    """Its id among all voices that speak. Raises ModelNotReady, VoiceNotReady."""
+    """The saved voice's id among all voices that can speak. Raises ModelNotReady, VoiceNotReady."""
     require_model(voice.model_key, models)
     if voice.status is not VoiceStatus.READY:
         raise VoiceNotReady(voice=voice.name)

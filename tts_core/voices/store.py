@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT_S = 10.0
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
-"""Where a JSON file may hold half of a character, which can't be written as UTF-8."""
+"""The bytes in a JSON file that may be half of a character, which can't be written as UTF-8."""
 Signature = tuple[int, int, int]
 
 
@@ -38,16 +38,17 @@ Signature = tuple[int, int, int]
 class _Contents:
     voices: Mapping[str, SavedVoice] = field(default_factory=dict)
     records: Mapping[str, Any] = field(default_factory=dict)
-    """As they stand in the file, those that are not understood among them."""
+    """The records as they stand in the file, including those that are not understood."""
 
 
 _NOTHING = _Contents()
 Change = Callable[[dict[str, SavedVoice]], None]
-"""Changes the voices in place."""
+"""A function that changes the voices in place."""
 
 
 class VoiceStore:
-    """Thread-safe. Reading is cheap: the file is parsed again only after somebody has changed it."""
+    """The voices in the library file; thread-safe. Reading is cheap: the file is parsed again only when it has
+    changed."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -55,18 +56,18 @@ class VoiceStore:
         self._contents = _Contents()
         self._seen: Signature | None = None
         self._is_damaged = False
-        """What was seen last can't be parsed."""
+        """Whether the file could not be parsed when it was last read."""
         self._fault: StudioError | None = None
         self._sorted: tuple[_Contents, tuple[SavedVoice, ...]] = (_NOTHING, ())
 
     @property
     def fault(self) -> StudioError | None:
-        """What is wrong with the file: LibraryDamaged if it could not be parsed since start, LibraryUnwritable where
-        it can't be read now."""
+        """The problem of the file: LibraryDamaged if it could not be parsed since the start, LibraryUnwritable where it
+        can't be read now; else None."""
         return self._fault
 
     def voices(self) -> tuple[SavedVoice, ...]:
-        """All of them, deleted ones included, newest first."""
+        """The voices of the library, newest first, deleted ones included."""
         with self._lock:
             contents = self._readable()
             if contents is not self._sorted[0]:
@@ -78,15 +79,15 @@ class VoiceStore:
         return self._readable().voices.get(voice_id)
 
     def voice(self, voice_id: str) -> SavedVoice:
-        """Raises UnknownVoice."""
+        """The voice with that id. Raises UnknownVoice."""
         found = self.find(voice_id)
         if found is None:
             raise UnknownVoice(voice=voice_id)
         return found
 
     def recorded(self) -> frozenset[str] | None:
-        """The ids of all records, those that are not understood among them; None where there may be more: there is no
-        file, it can't be read, or it was damaged once."""
+        """The ids of all records, including those that are not understood; None where there may be more, because the
+        file is missing, can't be read, or was damaged once."""
         with self._lock:
             contents = self._readable()
             aside = next(self._file.parent.glob(f"{self._file.stem}.broken-*"), None)
@@ -94,7 +95,7 @@ class VoiceStore:
             return frozenset(contents.records) if is_sure else None
 
     def put(self, voice: SavedVoice) -> SavedVoice:
-        """Add it, or replace the one of that id; sets its times. Raises LibraryUnwritable, LibraryBusy."""
+        """Add a voice, or replace the one with its id; sets its times. Raises LibraryUnwritable, LibraryBusy."""
         written = replace(voice, created_at=voice.created_at or now(), updated_at=now())
         self._change(lambda voices: voices.update({written.id: written}))
         return written
@@ -125,7 +126,7 @@ class VoiceStore:
         return results[0]
 
     def _readable(self) -> _Contents:
-        """What can be read now; a file that can't be, costs the saved voices and nothing else."""
+        """The contents that can be read now. If the file can't be read, only the saved voices are missing."""
         try:
             return self._current()
         except OSError as error:
@@ -135,7 +136,8 @@ class VoiceStore:
             return _Contents()
 
     def _current(self) -> _Contents:
-        """Raises OSError, so that nothing is written over what only can't be read now."""
+        """The contents of the file. Raises OSError, so that a file that can't be read just now is never written
+        over."""
         with self._lock:
             seen = _signature(self._file)
             if seen != self._seen:
@@ -168,8 +170,8 @@ class VoiceStore:
         return LibraryUnwritable(folder=self._file.parent, reason=error.strerror or type(error).__name__)
 
     def _keep_if_damaged(self) -> bool:
-        """Copy a file that can't be parsed aside. It stays where it is until the change takes its place: whenever this
-        ends in the middle, the next reader finds it, and the backup, as before."""
+        """Copy a file that can't be parsed aside. It stays in its place until the change replaces it: wherever this is
+        interrupted, the next reader finds it and the backup as before."""
         self._current()
         if not self._is_damaged:
             return False
@@ -202,7 +204,7 @@ def _changed(before: _Contents, voices: Mapping[str, SavedVoice]) -> _Contents:
 
 
 def _dumped(records: Mapping[str, Any]) -> str:
-    """One line for each voice: Python writes indented JSON ten times slower."""
+    """The library as JSON, one line for each voice: Python writes indented JSON ten times slower."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
     lines = (f"{encode(key)}: {encode(record)}" for key, record in records.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -221,9 +223,9 @@ def _signature(file: Path) -> Signature | None:
 
 
 def _read(file: Path, before: _Contents = _NOTHING) -> _Contents | None:
-    """None for what is not a library. Raises OSError, for what can't be read may be sound.
+    """The contents of the file; None if it is no library. Raises OSError: a file that can't be read may be sound.
 
-    What stood in `before` already is not made anew: with many voices that takes long.
+    Records that are unchanged since `before` are taken from there: making many voices anew takes long.
     """
     try:
         text = file.read_bytes()
@@ -250,7 +252,7 @@ def _read(file: Path, before: _Contents = _NOTHING) -> _Contents | None:
 
 
 def _whole_characters(data: Any) -> Any:
-    """The same with a mark in place of each half of a character."""
+    """The same data with a replacement mark in place of each half of a character."""
     if isinstance(data, str):
         return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(data, list):
@@ -262,7 +264,7 @@ def _whole_characters(data: Any) -> Any:
 
 @contextmanager
 def _whole(file: Path) -> Iterator[Path]:
-    """A file to write that takes `file`'s place at the end of the block; where the block fails, nothing is left."""
+    """A file to write that takes `file`'s place at the end of the block; if the block fails, nothing is left of it."""
     part = file.with_name(f".{file.name}.part")
     try:
         yield part

@@ -1,4 +1,4 @@
-"""Use case: voices to other machines and from other programs. What is imported is a new voice; nothing is replaced."""
+"""Use case: voices to other machines and from other programs. An imported voice is always new; nothing is replaced."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ _MAX_FACTS, _LARGEST = 100, 1e15
 
 @dataclass(frozen=True, slots=True)
 class PairsImported:
-    """What became of a folder of recordings with texts."""
+    """The outcome of importing a folder of recordings with texts."""
 
     voices: tuple[SavedVoice, ...]
     refused: tuple[tuple[str, StudioError], ...]
-    """Names that could not be used, and why."""
+    """Names of the recordings that could not be used, and why."""
 
 
 class VoiceTransfer:
-    """Methods raise UnknownVoice for ids, LibraryUnwritable where the disk refuses."""
+    """Export and import of voices. Methods with a voice's id raise UnknownVoice; LibraryUnwritable where the disk
+    refuses."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class VoiceTransfer:
         self._prompts = prompts
 
     def export(self, voice_id: str, target: Path) -> Path:
-        """One zip with the record, recording, transcript, prompts, preview and checksums; `target` is replaced."""
+        """Write a zip with the record, recording, transcript, prompts, preview and checksums; `target` is replaced."""
         voice = self._store.voice(voice_id)
         with disk_errors_typed(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +63,9 @@ class VoiceTransfer:
         return target
 
     def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
-        """An exported voice or the official demo's prompts, told apart by what is inside.
+        """Import an exported voice or the official demo's prompts; the file's contents tell which.
 
-        Raises what `import_archive` and `import_official` raise.
+        Raises the errors of `import_archive` and `import_official`.
         """
         try:
             names = names_in(source)
@@ -77,7 +78,8 @@ class VoiceTransfer:
         return self.import_official(source, new, consent)
 
     def import_archive(self, source: Path) -> SavedVoice:
-        """A voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, and what `check_record` raises."""
+        """Import a voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, and the errors of
+        `check_record`."""
         voice_id = new_id()
         with disk_errors_typed(self._folders.folder(voice_id)):
             read = read_archive(source, self._folders.folder(voice_id))
@@ -90,7 +92,7 @@ class VoiceTransfer:
             return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
 
     def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
-        """The official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
+        """Import the official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
         if consent is None:
             raise ConsentMissing
         self._voices.check(new)
@@ -100,7 +102,7 @@ class VoiceTransfer:
         return tuple(self._kept(prompt, new, consent, number) for number, prompt in enumerate(prompts, start=1))
 
     def import_pairs(self, folder: Path, new: NewVoice, consent: Consent | None) -> PairsImported:
-        """`name.wav` with `name.txt`: a clone for each pair; `new` says what they have in common."""
+        """Import each `name.wav` that has a `name.txt` as a clone; `new` holds the facts that they share."""
         if consent is None:
             raise ConsentMissing
         voices: list[SavedVoice] = []
@@ -137,13 +139,14 @@ class VoiceTransfer:
 
 
 def _plain(meta: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
-    """What a stranger says besides, without what no view could show: deep nests, endless numbers, novels."""
+    """The facts of an imported record, without those that no view could show: deep nests, endless numbers, very long
+    texts."""
     found = {key[:MAX_NAME]: _plain_value(value, depth) for key, value in list(meta.items())[:_MAX_FACTS]}
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _plain_value(value: object, depth: int) -> object:
-    """None for what is left out."""
+    """The value as `_plain` keeps it; None for a value that is left out."""
     if isinstance(value, dict) and depth:
         return _plain(value, depth - 1)
     if isinstance(value, list) and depth:

@@ -70,13 +70,13 @@ def test_a_recording_from_a_phone_is_mended_with_one_click_each(visitor: Visitor
     coach.locator("[data-action=revert]").click()
     expect(coach).to_contain_text("is quiet")
     page.click("#clone-another")
-    expect(page.locator("#clone-coach")).to_contain_text("1 recording is kept")
+    expect(page.locator("#clone-coach")).to_contain_text("Recordings kept: 1")
     expect(page.locator("#clone-coach [data-action=drop]")).to_be_visible()
     upload(page, write_m4a(tmp_path / "more.m4a", reference_audio(2.0, RATE), RATE))
     expect(coach).to_contain_text(re.compile(r"Length✓ 1[45]\.\d s"))
     page.click("#clone-another")
     page.click("#clone-coach [data-action=drop]")
-    expect(page.locator("#clone-coach")).not_to_contain_text("recording is kept")
+    expect(page.locator("#clone-coach")).not_to_contain_text("Recordings kept")
 
 
 def test_files_that_browsers_take_for_films_are_heard_too(visitor: Visitor, tmp_path: Path) -> None:

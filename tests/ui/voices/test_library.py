@@ -130,7 +130,7 @@ def test_recordings_come_with_their_texts(visitor: Visitor, recording: Path, tmp
     expect(said).to_contain_text("can't be imported together")
     expect(page.locator("#library-import-file")).not_to_contain_text("Hana")
     choose_files("Hana.wav", "Iris.txt", "Iris.MP3")
-    expect(said.filter(has_text="No text belongs to: Hana.wav.")).to_be_visible()
+    expect(said.filter(has_text="These recordings have no text: Hana.wav.")).to_be_visible()
     choose_files("Hana.txt")  # comes to the others
     expect(page.locator("#library-import-info")).to_contain_text("name of its files")
     expect(page.locator("#library-import-name")).to_be_hidden()

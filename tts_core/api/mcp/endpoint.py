@@ -1,4 +1,4 @@
-"""/mcp: the tools for AI assistants over streamable HTTP. For this machine, and for those who log in with a key."""
+"""/mcp: the tools for AI assistants over streamable HTTP, for this machine and for programs that log in with a key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 PATHS = ("/mcp", "/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/")
-"""The last two are where the clients of Gradio's apps look."""
+"""The addresses of the endpoint; the last two are where the clients of Gradio's apps look."""
 
 
 def add_mcp(app: FastAPI, services: Services, workers: Workers) -> None:
@@ -30,7 +30,7 @@ def add_mcp(app: FastAPI, services: Services, workers: Workers) -> None:
 
 
 class McpEndpoint:
-    """ASGI app. Each request stands alone: no sessions that would have to be remembered."""
+    """The endpoint as an ASGI app. It handles each request alone: no sessions have to be remembered."""
 
     def __init__(self, services: Services, workers: Workers) -> None:
         self._services = services
@@ -63,15 +63,16 @@ class McpEndpoint:
             return self._tools
 
     def _load(self) -> MCPServer[Any]:
-        """The protocol's package takes a second to load: not at the start, and not on the event loop."""
+        """The server of the tools, loaded with the first request: the protocol's package takes a second, which would
+        delay the start and block the event loop."""
         from tts_core.api.mcp.tools import build_tools  # noqa: PLC0415
 
         return build_tools(self._services, self._workers)
 
 
 def _check(scope: Scope) -> None:
-    """Raises LoginRequired, MethodNotAllowed. Without log-in the studio may still be open to a whole network; its
-    assistants are not."""
+    """Refuse requests that must not reach the tools. Raises LoginRequired, MethodNotAllowed. Where nobody has to log
+    in, the studio may be open to a whole network; its assistants are not."""
     if scope["method"] != "POST":
         raise MethodNotAllowed(method=scope["method"])
     if not visitor_in(scope).name and not is_this_machine((scope.get("client") or ("",))[0]):

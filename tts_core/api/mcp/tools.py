@@ -1,7 +1,7 @@
-"""What AI assistants may do here, as tools of the Model Context Protocol: speak, list voices, clone. Nothing else.
+"""The tools for AI assistants (Model Context Protocol): speak, list voices, clone, and nothing else.
 
-Loaded with the first request only: the protocol's package takes a second. Docstrings and descriptions of fields
-are what the assistants read.
+The module is loaded with the first request only: the protocol's package takes a second. Docstrings and descriptions of
+fields are what the assistants read.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import collect
 
 INLINE_BYTES = 2_000_000
-"""Longer files are linked only."""
+"""The largest file in bytes that is sent inline; a longer one is linked only."""
 INSTRUCTIONS = (
     "Speaks texts on the user's own machine. Ask list_voices for a voice when the user wants a certain one; "
     "without it the best voice that is ready speaks."
 )
 Text = Annotated[str, Field(description="What is said. Plain text, in the language of the voice.")]
 Voice = Annotated[str, Field(description="A voice's id or name from list_voices; empty: the best that is ready.")]
-Language = Annotated[str, Field(description='As "English", "zh" or "auto".')]
+Language = Annotated[str, Field(description='The language, as "English", "zh" or "auto".')]
 Instruct = Annotated[str, Field(description='How to say it, as "slowly, in a whisper"; only some voices can.')]
-Format = Annotated[Literal["mp3", "wav", "flac", "ogg", "opus"], Field(description="Of the audio file.")]
+Format = Annotated[Literal["mp3", "wav", "flac", "ogg", "opus"], Field(description="Format of the audio file.")]
 Audio = Annotated[
     str, Field(description="The recording, a file of 3 to 30 seconds of one person, as base64. Addresses are refused.")
 ]
@@ -125,7 +125,7 @@ class _Tools:
                 events = speak_as_job(self._services.synthesis, jobs, asked, format=format_name, cancelled=gone)
                 take = collect(events)
             if take.stop_reason is StopReason.CANCELLED:
-                take.path.unlink(missing_ok=True)  # nobody will learn its address
+                take.path.unlink(missing_ok=True)  # nobody knows its address
                 raise Cancelled
             return take
 
@@ -133,10 +133,10 @@ class _Tools:
             take = await self._workers.run_until(work)
         except StudioError as error:
             raise ToolError(f"{error.message} [{error.code}]") from error
-        return _told(take, _link(request, take))
+        return _result(take, _link(request, take))
 
     def _base(self) -> str:
-        """The largest Base model that is ready. Raises ModelNotReady."""
+        """The key of the largest Base model that is ready. Raises ModelNotReady."""
         ready = [
             status
             for status in self._services.models.statuses()
@@ -166,7 +166,7 @@ def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:
 
 
 def _decoded(audio: str) -> BytesIO:
-    """Also of a data: address, as browsers write it. Raises AudioUnreadable."""
+    """The sound in base64 text, also from a data: address, as browsers write it. Raises AudioUnreadable."""
     head, comma, body = audio.partition(",")
     encoded = body if comma and head.startswith("data:") and head.endswith(";base64") else audio
     try:
@@ -175,7 +175,7 @@ def _decoded(audio: str) -> BytesIO:
         raise AudioUnreadable(path="audio", reason="it is not base64") from None
 
 
-def _told(take: Take, url: str) -> CallToolResult:
+def _result(take: Take, url: str) -> CallToolResult:
     mime = FORMATS[take.format].mime.partition(";")[0]
     size = take.path.stat().st_size
     facts = {
@@ -197,6 +197,6 @@ def _told(take: Take, url: str) -> CallToolResult:
 
 
 def _link(request: Request, take: Take) -> str:
-    """As whoever asked reaches it, through whatever proxy."""
+    """The take's address as the caller reaches it, through whatever proxy."""
     path = request.scope["app"].url_path_for("read_audio", take_id=take.id)
     return f"{str(request.base_url).rstrip('/')}{path}"

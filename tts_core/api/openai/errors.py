@@ -47,7 +47,7 @@ _PARAMETERS: Mapping[type[StudioError], str] = MappingProxyType(
         InstructRequired: "instructions",
     }
 )
-"""What of the request an error is about. Others say it themselves, as `field` or `name`."""
+"""The request's parameter that an error is about. Other errors name it themselves, as `field` or `name`."""
 _TYPES: Mapping[int, str] = MappingProxyType(
     {
         HTTPStatus.UNAUTHORIZED: "authentication_error",
@@ -60,8 +60,8 @@ _TYPES: Mapping[int, str] = MappingProxyType(
 class OpenAIFailure(BaseModel):
     message: str = Field(description="What happened and what to do.")
     type: str = Field(examples=["invalid_request_error"])
-    param: str | None = Field(description="What of the request it is about.", examples=["voice"])
-    code: str = Field(description="Stable code of what went wrong.", examples=["voice_not_found"])
+    param: str | None = Field(description="The parameter of the request that the error is about.", examples=["voice"])
+    code: str = Field(description="Stable code of the error.", examples=["voice_not_found"])
 
 
 class OpenAIError(BaseModel):
@@ -76,17 +76,17 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": OpenAIError, "description": "What the request lacks"},
     "5XX": {"model": OpenAIError, "description": "What went wrong here"},
 }
-"""OpenAPI's `responses` of every route below /v1."""
+"""The `responses` of every route below /v1, for OpenAPI."""
 
 
 def is_openai(scope: Scope) -> bool:
-    """The request is for an address below /v1."""
+    """Whether the request is for an address below /v1."""
     path = route_path(scope)
     return path == PREFIX or path.startswith(f"{PREFIX}/")
 
 
 def openai_error(error: StudioError, status: int) -> OpenAIError:
-    """`status` is the one that the other routes answer with."""
+    """The failure as OpenAI's clients know it; `status` is the one that the other routes answer with."""
     return OpenAIError(
         error=OpenAIFailure(
             message=error.message, type=_type(_status(status)), param=_parameter(error), code=error.code
@@ -95,7 +95,8 @@ def openai_error(error: StudioError, status: int) -> OpenAIError:
 
 
 def openai_response(error: StudioError, status: int, headers: Mapping[str, str]) -> JSONResponse:
-    """OpenAI's clients try again after 409 and 5xx, where the same request would only fail again: told not to."""
+    """The answer for a failure. OpenAI's clients try again after 409 and 5xx; a header tells them not to where the same
+    request would only fail again."""
     retry = {} if isinstance(error, Busy) else {"x-should-retry": "false"}
     body = openai_error(error, status).model_dump()
     return JSONResponse(body, _status(status), headers={**headers, **retry})
@@ -111,5 +112,5 @@ def _type(status: int) -> str:
 
 def _parameter(error: StudioError) -> str | None:
     known = next((_PARAMETERS[kind] for kind in type(error).__mro__ if kind in _PARAMETERS), None)
-    said = error.params.get("field") or error.params.get("name")
-    return known or (said if isinstance(said, str) else None)
+    named = error.params.get("field") or error.params.get("name")
+    return known or (named if isinstance(named, str) else None)

@@ -1,4 +1,4 @@
-"""What can be asked for below /v1: models and voices, for OpenAI's clients and those that ask what there is."""
+"""The lists below /v1: models and voices, for OpenAI's clients and for others that ask which there are."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ OURS, THEIRS = "tts-studio", "openai"
 class OpenAIModel(BaseModel):
     id: str = Field(examples=["custom_0_6b", "tts-1"])
     object: Literal["model"] = "model"
-    created: int = Field(description="Seconds since 1970: since when it is here.")
-    owned_by: str = Field(description="`openai` for a name of theirs that stands for a model of ours.")
+    created: int = Field(description="When it came here, in seconds since 1970.")
+    owned_by: str = Field(description="`openai` for one of OpenAI's names that stands for a model of ours.")
 
 
 class OpenAIModels(BaseModel):
@@ -62,7 +62,7 @@ def list_models(services: UseServices) -> OpenAIModels:
 
 @router.get("/models/{model_id}")
 def read_model(model_id: str, services: UseServices) -> OpenAIModel:
-    """One of them."""
+    """Read one of the models that can speak or listen now."""
     found = _models(services)
     for model in found:
         if model.id == model_id:
@@ -95,7 +95,7 @@ def list_voices(services: UseServices) -> NamedVoices:
 
 
 def _speaking(services: Services) -> list[str]:
-    """Keys, best first."""
+    """The keys of the models that can speak now, best first."""
     return list(dict.fromkeys(services.finder.model_of(voice) for voice in services.synthesis.voices()))
 
 
@@ -103,10 +103,10 @@ def _models(services: Services) -> list[OpenAIModel]:
     names = openai_names()
     listening = [status.key for status in services.transcriber.ready()]
     known = services.models.keys()
-    theirs = [*names.speech_models, *(names.transcription_models if listening else ())]
+    aliases = [*names.speech_models, *(names.transcription_models if listening else ())]
     here = _changed(OPENAI_NAMES)
     return [
-        *(OpenAIModel(id=name, created=here, owned_by=THEIRS) for name in theirs),
+        *(OpenAIModel(id=name, created=here, owned_by=THEIRS) for name in aliases),
         *(
             OpenAIModel(id=key, created=_changed(services.models.folder(key)) if key in known else here, owned_by=OURS)
             for key in [*_speaking(services), *listening]

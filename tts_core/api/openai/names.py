@@ -1,4 +1,4 @@
-"""Which of our models and voices OpenAI's names stand for. The table is data: `data/openai_names.json`."""
+"""OpenAI's names of models and voices, and ours that stand in for them. The table is data: `names.json`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from tts_core.voices.engine import NAME as LIBRARY
 @dataclass(frozen=True, slots=True)
 class OpenAINames:
     speech_models: tuple[str, ...]
-    """Each is the best model for the voice."""
+    """OpenAI's names of models that speak; each means the best model for the voice."""
     transcription_models: tuple[str, ...]
-    """Each is the best Whisper model that is ready."""
+    """OpenAI's names of models that listen; each means the best Whisper model that is ready."""
     voices: dict[str, frozenset[str]]
-    """To the plain names of those that stand in; each engine has one of them at most."""
+    """OpenAI's names of voices, each with the plain names of ours that stand in; each engine has one of them at
+    most."""
 
     def aliases(self, voice: Voice) -> list[str]:
         """OpenAI's names for one of our voices."""
@@ -77,6 +78,7 @@ def speaking_voice(services: Services, model: str, wanted: str) -> str | None:
 
 
 def _stand_in(voices: list[Voice], names: frozenset[str]) -> str | None:
-    """Of the best engine that has one; a model without preset speakers has one voice, whatever it is called."""
+    """The voice of the best engine that has a stand-in. A model without preset speakers has a single voice, which
+    stands in whatever it is called."""
     presets = [voice for voice in voices if voice.engine != LIBRARY]
     return next((voice.id for voice in presets if plain_name(voice.name) in names), presets[0].id if presets else None)

@@ -51,15 +51,17 @@ class SpeechBody(BaseModel):
         None, description="Id or name of a voice, preset or saved; OpenAI's names (alloy, …) have stand-ins."
     )
     instructions: str | None = Field(
-        None, description="How to speak. Left out, and said so in `X-Ignored`, where the voice follows none."
+        None, description="How to speak. Ignored, as `X-Ignored` then says, where the voice follows no instructions."
     )
     response_format: str | None = Field(
         None, description="mp3 (if left out), opus, aac, flac, wav or pcm; 24 kHz mono."
     )
-    speed: float | None = Field(None, description="0.25 to 4, of any voice.")
+    speed: float | None = Field(None, description="Tempo, 0.25 to 4, for any voice.")
     stream_format: Literal["audio", "sse"] | None = None
-    language: str | None = Field(None, description="Ours: code or English name; left out, it is found out.")
-    seed: int | None = Field(None, description="Ours: the same seed gives the same take.")
+    language: str | None = Field(
+        None, description="An addition of ours: code or English name; if left out, it is detected."
+    )
+    seed: int | None = Field(None, description="An addition of ours: the same seed gives the same take.")
 
 
 @router.post(

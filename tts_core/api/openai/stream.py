@@ -31,21 +31,22 @@ from tts_core.domain.values import StopReason
 from tts_core.speech.live import LiveStream
 
 TOKENS_PER_S = 12.5
-"""The models' frames: what usage counts as output."""
+"""The models' frames per second, which usage counts as output tokens."""
 SSE = "text/event-stream"
 Begin = Callable[[CancelCheck], Generator[SpeakEvent, None, None]]
-"""Speaks until it is cancelled; raises at the call what is wrong with the request."""
+"""A function that speaks until it is cancelled; it raises at the call what is wrong with the request."""
 
 logger = logging.getLogger(__name__)
 
 
 class StreamedSpeech:
-    """One text on its way. `make` runs in one thread, `pieces` in others; a slow listener never holds up the engine."""
+    """A text as speech that leaves while it is made. `make` runs in one thread, `pieces` in others; a slow listener
+    never holds up the engine."""
 
     def __init__(self, begin: Begin, format: str, tempo: float) -> None:  # noqa: A002 - the requests' word
         self.mime = stream_format(format).mime
         self.duration_s = 0.0
-        """Of what was handed on."""
+        """The seconds of sound that were handed on."""
         self.stop_reason = StopReason.COMPLETE
         self._begin = begin
         self._format = format
@@ -56,11 +57,12 @@ class StreamedSpeech:
         self._stop = Event()
 
     def stop(self) -> None:
-        """Nobody listens any more; `make` ends soon."""
+        """Tell `make` to end soon, for nobody listens any more."""
         self._stop.set()
 
     def make(self, gone: CancelCheck) -> None:
-        """Speak to the end. Raises what `Synthesis.speak` raises, Cancelled also for a take that was stopped midway."""
+        """Speak to the end. Raises the errors of `Synthesis.speak`, and Cancelled also for a take that was stopped
+        midway."""
         try:
             # closing drops a take that has not ended
             with closing(self._begin(lambda: gone() or self._stop.is_set())) as events:
@@ -74,7 +76,8 @@ class StreamedSpeech:
                 self._sound.close()
 
     def pieces(self) -> Iterator[bytes]:
-        """The encoded sound as it comes, none of them empty; without an end where the making failed."""
+        """The encoded sound as it comes, in pieces that are never empty. If the making fails, the sound has no proper
+        end."""
         self._begun.wait()
         sound = self._sound
         if sound is None:
@@ -98,12 +101,12 @@ class StreamedSpeech:
                     raise StreamTooLong
                 self._begun.set()
             case Restarted():
-                # What was heard can't be taken back: the answer ends where the model lost its way.
+                # Sound that was played can't be taken back: the answer ends where the model lost its way.
                 logger.warning("streamed speech ends early: %s", event.reason.value)
                 self.stop_reason = event.reason
                 return True
             case TakeReady():
-                event.take.path.unlink(missing_ok=True)  # who asked for it has it
+                event.take.path.unlink(missing_ok=True)  # the client has the sound already
                 self.stop_reason = event.take.stop_reason
                 if self.stop_reason is StopReason.CANCELLED:
                     raise Cancelled
@@ -112,8 +115,9 @@ class StreamedSpeech:
 
 
 class SpokenResponse(Response):
-    """The sound as bytes, or as server-sent events. Begins with the first bytes of sound: what goes wrong before them
-    is raised, and answered with the fitting status. What goes wrong later cuts the connection, or is an event."""
+    """An answer with the sound as bytes, or as server-sent events. It begins with the first bytes of sound: an error
+    before them is raised, and answered with the fitting status. A later error cuts the connection, or is sent as an
+    event."""
 
     def __init__(
         self,
@@ -124,7 +128,7 @@ class SpokenResponse(Response):
         events_for: str | None = None,
         send_timeout_s: float = SEND_TIMEOUT_S,
     ) -> None:
-        """`events_for` is the text, where events are wanted."""
+        """`events_for` is the text to speak, where events are wanted."""
         kept = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would else hold the sound back
         mime = speech.mime if events_for is None else SSE
         super().__init__(headers={**headers, **kept, "Content-Type": mime})
@@ -154,7 +158,7 @@ class SpokenResponse(Response):
             self._speech.stop()
             await asyncio.wait([making])
             if not making.cancelled():
-                making.exception()  # seen, so that nobody complains of one that nobody awaited
+                making.exception()  # read it, or asyncio warns of an error that was never retrieved
 
     async def _end(self, send: Send, making: asyncio.Task[None]) -> None:
         try:
@@ -176,13 +180,13 @@ class SpokenResponse(Response):
         await self._put(send, _body(sound, more=True))
 
     async def _put(self, send: Send, message: dict[str, Any]) -> None:
-        """Raises TimeoutError for a client that reads nothing."""
+        """Send a message. Raises TimeoutError for a client that reads nothing."""
         with fail_after(self._send_timeout_s):
             await send(message)
 
     def _done(self, text: str) -> dict[str, Any]:
-        said, heard = len(text), math.ceil(self._speech.duration_s * TOKENS_PER_S)
-        usage = {"input_tokens": said, "output_tokens": heard, "total_tokens": said + heard}
+        characters, frames = len(text), math.ceil(self._speech.duration_s * TOKENS_PER_S)
+        usage = {"input_tokens": characters, "output_tokens": frames, "total_tokens": characters + frames}
         return {"type": "speech.audio.done", "usage": usage, "stop_reason": self._speech.stop_reason.value}
 
 

@@ -33,27 +33,28 @@ _NOT_MEASURED: dict[str, Any] = {
     **{"seek": 0, "tokens": [], "temperature": 0.0},
     **{"avg_logprob": 0.0, "compression_ratio": 0.0, "no_speech_prob": 0.0},
 }
-"""What OpenAI tells of a segment besides and strict clients miss where it is left out."""
+"""The other facts of a segment in OpenAI's answers. They are not measured here, but strict clients need them."""
 _SUBJECT = "openai"
-"""Of the job, where the recording has no name that means anything here."""
+"""The subject of the job, where the recording has no name that means anything here."""
 
 
 class OpenAITranscriptionForm(BaseModel):
-    """Fields that are not listed here are ignored, as clients send many; so is `prompt`."""
+    """The form of a transcription. Fields that are not listed here are ignored, as clients send many; so is
+    `prompt`."""
 
     file: UploadFile = Field(description="The recording: WAV, FLAC, MP3, OGG, M4A, AAC or WebM, half an hour at most.")
     model: str = Field(
         "whisper-1", description="A Whisper model of ours; a name of OpenAI's is the best that is ready."
     )
-    language: str = Field("", description="Code or English name; left out, it is found out.", examples=["en"])
+    language: str = Field("", description="Code or English name; if left out, it is detected.", examples=["en"])
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
     timestamp_granularities: list[str] = Field([], description='"segment"; words are not timed.')
     timestamp_granularities_array: list[str] = Field([], alias="timestamp_granularities[]")
-    stream: bool = Field(False, description="As events, a `transcript.text.delta` for each segment.")
+    stream: bool = Field(False, description="Answer as events: a `transcript.text.delta` for each segment.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Transcribed:
     transcript: Transcript
     duration_s: float
 
@@ -89,8 +90,8 @@ async def create_transcription(
         raise InvalidRequest(reason="words are not timed here, only segments.", field="timestamp_granularities")
     model_key = services.transcriber.choose(listening_model(body.model)).key
     clip = await workers.decode(lambda: _read(body))
-    heard = await workers.run(request, lambda gone: _listen(services, clip, model_key, body.language, gone))
-    return _answer(heard, body)
+    transcribed = await workers.run(request, lambda gone: _listen(services, clip, model_key, body.language, gone))
+    return _answer(transcribed, body)
 
 
 def _read(body: OpenAITranscriptionForm) -> Clip:
@@ -98,8 +99,8 @@ def _read(body: OpenAITranscriptionForm) -> Clip:
         return read_recording(upload, max_seconds=MAX_RECORDING_S)
 
 
-def _listen(services: Services, clip: Clip, model_key: str, language: str, gone: CancelCheck) -> _Heard:
-    """As a job that everybody sees and that can be cancelled; what is said is told to the caller alone."""
+def _listen(services: Services, clip: Clip, model_key: str, language: str, gone: CancelCheck) -> _Transcribed:
+    """Transcribe as a job that everybody sees and that can be cancelled; the text goes to the caller alone."""
     jobs, stop = services.jobs, Event()
     waiting = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
     if len(waiting) >= MAX_WAITING_UPLOADS:
@@ -113,41 +114,41 @@ def _listen(services: Services, clip: Clip, model_key: str, language: str, gone:
             say=run.say,
         )
         run.result = {"language": transcript.language, "model_key": model_key}
-    return _Heard(transcript, clip.duration_s)
+    return _Transcribed(transcript, clip.duration_s)
 
 
-def _answer(heard: _Heard, body: OpenAITranscriptionForm) -> Response:
+def _answer(transcribed: _Transcribed, body: OpenAITranscriptionForm) -> Response:
     if body.stream:
-        return StreamingResponse(_events(heard), media_type=SSE, headers={"Cache-Control": "no-store"})
+        return StreamingResponse(_events(transcribed), media_type=SSE, headers={"Cache-Control": "no-store"})
     match body.response_format:
         case "text":
-            return PlainTextResponse(f"{heard.transcript.text}\n")
+            return PlainTextResponse(f"{transcribed.transcript.text}\n")
         case "srt":
-            return PlainTextResponse(as_srt(heard.transcript))
+            return PlainTextResponse(as_srt(transcribed.transcript))
         case "vtt":
-            return PlainTextResponse(as_vtt(heard.transcript))
+            return PlainTextResponse(as_vtt(transcribed.transcript))
         case "verbose_json":
-            return JSONResponse(_verbose(heard))
+            return JSONResponse(_verbose(transcribed))
         case "json":
-            return JSONResponse({"text": heard.transcript.text, "usage": heard.usage})
+            return JSONResponse({"text": transcribed.transcript.text, "usage": transcribed.usage})
 
 
-def _verbose(heard: _Heard) -> dict[str, Any]:
-    said = heard.transcript
+def _verbose(transcribed: _Transcribed) -> dict[str, Any]:
+    transcript = transcribed.transcript
     return {
         "task": "transcribe",
-        "language": LANGUAGES.get(said.language, said.language).lower(),
-        "duration": round(heard.duration_s, 3),
-        "text": said.text,
+        "language": LANGUAGES.get(transcript.language, transcript.language).lower(),
+        "duration": round(transcribed.duration_s, 3),
+        "text": transcript.text,
         "segments": [
             {"id": number, "start": one.start_s, "end": one.end_s, "text": one.text, **_NOT_MEASURED}
-            for number, one in enumerate(said.segments)
+            for number, one in enumerate(transcript.segments)
         ],
-        "usage": heard.usage,
+        "usage": transcribed.usage,
     }
 
 
-async def _events(heard: _Heard) -> AsyncIterator[bytes]:
-    for one in heard.transcript.segments:
+async def _events(transcribed: _Transcribed) -> AsyncIterator[bytes]:
+    for one in transcribed.transcript.segments:
         yield data_event({"type": "transcript.text.delta", "delta": one.text})
-    yield data_event({"type": "transcript.text.done", "text": heard.transcript.text, "usage": heard.usage})
+    yield data_event({"type": "transcript.text.done", "text": transcribed.transcript.text, "usage": transcribed.usage})

@@ -1,1 +1,1 @@
-"""Who may ask and how much: request checks, authentication, rules for guests, proxies."""
+"""Protection of every route: request checks, authentication, rules for guests, quotas, proxies."""

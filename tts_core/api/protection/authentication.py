@@ -1,5 +1,5 @@
-"""The layer behind the guard: who is asking, whether they may, and how much. Around REST, the pages and all streams, so
-that there is one rule for all of them. Pure ASGI, so that nothing is buffered.
+"""The layer behind the guard: it finds out who sends a request, and whether and how often they may. It stands around
+REST, the pages and all streams, so that one rule holds for all of them. Pure ASGI, so that nothing is buffered.
 
 The routes find the visitor in `scope["state"]["visitor"]`.
 """
@@ -19,7 +19,7 @@ from tts_core.access.login import LoginService
 from tts_core.access.public_link import PublicLink
 from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api.errors import failure_response
-from tts_core.api.protection import guest_rules as rights
+from tts_core.api.protection import guest_rules
 from tts_core.api.protection.counting import answer_counted
 from tts_core.api.protection.guest_rules import Right
 from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
@@ -29,10 +29,10 @@ from tts_core.domain.errors import LoginRequired, NotForGuests, StudioError
 
 COOKIE = "tts_studio_session"
 MAX_COOKIES = 8
-"""Of that name that are looked at."""
+"""The most session cookies of one request that are looked at."""
 _ON_GUEST_PAGE = "on_guest_page"
 GUEST_PREFIX = "/guest"
-"""Where the pages for guests are mounted; guests see them at the usual addresses."""
+"""The path where the pages for guests are mounted; guests see them at the usual addresses."""
 
 
 MayStay = Callable[[], bool]
@@ -40,7 +40,7 @@ _Known = Callable[[], Visitor | None]
 
 
 class Authentication:
-    """Middleware; `app` is everything else."""
+    """Middleware that lets known visitors in and refuses others; `app` is everything behind it."""
 
     def __init__(
         self, app: ASGIApp, login: LoginService, mask: PathMask, link: PublicLink, watch: OpenExchanges | None = None
@@ -73,20 +73,21 @@ class Authentication:
             await exchange.run(app)
 
     def _let_in(self, scope: Scope) -> tuple[Visitor | None, Right | None, MayStay | None]:
-        """Who it is, None for somebody unknown where all may come; what the request is to guests; and what may end the
-        answer while it lasts. Raises StudioError."""
+        """The visitor, the guests' right that the request needs, and the check that may end the answer while it lasts.
+        The visitor is None for an unknown one at addresses that need no log-in. Raises StudioError."""
         path, method = route_path(scope), scope.get("method", "WEBSOCKET")
         by_link = self._link.leads((scope.get("server") or (None, None))[1])
         if by_link and self._link.now.url.startswith("https:"):
-            scope["scheme"] = "https" if scope["type"] == "http" else "wss"  # as it began, far away
+            # As the visitor sent it to the share server.
+            scope["scheme"] = "https" if scope["type"] == "http" else "wss"
         visitor, may_stay = self._visitor(scope, by_link=by_link)
-        if visitor is None and path not in rights.OPEN:
+        if visitor is None and path not in guest_rules.OPEN:
             raise LoginRequired
         if visitor is None:
             return None, None, None
         path = path.removeprefix(GUEST_PREFIX) if path.startswith(f"{GUEST_PREFIX}/") else path
-        right = rights.of_guest(method, path)
-        if visitor.is_guest and right is None and path not in rights.OPEN:
+        right = guest_rules.of_guest(method, path)
+        if visitor.is_guest and right is None and path not in guest_rules.OPEN:
             raise NotForGuests
         if right is not Right.FILE:
             self._login.quotas.ask(visitor)
@@ -98,11 +99,11 @@ class Authentication:
         state[IN_STATE] = visitor
         state[_ON_GUEST_PAGE] = visitor.is_guest and right in (Right.PAGE, Right.UPLOAD, Right.FILE)
         # The answer to a log-out says that it is done.
-        return visitor, right, None if path in rights.OPEN else may_stay
+        return visitor, right, None if path in guest_rules.OPEN else may_stay
 
     def _visitor(self, scope: Scope, *, by_link: bool) -> tuple[Visitor | None, MayStay | None]:
-        """None for somebody unknown, where one has to be known; and, of who has logged in, whether that still holds.
-        Raises WrongKey, TooManyAttempts."""
+        """The visitor, None if unknown where a log-in is needed; and the check whether a log-in still holds. Raises
+        WrongKey, TooManyAttempts."""
         address = (scope.get("client") or ("",))[0]
         if not by_link and not self._login.needs_login(address):
             return self._login.without_login(address), None
@@ -114,16 +115,16 @@ class Authentication:
         else:
             ways = [partial(self._login.by_session, token) for token in session_tokens(headers)]
             found, again = next(((known, way) for way in ways if (known := way())), (None, lambda: None))
-        # What a share server of somebody else's carries, it could also say itself: no more than a guest's rights.
+        # The share server may belong to somebody else and could forge such requests: no more than a guest's rights.
         visitor = replace(found, role=Role.GUEST) if found and by_link else found
         return visitor, lambda: again() == found
 
 
 def session_tokens(headers: Headers) -> list[str]:
-    """Of the cookies; a browser may send several, for this path and for those above it."""
+    """The session tokens in the cookies. A browser may send several, for this path and for those above it."""
     tokens = []
     for header in headers.getlist("cookie"):
-        for part in header.split(";"):  # one that can't be read, of another program on this host, hides no other
+        for part in header.split(";"):  # an unreadable cookie, of another program on this host, hides no other
             cookies: SimpleCookie = SimpleCookie()
             try:
                 cookies.load(part)
@@ -145,10 +146,10 @@ def _wants_page(scope: Scope) -> bool:
 
 
 def _to_login(scope: Scope) -> RedirectResponse:
-    """Relative, so that it also holds below a proxy's path."""
+    """A redirect to the log-in page. Its address is relative, so that it also holds below a proxy's path."""
     path, root = route_path(scope), scope.get("root_path", "")
     up = "../" * (path.count("/") - 1) or "./"
-    if root and scope["path"] == root:  # without its slash, what is relative would lead out of it
+    if root and scope["path"] == root:  # without its slash, a relative address would lead out of it
         up = f"{root}/"
     answer = RedirectResponse(f"{up}login?to={path.strip('/')}", 303)
     answer.headers["Cache-Control"] = "no-store"
@@ -156,7 +157,7 @@ def _to_login(scope: Scope) -> RedirectResponse:
 
 
 class GuestPages:
-    """Innermost middleware: what guests ask of the pages goes to the pages for guests."""
+    """Innermost middleware: leads guests' requests for the pages to the pages for guests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

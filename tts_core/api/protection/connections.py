@@ -19,13 +19,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 WANTED_DESCRIPTORS = 8192
-"""Systems start programs with 256 or 1024, however many they would give them."""
+"""The number of descriptors to ask for: systems start programs with 256 or 1024, whatever more they would allow."""
 OTHER_DESCRIPTORS = 256
-"""For models, logs, pipes and databases."""
+"""Descriptors left for models, logs, pipes and databases."""
 BACKLOG = 256
-"""So many connections may come at once before the first of them is looked at."""
+"""Connections that may come at once before the first of them is looked at."""
 DESCRIPTORS_OF_ONE = 2
-"""A connection's own, and that of the file that it is sent."""
+"""The descriptors of one connection: its own, and that of the file that it is sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,13 @@ logger = logging.getLogger(__name__)
 class ConnectionLimits:
     total: int = 2000
     per_address: int = 256
-    """Many people may share one; a browser opens six, and each page of the studio holds one or two."""
+    """The most connections of one address. Many people may share it; a browser opens six, and each page of the studio
+    holds one or two."""
     head_s: float = 15.0
-    """For the lines that begin a request, from the connection's begin or from the end of the answer before."""
+    """Seconds for the head of a request, from the connection's begin or from the end of the answer before."""
     send_s: float = 60.0
-    """Who takes nothing of an answer for so long is gone, or listens to a file and asks for the rest of it later."""
+    """Seconds in which a client must take something of an answer. A slower one is gone, or plays a file and asks for
+    the rest of it later."""
 
 
 def limits_here() -> ConnectionLimits:
@@ -50,7 +52,7 @@ def limits_here() -> ConnectionLimits:
 
 
 def _raise_descriptor_limit() -> int:
-    """How many there may be after that, at most WANTED_DESCRIPTORS."""
+    """The number of descriptors after raising it, at most WANTED_DESCRIPTORS."""
     if sys.platform == "win32":
         return WANTED_DESCRIPTORS  # sockets there have no limit worth the name
     import resource  # noqa: PLC0415 - not on Windows
@@ -68,7 +70,7 @@ def _raise_descriptor_limit() -> int:
 
 
 class _Connection(asyncio.Protocol):
-    """What connections of both kinds have in common."""
+    """A connection of either kind."""
 
     transport: asyncio.Transport
     client: tuple[str, int] | None
@@ -87,7 +89,7 @@ class _Connection(asyncio.Protocol):
             return 0
 
     def stuck_s(self, now: float) -> float:
-        """For how long the client has taken nothing of what waits to be sent. Counts from one call to the next."""
+        """The seconds since the client last took something of the waiting answer. Counts from one call to the next."""
         unsent_bytes = self.unsent_bytes()
         if not unsent_bytes or not self._unsent_bytes or unsent_bytes < self._unsent_bytes:
             self._taken_at = now
@@ -95,13 +97,13 @@ class _Connection(asyncio.Protocol):
         return now - self._taken_at
 
     def idle_s(self, now: float) -> float:
-        """For how long a request has been waited for; 0 while one is answered, and until the answer is sent."""
+        """The seconds since a request has been waited for; 0 while one is answered, and until the answer is sent."""
         del now
         return 0.0
 
 
 class SocketConnection(_Connection, WebSocketsSansIOProtocol):
-    """A WebSocket. Pings of the server's end it where nobody answers them."""
+    """A WebSocket. The server's pings end it if the client doesn't answer them."""
 
 
 class HttpConnection(_Connection, H11Protocol):
@@ -125,18 +127,19 @@ class HttpConnection(_Connection, H11Protocol):
 
 
 class Connections(ServerState):
-    """All that are open; the server's state, where uvicorn keeps them. Used on its event loop."""
+    """The open connections; the server's state, where uvicorn keeps them. Used on its event loop."""
 
     connections: set[_Connection]  # type: ignore[assignment]  # of these two kinds only
 
     def __init__(self, limits: ConnectionLimits, is_proxy: Callable[[str], bool]) -> None:
-        """`is_proxy` tells of an address whether many people may stand behind it; its limit then is that of all."""
+        """`is_proxy` says whether many people may stand behind an address; such an address has the total limit only."""
         super().__init__()
         self._limits = limits
         self._is_proxy = is_proxy
 
     def admit(self, new: HttpConnection) -> None:
-        """Where there is one too many, the one leaves that has been idle longest: `new` itself if all are busy."""
+        """Take in a new connection. If it is one too many, the one idle longest is ended: `new` itself if all are
+        busy."""
         if len(self.connections) > self._limits.per_address and not self._is_proxy(_address(new)):
             network = _network(_address(new))
             neighbours = [one for one in self.connections if _network(_address(one)) == network]
@@ -150,7 +153,7 @@ class Connections(ServerState):
             self._end_idlest(list(self.connections), new)
 
     async def end_overdue(self) -> None:
-        """End those that have kept the server waiting for too long. To be called about once a second."""
+        """End connections that have kept the server waiting for too long. To be called about once a second."""
         now = asyncio.get_running_loop().time()
         for one in list(self.connections):
             if one.stuck_s(now) > self._limits.send_s or one.idle_s(now) > self._limits.head_s:
@@ -170,7 +173,7 @@ def _address(connection: _Connection) -> str:
 
 @lru_cache(maxsize=4096)
 def _network(address: str) -> str:
-    """What counts as one address: of IPv6 the network, of which a household has all addresses."""
+    """The group of addresses that counts as one: for IPv6 the network, of which a household has all addresses."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

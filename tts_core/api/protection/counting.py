@@ -1,5 +1,5 @@
-"""Counts what a request costs while it passes: its place among the works from the moment its body is there, so that a
-body that comes slowly takes no place from others; and the bytes of an upload before they are written."""
+"""Counts what a request costs while it passes. It takes its place among the requests for work when its body is
+complete, so that a slow body takes no place from others; bytes of an upload are counted before they are written."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from tts_core.api.protection.guest_rules import Right
 from tts_core.domain.errors import StudioError
 
 DRAIN_S = 3.0
-"""An answer that comes while the client still sends may be lost with the connection: its body is read so long."""
+"""The seconds for which a body is read after an early answer: the answer may be lost with the connection while the
+client still sends."""
 
 _PLACE = "place"
 
 
 def place_of(connection: HTTPConnection) -> ExitStack:
-    """The place among the works that a request holds. Work that goes on after the answer takes it over (`pop_all`) and
-    closes it at its own end."""
+    """The place among the requests for work that a request holds. Work that goes on after the answer takes the place
+    over (`pop_all`) and closes it at its own end."""
     place = connection.scope.get("state", {}).get(_PLACE)
     return place if isinstance(place, ExitStack) else ExitStack()
 
@@ -32,7 +33,7 @@ def place_of(connection: HTTPConnection) -> ExitStack:
 async def answer_counted(
     app: ASGIApp, quotas: Quotas, visitor: Visitor, right: Right, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Let `app` answer a request of that right; where a quota is used up meanwhile, the answer says so instead."""
+    """Let `app` answer a request of that right; if a quota is used up meanwhile, the answer is the refusal instead."""
     with ExitStack() as place:
         scope.setdefault("state", {})[_PLACE] = place
         counted = _Counted(quotas, visitor, right, place, receive, send)
@@ -48,7 +49,8 @@ async def answer_counted(
 
 
 class _Counted:
-    """A refused request looks to the application like a client that has gone; what it answers then is left out."""
+    """The exchange as the application sees it. After a refusal the client seems to have gone, and the application's
+    answer is left out."""
 
     def __init__(
         self, quotas: Quotas, visitor: Visitor, right: Right, place: ExitStack, receive: Receive, send: Send
@@ -61,9 +63,9 @@ class _Counted:
         self._send = send
         self.refusal: StudioError | None = None
         self.has_begun = False
-        """The answer has."""
+        """Whether the answer has begun."""
         self.has_more = True
-        """The body has not been read to its end."""
+        """Whether the body has not been read to its end."""
 
     async def receive(self) -> Message:
         if self.refusal is not None:
@@ -84,7 +86,7 @@ class _Counted:
         if message["type"] == "http.response.start":
             self.has_begun = True
             if "content-length" in Headers(raw=message["headers"]):
-                self._place.close()  # the work is done: who reads slowly holds no place either
+                self._place.close()  # the work is done: a slow reader holds no place
         await self._send(message)
 
     def _count(self, size_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""What a guest may ask for: one table, and whatever is not in it is refused. Admins may ask for everything."""
+"""The table of requests that guests may send; every other request is refused. Admins may send all requests."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from enum import Enum
 
 OPEN = frozenset({"/health", "/login", "/logout"})
-"""Needs no login."""
+"""Addresses that need no login."""
 
 
 class Right(Enum):
     REST = "rest"
     WORK = "work"
-    """REST that makes an engine work; a guest's are counted."""
+    """REST that makes an engine work; a guest's requests are counted."""
     PAGE = "page"
-    """Answered by the page for guests, which has nothing on it that they may not do."""
+    """A request for the guests' page, which offers only what they may do."""
     UPLOAD = "upload"
-    """The same: a file that is kept for a day."""
+    """An upload on that page: a file that is kept for a day."""
     FILE = "file"
-    """The same, but of the page's own parts, of which it loads a hundred: not counted."""
+    """A part of that page itself, which loads a hundred of them: not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ _RULES = (
     _rule(Right.REST, _LOOK, f"{_TTS}/(speakers|models)", f"{_TTS}/models/{_PART}/capabilities"),
     _rule(Right.REST, _LOOK, f"{_TTS}/(audio|live)/{_PART}"),
     _rule(Right.REST, _LOOK, f"{_TTS}/voices", f"{_TTS}/voices/{_PART}"),
-    # These ids are drawn at random: who knows one has started the job. A download's can be guessed.
+    # These ids are drawn at random: a visitor who knows one has started the job. A download's id can be guessed.
     _rule(Right.REST, _LOOK, "/api/jobs/[0-9a-f]{16}"),
     _rule(Right.REST, _SEND, "/api/jobs/[0-9a-f]{16}/cancel"),
     _rule(Right.WORK, _SEND, f"{_TTS}/(synthesize|transcriptions|voices/check)"),
@@ -63,5 +63,6 @@ _RULES = (
 
 
 def of_guest(method: str, path: str) -> Right | None:
-    """What the path, without what a proxy puts before it, is to a guest; None is refused. WebSockets are."""
+    """The right that a request needs from a guest; None: the request is refused, as all WebSockets are. `path` is
+    without what a proxy puts before it."""
     return next((rule.right for rule in _RULES if method in rule.methods and rule.path.fullmatch(path)), None)

@@ -18,11 +18,12 @@ from tts_core.api.protection.authentication import COOKIE, session_tokens
 from tts_core.domain.errors import StudioError, TooManyAttempts, WrongPassword
 
 LoginPage = Callable[[Headers, str, StudioError | None], str]
-"""HTML for a browser with these headers, for who wants to go to that page, after that failure."""
+"""A function that makes the log-in page as HTML: for a browser with these headers, the page wanted after it, and the
+failure to show."""
 TARGETS = MappingProxyType({"": "./", "zh": "./zh/", "docs": "./docs"})
-"""Where a log-in may lead, by what the form says, seen from /login."""
+"""The addresses that a log-in may lead to, seen from /login, by the form's value."""
 CHECKED_AT_ONCE = 2
-"""Each check takes a core and 64 MB for a moment."""
+"""Passwords that are checked at once: each check takes a core and 64 MB for a moment."""
 
 
 def add_login(app: FastAPI, login: LoginService, page: LoginPage) -> None:
@@ -36,16 +37,16 @@ def add_login(app: FastAPI, login: LoginService, page: LoginPage) -> None:
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
-        async with request.form(max_files=0, max_fields=8) as said:
-            name, password, to = (str(said.get(field, "")) for field in ("username", "password", "to"))
+        async with request.form(max_files=0, max_fields=8) as fields:
+            name, password, to = (str(fields.get(key, "")) for key in ("username", "password", "to"))
         address = request.client.host if request.client else ""
         try:
             token = await run_sync(login.log_in, name, password, address, limiter=limiter)
         except (WrongPassword, TooManyAttempts) as error:
-            told = failure_response(error)
+            refusal = failure_response(error)
             if _is_browser(request):
-                return _page(page(request.headers, _target(to), error), told.status_code, dict(told.headers))
-            return told
+                return _page(page(request.headers, _target(to), error), refusal.status_code, dict(refusal.headers))
+            return refusal
         if _is_browser(request):
             answer: Response = RedirectResponse(TARGETS[_target(to)], 303)
         else:
@@ -74,9 +75,9 @@ def add_login(app: FastAPI, login: LoginService, page: LoginPage) -> None:
     app.include_router(router)
 
 
-def _target(said: str) -> str:
-    """Only pages of our own."""
-    return said if said in TARGETS else ""
+def _target(wanted: str) -> str:
+    """The wanted page if it is one of TARGETS, else "": a log-in never leads to another site."""
+    return wanted if wanted in TARGETS else ""
 
 
 def _is_browser(request: Request) -> bool:
@@ -84,7 +85,7 @@ def _is_browser(request: Request) -> bool:
 
 
 def _path(request: Request) -> str:
-    """Below a proxy's path, other programs of that host are not told."""
+    """The path that the cookie is sent to: below a proxy's path, so that other programs of that host don't get it."""
     return request.scope.get("root_path", "") or "/"
 
 

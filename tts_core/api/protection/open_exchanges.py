@@ -1,5 +1,5 @@
-"""Exchanges that stay open, as streams of events, sockets and sound, end soon after their visitor may no longer come
-in: after a log-out, a new password, the end of an account, of a key or of a session, or with another role."""
+"""Ends exchanges that stay open, such as streams of events, sockets and sound, soon after their visitor may no longer
+come in: after a log-out, a new password, the end of an account, a key or a session, or a change of role."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tts_core.domain.errors import LoginRequired
 
 RECHECK_S = 1.0
 GRACE_S = 5.0
-"""What an answer that was told to end gets for it."""
+"""The seconds that an answer has to end after it was told to."""
 POLICY_VIOLATION = 1008
 
 
 class OpenExchanges:
-    """Looks after them while there are any; used on the event loop."""
+    """The open exchanges, checked again and again while there are any; used on the event loop."""
 
     def __init__(self, recheck_s: float = RECHECK_S) -> None:
         self._recheck_s = recheck_s
@@ -31,7 +31,7 @@ class OpenExchanges:
 
     @contextmanager
     def watching(self, exchange: Exchange, may_stay: Callable[[], bool]) -> Iterator[None]:
-        """End the exchange soon after `may_stay`, which must be quick, says no."""
+        """End the exchange soon after `may_stay`, which must be quick, returns False."""
         self._open[exchange] = may_stay
         if self._looking is None or self._looking.done():
             self._looking = create_task(self._look())
@@ -49,8 +49,8 @@ class OpenExchanges:
 
 
 class Exchange:
-    """A request with its answer, or a WebSocket, that can be ended from outside. To the application it then looks as if
-    the client had gone, which everything that takes long watches for."""
+    """A request with its answer, or a WebSocket, that can be ended from outside. To the application the client then
+    seems to have gone, which all long work checks for."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -63,20 +63,20 @@ class Exchange:
         self._is_over = False
 
     async def run(self, app: ASGIApp) -> None:
-        """`app` answers, until it is done or the exchange is ended."""
+        """Let `app` answer, until it is done or the exchange is ended."""
         try:
             with self._whole:
-                await app(self._scope, self._read, self._tell)
+                await app(self._scope, self._read, self._pass_on)
         except ClientDisconnect:
             if not self._is_over:
                 raise
         finally:
             if self._is_over:
                 with move_on_after(GRACE_S):  # for a client that reads nothing
-                    await self._say_why()
+                    await self._send_end()
 
     def end(self) -> None:
-        """What has a known length and has begun is all made already and may leave."""
+        """End the exchange. An answer of known length that has begun is complete already and may go out."""
         if self._is_over or self._is_complete or (self._start and "content-length" in _headers(self._start)):
             return
         self._is_over = True
@@ -96,7 +96,7 @@ class Exchange:
             return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
         return {"type": "http.disconnect"}
 
-    async def _tell(self, message: Message) -> None:
+    async def _pass_on(self, message: Message) -> None:
         if self._is_over:
             return
         if message["type"] == "websocket.accept" or message["type"].endswith("http.response.start"):
@@ -106,8 +106,9 @@ class Exchange:
         )
         await self._send(message)
 
-    async def _say_why(self) -> None:
-        """Sound and files that were cut off must not look whole: without a last piece the server cuts the line."""
+    async def _send_end(self) -> None:
+        """Send the end that fits the exchange. Sound and files that were cut off must not look whole: they get no last
+        piece, so the server cuts the connection."""
         if self._start is None:
             await failure_response(LoginRequired())(self._scope, self._receive, self._send)
         elif self._scope["type"] == "websocket":

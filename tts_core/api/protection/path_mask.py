@@ -1,8 +1,8 @@
-"""Hides the folders of this machine from guests: what they read names them by stand-ins, what they send back by the
-same stand-ins is understood.
+"""Hides the folders of this machine from guests: answers name them by stand-ins, and stand-ins in requests are replaced
+by the folders again.
 
-Gradio tells its pages where files lie; so do errors about files, and more ways come with every version. One place that
-looks at all that goes out is easier to trust than many that must not forget.
+Gradio's pages hold the paths of files; so do errors about files, and more places come with every version. One layer
+that looks at all answers is easier to trust than many places that must not forget.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEXT = ("application/json", "text/html", "text/plain", "text/event-stream")
 
 class PathMask:
     def __init__(self, folders: Mapping[str, Path]) -> None:
-        """`folders`: stand-in, such as "/studio", to folder."""
+        """`folders`: from the stand-in, such as "/studio", to its folder."""
         named = [(name, folder) for name, folder in folders.items() if folder != Path(folder.anchor)]
         longest_first = sorted(named, key=lambda item: -len(str(item[1])))
         self._hidden = [(_whole(form), name.encode()) for name, folder in longest_first for form in _forms(str(folder))]
@@ -29,17 +29,17 @@ class PathMask:
         self._meant_in_path = [(name, str(folder)) for name, folder in longest_first]
 
     def over(self, scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
-        """The same exchange, as a guest sees it."""
+        """The exchange as a guest sees it."""
         if scope["type"] != "http":
             return scope, receive, send
-        # What is compressed can't be read.
+        # A compressed answer couldn't be searched.
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        masked = {**scope, "headers": headers, **self._asked(scope["path"])}
+        masked = {**scope, "headers": headers, **self._with_folder(scope["path"])}
         is_json = Headers(scope=scope).get("content-type", "").startswith("application/json")
-        return masked, self._understanding(receive) if is_json else receive, self._hiding(send)
+        return masked, self._restoring(receive) if is_json else receive, self._hiding(send)
 
-    def _asked(self, path: str) -> dict[str, object]:
-        """A file's address holds its folder."""
+    def _with_folder(self, path: str) -> dict[str, object]:
+        """The changed fields of a scope whose path, the address of a file, holds a stand-in; {} for any other path."""
         before, mark, file = path.partition("/file=")
         for name, folder in self._meant_in_path:
             if mark and (file == name or file.startswith((f"{name}/", f"{name}\\"))):
@@ -47,8 +47,9 @@ class PathMask:
                 return {"path": meant, "raw_path": quote(meant).encode()}
         return {}
 
-    def _understanding(self, receive: Receive) -> Receive:
-        """The whole body at once: a stand-in could lie across two messages. The guard has limited its size."""
+    def _restoring(self, receive: Receive) -> Receive:
+        """A `receive` that gives the body in one piece with the folders put in: a stand-in could lie across two
+        messages. The guard has limited the body's size."""
         is_read = False
 
         async def whole() -> Message:
@@ -73,7 +74,8 @@ class PathMask:
         return text
 
     def _hiding(self, send: Send) -> Send:
-        """Answers that are told piece by piece come in whole events, so that no name lies across two messages."""
+        """A `send` that hides the folders. Streamed answers come in whole events, so that no name lies
+        across two messages."""
         start: Message | None = None
         is_text = False
 
@@ -97,15 +99,15 @@ class PathMask:
 
 
 def _whole(form: bytes) -> re.Pattern[bytes]:
-    """Where it stands as a path, not inside of another: "/data" is none in "queue/data"."""
+    """A pattern for the folder as a whole path, not inside of another: "/data" is not found in "queue/data"."""
     return re.compile(rb"(?:(?<![\w.~%/-])|(?<=\\[nrt])|(?<=://))" + re.escape(form) + rb"(?![\w-])")
 
 
 def _resized(start: Message, length: int | None) -> Message:
-    """None: not known yet."""
+    """The start of the answer with the new length; None: the length is not known yet."""
     headers = [(name, value) for name, value in start["headers"] if name.lower() not in (b"content-length", b"etag")]
-    told = [(b"content-length", str(length).encode())] if length is not None else []
-    return {**start, "headers": [*headers, *told]}
+    sized = [(b"content-length", str(length).encode())] if length is not None else []
+    return {**start, "headers": [*headers, *sized]}
 
 
 def _replaced(text: bytes, pairs: list[tuple[bytes, bytes]]) -> bytes:
@@ -119,6 +121,6 @@ def _in_json(text: str) -> bytes:
 
 
 def _forms(folder: str) -> list[bytes]:
-    """As it stands in texts, JSON texts of either kind, and addresses."""
+    """The folder as it stands in texts, in JSON of either kind, and in addresses."""
     plain = json.dumps(folder, ensure_ascii=False)[1:-1]
     return list(dict.fromkeys([_in_json(folder), plain.encode(), folder.encode(), quote(folder).encode()]))

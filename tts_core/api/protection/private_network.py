@@ -1,7 +1,8 @@
-"""For a service that listens beyond this machine and whose old clients can't log in: it answers neighbours only.
+"""A layer for a service that listens beyond this machine and whose old clients can't log in: it answers neighbours
+only.
 
-Loopback, private and link-local addresses are neighbours: Windows beside its WSL, the machines of one home or office.
-Who comes through a proxy is none, wherever it says that they are: a proxy may stand there for the whole world.
+Loopback, private and link-local addresses are neighbours: Windows beside its WSL, the machines of one home or office. A
+request through a proxy is refused, whatever address it names: a proxy may stand there for the whole world.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tts_core.platform.addresses import parsed
 
 
 class PrivateNetwork:
-    """Middleware; `app` is everything else."""
+    """Middleware that refuses requests from outside the network; `app` is everything behind it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

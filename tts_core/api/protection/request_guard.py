@@ -1,5 +1,5 @@
-"""The outermost layer, around REST, the page and all streams: who may ask, how much they may send, what browsers are
-told, and what is answered when something breaks. Pure ASGI, so that nothing is buffered."""
+"""The outermost layer, around REST, the page and all streams: it checks host, origin and size of requests, sets the
+security headers, and answers when something breaks. Pure ASGI, so that nothing is buffered."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tts_core.platform.settings.studio import WILDCARD_HOSTS, Limits, Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
-"""Looked at, too, but another site's page could take all places there."""
+"""Addresses whose origin is checked although nothing changes: another site's page could take all places there."""
 MCP_ROUTES = ("/mcp", "/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/")
 FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker", *MCP_ROUTES})
-"""Take sound inside of JSON."""
+"""Routes that take sound inside of JSON."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio 6 compiles its event code in the browser
@@ -66,10 +66,10 @@ logger = logging.getLogger(__name__)
 
 
 class RequestGuard:
-    """Middleware; `app` is everything else."""
+    """Middleware that checks every request first; `app` is everything behind it."""
 
     def __init__(self, app: ASGIApp, settings: Settings, link: PublicLink | None = None) -> None:
-        """`link`: whose host is served, too, while there is one."""
+        """`link`: the public link, whose host is served, too, while it is open."""
         self._app = app
         self._link = link
         self._hosts = frozenset(settings.allowed_hosts)
@@ -113,7 +113,7 @@ class RequestGuard:
             logger.exception("%s %s failed", scope.get("method"), getattr(scope.get("route"), "path", "(no route)"))
             if scope["type"] == "websocket":
                 raise
-            # An answer that has begun is cut off by the server: only a broken connection can still tell.
+            # An answer that has begun is cut off by the server: only a broken connection can still show the failure.
             if not exchange.is_answering and not exchange.is_answered:
                 failure = OutOfMemory() if is_out_of_memory(problem) else StudioError()
                 await failure_response(failure)(scope, exchange.receive, exchange.send)
@@ -137,7 +137,7 @@ class RequestGuard:
 
 class _Host(NamedTuple):
     name: str
-    """Lower case; an IPv6 address has its brackets."""
+    """The host's name in lower case; an IPv6 address has its brackets."""
     port: str | None
 
     def port_for(self, scheme: str) -> int:
@@ -145,7 +145,7 @@ class _Host(NamedTuple):
 
 
 class _Exchange:
-    """One request while it is answered: counts what comes in, adds headers to what goes out."""
+    """A request while it is answered: counts the bytes that come in, adds headers to the answer."""
 
     def __init__(self, receive: Receive, send: Send, limit_bytes: int, limits: Limits) -> None:
         self._receive = receive
@@ -155,15 +155,16 @@ class _Exchange:
         self._received_bytes = 0
         self._waited_s = 0.0
         self.is_whole = False
-        """All of the body has come, or there is none: after it, a client may be silent for as long as it likes."""
+        """Whether all of the body has come, or there is none: after it, a client may be silent for as long as it
+        likes."""
         self.refusal: StudioError | None = None
-        """What is wrong with the body."""
+        """The problem of the body; None if it has none."""
         self.is_answering = False
-        """The answer has begun and is not complete."""
+        """Whether the answer has begun and is not complete."""
         self.is_answered = False
 
     async def receive(self) -> Message:
-        """The next message; a body that grows too large or comes too slowly looks like a client that has gone."""
+        """The next message. If the body grows too large or comes too slowly, the client seems to have gone."""
         if self.refusal is None:
             try:
                 message = await self._next()
@@ -176,7 +177,7 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def _next(self) -> Message:
-        """Raises TimeoutError, while the body is still coming."""
+        """The next message. Raises TimeoutError if the body is not complete and pauses for too long."""
         began = current_time()
         with fail_after(None if self.is_whole else self._patience_s()):
             message = await self._receive()
@@ -187,7 +188,8 @@ class _Exchange:
         return message
 
     def _patience_s(self) -> float:
-        """For how long the next piece may be waited for. The time in which nobody asked for one does not count."""
+        """The seconds for which the next piece may be waited for. Time in which the application asked for none doesn't
+        count."""
         pause_s = self._limits.body_pause_s
         return min(pause_s, pause_s + self._received_bytes / self._limits.min_body_bytes_per_s - self._waited_s)
 
@@ -202,7 +204,7 @@ class _Exchange:
                 self._received_bytes += len(message.get("body", b""))
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on, unless it is about a body that was refused."""
+        """Pass an answer on, unless the body was refused; then the refusal is the answer."""
         if self.refusal is None or self.is_answering:
             await self.send_anyway(message)
 
@@ -219,7 +221,7 @@ class _Exchange:
 
 
 def _with_readable_cookies(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Without cookies that hold a backslash, which none may (RFC 6265).
+    """The header without cookies that hold a backslash, which no cookie may (RFC 6265).
 
     Frameworks read cookies with Python's own reader; before 3.12.6 it takes quadratic time over backslashes, many
     seconds for one header.
@@ -243,8 +245,8 @@ def _check_length(headers: Headers, limit_bytes: int) -> None:
 
 
 def _check_origin(scope: Scope, headers: Headers, host: _Host) -> None:
-    """Refuse what another site's page sends: always where a connection stays open, else where it could change
-    something."""
+    """Refuse requests from another site's page: always where a connection stays open, else where they could change
+    something. Raises OriginNotAllowed."""
     if scope["type"] == "http" and scope["method"] in SAFE_METHODS and route_path(scope) not in HELD_OPEN:
         return
     scheme = "https" if scope["scheme"] in ("https", "wss") else "http"
@@ -259,8 +261,8 @@ def _is_own_origin(origin: str, scheme: str, host: _Host) -> bool:
         return False
     if match["scheme"] not in (scheme, "https"):  # TLS may end at a proxy in front of us, but never begin behind it
         return False
-    theirs = _Host(match["name"], match["port"])
-    return theirs.name == host.name and theirs.port_for(match["scheme"]) == host.port_for(match["scheme"])
+    sender = _Host(match["name"], match["port"])
+    return sender.name == host.name and sender.port_for(match["scheme"]) == host.port_for(match["scheme"])
 
 
 def _is_address(name: str) -> bool:

@@ -47,15 +47,15 @@ class ExtractBody(SoundBody):
 
 
 class Extracted(BaseModel):
-    """Who speaks, as a vector. Vectors of one model can be compared, by their cosine."""
+    """A speaker as a vector. Vectors of one model can be compared, by their cosine."""
 
     embedding: list[float] | None = Field(None, description="Left out where the recording is too short.")
-    dimension: int = Field(description="Of the embedding; 0 without one.")
+    dimension: int = Field(description="Numbers in the embedding; 0 without one.")
     input_samples: int
     sample_rate: int
     too_short: bool
     use_default: bool = Field(description="There is no embedding: use a default voice.")
-    estimated_gender: Gender | None = Field(description="A guess by the pitch; null where it does not tell.")
+    estimated_gender: Gender | None = Field(description="A guess by the pitch; null where the pitch doesn't tell.")
     message: str
     model_key: str
 
@@ -139,7 +139,7 @@ async def similarity_of_files(
     services: UseServices,
     workers: UseWorkers,
 ) -> Likeness:
-    """The same for two sound files."""
+    """How alike the speakers of two sound files sound."""
     services.embedder.choose(body.model_key)  # cheap, so before the decoding
     one, other = await workers.decode(lambda: (_read(body.first), _read(body.second)))
     return Likeness.of(await workers.decode(lambda: services.embedder.compare(one, other, body.model_key)))
@@ -154,7 +154,7 @@ def health(services: UseServices) -> EmbeddingHealth:
 
 
 def _clip(services: Services, speaker: SpeakerBody) -> Clip:
-    """Raises InvalidRequest and its like, UnknownVoice, AmbiguousVoice, AudioUnreadable."""
+    """The speaker's recording. Raises InvalidRequest and its like, UnknownVoice, AmbiguousVoice, AudioUnreadable."""
     if (speaker.audio is None) == (speaker.voice_id is None):
         raise InvalidRequest(reason="give each speaker either audio or voice_id.")
     if speaker.audio is not None:

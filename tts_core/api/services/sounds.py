@@ -14,8 +14,9 @@ from tts_core.domain.errors import InvalidRequest, InvalidValue, RecordingTooLon
 
 DEFAULT_RATE = 16_000
 MAX_LEVEL = 1.5
-"""Decoders overshoot full scale a little; far beyond it the numbers are no samples, or 16-bit ones."""
-Floats = Annotated[list[float], Field(fail_fast=True)]  # of a million wrong ones only the first is told
+"""The largest level of a sample. Decoders overshoot full scale a little; far beyond it the numbers are no samples, or
+16-bit ones."""
+Floats = Annotated[list[float], Field(fail_fast=True)]  # of a million wrong numbers only the first is reported
 
 
 class SoundBody(RequestBody):
@@ -23,12 +24,12 @@ class SoundBody(RequestBody):
     sample_rate: int | None = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
 
     def to_clip(self) -> Clip:
-        """Raises what `clip_of` raises."""
+        """The recording. Raises the errors of `clip_of`."""
         return clip_of(self.audio, self.sample_rate)
 
 
 def clip_of(audio: list[float], sample_rate: int | None, *, max_seconds: float = MAX_REFERENCE_S) -> Clip:
-    """The recording; no rate is DEFAULT_RATE. Raises InvalidValue, InvalidRequest, RecordingTooLong."""
+    """The recording; without a rate it has DEFAULT_RATE. Raises InvalidValue, InvalidRequest, RecordingTooLong."""
     rate = DEFAULT_RATE if sample_rate is None else sample_rate
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InvalidValue(name="sample_rate", low=MIN_RATE, high=MAX_RATE)

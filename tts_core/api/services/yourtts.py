@@ -35,28 +35,30 @@ health_router = APIRouter(tags=["system"])
 MAX_VECTOR = 4096
 _SpeakerId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
-_VECTOR = Field(None, max_length=MAX_VECTOR, description="As YourTTS's speaker encoder (512 numbers) or /extract gave.")
+_VECTOR = Field(
+    None, max_length=MAX_VECTOR, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract."
+)
 _FAILURES = (LanguageNotServed, UnknownVoice, RecordingTooLong, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
 
 
 class _Body(BaseModel):
-    """Fields that are not listed here are ignored: programs of several releases ask."""
+    """A body whose unknown fields are ignored: programs of several releases send them."""
 
     model_config = ConfigDict(strict=True)
 
 
 class SpeakBody(_Body):
     text: str
-    speaker_id: str | None = Field(None, description="Of /register_speaker. One that is not known is passed over.")
+    speaker_id: str | None = Field(None, description="An id given to /register_speaker. An unknown one is ignored.")
     reference_audio: Floats | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
     reference_sample_rate: int | None = _RATE
     voice_embedding: Floats | None = _VECTOR
     speaker: str | None = Field(None, description="A preset speaker's name.")
-    language: str | None = Field(None, description="en, fr-fr or pt-br; left out, the text tells.")
+    language: str | None = Field(None, description="en, fr-fr or pt-br; if left out, the text decides.")
     speech_rate: float | None = Field(None, description=f"{MIN_TEMPO:g} to {MAX_TEMPO:g}; 2 is twice as fast.")
 
     def to_domain(self) -> SpeakerRequest:
-        """Raises what `clip_of` raises."""
+        """The request. Raises the errors of `clip_of`."""
         return SpeakerRequest(
             text=self.text,
             speaker_id=self.speaker_id or "",
@@ -72,8 +74,8 @@ class SpokenAnswer(BaseModel):
     audio: list[float] = Field(description="Mono samples between -1 and 1.")
     sample_rate: int
     text: str
-    used_reference: bool = Field(description="Somebody's recording or vector was imitated.")
-    speaker_applied: bool = Field(description="Who was asked for speaks; false for the first voice there is.")
+    used_reference: bool = Field(description="A recording or a vector was imitated.")
+    speaker_applied: bool = Field(description="The requested speaker speaks; false: it is the first voice there is.")
     engine: EngineName
 
 
@@ -88,7 +90,7 @@ class Registered(BaseModel):
     status: Literal["ok"] = "ok"
     speaker_id: str
     message: str
-    cache_size: int = Field(description="How many speakers are registered.")
+    cache_size: int = Field(description="Number of registered speakers.")
 
 
 class SpeakerHealth(BaseModel):
@@ -96,7 +98,9 @@ class SpeakerHealth(BaseModel):
     model_loaded: bool
     device: str
     cached_speakers: int
-    engine: EngineName | None = Field(description="Who speaks: YourTTS, or Qwen3-TTS in its place; null: nobody can.")
+    engine: EngineName | None = Field(
+        description="The engine that speaks: YourTTS, or Qwen3-TTS in its place; null: there is none."
+    )
 
 
 @router.post("/synthesize", responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable))
@@ -126,7 +130,7 @@ def health(services: UseServices) -> SpeakerHealth:
 
 
 def speaker_health(services: Services) -> SpeakerHealth:
-    """What both `/health` routes say of this service."""
+    """The facts about this service that both `/health` routes tell."""
     service, found = services.speaker_service, services.system.acceleration_if_known()
     engine = service.engine()
     loaded = services.yourtts.loaded() if engine == "yourtts" else next(iter(services.cache.statuses()), None)
@@ -140,7 +144,7 @@ def speaker_health(services: Services) -> SpeakerHealth:
 
 
 def _vector(numbers: list[float] | None) -> Samples | None:
-    """Raises InvalidRequest."""
+    """The vector as an array; None if there is none. Raises InvalidRequest."""
     if not numbers:
         return None
     vector = np.asarray(numbers, np.float64)

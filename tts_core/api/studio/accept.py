@@ -1,4 +1,4 @@
-"""What an `Accept` header asks for: the take's facts as JSON, or its sound."""
+"""Reading an `Accept` header: it asks for the take's facts as JSON, or for its sound."""
 
 from __future__ import annotations
 

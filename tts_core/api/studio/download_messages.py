@@ -53,26 +53,28 @@ class DownloadNote(BaseModel):
 
     code: str = Field(description="Stable code, e.g. NET_STALLED, HTTP_401, HASH_MISMATCH.")
     message: str
-    source: str = Field(description="Who failed.")
-    next_source: str = Field(description='Who took over; "" where nobody did (yet).')
+    source: str = Field(description="The source that failed.")
+    next_source: str = Field(description='The source that took over; "" if none has (yet).')
 
 
 class Progress(BaseModel):
     """The numbers of a download; every view shows these."""
 
-    provider: Provider = Field(description="What was asked for.")
-    source: str = Field(description='At work, or who finished: hf, mirror, modelscope, local; "" while unknown.')
+    provider: Provider = Field(description="The provider that was asked for.")
+    source: str = Field(
+        description='The source at work, or the one that finished: hf, mirror, modelscope, local; "" while unknown.'
+    )
     phase: str
     progress: float = Field(description="0 to 100; 100 only when the model is ready.")
     message: str = Field(description="One English sentence.")
     downloaded_bytes: int
     total_bytes: int
-    bytes_per_second: int = Field(description="Over the last seconds; 0 while nothing comes.")
+    bytes_per_second: int = Field(description="Average of the last seconds; 0 while nothing comes.")
     eta_seconds: float | None = Field(description="null while unknown or while nothing comes.")
     stalled: bool = Field(description="Nothing came for some seconds.")
-    position: int = Field(description="In the queue: 1 is next, 0 is not waiting.")
-    file: str = Field(description="At work on, a path inside the model's folder.")
-    code: str = Field(description='Of the fault that paused or ended it; "" where there is none.')
+    position: int = Field(description="Place in the queue: 1 is next, 0 is not waiting.")
+    file: str = Field(description="The file at work: a path inside the model's folder.")
+    code: str = Field(description='Code of the fault that paused or ended it; "" where there is none.')
     notes: list[DownloadNote] = Field(description="Oldest first: what failed, and who took over.")
     foreign: bool = Field(description="Another process on the same folder does the work.")
     seq: int = Field(description="Grows with every change.")
@@ -94,7 +96,7 @@ class Download(Progress):
 
 
 class StartedDownload(BaseModel):
-    """What a request for a model is answered with."""
+    """The answer to a request for a model."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -116,7 +118,7 @@ class StartedDownload(BaseModel):
     status: TaskState
     downloaded_bytes: int
     total_bytes: int
-    position: int | None = Field(None, description="Only while it waits; 1 is next.")
+    position: int | None = Field(None, description="Place in the queue while it waits; 1 is next.")
 
     @classmethod
     def of(cls, task: DownloadTask, path: str) -> StartedDownload:
@@ -124,7 +126,7 @@ class StartedDownload(BaseModel):
 
 
 class SocketMessage(Progress):
-    """What `/ws` sends about a model's download."""
+    """A message of `/ws` about a model's download."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -162,7 +164,7 @@ class SocketMessage(Progress):
 
 
 class ModelEvent(Progress):
-    """What `/api/models/events` sends about a model."""
+    """An event of `/api/models/events` about a model."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -179,34 +181,36 @@ class ModelEvent(Progress):
 
     type: Literal["model_progress", "model_complete", "model_error", "model_incomplete"]
     model_id: str
-    status: ModelState = Field(description="Of the model, one of the six of `/models`.")
+    status: ModelState = Field(description="The model's status, one of the six of `/models`.")
     phase: Phase
-    download_status: TaskState = Field(description="Of the download; paused and cancelled ones are incomplete models.")
+    download_status: TaskState = Field(
+        description="The download's status; a paused or cancelled one leaves an incomplete model."
+    )
 
     @classmethod
     def of(cls, task: DownloadTask) -> ModelEvent:
         kind, status = _EVENTS[task.status]
-        told = {"type": kind, "status": status, "model_id": task.subject, "download_status": task.status}
-        return cls.model_validate({**facts(task), **told})
+        event = {"type": kind, "status": status, "model_id": task.subject, "download_status": task.status}
+        return cls.model_validate({**facts(task), **event})
 
 
 def initial_state(statuses: Iterable[ModelStatus]) -> dict[str, Any]:
-    """All models as they are now, for a client that has just come."""
+    """The present state of all models, for a client that has just come."""
     return {"type": "initial_state", "models": [_model(status) for status in statuses]}
 
 
 def _model(status: ModelStatus) -> dict[str, Any]:
     model = Model.of(status).model_dump(mode="json")
     share = 100.0 * status.bytes_done / status.bytes_total if status.bytes_total else 0.0
-    told = {
+    progress = {
         "model_id": status.key,
         "progress": 100.0 if status.valid else round(min(share, 99.9), 1),
         "message": status.reason or "",
     }
     if status.download is not None and not status.valid:
         event = ModelEvent.of(status.download).model_dump(mode="json")
-        told |= {name: value for name, value in event.items() if name not in ("type", "status")}
-    return model | told
+        progress |= {name: value for name, value in event.items() if name not in ("type", "status")}
+    return model | progress
 
 
 _EVENTS = MappingProxyType(
@@ -222,7 +226,8 @@ _EVENTS = MappingProxyType(
 
 
 def _socket_words(task: DownloadTask) -> tuple[str, str]:
-    """Type and phase. Whoever waits for an end must see one where nothing goes on by itself."""
+    """The type and phase of a message. Clients wait for an end, so a download that doesn't go on by itself is told as
+    one."""
     match task.status:
         case TaskState.READY:
             return "completed", "download_done"

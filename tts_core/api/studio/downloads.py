@@ -40,38 +40,38 @@ def list_downloads(services: UseServices, finished: bool = False) -> Success[lis
 @router.post("/downloads/stop")
 def stop_download_by_body(body: KeyBody, services: UseServices) -> Success[Download]:
     """Take a model out of the queue. Bytes already fetched are kept for the next time."""
-    return _told(services.downloads.cancel(body.key))
+    return _answer(services.downloads.cancel(body.key))
 
 
 @router.post("/downloads/{key}/stop")
 def stop_download(key: str, services: UseServices) -> Success[Download]:
     """Take a model out of the queue. Bytes already fetched are kept for the next time."""
-    return _told(services.downloads.cancel(key))
+    return _answer(services.downloads.cancel(key))
 
 
 @router.post("/downloads/{key}/pause")
 def pause_download(key: str, services: UseServices) -> Success[Download]:
     """Stop for now; the next one in the queue begins. Bytes already fetched are kept."""
-    return _told(services.downloads.pause(key))
+    return _answer(services.downloads.pause(key))
 
 
 @router.post("/downloads/{key}/resume")
 def resume_download(key: str, services: UseServices) -> Success[Download]:
     """Go on where it was paused; only missing bytes are fetched."""
-    return _told(services.downloads.resume(key))
+    return _answer(services.downloads.resume(key))
 
 
 @router.post("/downloads/{key}/retry")
 def retry_download(key: str, services: UseServices) -> Success[Download]:
     """Try again what failed, with the provider of before; only missing bytes are fetched."""
     before = services.downloads.task(key)
-    return _told(services.downloads.start(key, before.provider if before else "auto"))
+    return _answer(services.downloads.start(key, before.provider if before else "auto"))
 
 
 @router.post("/downloads/{key}/move")
 def move_download(key: str, body: PositionBody, services: UseServices) -> Success[Download]:
     """Put a waiting model at another place of the queue."""
-    return _told(services.downloads.move(key, body.position))
+    return _answer(services.downloads.move(key, body.position))
 
 
 def _provider(name: str | None) -> Provider:
@@ -81,5 +81,5 @@ def _provider(name: str | None) -> Provider:
     raise UnknownProvider(provider=name, choices=", ".join(_PROVIDERS))
 
 
-def _told(task: DownloadTask) -> Success[Download]:
+def _answer(task: DownloadTask) -> Success[Download]:
     return Success(data=Download.of(task), message=summary(task))

@@ -1,4 +1,4 @@
-"""What happens to models and voices, as it happens: server-sent events and a WebSocket, forms of the same stream."""
+"""Changes of models and voices as they happen: server-sent events and a WebSocket, two forms of the same stream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tts_core.services import Services
 router = APIRouter(tags=["events"])
 
 MAX_MESSAGE_CHARS = 4096
-"""Of what a client says over a WebSocket: it has nothing to say but "ping"."""
+"""The longest message that a client may send over a WebSocket, in characters: it has nothing to send but "ping"."""
 MESSAGE_TOO_BIG = 1009
 _EXAMPLE = (
     'event: model_progress\ndata: {"type": "model_progress", "model_id": "custom_0_6b", "status": "downloading", '
@@ -82,7 +82,7 @@ async def socket_over_http() -> Response:
 async def socket(websocket: WebSocket, services: UseServices, streams: UseStreams) -> None:
     try:
         with streams.place():
-            # Before the client may say or do anything: what happens after that is told.
+            # Read before the connection is accepted: every later change is sent.
             jobs, asked = services.jobs.jobs(), websocket.query_params
             after_download = last_seen(filter(_is_download, jobs), asked.get("after_seq"))
             after_other = last_seen(filterfalse(_is_download, jobs), asked.get("after_job_seq"))
@@ -95,11 +95,11 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
             await websocket.accept()
             async with create_task_group() as both:
 
-                async def tell() -> None:
-                    await _tell(websocket, streams, going_on, news)
+                async def send_news() -> None:
+                    await _send_all(websocket, streams, going_on, news)
                     both.cancel_scope.cancel()
 
-                both.start_soon(tell)
+                both.start_soon(send_news)
                 await _listen(websocket, streams)
                 both.cancel_scope.cancel()
     except TooManyStreams as error:
@@ -119,10 +119,10 @@ async def _events(services: Services, streams: Streams, last_event_id: str | Non
                 yield beat
 
 
-async def _tell(
+async def _send_all(
     websocket: WebSocket, streams: Streams, going_on: Iterable[Job], news: AsyncGenerator[Job | None, None]
 ) -> None:
-    """Send what goes on, then every change, until the client has gone or reads no more, or the server ends."""
+    """Send the running jobs, then every change, until the client has gone or reads no more, or the server ends."""
     with suppress(WebSocketDisconnect, TimeoutError):
         async with aclosing(news):
             for job in going_on:
@@ -143,14 +143,14 @@ def _is_download(job: Job) -> bool:
 
 
 async def _listen(websocket: WebSocket, streams: Streams) -> None:
-    """Answer pings until the client has gone. Whatever else it says is nothing to us."""
+    """Answer pings until the client has gone. All other messages are ignored."""
     with suppress(WebSocketDisconnect, TimeoutError):
         while (message := await websocket.receive())["type"] != "websocket.disconnect":
-            said = message.get("text") or ""
-            if len(said) > MAX_MESSAGE_CHARS or len(message.get("bytes") or b"") > MAX_MESSAGE_CHARS:
+            text = message.get("text") or ""
+            if len(text) > MAX_MESSAGE_CHARS or len(message.get("bytes") or b"") > MAX_MESSAGE_CHARS:
                 await websocket.close(MESSAGE_TOO_BIG)
                 return
-            if _is_ping(said):
+            if _is_ping(text):
                 await _send(websocket, {"type": "pong"}, streams)
 
 
@@ -159,9 +159,9 @@ async def _send(websocket: WebSocket, message: dict[str, Any], streams: Streams)
         await websocket.send_text(json.dumps(message, ensure_ascii=False))
 
 
-def _is_ping(said: str) -> bool:
+def _is_ping(text: str) -> bool:
     try:
-        message = json.loads(said)
+        message = json.loads(text)
     except (ValueError, RecursionError):
         return False
     return isinstance(message, dict) and message.get("type") == "ping"

@@ -15,11 +15,12 @@ from tts_core.platform.job import Job, JobKind, JobState
 
 SCOPE: Literal["qwen3_tts_voice_clone"] = "qwen3_tts_voice_clone"
 CLONE_KINDS = frozenset({JobKind.CLONE_PREPARE, JobKind.DESIGN_CLONE})
-"""Those that the WebSocket tells of in SCOPE; of the others in scopes of their own."""
+"""The kinds of jobs that the WebSocket reports in SCOPE; the others are reported in scopes of their own."""
 _PRIVATE_RESULTS = MappingProxyType({JobKind.TRANSCRIPTION: frozenset({"text", "segments"})})
-"""What somebody said is told to who asks for that job, not to everybody who looks at the list."""
+"""The results that are sent only to those who ask for that job, not to everybody who looks at the list: spoken text is
+private."""
 JobStatus = Literal["waiting", "running", "done", "error", "cancelled", "interrupted"]
-"""A job that is paused waits, in the phase "paused"."""
+"""The status of a job. One that is paused has the status "waiting" and the phase "paused"."""
 ClonePhase = Literal["clone_start", "design_generate", "load_audio", "write_wav", "clone_done", "clone_error"]
 _EXAMPLE: Mapping[str, Any] = MappingProxyType(
     {
@@ -53,7 +54,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
         "speaking": "Speaking.",
     }
 )
-"""Of what runs, by phase."""
+"""The sentences about a running job, by phase."""
 _END_SENTENCES: Mapping[JobState, str] = MappingProxyType(
     {
         JobState.DONE: "Done.",
@@ -67,40 +68,42 @@ class JobFacts(BaseModel):
     """The numbers of a job; every view shows these."""
 
     status: JobStatus
-    phase: str = Field(description="Of the job's kind; clone jobs have those of the WebSocket, downloads theirs.")
+    phase: str = Field(
+        description="A phase of the job's kind; clone jobs have the WebSocket's phases, downloads their own."
+    )
     progress: float = Field(description="0 to 100; 100 only when it is done.")
     message: str = Field(description="One English sentence: what it does, or why it ended.")
-    position: int = Field(description="In the queue: 1 is next, 0 is not waiting.")
+    position: int = Field(description="Place in the queue: 1 is next, 0 is not waiting.")
     eta_seconds: float | None
     code: str = Field(description='Stable code of the error that ended it; "" where there is none.')
     seq: int = Field(description="Grows with every change.")
 
 
 class JobObject(JobFacts):
-    """One job."""
+    """A job."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [dict(_EXAMPLE)]})
 
     id: str
     kind: JobKind
-    subject: str = Field(description="What it is about: a voice's id, a model's key.")
+    subject: str = Field(description="The job's subject: a voice's id, a model's key.")
     result: dict[str, Any]
     created_at: str = Field(description="ISO 8601.")
     updated_at: str = Field(description="ISO 8601.")
 
     @classmethod
     def of(cls, job: Job) -> JobObject:
-        """For who asks for this job."""
+        """The job with its whole result, as the answer to a request for this job."""
         return cls.model_validate(_object(job))
 
     @classmethod
     def listed(cls, job: Job) -> JobObject:
-        """For everybody."""
+        """The job as anyone may see it; private results are left out."""
         return cls.model_validate(_for_everybody(job))
 
 
 class JobEvent(JobObject):
-    """What `/api/jobs/events` sends about a job."""
+    """An event of `/api/jobs/events` about a job."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "job_progress", **_EXAMPLE}]})
 
@@ -113,7 +116,7 @@ class JobEvent(JobObject):
 
 
 class JobMessage(JobFacts):
-    """What `/ws` sends about other jobs: speech, transcription."""
+    """A message of `/ws` about other jobs: speech, transcription."""
 
     type: Literal["progress", "completed", "error", "cancelled"]
     scope: Literal["qwen3_tts_jobs"] = "qwen3_tts_jobs"
@@ -125,12 +128,12 @@ class JobMessage(JobFacts):
 
     @classmethod
     def of(cls, job: Job) -> JobMessage:
-        told = {"job_id": job.key, "kind": job.kind, "subject": job.subject, "timestamp": _time(job.updated_at)}
-        return cls.model_validate({**_facts(job), **told, "type": _socket_type(job)})
+        fields = {"job_id": job.key, "kind": job.kind, "subject": job.subject, "timestamp": _time(job.updated_at)}
+        return cls.model_validate({**_facts(job), **fields, "type": _socket_type(job)})
 
 
 class CloneMessage(JobFacts):
-    """What `/ws` sends about the preparation of a voice."""
+    """A message of `/ws` about the preparation of a voice."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -158,18 +161,18 @@ class CloneMessage(JobFacts):
 
     @classmethod
     def of(cls, job: Job) -> CloneMessage:
-        """`job` is of one of CLONE_KINDS."""
-        told = {"voice_id": job.subject, "job_id": job.key, "timestamp": _time(job.updated_at)}
-        return cls.model_validate({**_facts(job), **told, "type": _socket_type(job), "phase": _clone_phase(job)})
+        """The message about a job of one of CLONE_KINDS."""
+        fields = {"voice_id": job.subject, "job_id": job.key, "timestamp": _time(job.updated_at)}
+        return cls.model_validate({**_facts(job), **fields, "type": _socket_type(job), "phase": _clone_phase(job)})
 
 
 def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
-    """All jobs as they are now, for a client that has just come."""
+    """The present state of all jobs, for a client that has just come."""
     return {"type": "initial_state", "jobs": [JobObject.listed(job).model_dump(mode="json") for job in jobs]}
 
 
 def summary(job: Job) -> str:
-    """One sentence about where the job stands."""
+    """A sentence about where the job stands."""
     if isinstance(job, DownloadTask):
         return download_report.summary(job)
     if job.state is JobState.ERROR:
@@ -182,8 +185,8 @@ def summary(job: Job) -> str:
 
 
 def _object(job: Job) -> dict[str, Any]:
-    told = {"id": job.key, "kind": job.kind, "subject": job.subject, "result": dict(job.result)}
-    return {**_facts(job), **told, "created_at": _time(job.created_at), "updated_at": _time(job.updated_at)}
+    fields = {"id": job.key, "kind": job.kind, "subject": job.subject, "result": dict(job.result)}
+    return {**_facts(job), **fields, "created_at": _time(job.created_at), "updated_at": _time(job.updated_at)}
 
 
 def _for_everybody(job: Job) -> dict[str, Any]:

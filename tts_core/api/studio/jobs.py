@@ -29,8 +29,8 @@ _EXAMPLE = (
 
 @router.get("")
 def list_jobs(services: UseServices, kind: JobKind | None = None, active: bool = False) -> Success[list[JobObject]]:
-    """What is prepared, designed, spoken, transcribed and downloaded, newest first; with `active` only what has not
-    ended. The text of a transcription is in `GET /api/jobs/{id}` alone.
+    """List the jobs that prepare, design, speak, transcribe and download, newest first; with `active` only those that
+    have not ended. The text of a transcription is in `GET /api/jobs/{id}` alone.
     """
     jobs = [job for job in services.jobs.jobs() if kind in (None, job.kind) and not (active and job.state.is_over)]
     return Success(data=[JobObject.listed(job) for job in jobs], message=f"{len(jobs)} jobs.")
@@ -66,20 +66,20 @@ async def job_events(
 
 @router.get("/{job_id}", responses=failures(UnknownJob))
 def get_job(job_id: str, services: UseServices) -> Success[JobObject]:
-    """One job as it is now."""
-    return _told(services.jobs.job(job_id))
+    """Read one job as it is now."""
+    return _answer(services.jobs.job(job_id))
 
 
 @router.post("/{job_id}/cancel", responses=failures(UnknownJob))
 def cancel_job(job_id: str, services: UseServices) -> Success[JobObject]:
     """Stop a job, at the latest after its present step. What has ended stays as it is, and so do files."""
-    return _told(services.jobs.cancel(job_id))
+    return _answer(services.jobs.cancel(job_id))
 
 
 @router.post("/{job_id}/retry", responses=failures(UnknownJob, JobNotRetryable))
 def retry_job(job_id: str, services: UseServices) -> Success[JobObject]:
     """Do a job again that failed, was stopped, or was interrupted by the end of the app."""
-    return _told(services.jobs.retry(job_id))
+    return _answer(services.jobs.retry(job_id))
 
 
 async def _events(services: Services, streams: Streams, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
@@ -95,5 +95,5 @@ async def _events(services: Services, streams: Streams, last_event_id: str | Non
                 yield beat
 
 
-def _told(job: Job) -> Success[JobObject]:
+def _answer(job: Job) -> Success[JobObject]:
     return Success(data=JobObject.of(job), message=summary(job))

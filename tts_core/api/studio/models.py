@@ -57,7 +57,7 @@ def open_path(request: Request, key: str, services: UseServices) -> Success[Mode
 
 @router.get("/{key}/capabilities", responses=failures(UnknownModelKey))
 def model_capabilities(key: str, services: UseServices) -> Success[ModelCapabilities]:
-    """What a model can be asked to do, downloaded or not. Also answers for "builtin"."""
+    """List what a model can be asked to do, downloaded or not. Also answers for "builtin"."""
     voice = next((voice for voice in services.synthesis.voices() if voice.engine == key), None)
     found = services.models.capabilities(key) if voice is None else services.synthesis.capabilities(voice.id)
     return Success(data=ModelCapabilities.of(found), message=f"What {key} can be asked to do.")

@@ -116,7 +116,7 @@ def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled
     request, jobs = body.to_domain(voice), services.jobs
     take = collect(speak_as_job(services.synthesis, jobs, request, format=format_name, cancelled=cancelled))
     if take.stop_reason is StopReason.CANCELLED:
-        take.path.unlink(missing_ok=True)  # the one who would have learnt its address has gone
+        take.path.unlink(missing_ok=True)  # the client that would have got its address has gone
         raise Cancelled
     return take
 

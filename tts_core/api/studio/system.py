@@ -31,7 +31,8 @@ def health(services: UseServices) -> Health:
 async def acceleration_status(
     request: Request, services: UseServices, workers: UseWorkers
 ) -> Success[AccelerationStatus]:
-    """Which device models run on and why. The first answer takes seconds: another process loads torch to find out."""
+    """Report which device models run on and why. The first answer takes seconds: another process loads torch to find
+    out."""
     found = await workers.run(request, lambda _gone: services.system.acceleration())
     models = services.cache.statuses()
     runtime = Runtime.of(models, services.models.folder, services.cache.last_error)

@@ -49,7 +49,7 @@ MIMES: Mapping[str, str] = MappingProxyType(
         ".aiff": "audio/aiff",
     }
 )
-"""What is played in the browser; any other file is only saved."""
+"""The types of files that are played in the browser; any other file is only saved."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -97,7 +97,8 @@ def voice_audio(voice_id: str, services: UseServices, kind: AudioKind = AudioKin
     responses={200: {"content": {ZIP: _BINARY}, "description": "The archive"}, **failures(UnknownVoice)},
 )
 async def export_voice(voice_id: str, request: Request, services: UseServices, workers: UseWorkers) -> Response:
-    """One zip with everything about a voice: record, recordings, transcript, prepared prompts, preview, checksums."""
+    """Download a zip with everything about a voice: record, recordings, transcript, prepared prompts, preview,
+    checksums."""
     voice = present(services, voice_id)
     path = await workers.run(request, lambda _gone: _exported(services, voice))
     return PassingFile(path, media_type=ZIP, filename=path.name, headers={"Cache-Control": "no-store"})
@@ -113,9 +114,8 @@ async def export_voice(voice_id: str, request: Request, services: UseServices, w
 async def import_voice(
     body: Annotated[ImportForm, Form(media_type="multipart/form-data")], services: UseServices, workers: UseWorkers
 ) -> Success[list[VoiceObject]]:
-    """Take over a voice that was exported here or elsewhere, or the prompts of the official demo (these with
-    `name`, `model_key` and a consent). Always new voices; nothing is replaced.
-    """
+    """Take over a voice that was exported here or elsewhere, or the prompts of the official demo (these with `name`,
+    `model_key` and a consent). The result is always new voices; nothing is replaced."""
     voices = await workers.decode(lambda: _imported(services, body))
     return Success(data=[VoiceObject.of(voice) for voice in voices], message=f"{len(voices)} voices were taken over.")
 

@@ -55,18 +55,20 @@ class VoiceObject(BaseModel):
     id: str
     name: str
     kind: VoiceKind
-    model_key: str = Field(description="Who speaks it.")
+    model_key: str = Field(description="Key of the model that speaks it.")
     language: str
     speaker: str = Field(description="The preset speaker of a custom role.")
     ref_audio_path: str = Field(description='The recording as the model hears it; "" where there is none.')
     ref_audio_url: str
-    ref_text: str = Field(description="What is said in it.")
+    ref_text: str = Field(description="The text spoken in the recording.")
     instruct: str = Field(description="How a role speaks, or what a designed voice was made from.")
     x_vector_only_mode: bool = Field(description="Only the timbre is taken over; no transcript needed.")
     status: VoiceStatus
     progress: int = Field(description="0 to 100.")
     last_error: str
-    meta: dict[str, Any] = Field(description="Ours: tags, favourite, consent, deleted_at, facts about the recording.")
+    meta: dict[str, Any] = Field(
+        description="Our additions: tags, favourite, consent, deleted_at, facts about the recording."
+    )
     created_at: str = Field(description="ISO 8601.")
     updated_at: str = Field(description="ISO 8601.")
 
@@ -76,7 +78,7 @@ class VoiceObject(BaseModel):
 
 
 class GuestVoice(BaseModel):
-    """What guests are told of a saved voice."""
+    """The facts about a saved voice that guests see."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -91,12 +93,12 @@ class GuestVoice(BaseModel):
 
 
 class _ConsentFields(BaseModel):
-    """Who may be imitated. A tick for one's own voice, or who agreed."""
+    """The consent of the voice's owner: a tick for one's own voice, or who agreed."""
 
     model_config = ConfigDict(extra="forbid")
 
-    consent_own_voice: bool = Field(False, description="It is the voice of whoever sends it.")
-    consent_who: str = Field("", max_length=MAX_CONSENT_CHARS, description="Whose voice it is, who agreed.")
+    consent_own_voice: bool = Field(False, description="The voice is the sender's own.")
+    consent_who: str = Field("", max_length=MAX_CONSENT_CHARS, description="The owner of the voice, who agreed.")
     consent_note: str = Field("", max_length=MAX_CONSENT_CHARS, description="E.g. where the agreement is kept.")
 
     def consent(self) -> Consent | None:
@@ -110,7 +112,7 @@ class UploadForm(_ConsentFields):
     name: str = Field(examples=["Anna"])
     model_key: str = Field(description="A Base model.", examples=[MODEL])
     language: str = "auto"
-    ref_text: str = Field("", description="What is said in the recording.")
+    ref_text: str = Field("", description="The text spoken in the recording.")
     instruct: str = ""
     x_vector_only_mode: bool = False
 
@@ -127,7 +129,7 @@ class UploadForm(_ConsentFields):
 
 class ImportForm(_ConsentFields):
     file: UploadFile = Field(description="A voice that `/export` gave (zip), or the official demo's prompt (.pt).")
-    name: str = Field("", description="Of a prompt's voice; an exported one has its name in it.")
+    name: str = Field("", description="Name for a prompt's voice; an exported voice brings its own.")
     model_key: str = Field("", description="A prompt's Base model: the one that it was made with.", examples=[MODEL])
     language: str = "auto"
 
@@ -151,7 +153,7 @@ class ConsentBody(RequestBody):
 
 
 class VoiceChanges(RequestBody):
-    """What is to be another; what is left out or null stays."""
+    """The fields to change; a field that is left out or null stays."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "Anna, calm", "ref_text": "What is really said."}]}
@@ -164,9 +166,11 @@ class VoiceChanges(RequestBody):
     instruct: str | None = None
     x_vector_only_mode: bool | None = None
     speaker: str | None = None
-    tags: list[str] | None = Field(None, max_length=50, description="Ours.")
-    favourite: bool | None = Field(None, description="Ours.")
-    consent: ConsentBody | None = Field(None, description="Ours: confirmed later, for a voice that came without.")
+    tags: list[str] | None = Field(None, max_length=50, description="An addition of ours.")
+    favourite: bool | None = Field(None, description="An addition of ours.")
+    consent: ConsentBody | None = Field(
+        None, description="An addition of ours: confirmed later, for a voice that came without."
+    )
 
     def changes(self) -> Mapping[str, Any]:
         return {name: value for name, value in self.given().items() if name != "consent"}
@@ -202,7 +206,7 @@ class RoleBody(RequestBody):
 
 
 class DesignBody(RequestBody):
-    """A voice from a description: it says `text` once, and that is cloned."""
+    """A voice to make from a description: it says `text` once, and that is cloned."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -223,7 +227,7 @@ class DesignBody(RequestBody):
     model_key: str = Field(description="The Base model that speaks it from then on.")
     voice_design_model_key: str
     language: str = "auto"
-    text: str = Field(description="What it says first.")
+    text: str = Field(description="The text that it says first.")
     instruct: str = Field(description="The description.")
 
     def new(self) -> NewVoice:
@@ -231,11 +235,11 @@ class DesignBody(RequestBody):
 
 
 class PreviewBody(RequestBody):
-    text: str | None = Field(None, description="Left out: a greeting in the voice's language.")
+    text: str | None = Field(None, description="The sentence; if left out, a greeting in the voice's language.")
 
 
 class DuplicateBody(RequestBody):
-    name: str | None = Field(None, description="Left out: the name with a 2.")
+    name: str | None = Field(None, description="Name of the copy; if left out, the name with a 2.")
 
 
 class CompareBody(RequestBody):
@@ -254,7 +258,7 @@ class CloneStatus(BaseModel):
     last_error: str
     ref_audio_path: str
     ref_audio_url: str
-    job_id: str | None = Field(description="Ours: the newest job about the voice.")
+    job_id: str | None = Field(description="An addition of ours: the newest job about the voice.")
 
 
 class RemovedVoice(BaseModel):
@@ -291,13 +295,13 @@ class ClipFinding(BaseModel):
 
 
 class RecordingReport(BaseModel):
-    """What a recording is like as a model for a voice."""
+    """The quality of a recording as a model for a voice."""
 
-    container: str = Field(description="Of the file, by its content.", examples=["wav", "m4a"])
+    container: str = Field(description="Container format of the file, by its content.", examples=["wav", "m4a"])
     channels: int
     duration_seconds: float
     sample_rate: int = Field(description="Hertz.")
-    level_db: float = Field(description="Of the speech, dB of full scale.")
+    level_db: float = Field(description="Level of the speech, dB of full scale.")
     peak_db: float
     snr_db: float
     speech_seconds: float

@@ -78,7 +78,7 @@ def list_voices(services: UseServices, visitor: UseVisitor, search: str = "", de
 
 @router.get("/{voice_id}", response_model=Success[VoiceObject] | Success[GuestVoice], responses=failures(UnknownVoice))
 def get_voice(voice_id: str, services: UseServices, visitor: UseVisitor) -> Response:
-    """One voice as it is now. Guests are told id, name, kind and language."""
+    """Read one voice as it is now. Guests are told id, name, kind and language."""
     voice, message = present(services, voice_id), "This is the voice."
     if visitor.is_guest:
         return _as_it_is(GuestVoice.of(public_voice(voice)), message)
@@ -92,14 +92,14 @@ async def upload_voice(
     """Keep a recording as a voice, not yet prepared: `POST /voices/{id}/clone` comes next. The upload is kept as it
     is, whatever happens later. Without a consent field the voice is shown as not confirmed.
     """
-    return _told(await workers.decode(lambda: _kept(services, body)), "The recording is kept as a voice.")
+    return _answer(await workers.decode(lambda: _kept(services, body)), "The recording is kept as a voice.")
 
 
 @router.post("/check", responses=failures(*_UPLOAD_FAILURES))
 async def check_recording(
     body: Annotated[CheckForm, Form(media_type="multipart/form-data")], workers: UseWorkers
 ) -> Success[RecordingReport]:
-    """What a recording is like as a model for a voice, and what would make it better. Nothing is kept."""
+    """Report how good a recording is as a model for a voice, and what would make it better. Nothing is kept."""
     report = await workers.decode(lambda: _examined(body))
     return Success(data=report, message=f"{len(report.findings)} findings.")
 
@@ -107,7 +107,7 @@ async def check_recording(
 @router.post("/custom-role", responses=failures(*_NEW_FAILURES, UnknownVoice))
 def add_role(body: RoleBody, services: UseServices) -> Success[VoiceObject]:
     """Keep a preset speaker with a style of its own as a voice; it speaks at once."""
-    return _told(services.voices.add_role(body.new()), "The role is kept as a voice.")
+    return _answer(services.voices.add_role(body.new()), "The role is kept as a voice.")
 
 
 @router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady))
@@ -127,7 +127,7 @@ def change_voice(voice_id: str, body: VoiceChanges, services: UseServices) -> Su
         voice = services.voices.confirm(voice.id, body.consent.to_domain())
     if changes := body.changes():
         voice = services.voices.change(voice.id, changes)
-    return _told(voice, "The voice is changed.")
+    return _answer(voice, "The voice is changed.")
 
 
 @router.delete("/{voice_id}", responses=failures(UnknownVoice, *_WRITE_FAILURES))
@@ -148,15 +148,15 @@ def delete_voice(voice_id: str, services: UseServices, remove_files: bool = Fals
 @router.post("/{voice_id}/restore", responses=failures(UnknownVoice, *_WRITE_FAILURES))
 def restore_voice(voice_id: str, services: UseServices) -> Success[VoiceObject]:
     """Bring back a voice that was deleted without its files. One that was not deleted stays as it is."""
-    return _told(services.voices.restore(voice_id), "The voice is back.")
+    return _answer(services.voices.restore(voice_id), "The voice is back.")
 
 
 @router.post("/{voice_id}/duplicate", responses=failures(UnknownVoice, *_WRITE_FAILURES))
 def duplicate_voice(voice_id: str, services: UseServices, body: DuplicateBody | None = None) -> Success[VoiceObject]:
-    """A copy with files of its own."""
+    """Make a copy of a voice with files of its own."""
     voice = present(services, voice_id)
     name = (body.name if body else None) or f"{voice.name} 2"
-    return _told(services.voices.duplicate(voice.id, name), "The voice is copied.")
+    return _answer(services.voices.duplicate(voice.id, name), "The voice is copied.")
 
 
 @router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, UnknownModelKey))
@@ -170,7 +170,7 @@ def prepare_voice(voice_id: str, services: UseServices) -> Success[StartedJob]:
 
 @router.get("/{voice_id}/clone-status", responses=failures(UnknownVoice))
 def clone_status(voice_id: str, services: UseServices) -> Success[CloneStatus]:
-    """Where the preparation of a voice stands."""
+    """Report where the preparation of a voice stands."""
     voice = present(services, voice_id)
     job = services.jobs.newest_of(voice.id)
     data = CloneStatus(
@@ -228,7 +228,7 @@ async def compare_voice(
 
 
 def present(services: Services, voice_id: str) -> SavedVoice:
-    """A voice that was not deleted. Raises UnknownVoice."""
+    """The voice with that id, if it was not deleted. Raises UnknownVoice."""
     voice = services.voices.voice(voice_id)
     if voice.is_deleted:
         raise UnknownVoice(voice=voice_id)
@@ -236,11 +236,12 @@ def present(services: Services, voice_id: str) -> SavedVoice:
 
 
 def _as_it_is(data: object, message: str) -> Response:
-    """The framework would look at each of ten thousand voices once more, and choose among the shapes by itself."""
+    """An answer with data that is complete already. The framework would check each of ten thousand voices once more,
+    and choose among the shapes by itself."""
     return Response(Success(data=data, message=message).model_dump_json(), media_type="application/json")
 
 
-def _told(voice: SavedVoice, message: str) -> Success[VoiceObject]:
+def _answer(voice: SavedVoice, message: str) -> Success[VoiceObject]:
     return Success(data=VoiceObject.of(voice), message=message)
 
 

@@ -1,6 +1,6 @@
 """`voices`: who can speak now, best first; and the library of saved voices: look, change, delete, bring back.
 
-More commands: voice_making.py, voice_files.py.
+More commands: making.py, files.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`voices preview | recording | export | import`: voices are heard, leave for other machines and come from them."""
+"""`voices preview | recording | export | import`: hearing voices, and carrying them to other machines and back."""
 
 from __future__ import annotations
 

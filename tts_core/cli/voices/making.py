@@ -1,4 +1,4 @@
-"""`voices add | role | design | prepare | check`: voices come into being."""
+"""`voices add | role | design | prepare | check`: making voices."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _new(args: argparse.Namespace, services: Services, kind: ModelKind) -> NewVo
 
 
 def _best(services: Services, kind: ModelKind) -> str:
-    """The key of the best model of that kind that is ready; where none is, of the smallest there is."""
+    """The key of the best model of that kind that is ready; if none is ready, of the smallest there is."""
     entries = [entry for entry in map(services.models.entry, services.models.keys()) if entry.kind is kind]
     entries.sort(key=lambda entry: entry.size)
     ready = [entry.key for entry in entries if services.models.status(entry.key).valid]

@@ -1,4 +1,4 @@
-"""What the commands about saved voices share: finding one, asking for consent, following a job, printing."""
+"""Shared parts of the commands about saved voices: finding one, asking for consent, following a job, printing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POLL_S = 0.5
 
 
 def deleted_one(services: Services, id_or_name: str) -> SavedVoice:
-    """A deleted voice by its id, else the one of that name that was deleted last. Raises UnknownVoice."""
+    """The deleted voice with that id, else the one of that name that was deleted last. Raises UnknownVoice."""
     deleted = sorted(services.voices.voices(deleted=True), key=lambda voice: str(voice.meta["deleted_at"]))
     for voice in reversed(deleted):
         if id_or_name == voice.id or id_or_name.casefold() == voice.name.casefold():
@@ -28,7 +28,7 @@ def deleted_one(services: Services, id_or_name: str) -> SavedVoice:
 
 
 def consent_of(args: argparse.Namespace) -> Consent | None:
-    """What --own-voice and --consent say; None where neither was given."""
+    """The consent that --own-voice and --consent give; None where neither was given."""
     if args.own_voice:
         return Consent(own_voice=True)
     if args.consent is None:
@@ -38,7 +38,7 @@ def consent_of(args: argparse.Namespace) -> Consent | None:
 
 
 def demanded_consent(args: argparse.Namespace) -> Consent:
-    """Raises ConsentMissing, having said how to give it."""
+    """The consent of the options. Without one, say how to give it, and raise ConsentMissing."""
     consent = consent_of(args)
     if consent is None:
         print("Add --own-voice, or --consent WHO/NOTE if its owner agreed.", file=sys.stderr)
@@ -47,7 +47,7 @@ def demanded_consent(args: argparse.Namespace) -> Consent:
 
 
 def follow(services: Services, job: Job, about: str) -> Job:
-    """The job as it ended; Ctrl-C cancels it."""
+    """Show the job's progress; returns the job as it ended. Ctrl-C cancels it."""
     jobs = services.jobs
     try:
         with jobs.subscribe(job.seq) as changes:
@@ -63,7 +63,7 @@ def follow(services: Services, job: Job, about: str) -> Job:
 
 
 def status_of(job: Job) -> Exit:
-    """The exit status of a job that has ended, having said why on stderr."""
+    """The exit status of a job that has ended; the reason for a failure goes to stderr."""
     if job.state is JobState.DONE:
         return Exit.DONE
     if job.state is JobState.ERROR:

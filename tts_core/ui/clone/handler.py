@@ -1,4 +1,4 @@
-"""What the Clone tab does, without Gradio: a recording is taken in, mended, spoken with, kept in the library."""
+"""The Clone tab's work, without Gradio: a recording is taken in, mended, spoken with, kept in the library."""
 
 from __future__ import annotations
 
@@ -41,35 +41,35 @@ _MEND: Mapping[Fix, Callable[[Samples, int], Samples]] = {Fix.TRIM: trim, Fix.LE
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The recording that is worked on, one for each visitor. What came in is never changed: mending makes new files."""
+    """The recording that is worked on, one for each visitor. The upload is never changed: mending makes new files."""
 
     upload: Path | None = None
-    """As it came; None until there is a recording."""
+    """The upload as it came; None until there is a recording."""
     plain: Path | None = None
-    """Decoded, and put behind the kept ones; a WAV file."""
+    """The decoded upload, put behind the kept recordings; a WAV file."""
     working: Path | None = None
-    """What is spoken with and saved; a WAV file."""
+    """The recording that is spoken with and saved; a WAV file."""
     report: ClipReport | None = None
-    """Of `working`."""
+    """The report about `working`."""
     kept: tuple[Path, ...] = ()
     """Earlier recordings; the next one is put behind them."""
     was_cut: bool = False
-    """The upload was longer than can be used, and its best part was taken."""
+    """Whether the upload was longer than can be used, and its best part was taken."""
     language: str = ""
-    """Whisper's code of what is spoken in it, once it was transcribed."""
+    """The language spoken in the recording, as Whisper's code, once it was transcribed."""
 
     @property
     def is_mended(self) -> bool:
         return self.working != self.plain
 
     def shows(self, path: Path | None) -> bool:
-        """That file is what the desk holds already: the page says what it was just told."""
+        """Whether the desk holds that file already: the page sends back what it was just given."""
         return (path.name if path else None) == (self.working.name if self.working else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A take and whom it should sound like."""
+    """A take and the recording that it should sound like."""
 
     reference: Path
     model: str
@@ -85,14 +85,15 @@ class _Asked:
 
 
 class CloneHandler:
-    """Methods raise StudioErrors that name what is wrong; where they do, nothing has changed."""
+    """The work of the Clone tab. Methods raise StudioErrors that name what is wrong; if they do, nothing has
+    changed."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._folder = services.settings.paths.page_cache_dir
 
     def models(self) -> list[tuple[str, str]]:
-        """(name, key) of what can clone, best first: the Base models that are ready, and YourTTS."""
+        """The (name, key) of each model that can clone, best first: the Base models that are ready, and YourTTS."""
         statuses = self._services.models.statuses()
         ready = [status for status in statuses if status.valid and status.entry.kind is ModelKind.BASE]
         ready.sort(key=lambda status: status.entry.size, reverse=True)
@@ -100,11 +101,11 @@ class CloneHandler:
         return [*((status.entry.display_name, status.key) for status in ready), *yourtts]
 
     def capabilities(self, model: str) -> Capabilities:
-        """Of the voice that clones with it."""
+        """The abilities of the voice that clones with the model."""
         return self._services.synthesis.capabilities(f"{model}/clone")
 
     def take_in(self, desk: Desk, path: Path | None) -> Desk:
-        """The page has another recording, or none: a new one, or the present one trimmed by hand."""
+        """Take in the page's recording: none, a new one, or the present one trimmed by hand."""
         if path is None:
             return Desk(kept=desk.kept)
         if desk.working is not None:
@@ -125,14 +126,15 @@ class CloneHandler:
         return self._with(desk, replace(clip, samples=_MEND[fix](clip.samples, clip.sample_rate)))
 
     def revert(self, desk: Desk) -> Desk:
-        """As it came."""
+        """Undo all mending of the recording."""
         if desk.plain is None:
             return desk
         clip = read_recording(desk.plain)
         return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate))
 
     def heard(self, desk: Desk, recording: Path, language: str) -> Desk:
-        """`recording` was transcribed; nothing is learnt from one that is no longer worked on."""
+        """Note the language of `recording`, which was transcribed; a recording that is no longer worked on changes
+        nothing."""
         return replace(desk, language=language) if recording == desk.working else desk
 
     def put_aside(self, desk: Desk) -> Desk:
@@ -159,12 +161,14 @@ class CloneHandler:
         return self._services.voice_check.compare(take, with_what.reference, with_what.model)
 
     def compared(self, file: str | None, model: str | None) -> Compared | None:
-        """None where there is nothing to compare with: YourTTS's vectors are not those of the Base models."""
+        """The take with the recording to compare it with. None where nothing can be compared: YourTTS's vectors are not
+        those of the Base models."""
         chosen = self._model(model) if model or self.models() else CLONER
         return Compared(Path(file), chosen) if file and chosen != CLONER else None
 
     def register(self, form: SaveForm) -> str:
-        """Keep it as a speaker of YourTTS, who needs no preparation; the name. Raises what `save` raises."""
+        """Keep the recording as a speaker of YourTTS, who needs no preparation; returns the name. Raises the errors of
+        `save`."""
         if not form.file:
             raise ReferenceRequired(voice=form.name)
         if form.consent not in (OWN_VOICE, OWNER_AGREED):
@@ -177,7 +181,7 @@ class CloneHandler:
         return form.model == CLONER
 
     def save(self, form: SaveForm, desk: Desk) -> SavedVoice:
-        """Keep it with the upload it came from; it still has to be prepared."""
+        """Keep the recording as a voice, with its upload; it still has to be prepared."""
         if not form.file:
             raise ReferenceRequired(voice=form.name)
         if form.consent not in (OWN_VOICE, OWNER_AGREED):
@@ -198,7 +202,7 @@ class CloneHandler:
         return self._services.voices.add_clone(upload, new, consent, clip=read_recording(working))
 
     def prepared(self, voice_id: str) -> Iterator[Job]:
-        """Start preparing a voice; its job whenever that says something new, to its end."""
+        """Start preparing a voice; yields its job whenever its state changes, to its end."""
         jobs = self._services.jobs
         job = self._services.voices.prepare(voice_id)
         yield job
@@ -217,7 +221,7 @@ class CloneHandler:
         return ready[0][1]
 
     def _keep_another_day(self, file: Path) -> None:
-        """It may wait long until it is read; meanwhile it must not be pruned."""
+        """Mark the file as used: it may be long until it is read, and it must not be pruned before that."""
         if file.parent.parent == self._folder:
             with suppress(OSError):
                 os.utime(file)
@@ -227,7 +231,7 @@ class CloneHandler:
         return replace(desk, working=working, report=examine(clip.samples, clip.sample_rate))
 
     def _written(self, clip: Clip) -> Path:
-        """A file that nobody can guess the address of; Gradio forgets it after a day."""
+        """A new WAV file with an address that nobody can guess; Gradio removes it after a day."""
         path = self._folder / secrets.token_hex(16) / f"clip-{secrets.token_hex(4)}.wav"
         with AudioWriter(path, "wav", clip.sample_rate) as writer:
             writer.write(clip.samples)
@@ -235,7 +239,7 @@ class CloneHandler:
 
 
 def _first_heard(path: Path) -> tuple[Clip, bool]:
-    """The recording, or its best part where it is longer than a reference may be (True)."""
+    """The recording, or (True) its best part where it is longer than a reference may be."""
     try:
         return read_recording(path, max_seconds=MAX_REFERENCE_S), False
     except RecordingTooLong:
@@ -244,7 +248,7 @@ def _first_heard(path: Path) -> tuple[Clip, bool]:
 
 
 def _transcript(mode: str, transcript: str) -> str | None:
-    """None takes over the timbre only. Raises TranscriptMissing."""
+    """The transcript to clone with; None takes over the timbre only. Raises TranscriptMissing."""
     if mode == TIMBRE_ONLY:
         return None
     if mode != IN_CONTEXT or not transcript.strip():

@@ -35,7 +35,7 @@ class SavePanel:
 
 
 def consent_widgets(words: Words, tab_id: str) -> tuple[gr.Radio, gr.Textbox]:
-    """Whether a recorded voice may be used; one click for one's own."""
+    """The widgets that ask whether a recorded voice may be used; one click for one's own."""
     consent = gr.Radio(
         [(words("consent.own"), OWN_VOICE), (words("consent.agreed"), OWNER_AGREED)],
         label=words("consent.label"),
@@ -115,6 +115,6 @@ def wire(panel: SavePanel, bundle: object, services: Services, handler: CloneHan
 
 
 def _refused(words: Words, message: str) -> Iterator[list[Any]]:
-    """Told on the page by the status, and to programs by the error."""
+    """Show a refusal: on the page by the status, to programs by the error."""
     yield [None, fragments.alert(words("save.refused"), message), gr.update(interactive=True)]
     raise gr.Error(message, visible=False, print_exception=False)

@@ -50,7 +50,7 @@ class CloneTab:
     player: Player
     check: gr.HTML
     save: SavePanel | None
-    """Guests keep nothing."""
+    """The panel that keeps a voice; None on the page for guests, who keep nothing."""
     desk: gr.State
 
     @property
@@ -59,7 +59,7 @@ class CloneTab:
 
     @property
     def aim(self) -> list[Any]:
-        """What tells the language that the clone is to speak."""
+        """The widgets that decide the language that the clone is to speak."""
         return [self.language, self.text]
 
 
@@ -102,14 +102,14 @@ def _render_recording(words: Words) -> dict[str, Any]:
 
 
 def _no_microphone(words: Words) -> str:
-    """page.js shows it where the browser hides the microphone from this address."""
+    """A note for browsers that hide the microphone from this address; page.js shows it there."""
     ways = "".join(f"<li>{words(f'microphone.way_{number}')}</li>" for number in (1, 2, 3))
-    told = f"<strong>{words('microphone.title')}</strong><p>{words('microphone.why')}</p>"
-    return f'<div class="studio-note">{told}<ul>{ways}</ul></div>'
+    note = f"<strong>{words('microphone.title')}</strong><p>{words('microphone.why')}</p>"
+    return f'<div class="studio-note">{note}<ul>{ways}</ul></div>'
 
 
 def _render_transcript(words: Words) -> dict[str, Any]:
-    """What is said in the recording: typed, or transcribed."""
+    """The widgets of the recording's transcript: typed, or transcribed."""
     mode = gr.Radio(
         [(words("clone.in_context"), IN_CONTEXT), (words("clone.timbre_only"), TIMBRE_ONLY)],
         value=IN_CONTEXT,
@@ -161,7 +161,8 @@ def _render_text(words: Words) -> dict[str, Any]:
 def wire(
     tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, speaker: SpeakHandler, words: Words
 ) -> None:
-    """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
+    """Wire the tab. `places`: the page and the tab that hold the widgets; when they open, models may have come or
+    gone."""
     handler = CloneHandler(services)
     _wire_models(tab, places, services, handler, words)
     _wire_recording(tab, services, handler, words)
@@ -212,7 +213,7 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
         return [desk, working, _coach(words, desk, *aim), gr.update(visible=desk.working is not None)]
 
     def worked(request: gr.Request, desk: Desk, step: Callable[[], Desk], aim: tuple[str, ...]) -> list[Any]:
-        """A step that reads a recording and mostly writes another is counted, so that nobody can take all."""
+        """Run a step and count it, so that nobody can take all: it reads a recording and mostly writes another."""
         visitor, quotas = visitor_of(request), services.login.quotas
         try:
             with quotas.work(visitor):
@@ -225,7 +226,8 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
         return shown(now, aim)
 
     def heard(request: gr.Request, desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
-        """Called too when the page was just told what it shows; then nothing is new."""
+        """Take in the page's recording. Gradio calls this also when the page has just got one from here; then nothing
+        changes."""
         path = Path(file) if file else None
         if desk.shows(path):
             yield [gr.skip()] * 4
@@ -267,7 +269,7 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
 
 
 def _coach(words: Words, desk: Desk, language: str, text: str) -> str:
-    """`language` and `text`: what the clone is to speak."""
+    """The coach's findings; `language` and `text` are what the clone is to speak."""
     return clone_view.coach(
         words, desk, transcribe_words.unlike(language, desk.language, text) if desk.language else ""
     )
@@ -277,7 +279,7 @@ def _wire_transcribe(
     tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: CloneHandler, words: Words
 ) -> None:
     def learn(desk: Desk, heard: Heard | None, *aim: str) -> list[Any]:
-        """Which language it is, from then on."""
+        """Note the recording's language once it was transcribed."""
         if heard is None:
             return [gr.skip(), gr.skip()]
         now = handler.heard(desk, heard.recording, heard.language)
@@ -307,7 +309,8 @@ def _wire_check(
     handler: CloneHandler,
     words: Words,
 ) -> None:
-    """What was asked is remembered at the click: the recording may be another one before the take is finished.
+    """Wire the check of the take. The request is remembered at the click: the recording may be another one before the
+    take is finished.
 
     `generate` wires the button's own work. It comes after, for Gradio starts one listener of a click after the other.
     """

@@ -1,4 +1,4 @@
-"""What the Clone tab tells, as HTML: the coach's findings, the likeness of a take, how far a saved voice is."""
+"""The Clone tab's messages as HTML: the coach's findings, the likeness of a take, how far a saved voice is."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from tts_core.ui.words import Words
 from tts_core.voices.record import SavedVoice
 
 REVERT, DROP = "revert", "drop"
-"""What the buttons ask for that undo all mending, and that let the kept recordings go; the others ask for a Fix."""
+"""The keys of the buttons that undo all mending, and that drop the kept recordings; the keys of the others are
+Fixes."""
 _OF_SPEECH = ("level", "noise", "silence")
-"""Meters that mean something only where somebody speaks."""
+"""The meters that mean something only where somebody speaks."""
 _MEASURED_BY: Mapping[FindingCode, str] = {
     "no_speech": "speech",
     "too_short": "speech",
@@ -34,7 +35,7 @@ _MEASURED_BY: Mapping[FindingCode, str] = {
 
 
 def coach(words: Words, desk: Desk, unlike: str = "") -> str:
-    """How good the recording is, and what would make it better; "" where there is none.
+    """The quality of the recording, and what would make it better; "" where there is no recording.
 
     `unlike`: Whisper's code of the language that the clone is to speak, if the recording is in another one.
     """
@@ -62,7 +63,8 @@ def _kept(words: Words, desk: Desk) -> str:
 
 
 def likeness(words: Words, found: Likeness) -> str:
-    """For information: one number with how to read it, and a warning where the start is not clean."""
+    """The likeness of a take, for information: one number with how to read it, and a warning where the start is not
+    clean."""
     percent = round(100 * max(0.0, min(1.0, found.similarity)))
     leak = f'<p class="studio-leak" role="alert"><strong>!</strong> {words("likeness.leak")}</p>'
     clean = f"<p>✓ {words('likeness.clean')}</p>"
@@ -74,7 +76,7 @@ def likeness(words: Words, found: Likeness) -> str:
 
 
 def job_state(words: Words, job: Job) -> str:
-    """What the job does or why it ended, in one sentence."""
+    """A sentence about what the job does or why it ended."""
     if job.state is JobState.WAITING:
         return words("job.waiting", {"position": job.position})
     if job.state is JobState.RUNNING:
@@ -85,7 +87,7 @@ def job_state(words: Words, job: Job) -> str:
 
 
 def saving(words: Words, voice: SavedVoice, job: Job) -> str:
-    """A voice on its way into the library: its progress, then where to go on."""
+    """The state of a voice that is being saved: its progress, then where to go on."""
     if not job.state.is_over:
         return fragments.progress(job_state(words, job), job.progress, label=voice.name)
     name = {"name": escape(voice.name)}
@@ -102,7 +104,7 @@ def saving(words: Words, voice: SavedVoice, job: Job) -> str:
 
 
 def registered(words: Words, name: str) -> str:
-    """A speaker of YourTTS: among the voices at once."""
+    """The note about a new speaker of YourTTS, who is among the voices at once."""
     done = f"<strong>✓ {words('saved.ready', {'name': escape(name)})}</strong>"
     return f'<div class="studio-saved" role="status">{done}<p>{_jump(words("saved.to_speak"), "tab-speak")}</p></div>'
 
@@ -124,7 +126,7 @@ def _meters(words: Words, report: ClipReport) -> str:
     worst: dict[str, Severity] = {}
     for finding in reversed(report.findings):
         worst[_MEASURED_BY.get(finding.code, "")] = finding.severity
-    if report.speech_s == 0:  # how loud nothing is, and how far above the noise, is no praise
+    if report.speech_s == 0:  # level and distance from noise mean nothing without speech
         values = {name: value for name, value in values.items() if name not in _OF_SPEECH}
     return "".join(
         f'<div data-look="{worst[name].value if name in worst else "good"}"><dt>{words(f"coach.{name}")}</dt>'

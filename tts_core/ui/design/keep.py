@@ -32,8 +32,8 @@ class KeepPanel:
     model: gr.Dropdown
     button: gr.Button
     status: gr.HTML
-    said: gr.State
-    """Description, text and language of the take, as they were when Generate was pressed."""
+    spoken: gr.State
+    """The description, text and language of the take, as they were when Generate was pressed."""
 
 
 def render(words: Words) -> KeepPanel:
@@ -64,14 +64,15 @@ def wire(
     services: Services,
     words: Words,
 ) -> None:
-    """`inputs`: the widgets of description, text and language; what they hold is remembered at the click.
+    """Wire the panel. `inputs`: the widgets of description, text and language; their values are remembered at the
+    click.
 
     `generate` wires the button's own work. It comes after, for Gradio starts one listener of a click after the other.
     """
     handler = CloneHandler(services)
 
     def offer(details: Mapping[str, Any] | None) -> list[Any]:
-        """Only a take that says the whole text can be cloned from."""
+        """Offer to keep the take, if it says the whole text: no other can be cloned from."""
         is_whole = (details or {}).get("stop_reason") == StopReason.COMPLETE.value
         models = handler.models()
         note = "" if models else fragments.note(words("keep.no_model"), words("speak.to_models"), "tab-models")
@@ -79,9 +80,9 @@ def wire(
         return [gr.update(visible=is_whole), note, choice, gr.update(interactive=bool(models))]
 
     sound.run.click(
-        lambda *said: [said, gr.update(visible=False), ""],
+        lambda *values: [values, gr.update(visible=False), ""],
         inputs,
-        [keep.said, keep.panel, keep.status],
+        [keep.spoken, keep.panel, keep.status],
         api_visibility="private",
         show_progress="hidden",
         queue=False,
@@ -96,7 +97,7 @@ def wire(
 
     keep.button.click(
         _keeper(services, handler, words),
-        [keep.name, keep.model, sound.audio, keep.said],
+        [keep.name, keep.model, sound.audio, keep.spoken],
         [keep.status, keep.button],
         api_visibility="private",
         show_progress="hidden",
@@ -107,13 +108,13 @@ def wire(
 def _keeper(services: Services, handler: CloneHandler, words: Words) -> Callable[..., Iterator[list[Any]]]:
     """The event that keeps the last take as a voice and shows how far its preparation is."""
 
-    def keep_it(name: str, model: str | None, take: str | None, said: tuple[str, str, str]) -> Iterator[list[Any]]:
+    def keep_it(name: str, model: str | None, take: str | None, spoken: tuple[str, str, str]) -> Iterator[list[Any]]:
         yield [fragments.busy(words("save.saving")), gr.update(interactive=False)]
         try:
             if not name.strip() or take is None:
                 yield [fragments.alert(words("save.refused"), words("save.name_missing")), gr.update(interactive=True)]
                 return
-            description, text, language = said
+            description, text, language = spoken
             new = NewVoice(name, model or "", language=language, ref_text=text, instruct=description)
             voice = services.voices.keep_design(Path(take), new)
             for job in handler.prepared(voice.id):

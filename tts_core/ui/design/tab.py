@@ -24,7 +24,7 @@ EXAMPLES = ("example_1", "example_2", "example_3")
 
 @dataclass(frozen=True, slots=True)
 class DesignTab:
-    """Those of DesignForm carry its field names."""
+    """The tab's widgets; those of DesignForm carry its field names."""
 
     note: gr.HTML
     voice: gr.Dropdown
@@ -35,7 +35,7 @@ class DesignTab:
     examples: list[gr.Button]
     player: Player
     keep: KeepPanel | None
-    """Guests keep nothing."""
+    """The panel that keeps a voice; None on the page for guests, who keep nothing."""
 
 
 def render(words: Words) -> DesignTab:
@@ -70,7 +70,7 @@ def render(words: Words) -> DesignTab:
 
 
 def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler, words: Words) -> None:
-    """`item` is the tab that holds the widgets: it looks for ready models when it opens."""
+    """Wire the tab. `item` is the tab that holds the widgets: it looks for ready models when it opens."""
 
     def look() -> list[Any]:
         voices = design_voices(services)
@@ -94,14 +94,14 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
         show_progress="hidden",
     )
     event = SpeakEvent("design", DesignForm, DesignForm.to_speak)
-    said = [tab.description, tab.text, tab.language]
+    spoken = [tab.description, tab.text, tab.language]
     if tab.keep is None:
         player.wire(tab.player, tab, event, services, handler, words)
     else:
         design_keep.wire(
             tab.keep,
             tab.player,
-            said,
+            spoken,
             lambda: player.wire(tab.player, tab, event, services, handler, words),
             services,
             words,

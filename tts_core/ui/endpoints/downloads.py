@@ -15,13 +15,13 @@ from tts_core.services import Services
 
 
 def publish(services: Services) -> None:
-    """Call inside the page's Blocks. The names are a contract, pinned by a test."""
+    """Add the endpoints; call it inside the page's Blocks. The names are a contract, pinned by a test."""
     downloads, store = services.downloads, services.store
 
     def download_model(key: str, provider: Provider = "auto") -> dict[str, Any]:
         """Queue a model's download, or join the one that is there, and return at once: ask `list_downloads` how far
         it is. `provider`: auto, hf, mirror or modelscope."""
-        with _told():
+        with _errors_for_programs():
             if provider not in get_args(Provider):
                 raise UnknownProvider(provider=provider, choices=", ".join(get_args(Provider)))
             return facts(downloads.start(key, provider))
@@ -31,23 +31,23 @@ def publish(services: Services) -> None:
         return [facts(task) for task in downloads.tasks()]
 
     def pause_download(key: str) -> dict[str, Any]:
-        """Every byte is kept; `resume_download` goes on."""
-        with _told():
+        """Pause a download. Every byte is kept; `resume_download` goes on."""
+        with _errors_for_programs():
             return facts(downloads.pause(key))
 
     def resume_download(key: str) -> dict[str, Any]:
         """Go on with a paused or failed download."""
-        with _told():
+        with _errors_for_programs():
             return facts(downloads.resume(key))
 
     def cancel_download(key: str) -> dict[str, Any]:
-        """Leave the queue; every byte is kept for the next start."""
-        with _told():
+        """Take a download out of the queue. Every byte is kept for the next start."""
+        with _errors_for_programs():
             return facts(downloads.cancel(key))
 
     def delete_model(key: str) -> dict[str, Any]:
         """Delete a model's files from the disk; other files in its folder stay and are named in `left`."""
-        with _told():
+        with _errors_for_programs():
             removal = store.delete(key)
         return {
             "key": removal.key,
@@ -61,7 +61,7 @@ def publish(services: Services) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_for_programs() -> Iterator[None]:
     try:
         yield
     except StudioError as error:

@@ -14,7 +14,7 @@ from tts_core.ui.speak.handler import SpeakHandler
 
 
 def publish(services: Services, handler: SpeakHandler, *, for_guests: bool) -> None:
-    """Call inside the page's Blocks. The names are a contract, pinned by a test."""
+    """Add the endpoints; call it inside the page's Blocks. The names are a contract, pinned by a test."""
     models, synthesis = services.models, services.synthesis
 
     def list_voices() -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from tts_core.voices.record import SavedVoice
 
 
 def publish(services: Services, *, for_guests: bool) -> None:
-    """Call inside the page's Blocks. The names are a contract, pinned by a test."""
+    """Add the endpoints; call it inside the page's Blocks. The names are a contract, pinned by a test."""
     voices = services.voices
 
     def list_saved_voices(search: str = "") -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def publish(services: Services, *, for_guests: bool) -> None:
 
 
 def public_facts(voice: PublicVoice) -> dict[str, Any]:
-    """What programs of guests are told of one."""
+    """The facts about a voice that guests' programs get."""
     return {
         "id": voice.id,
         "voice": f"library/{voice.id}",
@@ -45,7 +45,7 @@ def public_facts(voice: PublicVoice) -> dict[str, Any]:
 
 
 def voice_facts(voice: SavedVoice) -> dict[str, Any]:
-    """What programs are told of a saved voice. Paths stay here; `synthesize` speaks with its `voice`."""
+    """The facts about a saved voice that programs get. Paths stay here; `synthesize` speaks with its `voice`."""
     return {
         "id": voice.id,
         "voice": f"library/{voice.id}",

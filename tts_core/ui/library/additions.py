@@ -32,7 +32,7 @@ class Additions:
     panel: gr.Column
     files: gr.File
     asked: gr.Column
-    """What has to be said of files that don't say it themselves: the official demo's prompts, recordings with texts."""
+    """The questions about files that don't answer them: the official demo's prompts, recordings with texts."""
     asked_info: gr.HTML
     name: gr.Textbox
     model: gr.Dropdown
@@ -48,17 +48,17 @@ class Additions:
 
     @property
     def models(self) -> list[Any]:
-        """What depends on the models that are ready: for `Adding.look`."""
+        """The widgets that depend on the models that are ready, filled by `Adding.look`."""
         return [self.model, self.role_note, self.speaker, self.role_language, self.add_role]
 
     @property
     def asking(self) -> list[Any]:
-        """What depends on the chosen files: for `Adding.ask`."""
+        """The widgets that depend on the chosen files, filled by `Adding.ask`."""
         return [self.files, self.asked, self.asked_info, self.name]
 
     @property
     def said(self) -> list[Any]:
-        """For `Adding.taken`."""
+        """The widgets with the answers, read by `Adding.taken`."""
         return [self.files, self.name, self.model, self.consent, self.consent_note]
 
 
@@ -125,7 +125,7 @@ def _render_role(words: Words) -> dict[str, Any]:
 
 
 class Adding:
-    """Raise gr.Error that tells people why not; else the notice of what was added."""
+    """The panel's work. Methods return the notice of what was added, or raise gr.Error with the reason."""
 
     def __init__(self, services: Services, actions: LibraryActions, words: Words) -> None:
         self._services = services
@@ -134,7 +134,7 @@ class Adding:
         self._clones = CloneHandler(services)
 
     def look(self) -> list[Any]:
-        """For `Additions.models`."""
+        """Updates for `Additions.models`."""
         statuses = self._services.models.statuses()
         ready = [one for one in statuses if one.valid and one.entry.kind is ModelKind.CUSTOM_VOICE]
         ready.sort(key=lambda one: one.entry.size, reverse=True)
@@ -156,21 +156,22 @@ class Adding:
         ]
 
     def came(self, files: list[str] | None) -> tuple[str, Chosen]:
-        """(notice, of what more has to be said): an exported voice is taken in at once."""
+        """Look at files that were chosen, and import an exported voice at once; returns (notice, the kind of files that
+        need more answers)."""
         kind = library_files.check(files or (), self._words)
         if kind is not Chosen.ARCHIVE or not files:
             return "", kind
         return self._added(lambda: [self._services.voice_transfer.import_archive(Path(files[0]))]), Chosen.NOTHING
 
     def ask(self, kind: Chosen) -> list[Any]:
-        """For `Additions.asking`; the files stay while something has to be said of them."""
+        """Updates for `Additions.asking`; the files stay while a question about them is open."""
         if kind not in (Chosen.PROMPT, Chosen.PAIRS):
             return [None, gr.update(visible=False), "", gr.skip()]
         info = self._words("additions.pairs_info" if kind is Chosen.PAIRS else "additions.official_info")
         return [gr.skip(), gr.update(visible=True), fragments.hint(info), gr.update(visible=kind is Chosen.PROMPT)]
 
     def refused(self, files: list[str] | None) -> list[Any]:
-        """For `Additions.asking`: recordings stay, so that what is missing can be added."""
+        """Updates for `Additions.asking` after a refusal: recordings stay, so that what is missing can be added."""
         return [gr.skip()] * 4 if library_files.chosen(files or ()) is Chosen.PAIRS else self.ask(Chosen.NOTHING)
 
     def taken(self, files: list[str] | None, name: str, model: str | None, consent: str | None, note: str) -> str:

@@ -25,7 +25,7 @@ class Chosen(Enum):
     ARCHIVE = "archive"
     """An exported voice, which says everything itself."""
     PROMPT = "prompt"
-    """Of the official demo."""
+    """A prompt of the official demo."""
     PAIRS = "pairs"
     """Recordings with texts of the same names, complete or not."""
     MIXED = "mixed"
@@ -42,7 +42,8 @@ def chosen(files: Sequence[str]) -> Chosen:
 
 
 def check(files: Sequence[str], words: Words) -> Chosen:
-    """What they are. Raises gr.Error that tells people what can't be imported so, and what is missing."""
+    """The kind of the files. Raises gr.Error with the reason why they can't be imported together, and what is
+    missing."""
     kind = chosen(files)
     if kind is Chosen.MIXED:
         raise _refusal(words("additions.mixed"))
@@ -55,7 +56,7 @@ def _check_pairs(files: Sequence[str], words: Words) -> None:
     texts = [file for file in files if _suffix(file) == TEXT]
     recordings = [file for file in files if _suffix(file) != TEXT]
     for group in (recordings, texts):
-        # Some systems take names that differ in case for the same.
+        # On some systems, names that differ only in case are the same.
         names = Counter(Path(file).stem.casefold() for file in group)
         if twice := [Path(file).name for file in group if names[Path(file).stem.casefold()] > 1]:
             raise _refusal(words("additions.twice", {"files": ", ".join(twice)}))
@@ -69,7 +70,7 @@ def _check_pairs(files: Sequence[str], words: Words) -> None:
 
 @contextmanager
 def beside_each_other(files: Sequence[str], cache: Path) -> Iterator[Path]:
-    """Checked pairs in a folder of their own below `cache`, where each has the name that it came with.
+    """Put checked pairs into a folder of their own below `cache`, each under the name that it came with.
 
     The page keeps every file in another folder. Raises OSError.
     """
@@ -82,7 +83,7 @@ def beside_each_other(files: Sequence[str], cache: Path) -> Iterator[Path]:
 
 
 def _place(source: Path, target: Path) -> None:
-    """Two names of one file where the disk can do so."""
+    """Give a file a second name where the disk can do so; else copy it."""
     try:
         target.hardlink_to(source)
     except OSError:
@@ -94,7 +95,7 @@ def _suffix(file: str) -> str:
 
 
 def _without(files: Sequence[str], others: Sequence[str]) -> list[str]:
-    """Names of those that have no counterpart."""
+    """The names of the files that have no counterpart."""
     stems = {Path(other).stem for other in others}
     return [Path(file).name for file in files if Path(file).stem not in stems]
 

@@ -29,7 +29,7 @@ class GuestLibrary:
     sound: gr.Audio
     rows: gr.HTML
     limit: gr.State
-    """How many cards are shown."""
+    """The number of cards that are shown."""
 
 
 def render(words: Words) -> GuestLibrary:
@@ -49,7 +49,7 @@ def render(words: Words) -> GuestLibrary:
 
 
 def wire(tab: GuestLibrary, places: tuple[gr.Blocks, gr.Tab], services: Services, words: Words) -> None:
-    """`places`: the page and the tab that hold the widgets."""
+    """Wire the tab. `places`: the page and the tab that hold the widgets."""
 
     def listed(search: str, limit: int) -> str:
         return listing(services, words, search, limit)
@@ -58,7 +58,7 @@ def wire(tab: GuestLibrary, places: tuple[gr.Blocks, gr.Tab], services: Services
         return [limit + PAGE, listed(search, limit + PAGE)]
 
     def sample(event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, Any]]:
-        """A sentence in that voice."""
+        """Let the voice speak a sentence for the page's player."""
         yield library_view.busy_notice(words), gr.update(visible=False, value=None)
         try:
             visitor, quotas = visitor_of(request), services.login.quotas

@@ -1,4 +1,4 @@
-"""What the Library tab does. Nothing is remembered here: all of it is asked of the services, so every browser sees the
+"""The Library tab's work. Nothing is remembered here: everything is read from the services, so every browser sees the
 same, also after a reload."""
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tts_core.voices.transfer import archive_name
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
 PAGE = 40
-"""Cards at first, and more with each "Show more"."""
+"""The number of cards at first, and of those that "Show more" adds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     html: str
     is_busy: bool
-    """A job of a shown voice is under way."""
+    """Whether a job of a shown voice is under way."""
 
 
 class LibraryActions:
@@ -60,7 +60,7 @@ class LibraryActions:
         return self._view(self._services.voices.voice(voice_id), self._services.jobs.newest_of(voice_id))
 
     def perform(self, action: VoiceAction, key: str) -> str:
-        """Do it; the notice that tells so. Raises gr.Error that tells people why not."""
+        """Do the action; returns the notice about it. Raises gr.Error with the reason why not."""
         with self.told():
             return self._perform(action, key)
 
@@ -70,7 +70,8 @@ class LibraryActions:
             return library_view.removal_dialog(self._words, self._services.voices.voice(key))
 
     def heard(self, action: VoiceAction, key: str) -> tuple[str, str]:
-        """(a file for the page's player, what it is). LISTEN is the recording, SAMPLE a sentence, made if need be."""
+        """The (file, title) for the page's player. LISTEN is the recording, SAMPLE a sentence, made if there is
+        none."""
         with self.told():
             voice = self._services.voices.voice(key)
             if action is VoiceAction.LISTEN:
@@ -83,19 +84,19 @@ class LibraryActions:
             return str(self._copied(path, path.name)), label
 
     def exported(self, key: str) -> str:
-        """A zip for the page to hand out."""
+        """A zip of the voice for the page to hand out."""
         with self.told():
             voice = self._services.voices.voice(key)
             return str(self._services.voice_transfer.export(key, self._spot(archive_name(voice))))
 
     def check_name(self, name: str) -> None:
-        """Raises gr.Error where there is none."""
+        """Check that there is a name. Raises gr.Error."""
         if not name.strip():
             raise gr.Error(self._words("save.name_missing"), print_exception=False)
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Errors as sentences for people."""
+        """Turn errors inside the block into sentences for people."""
         try:
             yield
         except StudioError as error:
@@ -133,17 +134,17 @@ class LibraryActions:
         return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))
 
     def _sample(self, voice: SavedVoice) -> Path | None:
-        """One that was made since the voice last changed."""
+        """The sample of the voice that was made since the voice last changed; None if there is none."""
         path = self._services.voices.preview_file(voice.id)
         changed = seconds_of(voice.updated_at)
         return path if path is not None and path.stat().st_mtime >= changed else None
 
     def _copied(self, source: Path, name: str) -> Path:
-        """The library's own folder is never served."""
+        """A copy of a file for the page: the library's own folder is never served."""
         return copy_private(source, self._spot(name))
 
     def _spot(self, name: str) -> Path:
-        """A place below Gradio's cache that nobody can guess; Gradio forgets it after a day."""
+        """A path below Gradio's cache that nobody can guess; Gradio removes the file after a day."""
         folder = self._services.settings.paths.page_cache_dir / secrets.token_hex(16)
         make_private(folder)
         return folder / name

@@ -22,7 +22,8 @@ from tts_core.ui.words import Words
 BUSY_REFRESH_S = 0.7
 IDLE_REFRESH_S = 4.0
 TO_EDITOR = "() => setTimeout(() => document.querySelector('#library-editor h2')?.focus(), 150)"
-"""The page shows it by then; where it lies below the list it scrolls into view."""
+"""The script that moves the focus into the editor, which is shown by then; where it lies below the list it scrolls into
+view."""
 TO_CARD = """() => {
     const key = document.querySelector("#library-editor h2").dataset.key;
     document.querySelector(`#voice-${key} [data-action=edit]`)?.focus();
@@ -53,13 +54,13 @@ class LibraryTab:
     additions: Additions
     timer: gr.Timer
     limit: gr.State
-    """How many cards are shown."""
+    """The number of cards that are shown."""
     seen: gr.State
-    """Of the list that the page shows, so that it is sent only when it has changed."""
+    """The state of the list that the page shows; the list is sent only when it has changed."""
 
     @property
     def view(self) -> list[Any]:
-        """What the list depends on."""
+        """The widgets that decide what the list shows."""
         return [self.search, self.show, self.limit]
 
     @property
@@ -111,13 +112,13 @@ class _Lists:
         return [listing.html, _digest(listing.html), gr.Timer(BUSY_REFRESH_S if listing.is_busy else IDLE_REFRESH_S)]
 
     def follow(self, search: str, show: str, limit: int, seen: str) -> list[Any]:
-        """Nothing while nothing has changed."""
+        """The list if it has changed since `seen`, else no update."""
         listing = self._actions.listing(search, show, limit)
         return [gr.skip()] * 3 if _digest(listing.html) == seen else self.fresh(search, show, limit)
 
 
 def wire(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], services: Services, words: Words) -> None:
-    """`places`: the page and the tab that hold the widgets."""
+    """Wire the tab. `places`: the page and the tab that hold the widgets."""
     actions = LibraryActions(services, words)
     lists = _Lists(actions)
     _wire_list(tab, places, actions, lists)
@@ -134,10 +135,10 @@ def _wire_list(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], actions: Libra
             return [actions.removal(key), *[gr.skip()] * 7]
         if asked is VoiceAction.MORE:
             return [gr.skip(), gr.skip(), limit + PAGE, *lists.fresh(search, show, limit + PAGE), gr.skip(), gr.skip()]
-        told = actions.perform(asked, key)
+        notice = actions.perform(asked, key)
         is_gone = asked in (VoiceAction.DELETE, VoiceAction.REMOVE) and key == open_key
         editor = [gr.update(visible=False), ""] if is_gone else [gr.skip(), gr.skip()]
-        return [gr.skip(), told, gr.skip(), *lists.fresh(search, show, limit), *editor]
+        return [gr.skip(), notice, gr.skip(), *lists.fresh(search, show, limit), *editor]
 
     for clicked in (tab.rows.click, tab.notice.click, tab.question.click):
         done = clicked(
@@ -164,7 +165,7 @@ def _wire_list(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], actions: Libra
 
 
 def _wire_sound(tab: LibraryTab, actions: LibraryActions, words: Words) -> None:
-    """A sentence takes a while the first time, so the page says what it waits for."""
+    """Wire the player. A sentence takes a while the first time, so the page says what it waits for."""
 
     def sound(event: gr.EventData) -> Any:
         asked = VoiceAction(event.action)
@@ -212,24 +213,24 @@ def _wire_editor(tab: LibraryTab, doing: EditorActions, actions: LibraryActions,
 
 def _wire_additions(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], adding: Adding, lists: _Lists) -> None:
     added = tab.additions
-    told = [tab.notice, *tab.listing]
+    listing = [tab.notice, *tab.listing]
 
     def come(files: list[str] | None, search: str, show: str, limit: int) -> list[Any]:
         notice, kind = adding.came(files)
         return [*adding.ask(kind), notice, *lists.fresh(search, show, limit)]
 
-    def take(search: str, show: str, limit: int, *said: Any) -> list[Any]:
-        notice = adding.taken(*said)
+    def take(search: str, show: str, limit: int, *answers: Any) -> list[Any]:
+        notice = adding.taken(*answers)
         return [*adding.ask(Chosen.NOTHING), notice, *lists.fresh(search, show, limit)]
 
-    def add(search: str, show: str, limit: int, *said: Any) -> list[Any]:
-        return ["", "", adding.role(*said), *lists.fresh(search, show, limit)]
+    def add(search: str, show: str, limit: int, *answers: Any) -> list[Any]:
+        return ["", "", adding.role(*answers), *lists.fresh(search, show, limit)]
 
     for changed in (added.files.upload, added.files.delete):
         came = changed(
             come,
             [added.files, *tab.view],
-            [*added.asking, *told],
+            [*added.asking, *listing],
             api_visibility="private",
             show_progress="hidden",
         )
@@ -241,7 +242,7 @@ def _wire_additions(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], adding: A
         (added.take.click, take, [*tab.view, *added.said], added.asking),
         (added.add_role.click, add, [*tab.view, *role], [added.role_name, added.style]),
     ):
-        event(act, inputs, [*outputs, *told], api_visibility="private", show_progress="hidden")
+        event(act, inputs, [*outputs, *listing], api_visibility="private", show_progress="hidden")
     added.files.clear(
         lambda: gr.update(visible=False), None, added.asked, api_visibility="private", show_progress="hidden"
     )

@@ -21,17 +21,17 @@ from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.transfer import PairsImported
 
 _ASKED = count(1)
-"""Asking the same again must look different, or the page sees no change."""
+"""A counter that makes each question unlike the last one: the page must see a change when the same is asked again."""
 
 
 class VoiceAction(str, Enum):
-    """What a button of a card asks for; the values are keys of the word tables (`voice.…`)."""
+    """The actions of a card's buttons; the values are keys of the word tables (`voice.…`)."""
 
     FAVOURITE = "favourite"
     LISTEN = "listen"
-    """To the recording."""
+    """Play the recording."""
     SAMPLE = "sample"
-    """A sentence in that voice."""
+    """Play a sentence in that voice."""
     USE = "use"
     EDIT = "edit"
     CANCEL = "cancel"
@@ -39,17 +39,17 @@ class VoiceAction(str, Enum):
     DELETE = "delete"
     RESTORE = "restore"
     ASK_REMOVE = "ask_remove"
-    """Whether to remove it for good; the answer is REMOVE."""
+    """Ask whether to remove it for good; the answer is REMOVE."""
     REMOVE = "remove"
     MORE = "more"
 
 
 EVENTS = {VoiceAction.LISTEN: "play", VoiceAction.SAMPLE: "submit", VoiceAction.USE: "select", VoiceAction.EDIT: "edit"}
-"""Of Gradio's, for buttons that change more than the list; the others are clicks."""
+"""The events of Gradio for buttons that change more than the list; the others are clicks."""
 
 
 class VoiceLook(str, Enum):
-    """What people see; the values are keys of the word tables (`voice_state.…`)."""
+    """The state of a voice as people see it; the values are keys of the word tables (`voice_state.…`)."""
 
     READY = "ready"
     MODEL_MISSING = "model_missing"
@@ -73,14 +73,14 @@ _ICONS = {
 
 @dataclass(frozen=True, slots=True)
 class VoiceView:
-    """One voice at one moment."""
+    """A voice at one moment."""
 
     voice: SavedVoice
     model: str
-    """Its name, for people."""
+    """The model's name for people."""
     has_model: bool
     job: Job | None
-    """The newest that is about it."""
+    """The newest job about the voice."""
     has_recording: bool
 
     @property
@@ -104,7 +104,7 @@ def cards(words: Words, views: Sequence[VoiceView], total: int) -> str:
 
 
 def card_list(words: Words, shown: Sequence[str], total: int) -> str:
-    """The cards that are shown, of so many."""
+    """The list of cards; `total` voices were found, and the first ones are shown."""
     rows, more = "".join(shown), ""
     if total > len(shown):
         left = words("library.more", {"shown": len(shown), "total": total})
@@ -113,10 +113,10 @@ def card_list(words: Words, shown: Sequence[str], total: int) -> str:
 
 
 def nothing_found(words: Words, *, is_searched: bool) -> str:
-    """An empty library leads to the Clone tab."""
+    """The text in place of an empty list. An empty library leads to the Clone tab."""
     if is_searched or words.is_for_guests:
-        told = words("library.not_found" if is_searched else "library.guest_empty")
-        return f'<p class="studio-empty">{told}</p>'
+        text = words("library.not_found" if is_searched else "library.guest_empty")
+        return f'<p class="studio-empty">{text}</p>'
     return (
         f'<div class="studio-empty studio-welcome"><strong>{words("library.empty_title")}</strong>'
         f"<p>{words('library.empty')}</p>"
@@ -126,13 +126,13 @@ def nothing_found(words: Words, *, is_searched: bool) -> str:
 
 
 def notice(words: Words, text: str, undo: tuple[VoiceAction, str] | None = None) -> str:
-    """What was just done, and the way back: an action and the voice's id."""
+    """A notice of what was just done, with a way back: an action and the voice's id."""
     back = button(words, undo[0], undo[1], "", label=words("library.undo")) if undo else ""
     return f'<p class="studio-notice" role="status"><span>✓ {escape(text)}</span>{back}</p>'
 
 
 def imported(words: Words, found: PairsImported) -> str:
-    """How many came, and each that did not with its reason."""
+    """The outcome of an import: how many voices came, and each that did not with its reason."""
     came = notice(words, words("additions.pairs_added", {"count": len(found.voices)})) if found.voices else ""
     rows = "".join(
         f"<li><strong>{escape(name)}</strong>: {escape(words.error(error))}</li>" for name, error in found.refused
@@ -143,7 +143,7 @@ def imported(words: Words, found: PairsImported) -> str:
 
 
 def fault(words: Words, error: StudioError) -> str:
-    """What is wrong with the library itself."""
+    """A problem of the library itself."""
     return f'<div class="studio-alert" role="alert"><p>{escape(words.error(error))}</p></div>'
 
 
@@ -152,7 +152,7 @@ def busy_notice(words: Words) -> str:
 
 
 def removal_dialog(words: Words, voice: SavedVoice) -> str:
-    """assets/confirm.js opens it and sends the answer."""
+    """The question before a voice is removed for good; assets/confirm.js opens it and sends the answer."""
     return (
         f'<dialog class="studio-dialog" aria-labelledby="voice-question" data-action="{VoiceAction.REMOVE.value}" '
         f'data-key="{escape(voice.id)}" data-asked="{next(_ASKED)}"><form method="dialog">'
@@ -166,7 +166,7 @@ def removal_dialog(words: Words, voice: SavedVoice) -> str:
 
 
 def facts(words: Words, view: VoiceView) -> str:
-    """Everything that is known of a voice."""
+    """The known facts about a voice."""
     voice = view.voice
     pairs = {
         "kind": words(f"voice_kind.{voice.kind.value}"),
@@ -222,7 +222,7 @@ def _about(words: Words, view: VoiceView) -> str:
 
 
 def language_name(words: Words, language: str) -> str:
-    """Of a saved voice, for people; "" where it follows the text."""
+    """The language of a saved voice, for people; "" where it follows the text."""
     return "" if language.casefold() == "auto" else words.get(f"language.{language}", language.title())
 
 
@@ -250,13 +250,13 @@ def _progress(words: Words, view: VoiceView) -> str:
 def _failure(words: Words, view: VoiceView) -> str:
     if view.look is not VoiceLook.FAILED:
         return '<p class="studio-voice-failure" hidden></p>'
-    told = view.job is not None and view.job.code
-    text = clone_view.job_state(words, view.job) if told and view.job is not None else view.voice.last_error
+    has_code = view.job is not None and view.job.code
+    text = clone_view.job_state(words, view.job) if has_code and view.job is not None else view.voice.last_error
     return f'<p class="studio-voice-failure">{escape(text or words("voice_state.failed"))}</p>'
 
 
 def _buttons(words: Words, view: VoiceView) -> str:
-    """Always the same places."""
+    """The buttons of a card, each always in the same place."""
     look = view.look
     is_there = look is not VoiceLook.DELETED
     offered = {

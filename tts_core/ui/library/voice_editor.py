@@ -23,7 +23,7 @@ from tts_core.ui.words import Words
 from tts_core.voices.record import SavedVoice, VoiceKind
 
 _PREPARED_FROM = ("model_key", "ref_text", "x_vector_only_mode")
-"""Fields that a clone's prepared form depends on."""
+"""The fields that a clone's prepared form depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class VoiceEditor:
 
     @property
     def outputs(self) -> list[Any]:
-        """What `opened` and `closed` fill."""
+        """The widgets that `opened` and `closed` fill."""
         shown = [self.panel, self.key, self.title, self.name, self.tags, self.language, self.model, self.timbre_only]
         return [
             *shown,
@@ -133,7 +133,7 @@ def render(words: Words) -> VoiceEditor:
 
 
 def wire(editor: VoiceEditor, opened: list[Any], services: Services, words: Words) -> None:
-    """`opened`: the events that show the tab."""
+    """Wire the editor. `opened`: the events that show the tab."""
     voices = services.voices
     source = Source(
         [editor.key], lambda key: voices.reference(key) if key else None, editor.transcript, editor.language
@@ -142,7 +142,7 @@ def wire(editor: VoiceEditor, opened: list[Any], services: Services, words: Word
 
 
 class EditorActions:
-    """Raise gr.Error that tells people why not."""
+    """The editor's work. Methods raise gr.Error with the reason why something can't be done."""
 
     def __init__(self, services: Services, actions: LibraryActions, words: Words) -> None:
         self._services = services
@@ -150,7 +150,7 @@ class EditorActions:
         self._words = words
 
     def opened(self, key: str, message: str = "") -> list[Any]:
-        """For the editor's outputs."""
+        """Updates for the editor's outputs: the voice is shown, or nothing."""
         with self._actions.told():
             view = self._actions.view(key)
         voice, words = view.voice, self._words
@@ -181,7 +181,7 @@ class EditorActions:
         return [gr.update(visible=False), "", *[gr.skip()] * 16]
 
     def saved(self, key: str, *values: Any) -> list[Any]:
-        """Only what differs is changed; what a clone is prepared from is prepared again at once."""
+        """Save the fields that differ; a clone is prepared again at once if it has to be."""
         self._actions.check_name(str(values[0]))
         with self._actions.told():
             before = self._services.voices.voice(key)
@@ -201,14 +201,14 @@ class EditorActions:
         return self.opened(key, library_view.notice(self._words, done))
 
     def copied(self, key: str) -> list[Any]:
-        """Opens the copy, to give it a name."""
+        """Copy the voice and open the copy, to give it a name."""
         with self._actions.told():
             name = self._words("editor.copy_name", {"voice": self._services.voices.voice(key).name})
             copy = self._services.voices.duplicate(key, name[:100])
         return self.opened(copy.id, self._actions.notice("editor.copied", copy))
 
     def _models(self, voice: SavedVoice) -> list[tuple[str, str]]:
-        """Ready ones, and the voice's own."""
+        """The models to choose from: the ready ones, and the voice's own."""
         statuses = self._services.models.statuses()
         return [
             (status.entry.display_name, status.key)
@@ -224,7 +224,7 @@ class EditorActions:
 
 
 def _among(language: str, choices: list[tuple[str, str]]) -> str:
-    """Other programs write languages in other cases."""
+    """The language as it is written among the choices: other programs write languages in other cases."""
     codes = {code.casefold(): code for _, code in choices}
     return codes.get(language.casefold(), AUTO_LANGUAGE)
 

@@ -1,4 +1,4 @@
-"""Two parts of the panel around the models' folder: what the hubs have now, and what lies around and nobody needs."""
+"""Two parts of the panel around the models' folder: updates on the hubs, and leftover files that nobody needs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def wire(panel: CarePanel, services: Services, words: Words) -> None:
     names = {view.status.key: view.entry.display_name for view in views_of(services.models.statuses())}
 
     def updates(request: gr.Request) -> Iterator[str]:
-        """One model after the other as the hubs answer."""
+        """The list of updates, which grows by one model after the other as the hubs answer."""
         work.check(request)
         reports = []
         try:
@@ -70,8 +70,8 @@ def wire(panel: CarePanel, services: Services, words: Words) -> None:
         return [gr.update(value=label, visible=bool(going)), listed]
 
     def clean(listed: tuple[Leftover, ...], request: gr.Request) -> list[Any]:
-        told = work.told(lambda: store_words.cleaned(words, store.clean(listed)), request)
-        return [told, *offer(())]
+        outcome = work.told(lambda: store_words.cleaned(words, store.clean(listed)), request)
+        return [outcome, *offer(())]
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     panel.check.click(updates, None, panel.updates, **private)

@@ -36,12 +36,12 @@ class ModelChecks:
 
     @property
     def chosen_outputs(self) -> list[Any]:
-        """What follows the chosen model."""
+        """The widgets that show the chosen model."""
         return [self.result, self.hf_command, self.ms_command, self.folder]
 
 
 def render(services: Services, words: Words, choices: list[tuple[str, str]], *, can_open: bool) -> ModelChecks:
-    """`choices`: (name, key) of each model."""
+    """Render the panel. `choices`: (name, key) of each model."""
     gr.HTML(f'<h2 tabindex="-1" id="models-closer">{words("models.closer")}</h2>', js_on_load=None)
     key = gr.Dropdown(choices, value=choices[0][1], label=words("models.choose"), elem_id="models-key")
     with gr.Row(elem_classes="studio-actions"):
@@ -65,7 +65,7 @@ def _command(label: str, info: str) -> gr.Textbox:
 
 
 def chosen_updates(services: Services, words: Words, view: ModelView) -> list[Any]:
-    """For `chosen_outputs`."""
+    """Updates for `chosen_outputs`."""
     manual = services.models.manual_download(view.status.key)
     commands = [
         gr.update(value=command, visible=bool(command)) for command in (manual.hf_command, manual.modelscope_command)
@@ -90,7 +90,7 @@ class RunningChecks:
         self._stops = SessionStops()
 
     def run(self, key: str, session: str, *, deep: bool) -> Iterator[str | CheckProgress]:
-        """Progress, then the details as HTML; a second check of the session stops the first."""
+        """Run a check: yields its progress, then the details as HTML. A second check of the session stops the first."""
         with self._stops.running(session) as stop:
             try:
                 for event in self._models.validate(key, deep=deep, cancelled=stop.is_set):

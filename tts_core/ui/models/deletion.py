@@ -11,11 +11,11 @@ from tts_core.ui.widgets.fragments import size
 from tts_core.ui.words import Words
 
 _ASKED = count(1)
-"""Asking the same again must look different, or the page sees no change."""
+"""A counter that makes each question unlike the last one: the page must see a change when the same is asked again."""
 
 
 def deletion_dialog(words: Words, name: str, removal: Removal) -> str:
-    """assets/confirm.js opens it and sends the answer."""
+    """The question as a dialog; assets/confirm.js opens it and sends the answer."""
     facts = [words("models.delete_frees", {"size": size(removal.freed_bytes)})]
     if removal.shared_bytes:
         facts.append(words("models.delete_shared", {"size": size(removal.shared_bytes)}))

@@ -1,4 +1,4 @@
-"""What the last look at one model's folder found, as HTML, and the next step."""
+"""The findings of the last look at one model's folder, as HTML, and the next step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def model_details(words: Words, view: ModelView) -> str:
 
 
 def _advice(words: Words, view: ModelView) -> str:
-    """What to do next; a download that runs or rests says it itself, in the list."""
+    """The next step to take. A download that runs or waits shows it itself, in the list."""
     if view.look.is_active or view.look in (Look.PAUSED, Look.FAILED):
         return f"<p>{words('models.next_above')}</p>"
     step = view.status.next_step.value

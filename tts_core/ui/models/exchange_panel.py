@@ -21,13 +21,13 @@ class ExchangePanel:
     folder: gr.Textbox
     export: gr.Button
     bring: gr.Button
-    """Import."""
+    """The button that imports a model."""
     stop: gr.Button
     result: gr.HTML
 
 
 def render(words: Words, choices: list[tuple[str, str]]) -> ExchangePanel:
-    """`choices`: (name, key) of each model."""
+    """Render the panel. `choices`: (name, key) of each model."""
     heading(words, "exchange")
     key = gr.Dropdown(choices, value=choices[0][1], label=words("models.column_model"), elem_id="store-key")
     folder = path_box(words("store.folder"), "USB", "store-folder")

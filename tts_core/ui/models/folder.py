@@ -1,4 +1,4 @@
-"""Showing a model's folder in the file manager of whoever sits at this machine."""
+"""Showing a model's folder in the file manager, for a person at this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tts_core.ui.words import Words
 
 
 def show_folder(services: Services, words: Words, key: str, request: gr.Request) -> None:
-    """Opens the folder, or its parent while it does not exist; says what happened. Raises UnknownModelKey."""
+    """Open the folder, or its parent while it does not exist, and show the outcome. Raises UnknownModelKey."""
     folder = services.models.folder(key)
     target = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
     asker = request.client.host if request.client else None

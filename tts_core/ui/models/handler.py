@@ -1,5 +1,5 @@
-"""What the buttons of the model list do, and what the list shows: nothing is remembered here, all of it is asked of
-the services, so every browser sees the same."""
+"""The work of the model list and its buttons. Nothing is remembered here: everything is read from the services, so
+every browser sees the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IDLE_REFRESH_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All models at one moment, as HTML."""
+    """The models at one moment, as HTML."""
 
     summary: str
     rows: str
@@ -40,11 +40,11 @@ class Overview:
 
     @property
     def is_busy(self) -> bool:
-        """Something is being downloaded or waits for it."""
+        """Whether something is being downloaded or waits for it."""
         return any(view.look.is_active for view in self.views.values())
 
     def updates(self, interval_s: float) -> list[Any]:
-        """For the summary, both lists, the background line and the timer that ticks every `interval_s`."""
+        """Updates for the summary, both lists, the background line and the timer that ticks every `interval_s`."""
         wanted = BUSY_REFRESH_S if self.is_busy else IDLE_REFRESH_S
         timer = gr.skip() if wanted == interval_s else gr.Timer(value=wanted)
         return [self.summary, self.rows, self.piper_rows, self.background, timer]
@@ -83,16 +83,16 @@ class ModelActions:
 
     def deletion(self, key: str) -> str:
         """The question before a model is deleted, as a dialog; raises gr.Error."""
-        with self._told():
+        with self._errors_for_people():
             return deletion_dialog(self._words, self._names[key], self._services.store.removal(key))
 
     def perform(self, action: Action, key: str, provider: Provider, request: gr.Request) -> None:
-        """Raises gr.Error that tells people why not."""
-        with self._told():
+        """Do a button's action. Raises gr.Error with the reason why not."""
+        with self._errors_for_people():
             self._perform(action, key, provider, request)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_for_people(self) -> Iterator[None]:
         try:
             yield
         except StudioError as error:
@@ -103,7 +103,7 @@ class ModelActions:
         if action in FETCHES:
             downloads.start(key, provider)
         elif action is Action.RESUME:
-            # A source chosen since then is meant; else the task's own stays.
+            # A source that was chosen since then counts; otherwise the task keeps its own.
             downloads.resume(key) if provider == "auto" else downloads.start(key, provider)
         elif action is Action.PAUSE:
             downloads.pause(key)

@@ -37,13 +37,13 @@ USED_IN = {
     ModelKind.BASE: "tab-clone",
     ModelKind.PIPER: "tab-speak",
 }
-"""Where a ready model of this kind is at work."""
+"""The tab where a ready model of each kind is used."""
 NOTES_SHOWN = 2
 _PRIMARY = (Action.RESUME, Action.RETRY, Action.REPAIR)
 
 
 def badge(words: Words, look: Look) -> str:
-    """Icon and word: the state is never told by colour alone."""
+    """The state as an icon and a word: colour alone never shows it."""
     return (
         f'<span class="studio-badge" data-state="{look.value}">'
         f'<span aria-hidden="true">{ICONS[look]}</span> {words(f"state.{look.value}")}</span>'
@@ -51,7 +51,7 @@ def badge(words: Words, look: Look) -> str:
 
 
 def about(words: Words, entry: ModelEntry, can: Capabilities) -> str:
-    """What the model is for, in one sentence."""
+    """A sentence about what the model is for."""
     counts = {"speakers": len(can.speakers), "languages": max(0, len(can.languages) - 1)}
     sized = f"about.{entry.kind.value}_{entry.size}"
     return words(sized if sized in words.table else f"about.{entry.kind.value}", counts)
@@ -59,16 +59,16 @@ def about(words: Words, entry: ModelEntry, can: Capabilities) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RowFacts:
-    """What never changes of a row."""
+    """The facts of a row that never change."""
 
     about: str
     manual: ManualDownload
     can_open: bool
-    """The model's folder can be shown in the file manager."""
+    """Whether the model's folder can be shown in the file manager."""
 
 
 def model_list(words: Words, views: Sequence[ModelView], facts: Mapping[str, RowFacts]) -> str:
-    """`facts`: by key."""
+    """The list as HTML. `facts`: by key."""
     rows = "".join(_row(words, view, facts[view.status.key]) for view in views)
     return f'<ul class="studio-models" aria-label="{words("tab.models")}">{rows}</ul>'
 
@@ -141,7 +141,7 @@ def _file(view: ModelView, task: DownloadTask) -> str:
 
 
 def _notes(words: Words, view: ModelView) -> str:
-    """What failed on the way and who took over, newest last."""
+    """The notes of the download: what failed on the way and which source took over, newest last."""
     task = view.task
     is_shown = task is not None and (view.look.is_active or view.look is Look.PAUSED)
     notes = task.notes[-NOTES_SHOWN:] if task is not None and is_shown else ()
@@ -149,7 +149,7 @@ def _notes(words: Words, view: ModelView) -> str:
 
 
 def _failure(words: Words, view: ModelView, facts: RowFacts) -> str:
-    """Why each source failed, and the way that always works."""
+    """The reason why each source failed, and the way that always works."""
     if view.look is not Look.FAILED or view.task is None:
         return _shown("div", "studio-failure", "")
     reasons = "".join(
@@ -179,7 +179,7 @@ def _command(words: Words, label: str, command: str) -> str:
 
 
 def _buttons(words: Words, view: ModelView) -> str:
-    """Always the same five places."""
+    """The row's buttons, always in the same five places."""
     use = USED_IN.get(view.entry.kind) if view.look is Look.READY else None
     jump = (
         f'<button type="button" class="studio-button" data-studio="tab" data-tab="{use}">{words("models.use")}</button>'

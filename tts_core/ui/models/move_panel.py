@@ -24,7 +24,7 @@ class MovePanel:
     plan: gr.Button
     result: gr.HTML
     move: gr.Button
-    """Offered once the plan has been shown."""
+    """The button that moves the folder, offered once the plan has been shown."""
     stop: gr.Button
 
 
@@ -41,7 +41,7 @@ def render(words: Words) -> MovePanel:
 
 
 def at_load(services: Services, words: Words) -> list[Any]:
-    """For the target and the result: a move that ended too early goes on from here."""
+    """Updates for the target and the result when the page loads: a move that ended too early goes on from here."""
     target = services.store.unfinished_move()
     if target is None:
         return [gr.skip(), gr.skip()]
@@ -49,7 +49,7 @@ def at_load(services: Services, words: Words) -> list[Any]:
 
 
 def notice(services: Services, words: Words) -> str:
-    """Where the models have been moved to, while this process still looks at the old folder; else nothing."""
+    """The new place of the models, while this process still looks at the old folder; else nothing."""
     settings = services.settings
     chosen = PreferencesFile(settings.paths.preferences_file).read().preferences.models_dir
     target = chosen or settings.paths.default_models_dir

@@ -1,4 +1,4 @@
-"""What the user may choose about sources, and what stands against it: the environment's variables win."""
+"""The user's choices about sources, and the environment's variables, which take precedence."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tts_core.ui.models.source_list import Step
 from tts_core.ui.models.view import views_of
 
 Latencies = Mapping[SourceId, float]
-"""Seconds until each source answered the last test; who is missing did not."""
+"""The seconds until each source answered the last test; a source that is missing did not."""
 
 
 class SourceChoices:
-    """All of it is asked of the file at each call, so every browser sees the same."""
+    """The choices as they are saved. Everything is read from the file at each call, so every browser sees the same."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -67,7 +67,7 @@ class SourceChoices:
         return standing(self._example(known), known, settings, latencies)
 
     def measure(self) -> Latencies:
-        """Asks every source what it knows of one model: a few bytes, none of a file. Raises Offline."""
+        """Ask every source what it knows of one model: a few bytes, none of a file. Raises Offline."""
         settings = self.settings
         if settings.offline:
             raise Offline
@@ -76,7 +76,7 @@ class SourceChoices:
         return probe([hub for hub in known if hub.has(entry)], entry, cancelled=lambda: False)
 
     def move(self, source: str, step: Step, latencies: Latencies | None) -> None:
-        """One place up or down in the order that is shown; from now on it is the user's own."""
+        """Move a source one place up or down in the order that is shown; from now on it is the user's own order."""
         names = [candidate.hub.id for candidate in self.standing(latencies)]
         here = next((place for place, name in enumerate(names) if name == source), None)
         there = -1 if here is None else here + (1 if step is Step.DOWN else -1)
@@ -89,7 +89,7 @@ class SourceChoices:
         self._save(lambda now: replace(now, source_order=()))
 
     def set_mirror(self, address: str) -> None:
-        """Raises InvalidEndpoint; an empty address is the usual one."""
+        """Set the mirror's address; an empty one means the usual mirror. Raises InvalidEndpoint."""
         endpoint = checked_endpoint(MIRROR_VARIABLE, address) if address.strip() else ""
         self._save(lambda now: replace(now, mirror_endpoint=endpoint))
 
@@ -100,6 +100,6 @@ class SourceChoices:
         self._file.change(change)
 
     def _example(self, known: tuple[Hub, ...]) -> ModelEntry:
-        """A model that as many sources as possible have, the first one that people see."""
+        """The model to test with: one that as many sources as possible have, and the first that people see."""
         entries = [view.entry for view in views_of(self._services.models.statuses())]
         return max(entries, key=lambda entry: sum(hub.has(entry) for hub in known))

@@ -13,7 +13,7 @@ from tts_core.ui.words import Words
 
 
 class Step(str, Enum):
-    """What a row's buttons ask for."""
+    """The requests of a row's buttons."""
 
     UP = "up"
     DOWN = "down"
@@ -22,7 +22,7 @@ class Step(str, Enum):
 def source_list(
     words: Words, standing: Sequence[Candidate], latencies: Mapping[SourceId, float] | None, *, can_move: bool
 ) -> str:
-    """`latencies`: as measured by the last test; None if there was none."""
+    """The list as HTML. `latencies`: as measured by the last test; None if there was none."""
     last = len(standing) - 1
     rows = []
     for place, candidate in enumerate(standing):
@@ -39,7 +39,7 @@ def source_list(
 
 
 def why(words: Words, candidate: Candidate, latencies: Mapping[SourceId, float] | None) -> str:
-    """Why it stands there, and what the last test measured."""
+    """The reason for a source's place, and what the last test measured."""
     reason = words(f"sources.why_{candidate.reason}")
     measured = (latencies or {}).get(candidate.hub.id)
     if measured is not None:

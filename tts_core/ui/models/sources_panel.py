@@ -1,4 +1,4 @@
-"""Where models come from: the sources in the order in which a download asks them, and the user's own choices."""
+"""The sources of models: in the order in which a download asks them, with the user's own choices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIST_SCRIPT = (ASSETS_DIR / "source_list.js").read_text(encoding="utf-8")
 @dataclass(frozen=True, slots=True)
 class SourcesPanel:
     order: gr.HTML
-    """Whose order it is."""
+    """The line that says who decides the order."""
     rows: gr.HTML
     test: gr.Button
     automatic: gr.Button
@@ -36,7 +36,7 @@ class SourcesPanel:
     save_mirror: gr.Button
     resume: gr.Checkbox
     latencies: gr.State
-    """None until this browser has tested the sources."""
+    """The last test's results; None until this browser has tested the sources."""
 
     @property
     def order_outputs(self) -> list[Any]:
@@ -78,14 +78,14 @@ def render(services: Services, words: Words) -> SourcesPanel:
 
 
 class _Handlers:
-    """Of the panel's events; each returns updates for `order_outputs`, followed by those that it names."""
+    """The handlers of the panel's events; each returns updates for `order_outputs`, followed by those that it names."""
 
     def __init__(self, choices: SourceChoices, words: Words) -> None:
         self._choices = choices
         self._words = words
 
     def opened(self, latencies: Latencies | None, request: gr.Request) -> list[Any]:
-        """And the mirror, its button, resuming, the source for the next download."""
+        """Updates followed by those for the mirror, its button, resuming, the source for the next download."""
         choices, words = self._choices, self._words
         is_fixed = choices.is_fixed(MIRROR_VARIABLE)
         may_change = is_here(request) and not is_fixed
@@ -114,41 +114,42 @@ class _Handlers:
         return self._saved(latencies, self._choices.automatic, "sources.order_forgotten")
 
     def set_mirror(self, address: str, latencies: Latencies | None, request: gr.Request) -> list[Any]:
-        """And the mirror, the source for the next download."""
+        """Save the mirror's address; the updates are followed by those for the mirror, the source for the next
+        download."""
         if not is_here(request):
             words = self._words
-            told = fragments.alert(words("sources.not_saved"), words("sources.mirror_only_here"))
-            return [*self._shown(latencies, told), gr.skip(), gr.skip()]
+            alert = fragments.alert(words("sources.not_saved"), words("sources.mirror_only_here"))
+            return [*self._shown(latencies, alert), gr.skip(), gr.skip()]
         before = self._choices.own_mirror
         outcome = self._outcome(lambda: self._choices.set_mirror(address), "sources.mirror_saved")
         now = self._choices.own_mirror
-        is_refused = now == before and address.strip()  # what was typed stays, to be mended
+        is_refused = now == before and address.strip()  # the typed address stays, to be corrected
         shown = self._shown(latencies if now == before else None, outcome)
         return [*shown, gr.skip() if is_refused else now, self._sources()]
 
     def set_resume(self, resumes: bool, latencies: Latencies | None) -> list[Any]:
-        told = "sources.resume_on" if resumes else "sources.resume_off"
-        return self._saved(latencies, lambda: self._choices.set_resume(resumes), told)
+        message_key = "sources.resume_on" if resumes else "sources.resume_off"
+        return self._saved(latencies, lambda: self._choices.set_resume(resumes), message_key)
 
-    def _saved(self, latencies: Latencies | None, change: Callable[[], None], told: str) -> list[Any]:
-        outcome = self._outcome(change, told)
+    def _saved(self, latencies: Latencies | None, change: Callable[[], None], message_key: str) -> list[Any]:
+        outcome = self._outcome(change, message_key)
         return self._shown(latencies, outcome)
 
-    def _outcome(self, change: Callable[[], None], told: str) -> str:
+    def _outcome(self, change: Callable[[], None], message_key: str) -> str:
         words = self._words
         try:
             change()
         except StudioError as error:
             return fragments.alert(words("sources.not_saved"), words.error(error))
-        return fragments.told(words(told))
+        return fragments.told(words(message_key))
 
     def _shown(self, latencies: Latencies | None, message: str = "") -> list[Any]:
         choices, words = self._choices, self._words
         variable, is_own = choices.order_fixed_by, choices.is_own_order
-        told = words("sources.fixed", {"name": variable}) if variable else ""
-        told = told or words("sources.order_own" if is_own else "sources.order_automatic")
+        line = words("sources.fixed", {"name": variable}) if variable else ""
+        line = line or words("sources.order_own" if is_own else "sources.order_automatic")
         return [
-            f'<p class="studio-order">{told}</p>',
+            f'<p class="studio-order">{line}</p>',
             source_list(words, choices.standing(latencies), latencies, can_move=not variable),
             gr.update(visible=is_own and not variable),
             latencies,
@@ -160,7 +161,7 @@ class _Handlers:
 
 
 def wire(panel: SourcesPanel, page: gr.Blocks, chosen: gr.Dropdown, services: Services, words: Words) -> None:
-    """`chosen`: the source for the next download, whose choices name the addresses."""
+    """Wire the panel. `chosen`: the source for the next download, whose choices name the addresses."""
     handlers = _Handlers(SourceChoices(services), words)
     listed, latencies = panel.order_outputs, panel.latencies
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

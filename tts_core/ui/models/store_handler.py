@@ -1,4 +1,4 @@
-"""What the panels around the models' folder share: who may use them, typed paths, work with progress and Stop."""
+"""Shared parts of the panels around the models' folder: who may use them, typed paths, work with progress and Stop."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tts_core.ui.widgets.session_stops import SessionStops
 from tts_core.ui.words import Words
 
 Work = Callable[[Progress, CancelCheck], str]
-"""Does it and returns what to show, as HTML; raises StudioError."""
+"""A function that does the work and returns the outcome as HTML; raises StudioError."""
 
 
 def is_here(request: gr.Request) -> bool:
-    """Asked by somebody at this machine."""
+    """Whether the request comes from this machine."""
     return asked_from_this_machine(request.client.host if request.client else None, request.headers)
 
 
 def heading(words: Words, name: str) -> None:
-    """Of one part of the panel, and what it is good for."""
+    """The heading of one part of the panel, and what it is good for."""
     title, info = escape(words(f"store.{name}_title")), escape(words(f"store.{name}_info"))
     gr.HTML(f'<h3 class="studio-part">{title}</h3><p class="studio-hint">{info}</p>', js_on_load=None)
 
@@ -46,12 +46,13 @@ def path_box(label: str, example: str, elem_id: str) -> gr.Textbox:
 
 
 def example_path(name: str) -> str:
-    """A full path as this system writes them."""
+    """An example of a full path as this system writes them."""
     return f"D:\\{name}" if os.name == "nt" else f"/media/{name}"
 
 
 def typed_folder(text: str) -> Path:
-    """Raises NoFullPath: nobody at a page knows the folder that the app was started in."""
+    """The folder that was typed. Raises NoFullPath for a relative one: nobody at a page knows where the app was
+    started."""
     folder = Path(text.strip().strip('"')).expanduser()  # Windows' "Copy as path" quotes
     if not folder.is_absolute() or not str(folder).isprintable():
         raise NoFullPath(example=example_path("models"))
@@ -66,7 +67,7 @@ class StoreWork:
         self._stops = SessionStops()
 
     def run(self, work: Work, request: gr.Request, progress: gr.Progress) -> str:
-        """The outcome as HTML, whatever it is."""
+        """Run long work; returns the outcome as HTML, whatever it is."""
 
         def show(step: StoreProgress) -> None:
             name = step.file or self._words("store.working")
@@ -76,7 +77,7 @@ class StoreWork:
             return self.told(lambda: work(show, stop.is_set), request)
 
     def told(self, work: Callable[[], str], request: gr.Request) -> str:
-        """The same for what is short."""
+        """Run short work, without progress; returns the outcome as HTML."""
         try:
             self.check(request)
             return work()
@@ -86,7 +87,7 @@ class StoreWork:
             return store_words.failure(self._words, error)
 
     def check(self, request: gr.Request) -> None:
-        """Raises gr.Error for somebody elsewhere."""
+        """Check that the request comes from this machine. Raises gr.Error."""
         if not is_here(request):
             raise gr.Error(escape(self._words("store.only_here")), print_exception=False)
 

@@ -25,7 +25,7 @@ class StorePanel:
 
 
 def render(words: Words, choices: list[tuple[str, str]]) -> StorePanel:
-    """`choices`: (name, key) of each model."""
+    """Render the panel. `choices`: (name, key) of each model."""
     with (
         gr.Column(visible=False, elem_classes="studio-card") as card,
         gr.Accordion(words("store.title"), open=False, elem_id="models-store"),
@@ -37,11 +37,12 @@ def render(words: Words, choices: list[tuple[str, str]]) -> StorePanel:
 
 
 def wire(panel: StorePanel, page: gr.Blocks, notice: gr.HTML, services: Services, words: Words) -> None:
-    """`notice`, for everybody: the models have been moved, and this process still looks at the old folder."""
+    """Wire the panel. `notice`, which everybody sees: the models have been moved, and this process still looks at the
+    old folder."""
 
     def opened(request: gr.Request) -> list[Any]:
-        told = move_panel.at_load(services, words) if is_here(request) else [gr.skip(), gr.skip()]
-        return [gr.update(visible=is_here(request)), move_panel.notice(services, words), *told]
+        move = move_panel.at_load(services, words) if is_here(request) else [gr.skip(), gr.skip()]
+        return [gr.update(visible=is_here(request)), move_panel.notice(services, words), *move]
 
     shown = [panel.card, notice, panel.move.target, panel.move.result]
     page.load(opened, None, shown, api_visibility="private", show_progress="hidden")

@@ -1,4 +1,4 @@
-"""What the store found and did, in words and as HTML."""
+"""The store's findings and results, in words and as HTML."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tts_core.ui.words import Words
 
 _ICONS = {UpdateState.UP_TO_DATE: "✓", UpdateState.UPDATE_AVAILABLE: "↑", UpdateState.UNKNOWN: "?"}
 _SHOWN = 20
-"""Names in one list."""
+"""The most names in one list."""
 _REVISION_SHOWN = 10
-"""Characters of a commit's name."""
+"""The characters of a commit's name that are shown."""
 
 
 def failure(words: Words, error: StudioError) -> str:
@@ -34,7 +34,7 @@ def failure(words: Words, error: StudioError) -> str:
 
 
 def update_list(words: Words, reports: Sequence[UpdateReport], names: Mapping[str, str]) -> str:
-    """`names`: of the models by key."""
+    """The list of updates. `names`: of the models by key."""
     rows = []
     for report in reports:
         state = report.state
@@ -72,27 +72,27 @@ def leftover_list(words: Words, listed: Sequence[Leftover]) -> str:
 
 
 def cleaned(words: Words, done: Cleaned) -> str:
-    told = fragments.told(words("store.cleaned", {"count": len(done.removed), "size": size(done.freed_bytes)}))
-    return told + _named(words, "store.cleaned_kept", map(str, done.kept))
+    html = fragments.told(words("store.cleaned", {"count": len(done.removed), "size": size(done.freed_bytes)}))
+    return html + _named(words, "store.cleaned_kept", map(str, done.kept))
 
 
 def move_plan(words: Words, plan: MovePlan) -> str:
-    """Room needed and free, and how it goes."""
+    """The plan of a move: the room that it needs and finds, and how it goes."""
     facts = {"target": plan.target, "size": size(plan.total_bytes), "free": size(plan.free_bytes)}
     how = "store.plan_copied" if plan.is_copied else "store.plan_renamed"
     return f'<p class="studio-plan" role="status">{escape(words(how, facts))}</p>'
 
 
 def moved(words: Words, done: Moved) -> str:
-    told = fragments.told(words("store.moved", {"target": done.target}))
+    html = fragments.told(words("store.moved", {"target": done.target}))
     if done.variable:
         facts = {"name": done.variable, "target": done.target}
-        told += fragments.alert(words("store.restart_title"), words("store.moved_variable", facts))
-    return told + _named(words, "store.moved_left", done.left)
+        html += fragments.alert(words("store.restart_title"), words("store.moved_variable", facts))
+    return html + _named(words, "store.moved_left", done.left)
 
 
 def restart_needed(words: Words, target: Path) -> str:
-    """For the top of the tab: what it shows is the old folder."""
+    """The notice at the top of the tab after a move: what the tab shows is the old folder."""
     return fragments.alert(words("store.restart_title"), words("store.restart_info", {"target": target}))
 
 

@@ -24,26 +24,26 @@ from tts_core.ui.words import Words
 LIST_SCRIPT, QUESTION_SCRIPT = (
     (ASSETS_DIR / name).read_text(encoding="utf-8") for name in ("model_list.js", "confirm.js")
 )
-"""They turn a click on a button in our HTML into Gradio's own click event with the button's data."""
+"""The scripts that turn a click on a button in our HTML into Gradio's own click event with the button's data."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsTab:
     moved: gr.HTML
-    """Says that the models lie elsewhere since a move, which takes a restart."""
+    """The notice that the models lie elsewhere since a move, and that a restart is needed."""
     summary: gr.HTML
     source: gr.Dropdown
     sources: SourcesPanel
     rows: gr.HTML
     piper_rows: gr.HTML
-    """Of another family, out of the way."""
+    """The rows of Piper voices, another family, which are kept out of the way."""
     question: gr.HTML
     background: gr.HTML
     checks: ModelChecks
     store: StorePanel
     timer: gr.Timer
     signature: gr.State
-    """Of the details that are shown, so that they follow a download to its end."""
+    """The state of the details that are shown; it lets them follow a download to its end."""
 
     @property
     def overview_outputs(self) -> list[Any]:
@@ -96,7 +96,7 @@ def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> N
         return [*now.updates(interval), key, view.signature, *chosen_updates(services, words, view)]
 
     def follow(interval: float, key: str, signature: str) -> list[Any]:
-        """The list; and the details below it where they have something else to say."""
+        """Update the list, and the details below it where they have changed."""
         now = actions.overview()
         view = now.views[key]
         is_same = view.signature == signature

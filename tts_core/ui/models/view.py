@@ -1,4 +1,4 @@
-"""What the Models tab shows of one model and what it offers to do: the disk's state and the download's, as one."""
+"""A model as the Models tab shows it, with what it offers to do: the disk's state and the download's, as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tts_core.platform.job import JobState
 
 
 class Look(str, Enum):
-    """What people see; the values are keys of the word tables (`state.…`)."""
+    """The state of a model as people see it; the values are keys of the word tables (`state.…`)."""
 
     NOT_DOWNLOADED = "not_downloaded"
     WAITING = "waiting"
@@ -21,10 +21,10 @@ class Look(str, Enum):
     STALLED = "stalled"
     PAUSED = "paused"
     FAILED = "failed"
-    """The last download ended with a fault."""
+    """The state after a download that ended with a fault."""
     INCOMPLETE = "incomplete"
     BROKEN = "error"
-    """Files are there, and something is wrong with them."""
+    """The state of a model whose files are there, but have a problem."""
     READY = "ready"
 
     @property
@@ -33,7 +33,7 @@ class Look(str, Enum):
 
 
 class Action(str, Enum):
-    """What a button of a model's row asks for; the values are keys of the word tables (`action.…`)."""
+    """The actions of a row's buttons; the values are keys of the word tables (`action.…`)."""
 
     DOWNLOAD = "download"
     PAUSE = "pause"
@@ -43,14 +43,14 @@ class Action(str, Enum):
     CANCEL = "cancel"
     MOVE_UP = "move_up"
     ASK_DELETE = "ask_delete"
-    """What would go; the answer is DELETE."""
+    """Show what would be deleted; the answer is DELETE."""
     DELETE = "delete"
     DETAILS = "details"
     OPEN = "open"
 
 
 FETCHES = (Action.DOWNLOAD, Action.RETRY, Action.REPAIR)
-"""All of them: get what is missing."""
+"""The actions that get missing files."""
 _MAIN = {
     Look.NOT_DOWNLOADED: Action.DOWNLOAD,
     Look.WAITING: Action.PAUSE,
@@ -88,7 +88,7 @@ class ModelView:
 
     @property
     def task(self) -> DownloadTask | None:
-        """The newest one since start, finished or not."""
+        """The newest download since the start, finished or not."""
         return self.status.download
 
     @property
@@ -106,7 +106,7 @@ class ModelView:
 
     @property
     def main_action(self) -> Action | None:
-        """The one thing that most people want next."""
+        """The action that most people want next."""
         if not (self.entry.hf or self.entry.modelscope):
             return None
         return _MAIN.get(self.look)
@@ -125,21 +125,22 @@ class ModelView:
 
     @property
     def signature(self) -> str:
-        """Another one when the folder's details have something else to say."""
+        """A value that changes when the folder's details do."""
         status = self.status
         counts = (status.bytes_done, len(status.missing), len(status.problems), len(status.hints))
         return f"{status.key} {self.look.value} {status.verification.value} {counts}"
 
 
 def views_of(statuses: Sequence[ModelStatus]) -> list[ModelView]:
-    """In the order to show: by what people come for, lighter ones first; the order never changes by itself."""
+    """The models in the order to show: by what people come for, lighter ones first. The order never changes by
+    itself."""
     first = first_choice(statuses)
     ordered = sorted(statuses, key=lambda status: (_KIND_ORDER.index(status.entry.kind), status.bytes_total))
     return [ModelView(status, status.key == first) for status in ordered]
 
 
 def first_choice(statuses: Iterable[ModelStatus]) -> str | None:
-    """The model for who has none: the smallest that speaks by itself. None once a model speaks."""
+    """The model to suggest to somebody who has none: the smallest that speaks by itself. None once a model speaks."""
     speaking = [status for status in statuses if status.entry.kind is ModelKind.CUSTOM_VOICE]
     if any(status.valid for status in speaking):
         return None

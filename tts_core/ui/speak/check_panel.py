@@ -1,4 +1,4 @@
-"""Below a finished take: has it said what it should? Whisper listens, and what differs from the text is marked."""
+"""The check below a finished take: Whisper transcribes it, and differences from the text are marked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class CheckPanel:
     run: gr.Button
-    """Shown once there is a take."""
+    """The button that starts the check, shown once there is a take."""
     stop: gr.Button
     status: gr.HTML
     offer: WhisperOffer
@@ -38,7 +38,7 @@ class CheckPanel:
 
 
 class Spoken(Protocol):
-    """What holds a take."""
+    """The widgets that hold a take."""
 
     @property
     def run(self) -> gr.Button: ...
@@ -64,13 +64,13 @@ def wire(
     services: Services,
     words: Words,
 ) -> gr.events.Dependency:
-    """`generate` wires the button's own work, and is answered.
+    """Wire the check; returns the event of `generate`, which wires the button's own work.
 
     It comes after what is remembered at the click, for Gradio starts one listener of a click after the other.
     """
     checking = _Checking(services, words)
     take.run.click(
-        lambda said: [said, gr.update(visible=False), "", "", gr.Timer(active=False)],
+        lambda text: [text, gr.update(visible=False), "", "", gr.Timer(active=False)],
         text,
         [panel.wanted, panel.run, panel.status, *panel.offer.outputs],
         api_visibility="private",
@@ -115,7 +115,7 @@ class _Checking:
     def listen(
         self, take: str | None, details: Mapping[str, Any] | None, wanted: str, request: gr.Request
     ) -> Iterator[list[Any]]:
-        """For status, run, stop and the offer."""
+        """Updates for status, run, stop and the offer, while Whisper listens."""
         words, idle = self._words, [gr.update(visible=True), gr.update(visible=False)]
         offered = self._offers.look()
         if take is None or not offered.is_ready:

@@ -1,4 +1,4 @@
-"""What the Speak tab does, without Gradio: a form in, views out. One running take per browser session."""
+"""The Speak tab's work, without Gradio: a form in, views out. One running take per browser session."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ STATUS_INTERVAL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class SpeakView:
-    """What the tab shows next; None leaves a part as it is."""
+    """The parts of the tab to show next; None leaves a part as it is."""
 
     audio: str | None = None
-    """Path of the finished file."""
+    """The path of the finished file."""
     details: dict[str, Any] | None = None
     """The take's facts as data, for programs."""
     live: str | None = None

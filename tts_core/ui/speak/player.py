@@ -39,7 +39,7 @@ class Player:
 
 
 def render(words: Words, tab_id: str) -> Player:
-    """The widgets' ids begin with `tab_id`."""
+    """Render the player. The widgets' ids begin with `tab_id`."""
     with gr.Row(elem_classes="studio-actions"):
         run = gr.Button(
             words("speak.generate"),
@@ -72,7 +72,7 @@ def render(words: Words, tab_id: str) -> Player:
 
 
 def voice_sample(words: Words) -> gr.Audio:
-    """Where the library lets a saved voice be heard; hidden until one is."""
+    """The player in which the library lets a saved voice be heard; hidden until one is."""
     return gr.Audio(
         label=words("library.playing"),
         type="filepath",
@@ -97,7 +97,7 @@ class SpeakEvent:
 def wire(
     player: Player, bundle: Any, event: SpeakEvent, services: Services, handler: SpeakHandler, words: Words
 ) -> gr.events.Dependency:
-    """`bundle` holds the form's widgets under its field names."""
+    """Wire the player. `bundle` holds the form's widgets under its field names."""
 
     def speak(form: Any, request: gr.Request) -> Iterator[list[Any]]:
         visitor, quotas = visitor_of(request), services.login.quotas
@@ -144,7 +144,7 @@ def _speak(views: Iterator[SpeakView], words: Words) -> Iterator[list[Any]]:
 
 
 def _failed(words: Words, message: str) -> Iterator[list[Any]]:
-    """Told on the page by the status, and to programs by the error; a toast would say it twice."""
+    """Show a failure: on the page by the status, to programs by the error; a toast would say it twice."""
     yield _ended(fragments.alert(words("speak.error_title"), message))
     raise gr.Error(message, visible=False, print_exception=False)
 

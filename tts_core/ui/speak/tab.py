@@ -56,12 +56,12 @@ class SpeakTab:
     predictor_top_p: gr.Slider
     player: Player
     is_chosen: gr.State
-    """Somebody chose the voice; else it is the best one there is."""
+    """Whether somebody chose the voice; otherwise it is the best one there is."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoicePanel:
-    """What depends on the chosen voice."""
+    """The parts of the tab that depend on the chosen voice."""
 
     languages: list[tuple[str, str]]
     note: str
@@ -155,7 +155,7 @@ def _render_speed(words: Words, panel: VoicePanel) -> gr.Slider:
 
 
 def voice_choices(words: Words, voices: list[Voice]) -> list[tuple[str, str]]:
-    """(label, id)."""
+    """The (label, id) of each voice."""
     return [(voice_label(words, voice), voice.id) for voice in voices]
 
 
@@ -212,7 +212,8 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
 def wire(
     tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: SpeakHandler, words: Words
 ) -> None:
-    """`places`: the page and the tab that hold the widgets; when they open, models may have come or gone."""
+    """Wire the tab. `places`: the page and the tab that hold the widgets; when they open, models may have come or
+    gone."""
     event = SpeakEvent("synthesize", SpeakForm, lambda form: form)
     spoken = player.wire(tab.player, tab, event, services, handler, words)
     _wire_seed(tab, spoken)
@@ -223,7 +224,7 @@ def wire(
 
 
 def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
-    """The lock keeps the last take's seed in the box; unlocking asks for new ones again."""
+    """Wire the seed. The lock keeps the last take's seed in the box; unlocking asks for new ones again."""
 
     def keep(locked: bool, seed: float | None, details: dict[str, Any] | None) -> float | None:
         last = (details or {}).get("seed")
@@ -241,7 +242,7 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
 
 
 def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, words: Words) -> None:
-    """Everything that depends on the chosen voice follows it."""
+    """Make everything that depends on the chosen voice follow it."""
     sampling = [getattr(tab, name) for name in SAMPLING_FIELDS]
 
     def follow(voice_id: str, language: str, speed: float) -> list[Any]:
@@ -272,7 +273,7 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
     ]
 
     def look_again(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
-        """The best voice there is, unless somebody chose another."""
+        """Updates when the tab opens: the best voice there is, unless somebody chose another."""
         voices = speaking_voices(services)
         now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
         return [gr.update(choices=voice_choices(words, voices), value=now), *follow(now, language, speed)]

@@ -1,4 +1,4 @@
-"""One click from a saved voice to the Speak tab, where it is chosen then."""
+"""The way from a saved voice to the Speak tab with one click; the voice is chosen there."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tts_core.ui.widgets.voice_choices import speaking_voices
 from tts_core.ui.words import Words
 
 EVENT = "select"
-"""Of Gradio's, for buttons that ask for this; their key is the voice's id."""
+"""The event of Gradio for buttons that ask for this; their key is the voice's id."""
 _TO_SPEAK = "() => document.querySelector('#tab-speak-button').click()"
 
 
 def wire(source: gr.HTML, speak: SpeakTab, services: Services, words: Words) -> None:
-    """`source` holds such buttons and runs assets/actions.js. The tab follows its voice when it opens."""
+    """Wire the buttons. `source` holds them and runs assets/actions.js. The tab follows its voice when it opens."""
 
     def use(event: gr.EventData) -> list[Any]:
         voices = voice_choices(words, speaking_voices(services))

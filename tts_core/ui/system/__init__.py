@@ -1,1 +1,1 @@
-"""The System tab and what is told of the server beside it."""
+"""The System tab, and the pages about the server beside it."""

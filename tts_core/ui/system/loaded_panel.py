@@ -37,7 +37,7 @@ def render(services: Services, words: Words) -> LoadedPanel:
 
 
 def choices(services: Services) -> list[tuple[str, str]]:
-    """(label, key) of the models that can be loaded now."""
+    """The (label, key) of each model that can be loaded now."""
     return [
         (status.entry.display_name, status.key)
         for status in services.models.statuses()
@@ -58,10 +58,10 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
         return [table(), gr.update(choices=found, value=chosen), works, works, gr.Timer(active=True)]
 
     def load(key: str | None) -> str:
-        return _told(words, lambda: services.cache.load(key or ""))
+        return _outcome(words, lambda: services.cache.load(key or ""))
 
     def unload(key: str | None) -> str:
-        return _told(words, lambda: services.cache.unload(key or ""))
+        return _outcome(words, lambda: services.cache.unload(key or ""))
 
     item.select(
         opened,
@@ -76,8 +76,8 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
         done.then(table, None, panel.table, api_visibility="private", show_progress="hidden")
 
 
-def _told(words: Words, action: Any) -> str:
-    """Nothing when it went well: the table shows it. Else why not."""
+def _outcome(words: Words, action: Any) -> str:
+    """The outcome of an action: nothing when it went well, as the table shows it; else the reason."""
     try:
         action()
     except StudioError as error:

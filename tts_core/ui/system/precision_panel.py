@@ -1,4 +1,4 @@
-"""In which precision models compute, a part of the System tab: what this device can, and what a choice costs."""
+"""The precision in which models compute, a part of the System tab: the choices of this device, and what they cost."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FAST = "int8"
 class PrecisionPanel:
     choice: gr.Radio
     advice: gr.HTML
-    """What the choice means here."""
+    """The advice about the choice on this machine."""
     fast: gr.Button
-    """One click to the precision that most people on a CPU want."""
+    """The button that chooses the precision that most people on a CPU want."""
     message: gr.HTML
 
     @property
@@ -34,12 +34,12 @@ class PrecisionPanel:
 
 def render(services: Services, words: Words) -> PrecisionPanel:
     fixed = PRECISION_VARIABLE in services.settings.fixed
-    told = words("sources.fixed", {"name": PRECISION_VARIABLE}) if fixed else words("precision.info")
+    info = words("sources.fixed", {"name": PRECISION_VARIABLE}) if fixed else words("precision.info")
     choice = gr.Radio(
         _named(words, [services.settings.precision_now()]),
         value=services.settings.precision_now(),
         label=words("precision.label"),
-        info=told,
+        info=info,
         interactive=not fixed,
         elem_id="system-precision",
     )
@@ -49,7 +49,7 @@ def render(services: Services, words: Words) -> PrecisionPanel:
 
 
 def precisions(services: Services, found: Acceleration) -> list[str]:
-    """AUTO and those that the device can, which is the one asked for or the one found."""
+    """The precisions to choose from: AUTO and those of the device, which is the one asked for or the one found."""
     device = _device(services, found)
     if device == "cpu":
         return [AUTO, "float32", *found.processor.whole_numbers]
@@ -66,7 +66,7 @@ def _is_card(services: Services, found: Acceleration) -> bool:
 
 
 def shown(services: Services, words: Words, found: Acceleration, message: str = "") -> list[Any]:
-    """For `outputs`: the present choice, whoever made it, among those there are."""
+    """Updates for `outputs`: the choices, and the present one, whoever made it."""
     now, able = services.settings.precision_now(), precisions(services, found)
     free = PRECISION_VARIABLE not in services.settings.fixed
     slow = now in (AUTO, "float32") and FAST in able and not _is_card(services, found)

@@ -1,4 +1,5 @@
-"""On the pages of admins, while there is a public link: the link, who can do what by it, and a button that ends it."""
+"""The banner on the pages of admins while there is a public link: the link, what visitors can do by it, and a button
+that ends it."""
 
 from __future__ import annotations
 
@@ -21,24 +22,24 @@ CAN_NOT = ("models", "voices", "system")
 
 @dataclass(frozen=True, slots=True)
 class ShareBanner:
-    told: gr.HTML
+    message: gr.HTML
     stop: gr.Button
     timer: gr.Timer
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.told, self.stop, self.timer]
+        return [self.message, self.stop, self.timer]
 
 
 def render(words: Words) -> ShareBanner:
     with gr.Column(elem_classes="studio-share"):
-        told = gr.HTML(js_on_load=None, elem_id="share-banner", elem_classes="studio-optional")
+        message = gr.HTML(js_on_load=None, elem_id="share-banner", elem_classes="studio-optional")
         stop = gr.Button(words("share.stop"), size="sm", visible=False, elem_id="share-stop")
-    return ShareBanner(told, stop, gr.Timer(STARTING_REFRESH_S, active=False))
+    return ShareBanner(message, stop, gr.Timer(STARTING_REFRESH_S, active=False))
 
 
 def wire(banner: ShareBanner, page: gr.Blocks, services: Services, words: Words) -> None:
-    """What changes without the page is seen by the timer: a link comes late and may end."""
+    """Wire the banner. A timer shows changes that the page did not cause: a link comes late and may end."""
 
     def look() -> list[Any]:
         now = services.link.now
@@ -60,7 +61,7 @@ def wire(banner: ShareBanner, page: gr.Blocks, services: Services, words: Words)
 
 
 def link_html(words: Words, link: Link) -> str:
-    """ "" where there is nothing to say."""
+    """The banner's text as HTML; "" where there is nothing to say."""
     if link.state is LinkState.STARTING:
         return fragments.busy(words("share.starting"))
     if link.error is not None:

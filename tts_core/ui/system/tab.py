@@ -63,7 +63,8 @@ def render(services: Services, words: Words) -> SystemTab:
 
 
 def wire(tab: SystemTab, item: gr.Tab, services: Services, words: Words) -> None:
-    """`item` is the tab that holds the widgets: what it shows is measured when it opens, not when the page loads."""
+    """Wire the tab. `item` is the tab that holds the widgets: what it shows is measured when it opens, not when the
+    page loads."""
     system = services.system
     keep_days = services.settings.limits.keep_outputs_days
 

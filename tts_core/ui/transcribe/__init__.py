@@ -1,1 +1,1 @@
-"""Transcribe buttons wherever a recording is."""
+"""Transcribe buttons beside every recording."""

@@ -1,4 +1,5 @@
-"""Transcribe beside a box for what is said in a recording: hears it, fills the box, never over what somebody typed."""
+"""The button Transcribe beside a box for a recording's text: Whisper listens and fills the box, never over what
+somebody typed."""
 
 from __future__ import annotations
 
@@ -28,26 +29,26 @@ from tts_core.ui.words import Words
 logger = logging.getLogger(__name__)
 
 USE, UNDO = "use", "undo"
-"""What the buttons in the outcome ask for."""
+"""The keys of the buttons in the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard last."""
+    """The last transcript and its recording."""
 
     text: str
     language: str
-    """Whisper's code."""
+    """The language as Whisper's code."""
     recording: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What stands in the box because it was heard: it may be replaced without asking."""
+    """The text that Whisper put into the box; it may be replaced without asking."""
 
     text: str = ""
     before: str = ""
-    """What stood there until then."""
+    """The text that stood in the box until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +58,27 @@ class TranscribeButton:
     stop: gr.Button
     status: gr.HTML
     heard: gr.State
-    """Heard, or None."""
+    """The last transcript as Heard, or None."""
     filled: gr.State
     offer: WhisperOffer
 
     @property
     def fresh(self) -> list[Any]:
-        """Another recording is shown: set them to "" and None."""
+        """The widgets to set to "" and None when another recording is shown."""
         return [self.status, self.heard]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is heard, and where its words go."""
+    """The recording to transcribe, and the box for its text."""
 
     inputs: list[Any]
-    """Widgets that tell which recording it is …"""
+    """The widgets whose values say which recording it is."""
     recording: Callable[..., Path | None]
-    """… and how, from what they hold. May raise StudioError."""
+    """The function that finds the recording from those values; may raise StudioError."""
     transcript: gr.Textbox
     language: gr.Dropdown | None = None
-    """The voice's, to be compared with the language that is heard."""
+    """The voice's language, which is compared with the language of the recording."""
 
 
 def render(words: Words, tab_id: str) -> TranscribeButton:
@@ -95,7 +96,8 @@ def render(words: Words, tab_id: str) -> TranscribeButton:
 def wire(
     button: TranscribeButton, source: Source, opened: list[Any], services: Services, words: Words
 ) -> gr.events.Dependency:
-    """`opened`: the events that show the button. The answer is the event after which `heard` is what was heard."""
+    """Wire the button. `opened`: the events that show it. Returns the event after which `heard` holds the
+    transcript."""
     _wire_offer(button, opened, Offers(services, words), words)
     hearing = _Hearing(source, services, words)
     started = button.run.click(
@@ -144,7 +146,7 @@ class _Hearing:
         self._listening = Listening()
 
     def listen(self, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
-        """For status, heard, run and stop."""
+        """Updates for status, heard, run and stop, while Whisper listens."""
         words, idle = self._words, [gr.update(visible=True), gr.update(visible=False)]
         try:
             recording = self._source.recording(*values)
@@ -175,7 +177,7 @@ class _Hearing:
         self._listening.stop(request.session_hash or "")
 
     def place(self, heard: Heard | None, filled: Filled, typed: str, *values: Any) -> list[Any]:
-        """For box, filled and status: the words go where nobody has typed; else they are offered."""
+        """Updates for box, filled and status: the transcript goes where nobody has typed; else it is offered."""
         if heard is None:
             return [gr.skip()] * 3
         language, values = (values[0], values[1:]) if self._source.language is not None else ("", values)
@@ -185,16 +187,16 @@ class _Hearing:
             return [gr.skip(), gr.skip(), fragments.hint(self._words("transcribe.nobody"))]
         tip = self._tip(heard, language)
         if typed.strip() in ("", filled.text, heard.text):
-            return [heard.text, Filled(heard.text, typed), self._told(heard) + tip]
+            return [heard.text, Filled(heard.text, typed), self._language_line(heard) + tip]
         text = f'<p class="studio-said" lang="{escape(heard.language)}">{escape(heard.text)}</p>'
-        return [gr.skip(), gr.skip(), self._told(heard, "transcribe.compare") + text + self._button(USE) + tip]
+        return [gr.skip(), gr.skip(), self._language_line(heard, "transcribe.compare") + text + self._button(USE) + tip]
 
     def act(self, event: gr.EventData, heard: Heard | None, filled: Filled, typed: str) -> list[Any]:
-        """Put what was heard in the place of what was typed, or back."""
+        """Put the transcript in the place of the typed text, or back."""
         if heard is None:
             return [gr.skip()] * 3
         if event.action == USE:
-            return [heard.text, Filled(heard.text, typed), self._told(heard) + self._button(UNDO)]
+            return [heard.text, Filled(heard.text, typed), self._language_line(heard) + self._button(UNDO)]
         return [filled.before, Filled(), fragments.told(self._words("transcribe.undone"))]
 
     def _recording(self, *values: Any) -> Path | None:
@@ -207,7 +209,7 @@ class _Hearing:
         transcriber = self._services.transcriber
         return lambda cancelled, say: transcriber.transcribe(recording, cancelled=cancelled, say=say)
 
-    def _told(self, heard: Heard, key: str = "transcribe.heard") -> str:
+    def _language_line(self, heard: Heard, key: str = "transcribe.heard") -> str:
         language = transcribe_words.language_name(self._words, heard.language)
         return fragments.told(self._words(key, {"language": language}))
 

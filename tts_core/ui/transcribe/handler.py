@@ -1,4 +1,4 @@
-"""Listening in the background of a page: where it stands, then what came out; Stop reaches it."""
+"""Transcribing in the background of a page: its stages, then the outcome; Stop reaches it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ Outcome = TypeVar("Outcome")
 @dataclass(frozen=True, slots=True)
 class Stage:
     phase: str
-    """One of the transcriber's."""
+    """A phase of the transcriber."""
     percent: float
-    """Of the whole."""
+    """The progress of the whole, 0 to 100."""
 
 
 class Listening:
-    """Runs one thing at a time for each browser session; another one stops it."""
+    """Runs one work at a time for each browser session; another one stops it."""
 
     def __init__(self) -> None:
         self._stops = SessionStops()
 
     def run(self, work: Callable[[CancelCheck, Say], Outcome], session: str) -> Generator[Stage | Outcome, None, None]:
-        """Stages, the newest only for who is slow, then the outcome. Raises what `work` raises.
+        """Yield the stages, only the newest for a slow reader, then the outcome. Raises the errors of `work`.
 
-        Who leaves early stops the work.
+        Closing the generator early stops the work.
         """
-        told: SimpleQueue[Stage | None] = SimpleQueue()
+        stages: SimpleQueue[Stage | None] = SimpleQueue()
         with self._stops.running(session) as stop, ThreadPoolExecutor(1, "listening") as thread:
             try:
-                future = thread.submit(work, stop.is_set, lambda phase, percent: told.put(Stage(phase, percent)))
-                future.add_done_callback(lambda _: told.put(None))
-                while (stage := _newest(told)) is not None:
+                future = thread.submit(work, stop.is_set, lambda phase, percent: stages.put(Stage(phase, percent)))
+                future.add_done_callback(lambda _: stages.put(None))
+                while (stage := _newest(stages)) is not None:
                     yield stage
                 yield future.result()
             finally:
@@ -49,9 +49,9 @@ class Listening:
         self._stops.stop(session)
 
 
-def _newest(told: SimpleQueue[Stage | None]) -> Stage | None:
-    """Waits for one; None is the last."""
-    stage = told.get()
-    while stage is not None and not told.empty():
-        stage = told.get()
+def _newest(stages: SimpleQueue[Stage | None]) -> Stage | None:
+    """Wait for a stage and return the newest one; None is the last."""
+    stage = stages.get()
+    while stage is not None and not stages.empty():
+        stage = stages.get()
     return stage

@@ -1,4 +1,5 @@
-"""For who has no Whisper model: get one with a click, and see it come. The numbers are those of the Models tab."""
+"""The offer of a Whisper model to those who have none: one click gets it, and its progress is shown. The numbers are
+those of the Models tab."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ REFRESH_S = 1.0
 class WhisperOffer:
     note: gr.HTML
     timer: gr.Timer
-    """Ticks only while a Whisper model is on its way."""
+    """The timer that ticks only while a Whisper model is on its way."""
 
     @property
     def outputs(self) -> list[Any]:
@@ -33,11 +34,11 @@ class WhisperOffer:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What there is to say, for `WhisperOffer.outputs`."""
+    """The content of the offer, for `WhisperOffer.outputs`."""
 
     html: str
     is_ready: bool
-    """A model can be used now."""
+    """Whether a model can be used now."""
     is_coming: bool
 
     @property
@@ -57,7 +58,7 @@ def render(elem_id: str) -> WhisperOffer:
 
 
 class Offers:
-    """Nothing is remembered here: every browser sees the same."""
+    """The offer's work. Nothing is remembered here: every browser sees the same."""
 
     def __init__(self, services: Services, words: Words) -> None:
         self._services = services
@@ -70,7 +71,7 @@ class Offers:
         return Offered(self._html(view), is_ready=False, is_coming=view.look.is_active)
 
     def follow(self) -> Offered:
-        """The same for who was told that a model is coming."""
+        """Follow a download that was begun: the offer as it is now."""
         now = self.look()
         if not now.is_ready:
             return now
@@ -78,7 +79,7 @@ class Offers:
         return Offered(fragments.told(self._words("whisper.ready", {"model": name})), is_ready=True, is_coming=False)
 
     def act(self, action: Action, key: str) -> Offered:
-        """Raises gr.Error that tells people why not."""
+        """Do a button's action. Raises gr.Error with the reason why not."""
         try:
             if action in FETCHES:
                 self._services.downloads.start(key, "auto")
@@ -91,7 +92,7 @@ class Offers:
         return self.follow()
 
     def _nearest(self) -> ModelView:
-        """The one that is on its way; else the one to suggest."""
+        """The model to show: the one that is on its way, else the one to suggest."""
         views = [
             ModelView(status) for status in self._services.models.statuses() if status.entry.kind is ModelKind.WHISPER
         ]
@@ -115,7 +116,7 @@ class Offers:
         return f'<div class="studio-note studio-offer">{"".join(parts)}<div>{buttons}{models}</div></div>'
 
     def _button(self, view: ModelView) -> str:
-        """The one thing to do next: get it, go on, try again; or leave it."""
+        """The button for the next step: get the model, go on, try again; or leave it."""
         action = Action.CANCEL if view.look.is_active else view.main_action or Action.DOWNLOAD
         size = fragments.size(view.entry.total_bytes)
         get = self._words("whisper.get", {"model": view.entry.display_name, "size": size})

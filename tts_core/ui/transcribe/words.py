@@ -1,4 +1,4 @@
-"""What the page says of things heard: how far the listening is, in which language, how near to what was wanted."""
+"""Messages about transcribing: how far it is, in which language, how near to the wanted text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words
 
 GOOD_RATE = 0.1
-"""Whisper itself mishears about so many words; beyond that something else is likely to be wrong."""
+"""The error rate up to which a take is good: Whisper itself mishears about so many words; beyond that something else is
+likely to be wrong."""
 
 
 def stage(words: Words, now: Stage) -> str:
@@ -25,7 +26,7 @@ def stage(words: Words, now: Stage) -> str:
 
 
 def language_name(words: Words, code: str) -> str:
-    """`code` is Whisper's."""
+    """The language's name on the page; `code` is Whisper's."""
     name = LANGUAGES.get(code, code)
     return words.get(f"language.{name.lower()}", words.get(f"language.{code}", name))
 
@@ -43,30 +44,30 @@ def unlike(chosen: str, code: str, text: str = "") -> str:
 
 
 def _family(code: str) -> str:
-    """What Whisper takes for one another, and hardly anybody would call another language."""
+    """The group of languages that Whisper mistakes for one another, and that hardly anybody would call different."""
     return {"yue": "zh", "nn": "no", "jw": "id", "ms": "id"}.get(code, code)
 
 
 def language_tip(words: Words, recording: str, wanted: str) -> str:
-    """Both are Whisper's codes, and differ."""
+    """A tip about the two languages, which are Whisper's codes and differ."""
     names = {"recording": language_name(words, recording), "wanted": language_name(words, wanted)}
     return words("transcribe.language_differs", names)
 
 
 def checked(words: Words, found: SpokenCheck) -> str:
-    """Error rate, what was heard, and where that differs from the text."""
+    """The outcome of a check: error rate, the transcript, and where it differs from the text."""
     rate, transcript = found.error_rate, found.transcript
     percent = f"{100 * rate.rate:.1f}"
     look = "good" if not rate.errors else "advice" if rate.rate <= GOOD_RATE else "problem"
     icon = {"good": "✓", "advice": "◐", "problem": "!"}[look]
     title = words(f"check.{rate.unit}_rate", {"percent": percent})
     count = words(f"check.{rate.unit}s" if rate.errors else "check.same", {"errors": rate.errors, "all": rate.length})
-    said = escape(transcript.text) or words("transcribe.nobody")
+    heard = escape(transcript.text) or words("transcribe.nobody")
     compared = _compared(words, rate, transcript.language) if rate.errors and transcript.text else ""
     return (
         f'<section class="studio-check" data-look="{look}" role="status"><header><strong>{icon} {title}</strong> '
         f"<span>{count}</span></header>"
-        f'<h4>{words("check.heard")}</h4><p class="studio-said" lang="{escape(transcript.language)}">{said}</p>'
+        f'<h4>{words("check.heard")}</h4><p class="studio-said" lang="{escape(transcript.language)}">{heard}</p>'
         f"{compared}</section>"
     )
 

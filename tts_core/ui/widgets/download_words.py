@@ -13,14 +13,14 @@ from tts_core.ui.words import Words
 
 
 def fault(words: Words, code: str, params: Mapping[str, object]) -> str:
-    """The sentence of a fault, sizes in people's units."""
+    """The sentence about a fault, with sizes in units for people."""
     shown = {name: _readable(name, value) for name, value in params.items()}
     template = words.table.get(f"error.{code}")
     return report.sentence(code, shown) if template is None else template.format_map(_Known(shown))
 
 
 class _Known(dict[str, object]):
-    """Parameters of a template; one that nobody gave is an ellipsis instead of a broken page."""
+    """The parameters of a template; one that is missing becomes an ellipsis instead of breaking the page."""
 
     def __missing__(self, name: str) -> str:
         return "…"
@@ -35,12 +35,12 @@ def source_name(words: Words, source: str) -> str:
 
 
 def source_title(words: Words, source: str) -> str:
-    """The name as it stands alone."""
+    """The source's name as it stands alone."""
     return words.get(f"source.{source}_title", source_name(words, source))
 
 
 def source_choices(words: Words, settings: SourceSettings) -> list[tuple[str, str]]:
-    """(label with where it is good, id): automatic first."""
+    """The (label with where it is good, id) of each source, automatic first."""
     hosts = {
         "hf": settings.hf_endpoint,
         "mirror": settings.mirror_endpoint,
@@ -51,7 +51,7 @@ def source_choices(words: Words, settings: SourceSettings) -> list[tuple[str, st
 
 
 def doing(words: Words, task: DownloadTask) -> str:
-    """One sentence without numbers that move: a screen reader says it when it changes."""
+    """A sentence without numbers that move: a screen reader says it when it changes."""
     match task.state:
         case JobState.WAITING:
             place = "next" if task.position <= 1 else "position"
@@ -84,7 +84,7 @@ def _at_work(words: Words, task: DownloadTask) -> str:
 
 
 def numbers(words: Words, task: DownloadTask) -> str:
-    """Bytes, speed and time left, as far as they are known."""
+    """The bytes, speed and time left, as far as they are known."""
     parts = []
     if task.bytes_total:
         parts.append(f"{percent(task)} %")
@@ -98,12 +98,12 @@ def numbers(words: Words, task: DownloadTask) -> str:
 
 
 def percent(task: DownloadTask) -> int:
-    """Whole percents; 100 only when all is done."""
+    """The progress in whole percents; 100 only when all is done."""
     return int(task.progress)
 
 
 def speed(bytes_per_second: float) -> str:
-    """Decimal units, as networks state them."""
+    """The speed in decimal units, as networks state it."""
     if bytes_per_second < 1e6:
         return f"{bytes_per_second / 1e3:.0f} kB/s"
     return f"{bytes_per_second / 1e6:.{0 if bytes_per_second >= 1e8 else 1}f} MB/s"
@@ -119,7 +119,7 @@ def duration(words: Words, seconds: float) -> str:
 
 
 def note(words: Words, one: Note) -> str:
-    """What failed, who took over, and that nothing is lost."""
+    """A sentence about what failed and which source took over, and that nothing is lost."""
     what = fault(words, one.code, one.params)
     if not one.next_source:
         return what
@@ -128,6 +128,6 @@ def note(words: Words, one: Note) -> str:
 
 
 def reasons(words: Words, task: DownloadTask) -> list[tuple[str, str]]:
-    """(source's name, why it failed) once per source: the last word of each."""
+    """The (source's name, reason) of each source that failed, once per source: its last reason."""
     last = {one.source: one for one in task.notes if one.source}
     return [(source_name(words, source), fault(words, one.code, one.params)) for source, one in last.items()]

@@ -1,4 +1,4 @@
-"""What a tab's widgets hold, as values. Field names are widget names and the public endpoint's parameter names."""
+"""The values of a tab's widgets. Field names are widget names and the public endpoint's parameter names."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ import gradio as gr
 from tts_core.domain.values import AUTO_LANGUAGE, Sampling, SynthesisRequest
 
 NEW_SEED = -1
-"""In the seed's box: draw a new one each time."""
+"""The value of the seed's box that means: draw a new one each time."""
 _DEFAULT = Sampling()
 IN_CONTEXT, TIMBRE_ONLY = "in_context", "timbre_only"
-"""How a recording is imitated: gone on from, with its transcript; or only its timbre."""
+"""The two ways to imitate a recording: go on from it, with its transcript; or take over only its timbre."""
 OWN_VOICE, OWNER_AGREED = "own_voice", "owner_agreed"
-"""What was confirmed before a recording is kept."""
+"""The two consents, of which one is given before a recording is kept."""
 
 
 class Spoken(Protocol):
-    """What a tab asks to be spoken."""
+    """A form of a tab that speaks."""
 
     @property
     def format(self) -> str: ...
 
     def to_request(self) -> SynthesisRequest:
-        """Raises StudioError naming what is wrong."""
+        """The request. Raises StudioError naming what is wrong."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakForm:
-    """The Speak tab. Programs may send null, which means the default; whole numbers may arrive as floats (JSON)."""
+    """The Speak tab's form. Programs may send null, which means the default; whole numbers may arrive as floats
+    (JSON)."""
 
     text: str
     voice: str | None = None
@@ -42,7 +43,7 @@ class SpeakForm:
     speed: float = 1.0
     format: str = "wav"
     max_seconds: float = 0
-    """0: as long as the text needs."""
+    """The longest sound in seconds; 0: as long as the text needs."""
     seed: float = NEW_SEED
     temperature: float = _DEFAULT.temperature
     top_k: float = _DEFAULT.top_k
@@ -56,7 +57,7 @@ class SpeakForm:
         _fill_in_defaults(self)
 
     def to_request(self) -> SynthesisRequest:
-        """Raises InvalidValue naming the field that is out of range."""
+        """The request. Raises InvalidValue naming the field that is out of range."""
         sampling = Sampling(
             temperature=self.temperature,
             top_k=int(self.top_k),
@@ -80,17 +81,17 @@ class SpeakForm:
 
 @dataclass(frozen=True, slots=True)
 class DesignForm:
-    """The Design tab."""
+    """The Design tab's form."""
 
     description: str
     text: str
     voice: str | None = None
-    """A voice that can be designed; none is the best one that is ready."""
+    """A voice that can be designed; None is the best one that is ready."""
     language: str = AUTO_LANGUAGE
     seed: float = NEW_SEED
 
     def to_speak(self) -> SpeakForm:
-        """The same request in the words of the Speak tab."""
+        """The same request as a form of the Speak tab."""
         return SpeakForm(
             text=self.text, voice=self.voice, language=self.language, instruct=self.description, seed=self.seed
         )
@@ -98,16 +99,16 @@ class DesignForm:
 
 @dataclass(frozen=True, slots=True)
 class CloneForm:
-    """The Clone tab: a text in the voice of a recording."""
+    """The Clone tab's form: a text in the voice of a recording."""
 
     file: str | None
     """The recording's path."""
     text: str
     transcript: str = ""
-    """What is said in the recording."""
+    """The text spoken in the recording."""
     language: str = AUTO_LANGUAGE
     model: str | None = None
-    """Key of a Base model; none is the best one that is ready."""
+    """The key of a Base model; None is the best one that is ready."""
     mode: str = IN_CONTEXT
     append_silence: bool = True
     seed: float = NEW_SEED
@@ -119,7 +120,7 @@ class CloneForm:
 
 @dataclass(frozen=True, slots=True)
 class SaveForm:
-    """The Clone tab's lower part: the recording as a voice of the library."""
+    """The form of the Clone tab's lower part: the recording as a voice of the library."""
 
     name: str
     file: str | None
@@ -132,14 +133,14 @@ class SaveForm:
     """OWN_VOICE or OWNER_AGREED; without one nothing is kept."""
     consent_note: str = ""
     desk: Any = None
-    """What the page remembers of the recording (`clone_handlers.Desk`); no program sends it."""
+    """The page's memory of the recording (`clone.handler.Desk`); programs send nothing here."""
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
 
 
 def _fill_in_defaults(form: Any) -> None:
-    """Programs may send null."""
+    """Replace null, which programs may send, by the default."""
     for field in fields(form):
         if getattr(form, field.name) is None and field.default is not None:
             object.__setattr__(form, field.name, "" if field.default is MISSING else field.default)

@@ -45,7 +45,7 @@ def footer(words: Words, docs_url: str) -> str:
 
 
 def note(html: str, link_text: str, tab_id: str) -> str:
-    """A remark with one button that goes to a tab."""
+    """A remark with one button that leads to a tab."""
     return (
         f'<div class="studio-note"><p>{html}</p>'
         f'<button type="button" class="studio-link" data-studio="tab" data-tab="{tab_id}">{link_text} →</button></div>'
@@ -57,7 +57,7 @@ def hint(text: str) -> str:
 
 
 def told(text: str) -> str:
-    """What has been done; a screen reader says it."""
+    """A message about what has been done; a screen reader says it."""
     return f'<p class="studio-told" role="status">✓ {escape(text)}</p>'
 
 
@@ -118,7 +118,7 @@ def path_line(text: str, label: str, path: Path) -> str:
 
 
 def background_line(words: Words, check: BackgroundCheck, names: dict[str, str]) -> str:
-    """One line while models are being read in the background, else nothing."""
+    """A line while models are being read in the background, else nothing."""
     if not check.running or check.key is None:
         return ""
     percent = round(100 * check.done_bytes / check.total_bytes) if check.total_bytes else 0
@@ -191,7 +191,7 @@ def folders_section(words: Words, folders: Iterable[Folder], keep_days: float) -
 
 
 def size(count: int) -> str:
-    """Decimal units, as disks and hubs state them."""
+    """The size in decimal units, as disks and hubs state it."""
     if count < 1_000_000:
         return f"{count / 1000:.0f} kB" if count else "0"
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

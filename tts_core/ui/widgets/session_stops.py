@@ -1,4 +1,4 @@
-"""What each browser session runs, so that its Stop reaches it."""
+"""The running work of each browser session, so that its Stop reaches it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class SessionStops:
 
     @contextmanager
     def running(self, session: str) -> Iterator[threading.Event]:
-        """The event is set when the session asks to stop, or runs something else instead."""
+        """Run work of a session inside the block. The event is set when the session asks to stop, or runs something
+        else instead."""
         stop = threading.Event()
         with self._lock:
             self._stops.pop(session, stop).set()

@@ -1,4 +1,4 @@
-"""What pickers offer: the voices that need nothing but a text, and the languages of one of them."""
+"""Choices of pickers: the voices that need nothing but a text, and the languages of one of them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ BUILTIN = "builtin"
 
 
 def speaking_voices(services: Services) -> list[Voice]:
-    """Saved voices first, then the others, best first; neither what clones nor what must be described."""
+    """The voices that need only a text: saved ones first, then the others, best first. Voices that clone or must be
+    described are left out."""
     voices = [voice for voice, can in _with_abilities(services) if not (can.can_clone or can.can_design)]
     return sorted(voices, key=lambda voice: voice.engine != LIBRARY)
 
 
 def design_voices(services: Services) -> list[Voice]:
-    """Those that are made from a description."""
+    """The voices that are made from a description."""
     return [voice for voice, can in _with_abilities(services) if can.can_design]
 
 
 def best_voice(voices: list[Voice]) -> Voice:
-    """Of somebody who chose none: a model's speaker, else a saved voice, else the built-in one, which speaks every
-    language."""
+    """The voice for somebody who chose none: a model's speaker, else a saved voice, else the built-in one, which speaks
+    every language."""
     rank = {LIBRARY: 1, BUILTIN: 2, PIPER: 3, YOURTTS: 3}
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
@@ -38,7 +39,7 @@ def voice_label(words: Words, voice: Voice) -> str:
 
 
 def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
-    """(label, code): Auto first, then widely spoken languages, the rest in the engine's order."""
+    """The (label, code) of each language: Auto first, then widely spoken languages, the rest in the engine's order."""
     named = {one.code: words.get(f"language.{one.code}", one.name) for one in can.languages}
     named[AUTO_LANGUAGE] = words("speak.language_auto")
     first = [code for code in (AUTO_LANGUAGE, *COMMON_LANGUAGES) if code in named]
@@ -46,7 +47,8 @@ def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
 
 
 def _with_abilities(services: Services) -> list[tuple[Voice, Capabilities]]:
-    """An engine is asked once: all its voices clone, or none, and there may be thousands."""
+    """The voices with their abilities. An engine is asked once: all its voices clone, or none, and there may be
+    thousands."""
     known: dict[str, Capabilities] = {}
     voices = services.synthesis.voices()
     for voice in voices:
