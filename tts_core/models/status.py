@@ -156,6 +156,10 @@ class ModelStatuses:
         """Raises UnknownModelKey."""
         return self._catalogue.entry(key)
 
+    def display_name(self, key: str) -> str:
+        """The name for people. Raises UnknownModelKey."""
+        return self.entry(key).display_name
+
     def folder(self, key: str) -> Path:
         """Where the model belongs. Raises UnknownModelKey."""
         return self._models_dir / self.entry(key).local

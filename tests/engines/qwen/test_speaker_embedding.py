@@ -28,6 +28,7 @@ from tts_core.api.services.single_service import SingleService, create_single_se
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.gender import estimated_gender
 from tts_core.cli.main import main
+from tts_core.engines.qwen.speaker_embedding import SPEAKER_ENCODER
 from tts_core.engines.qwen.speech_model import QwenModel
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
@@ -247,7 +248,8 @@ def test_only_the_encoder_is_loaded(services: Services) -> None:
     whole = QwenModel.load(services.models.folder("base_0_6b"), device="cpu")
     assert loaded is not None
     assert 0 < loaded.memory_bytes < whole.memory_bytes / 2
-    assert services.cache.statuses() == ()
+    assert services.memory.statuses() == (loaded,)
+    assert (loaded.kind, loaded.name) == (SPEAKER_ENCODER, "Qwen3-TTS 0.6B Base")
 
 
 @pytest.mark.parametrize(("f0", "gender"), [(105.0, "male"), (220.0, "female"), (160.0, None)])
