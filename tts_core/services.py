@@ -113,7 +113,7 @@ class Services:
         """What finds the voice that a request means."""
         return VoiceFinder(self.synthesis, self.voices, self.models)
 
-    def models_like(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
+    def cache_of(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
         """The cache of that model of the catalogue, which speaks or listens. Raises UnknownModelKey."""
         return self.whisper_models if self.models.entry(key).kind is ModelKind.WHISPER else self.qwen_models
 

@@ -71,7 +71,7 @@ async def load_model(key: str, request: Request, services: UseServices, workers:
         raise ModelNotLoadable(key=key)
 
     def load(_gone: CancelCheck) -> CachedModel:
-        models = services.models_like(key)
+        models = services.cache_of(key)
         with models.lease(key):
             return next(model for model in models.statuses() if model.key == key)
 

@@ -59,7 +59,7 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
         ]
 
     def load(key: str | None) -> str:
-        return _told(words, lambda: services.models_like(key or "").load(key or ""))
+        return _told(words, lambda: services.cache_of(key or "").load(key or ""))
 
     def unload(event: gr.EventData) -> str:
         kind, _, key = str(event.key).partition("/")
