@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Thread
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.login import LoginRule, LoginService
@@ -20,12 +20,21 @@ from tts_core.domain.errors import AccountsMissing
 from tts_core.engines.espeak.engine import EspeakEngine
 from tts_core.engines.piper.engine import PiperEngine
 from tts_core.engines.qwen.device import probe_acceleration
-from tts_core.engines.qwen.engine import ModelChoice, QwenEngine, catalogue_engines, load_model, model_in, weights_bytes
-from tts_core.engines.qwen.speaker_embedding import SpeakerEmbedder, load_speaker
+from tts_core.engines.qwen.engine import (
+    QWEN,
+    ModelChoice,
+    QwenEngine,
+    catalogue_engines,
+    load_model,
+    model_in,
+    weights_bytes,
+)
+from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
-from tts_core.engines.whisper.transcriber import Transcriber, load_transcriber
+from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
+from tts_core.models.cached_model import ModelLoader, Progress
 from tts_core.models.catalogue import ModelKind, load_catalogue
 from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.fetch import HubFetcher
@@ -33,7 +42,7 @@ from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.hubs.ordering import hubs
 from tts_core.models.downloads.queue import Downloads, task_of
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
-from tts_core.models.memory import CachePolicy, ModelMemory, Progress
+from tts_core.models.memory import ModelCache, ModelMemory
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatuses
 from tts_core.models.store.store import ModelFolders
@@ -57,6 +66,7 @@ from tts_core.voices.store import VoiceStore
 from tts_core.voices.transfer import VoiceTransfer
 
 if TYPE_CHECKING:
+    from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
     from tts_core.engines.qwen.speech_model import QwenModel
     from tts_core.engines.whisper.model import WhisperModel
 
@@ -79,7 +89,9 @@ class Services:
     models: ModelStatuses
     jobs: Jobs
     downloads: Downloads
-    cache: ModelMemory[QwenModel]
+    memory: ModelMemory
+    qwen_models: ModelCache[QwenModel]
+    whisper_models: ModelCache[WhisperModel]
     store: ModelFolders
     synthesis: Synthesis
     voices: VoiceLibrary
@@ -100,6 +112,10 @@ class Services:
     def finder(self) -> VoiceFinder:
         """What finds the voice that a request means."""
         return VoiceFinder(self.synthesis, self.voices, self.models)
+
+    def cache_of(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
+        """The cache of that model of the catalogue, which speaks or listens. Raises UnknownModelKey."""
+        return self.whisper_models if self.models.entry(key).kind is ModelKind.WHISPER else self.qwen_models
 
     def start(self) -> None:
         """Make private what earlier versions did not, make room among old takes, check the models and take up the
@@ -137,8 +153,7 @@ class Services:
         self.jobs.close()
         self.models.close()
         self.synthesis.close()
-        self.cache.close()
-        self.embedder.close()
+        self.memory.close()
 
 
 def build_services(settings: Settings) -> Services:
@@ -156,20 +171,20 @@ def build_services(settings: Settings) -> Services:
     )
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
-    everything = build_cache(settings, system, models.folder, lambda key: models.entry(key).kind)
-    # One cache, so that all models share one budget; a key's kind decides which of the two types it stands for.
-    cache = cast("ModelMemory[QwenModel]", everything)
-    transcriber = Transcriber(models, cast("ModelMemory[WhisperModel]", everything), paths.heard_dir)
+    memory = build_memory(settings, system)
+    qwen_models = build_qwen_models(settings, memory, models.folder, models.display_name)
+    whisper_models = build_whisper_models(settings, memory, models)
+    transcriber = Transcriber(models, whisper_models, paths.heard_dir)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
-    qwen = {kind: catalogue_engines(models, cache, kind) for kind in QWEN_KINDS}
+    qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
     speakers: dict[str, Engine] = {engine.name: engine for engines in qwen.values() for engine in engines}
     prompts = VoicePrompts(voice_folders, recordings, models, speakers)
-    yourtts = build_yourtts(settings)
+    yourtts = build_yourtts(settings, memory)
     library = LibraryEngine(voice_store, prompts, models, speakers)
-    engines = build_engines(qwen, build_piper(settings, models), library, YourTtsEngine(yourtts))
+    engines = build_engines(qwen, build_piper(settings, models, memory), library, YourTtsEngine(yourtts))
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
-    login, embedder = build_login(settings), build_embedder(settings, models)
+    login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
     jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
@@ -177,8 +192,10 @@ def build_services(settings: Settings) -> Services:
         models=models,
         jobs=jobs,
         downloads=downloads,
-        cache=cache,
-        store=ModelFolders(settings, catalogue, models, cache, downloads, lambda: hubs(settings.sources_now())),
+        memory=memory,
+        qwen_models=qwen_models,
+        whisper_models=whisper_models,
+        store=ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now())),
         synthesis=synthesis,
         voices=voices,
         transcriber=transcriber,
@@ -226,46 +243,49 @@ def build_temporary(paths: Paths, jobs: Jobs, login: LoginService) -> TemporaryF
     return TemporaryFiles(places_of(paths, Path(gettempdir())), jobs.files_in_use, login.quotas.pruned)
 
 
-def build_cache(
-    settings: Settings, system: SystemInfo, folder_of: Callable[[str], Path], kind_of: Callable[[str], ModelKind]
-) -> ModelMemory[QwenModel | WhisperModel]:
-    """The cache of all models; `folder_of` tells where the model of a key lies, `kind_of` what it is."""
-
-    def load(key: str, progress: Progress) -> QwenModel | WhisperModel:
-        if kind_of(key) is ModelKind.WHISPER:
-            return load_transcriber(folder_of(key), settings.device, settings.threads, progress)
-        return load_model(
-            folder_of(key), ModelChoice(settings.device, settings.precision_now(), settings.threads), progress
-        )
-
-    policy = CachePolicy(
-        keep_alive_s=settings.keep_alive_s,
-        budget_bytes=lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
-        size_of=lambda key: weights_bytes(folder_of(key)),
+def build_memory(settings: Settings, system: SystemInfo) -> ModelMemory:
+    """The memory of all models, of whatever kind."""
+    return ModelMemory(
+        settings.keep_alive_s,
+        lambda: settings.model_memory_bytes or int(system.device_memory_bytes() * MODEL_MEMORY_SHARE),
     )
-    return ModelMemory(load, policy)
 
 
-def build_piper(settings: Settings, models: ModelStatuses) -> PiperEngine:
+def build_qwen_models(
+    settings: Settings, memory: ModelMemory, folder_of: Callable[[str], Path], name_of: Callable[[str], str]
+) -> ModelCache[QwenModel]:
+    def load(folder: Path, progress: Progress) -> QwenModel:
+        return load_model(folder, ModelChoice(settings.device, settings.precision_now(), settings.threads), progress)
+
+    return ModelCache(memory, ModelLoader(QWEN, load, folder_of, weights_bytes, name_of))
+
+
+def build_whisper_models(settings: Settings, memory: ModelMemory, models: ModelStatuses) -> ModelCache[WhisperModel]:
+    def load(folder: Path, progress: Progress) -> WhisperModel:
+        return load_transcriber(folder, settings.device, settings.threads, progress)
+
+    return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, weights_bytes, models.display_name))
+
+
+def build_piper(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> PiperEngine:
     """Speaks with what lies in the voices' folder and with what was downloaded, in this order."""
     downloaded = ModelsOfKind(models, ModelKind.PIPER).keys()
     own = settings.piper_dir or settings.paths.default_piper_dir
-    return PiperEngine(lambda: (own, *map(models.folder, downloaded)), settings.keep_alive_s)
+    return PiperEngine(lambda: (own, *map(models.folder, downloaded)), memory)
 
 
-def build_embedder(settings: Settings, models: ModelStatuses) -> SpeakerEmbedder:
-    """Its encoders have a cache of their own: they are small, and the keys are those of whole models."""
-    policy = CachePolicy(keep_alive_s=settings.keep_alive_s)
-    return SpeakerEmbedder(
-        models,
-        ModelMemory(lambda key, _progress: load_speaker(models.folder(key), settings.device, settings.threads), policy),
-    )
+def build_embedder(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> SpeakerEmbedder:
+    def load(folder: Path, _progress: Progress) -> SpeakerModel:
+        return load_speaker(folder, settings.device, settings.threads)
+
+    loader = ModelLoader(SPEAKER_ENCODER, load, models.folder, lambda _folder: ENCODER_BYTES, models.display_name)
+    return SpeakerEmbedder(models, ModelCache(memory, loader))
 
 
 def folder_synthesis(services: Services, folder: Path) -> Synthesis:
-    """Speaks with the one model in that folder, wherever it lies; free it with `close`. Raises ModelFolderInvalid."""
+    """Speaks with the one model in that folder, wherever it lies. Raises ModelFolderInvalid."""
     model = model_in(folder)
-    cache = build_cache(services.settings, services.system, lambda _key: folder, lambda _key: model.kind)
-    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cast("ModelMemory[QwenModel]", cache))
+    cache = build_qwen_models(services.settings, services.memory, lambda _key: folder, lambda _key: model.name)
+    engine = QwenEngine(FOLDER_ENGINE, lambda: model, cache)
     limits = services.settings.limits
     return Synthesis((engine,), SpeechQueue(limits.max_waiting), services.outputs, limits)

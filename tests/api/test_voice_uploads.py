@@ -317,6 +317,6 @@ def test_a_prompt_that_would_run_something_is_not_run(stage: Stage, http: httpx.
 
 
 def stage_embedding_size(stage: Stage) -> int:
-    with stage.services.cache.lease(BASE) as model:
+    with stage.services.qwen_models.lease(BASE) as model:
         size: int = model.prepare_voice(reference_audio(1.0), 24_000, None).embedding.shape[-1]
     return size

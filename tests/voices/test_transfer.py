@@ -63,7 +63,7 @@ def test_the_official_demos_prompt_speaks_as_the_voice_it_was_made_from(
     services: Services, recording: Path, tmp_path: Path
 ) -> None:
     voice = ready(services, recording)
-    with services.cache.lease(voice.model_key) as model:
+    with services.qwen_models.lease(voice.model_key) as model:
         samples, rate = soundfile.read(voice.ref_audio_path, dtype="float32")
         prompt = model.prepare_voice(samples, rate, voice.ref_text)
     item = {

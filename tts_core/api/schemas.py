@@ -9,9 +9,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Sampling, SynthesisRequest, Take, Voice
+from tts_core.models.cached_model import CachedModel
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.files.findings import ModelState, Verification
-from tts_core.models.memory import CachedModel
 from tts_core.models.status import ModelStatus
 from tts_core.platform.acceleration import Acceleration
 

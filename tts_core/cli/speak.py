@@ -79,7 +79,6 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         synthesis = services.synthesis
         if args.model_dir is not None:
             synthesis = folder_synthesis(services, args.model_dir)
-            cleanup.callback(synthesis.close)
         stop = cleanup.enter_context(_stop_on_ctrl_c())
         request = _request(args, synthesis, VoiceFinder(synthesis, services.voices, services.models))
         events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)

@@ -157,6 +157,10 @@ class ModelStatuses:
         """The catalogue's entry of that model. Raises UnknownModelKey."""
         return self._catalogue.entry(key)
 
+    def display_name(self, key: str) -> str:
+        """The name for people. Raises UnknownModelKey."""
+        return self.entry(key).display_name
+
     def folder(self, key: str) -> Path:
         """The folder where the model belongs. Raises UnknownModelKey."""
         return self._models_dir / self.entry(key).local

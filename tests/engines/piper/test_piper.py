@@ -31,6 +31,7 @@ from tts_core.engines.piper.engine import SAMPLE_RATE, PiperEngine
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.downloads.hubs import ordering as sources
 from tts_core.models.files.findings import Verification
+from tts_core.models.memory import ModelMemory
 from tts_core.platform.job import JobState
 from tts_core.platform.logs import setup_logging
 from tts_core.platform.settings.studio import Settings
@@ -50,9 +51,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(folder: Path) -> Iterator[PiperEngine]:
-    built = PiperEngine(lambda: (folder,), keep_alive_s=0.0)
+    memory = ModelMemory(keep_alive_s=0.0)
+    built = PiperEngine(lambda: (folder,), memory)
     yield built
-    built.close()
+    memory.close()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Restarted, Started, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest
+from tts_core.engines.qwen.engine import QWEN
 from tts_core.platform.settings.studio import Limits, Settings
 from tts_core.services import Services, build_services
 from tts_core.speech.queue import SpeechQueue
@@ -75,7 +76,7 @@ def test_the_voices_of_ready_models_come_first_and_those_that_need_more_last(ser
     engines = list(dict.fromkeys(voice.engine for voice in services.synthesis.voices()))
     assert engines == ["custom_0_6b", "builtin", "voice_design_1_7b", "base_0_6b"]
     assert ("custom_0_6b/uncle_fu", "Uncle Fu") in {(voice.id, voice.name) for voice in services.synthesis.voices()}
-    assert services.cache.statuses() == ()  # looking loads nothing
+    assert services.memory.statuses() == ()  # looking loads nothing
 
 
 def test_loading_is_told_while_a_take_waits_for_it(services: Services) -> None:
@@ -100,7 +101,7 @@ def test_a_model_is_loaded_by_its_first_take_and_used_again(services: Services) 
     for _ in range(2):
         take = collect(services.synthesis.speak(SynthesisRequest("hello world", seed=1, max_seconds=SHORT)))
     assert (take.voice.engine, take.seed, take.stop_reason) == ("custom_0_6b", 1, StopReason.MAX_LENGTH)
-    (model,) = services.cache.statuses()
+    (model,) = services.memory.statuses()
     assert (model.key, model.users, model.device) == ("custom_0_6b", 0, "cpu")
     assert model.memory_bytes > 1_000_000
 
@@ -110,9 +111,9 @@ def test_a_model_that_speaks_cannot_be_unloaded(services: Services) -> None:
     while not isinstance(next(events), AudioChunk):
         pass
     with pytest.raises(ModelInUse):
-        services.cache.unload("custom_0_6b")
+        services.memory.unload(QWEN, "custom_0_6b")
     events.close()  # type: ignore[attr-defined]
-    services.cache.unload("custom_0_6b")
+    services.memory.unload(QWEN, "custom_0_6b")
 
 
 def test_what_a_model_does_not_obey_is_refused(services: Services) -> None:

@@ -27,6 +27,7 @@ from tts_core.api.services.sounds import clip_of
 from tts_core.audio.gender import estimated_gender
 from tts_core.cli.main import main
 from tts_core.cli.serve.embedding import build
+from tts_core.engines.qwen.speaker_embedding import SPEAKER_ENCODER
 from tts_core.engines.qwen.speech_model import QwenModel
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
@@ -241,7 +242,7 @@ def test_only_the_encoder_is_loaded(services: Services) -> None:
     whole = QwenModel.load(services.models.folder("base_0_6b"), device="cpu")
     assert loaded is not None
     assert 0 < loaded.memory_bytes < whole.memory_bytes / 2
-    assert services.cache.statuses() == ()
+    assert [(model.kind, model.key) for model in services.memory.statuses()] == [(SPEAKER_ENCODER, "base_0_6b")]
 
 
 @pytest.mark.parametrize(("f0", "gender"), [(105.0, "male"), (220.0, "female"), (160.0, None)])

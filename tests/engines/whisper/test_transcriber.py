@@ -95,11 +95,11 @@ def ended(jobs: Jobs, job: Job) -> Job:
 def test_the_largest_ready_model_is_chosen_or_the_named_one(services: Services, recording: Path) -> None:
     transcriber = services.transcriber
     assert [status.key for status in transcriber.ready()] == [BETTER, SMALLER]
-    assert services.cache.statuses() == ()  # looking loads nothing
+    assert services.memory.statuses() == ()  # looking loads nothing
     best = transcriber.transcribe(recording)
     assert (best.text, best.language) == ("hi there", "zh")
     assert transcriber.transcribe(recording, model_key=SMALLER, language="German").language == "de"
-    assert {model.key for model in services.cache.statuses()} == {SMALLER, BETTER}
+    assert {model.key for model in services.memory.statuses()} == {SMALLER, BETTER}
 
 
 def test_a_clip_in_memory_needs_no_file(services: Services) -> None:
@@ -210,9 +210,9 @@ def test_speaking_and_listening_models_share_one_budget(settings: Settings, reco
     services = build_services(own)
     services.transcriber.transcribe(recording)
     collect(services.synthesis.speak(SynthesisRequest("hello", voice=f"{SPEAKER}/ryan", seed=1, max_seconds=0.4)))
-    assert [model.key for model in services.cache.statuses()] == [SPEAKER]
+    assert [model.key for model in services.memory.statuses()] == [SPEAKER]
     services.transcriber.transcribe(recording)
-    assert [model.key for model in services.cache.statuses()] == [BETTER]
+    assert [model.key for model in services.memory.statuses()] == [BETTER]
     services.close()
 
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -67,13 +66,13 @@ class Home:
         return self.folder(key)
 
 
-def impatient(services: Services, cache: ModelMemory[Any] | None = None) -> ModelFolders:
-    """The services' store, which waits for nobody, perhaps over another cache."""
+def impatient(services: Services, memory: ModelMemory | None = None) -> ModelFolders:
+    """The services' store, which waits for nobody, perhaps over another memory."""
     return ModelFolders(
         services.settings,
         load_catalogue(services.settings.catalogue_file),
         services.models,
-        cache or services.cache,
+        memory or services.memory,
         services.downloads,
         lambda: (),
         wait_s=0.05,

@@ -12,11 +12,12 @@ import pytest
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY
 from tests.models.store.conftest import Home, content, impatient
 from tts_core.domain.errors import ModelBeingChanged, ModelInMemory, ModelInUse, UnknownModelKey
+from tts_core.models.cached_model import ModelLoader, Progress
 from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
 from tts_core.models.files.findings import ModelState
-from tts_core.models.memory import ModelMemory, Progress
+from tts_core.models.memory import ModelCache, ModelMemory
 from tts_core.models.store.faults import ModelDownloading, ModelNotThere, StoreBusy
 from tts_core.platform.job import JobState
 
@@ -134,15 +135,17 @@ class Model:
 
 def test_a_model_in_memory_is_not_deleted(home: Home) -> None:
     folder = home.install(CUSTOM_KEY)
-    cache = ModelMemory(lambda _key, _progress: Model())
-    store = impatient(home.start(), cache)
+    services = home.start()
+    memory = ModelMemory()
+    cache = ModelCache(memory, ModelLoader("any", lambda _folder, _progress: Model(), services.models.folder))
+    store = impatient(services, memory)
     with cache.lease(CUSTOM_KEY), pytest.raises(ModelInUse) as used:
         store.delete(CUSTOM_KEY)
     assert used.value.params == {"key": CUSTOM_KEY, "users": 1}
     with pytest.raises(ModelInMemory):
         store.delete(CUSTOM_KEY)
     assert content(folder) == PUBLISHED[CUSTOM_KEY]
-    cache.unload(CUSTOM_KEY)
+    memory.unload("any", CUSTOM_KEY)
     store.delete(CUSTOM_KEY)
     assert not folder.exists()
     cache.load(CUSTOM_KEY)  # what was kept out comes in again
@@ -153,15 +156,16 @@ def test_a_model_can_be_loaded_or_deleted_but_never_both(home: Home) -> None:
     folder = home.folder(TOKENIZER_KEY)
     weights = folder / "model.safetensors"
 
-    def load(_key: str, _progress: Progress) -> Model:
+    def load(_folder: Path, _progress: Progress) -> Model:
         sizes = [weights.stat().st_size]
         time.sleep(0.001)
         sizes.append(weights.stat().st_size)
         assert sizes[0] == sizes[1]
         return Model()
 
-    cache = ModelMemory(load)
-    store = impatient(home.start(), cache)
+    services, memory = home.start(), ModelMemory()
+    cache = ModelCache(memory, ModelLoader("any", load, services.models.folder))
+    store = impatient(services, memory)
     broken: list[BaseException] = []
 
     def use() -> None:
@@ -170,7 +174,7 @@ def test_a_model_can_be_loaded_or_deleted_but_never_both(home: Home) -> None:
                 if weights.exists():
                     cache.load(TOKENIZER_KEY)
                     assert weights.exists()
-                    cache.unload(TOKENIZER_KEY)
+                    memory.unload("any", TOKENIZER_KEY)
             except (ModelBeingChanged, FileNotFoundError):
                 time.sleep(0.001)  # refused, or deleted between the look and the load
             except AssertionError as error:

@@ -315,7 +315,7 @@ def test_nobody_may_work_in_the_folder(home: Home, elsewhere: Path) -> None:
 
     def meanwhile(_step: StoreProgress) -> None:
         if not refused:
-            for use in (lambda: services.cache.load(CUSTOM_KEY), lambda: store.delete(CUSTOM_KEY)):
+            for use in (lambda: services.qwen_models.load(CUSTOM_KEY), lambda: store.delete(CUSTOM_KEY)):
                 try:
                     use()
                 except StudioError as error:

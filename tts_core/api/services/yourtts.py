@@ -133,7 +133,7 @@ def speaker_health(services: Services) -> SpeakerHealth:
     """The facts about this service that both `/health` routes tell."""
     service, found = services.speaker_service, services.system.acceleration_if_known()
     engine = service.engine()
-    loaded = services.yourtts.loaded() if engine == "yourtts" else next(iter(services.cache.statuses()), None)
+    loaded = services.yourtts.loaded() if engine == "yourtts" else next(iter(services.qwen_models.statuses()), None)
     device = loaded.device if loaded is not None else None
     return SpeakerHealth(
         model_loaded=loaded is not None and loaded.is_loaded,

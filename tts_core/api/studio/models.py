@@ -17,8 +17,8 @@ from tts_core.domain.errors import (
     ModelNotLoaded,
     UnknownModelKey,
 )
+from tts_core.models.cached_model import CachedModel
 from tts_core.models.catalogue import ModelKind
-from tts_core.models.memory import CachedModel
 from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.platform.desktop import asked_from_this_machine, open_folder
 
@@ -71,8 +71,9 @@ async def load_model(key: str, request: Request, services: UseServices, workers:
         raise ModelNotLoadable(key=key)
 
     def load(_gone: CancelCheck) -> CachedModel:
-        with services.cache.lease(key):
-            return next(model for model in services.cache.statuses() if model.key == key)
+        models = services.cache_of(key)
+        with models.lease(key):
+            return next(model for model in models.statuses() if model.key == key)
 
     found = await workers.run(request, load)
     data = LoadedModel.model_validate(found)
@@ -81,9 +82,9 @@ async def load_model(key: str, request: Request, services: UseServices, workers:
 
 @router.post("/{key}/unload", responses=failures(UnknownModelKey, ModelInUse, ModelNotLoaded))
 def unload_model(key: str, services: UseServices) -> Success[ModelFolder]:
-    """Free a model's memory. Refused while somebody speaks with it."""
+    """Free a model's memory, its speaker encoder's included. Refused while somebody speaks with it."""
     folder = services.models.folder(key)
-    services.cache.unload(key)
+    services.memory.unload_from(folder, key)
     return Success(data=ModelFolder(key=key, path=str(folder), opened=False), message=f"{key} is out of memory.")
 
 

@@ -8,7 +8,8 @@ import tts_core
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import AccelerationStatus, Device, Health, LoadedModel, Runtime, Success
-from tts_core.services import Services
+from tts_core.engines.qwen.engine import QWEN
+from tts_core.engines.whisper.transcriber import WHISPER
 
 router = APIRouter(tags=["system"], responses=failures())
 
@@ -20,7 +21,7 @@ def health(services: UseServices) -> Health:
     device = "cpu" if found is None else found.preferred_device
     return Health(
         version=tts_core.__version__,
-        model_loaded=_is_loaded(services),
+        model_loaded=any(model.is_loaded for model in services.memory.statuses()),
         device=device,
         cached_speakers=services.speaker_service.registered(),
         engine=services.speaker_service.engine(),
@@ -34,13 +35,8 @@ async def acceleration_status(
     """Report which device models run on and why. The first answer takes seconds: another process loads torch to find
     out."""
     found = await workers.run(request, lambda _gone: services.system.acceleration())
-    models = services.cache.statuses()
-    runtime = Runtime.of(models, services.models.folder, services.cache.last_error)
+    models = services.memory.statuses(QWEN, WHISPER)
+    runtime = Runtime.of(models, services.models.folder, services.memory.last_error(QWEN, WHISPER))
     loaded = [LoadedModel.model_validate(model) for model in models]
     status = AccelerationStatus(acceleration=Device.of(found), runtime=runtime, models=loaded)
     return Success(data=status, message=f"Models run on {found.preferred_device}.")
-
-
-def _is_loaded(services: Services) -> bool:
-    yourtts = services.yourtts.loaded()
-    return yourtts is not None or any(model.is_loaded for model in services.cache.statuses())

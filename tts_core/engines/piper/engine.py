@@ -17,8 +17,9 @@ from tts_core.domain.languages import find_language
 from tts_core.domain.text import paragraphs, split_sentences
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.piper.model import PiperModel
+from tts_core.models.cached_model import ModelLoader
 from tts_core.models.files.piper_voices import VoiceFile, VoiceShelf
-from tts_core.models.memory import CachePolicy, ModelMemory
+from tts_core.models.memory import ModelCache, ModelMemory
 
 NAME = "piper"
 SAMPLE_RATE = 22_050
@@ -38,14 +39,17 @@ class PiperEngine:
     name = NAME
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, folders: FindFolders, keep_alive_s: float | None) -> None:
-        """`folders` gives the folders of voices; an idle voice leaves memory after `keep_alive_s` (None: never)."""
+    def __init__(self, folders: FindFolders, memory: ModelMemory) -> None:
+        """`folders` gives the folders of voices; `memory` keeps the voices that are in use."""
         self._folders = folders
         self._shelf = VoiceShelf()
-        # Keyed by path, and not shared with other engines: these models are small, and most are in no catalogue.
-        self._cache = ModelMemory(
-            lambda path, _progress: PiperModel.load(Path(path)), CachePolicy(keep_alive_s=keep_alive_s)
+        loader = ModelLoader(
+            NAME,
+            load=lambda file, _progress: PiperModel.load(file),
+            files=self._model_file,
+            size_of=lambda file: file.stat().st_size,
         )
+        self._cache = ModelCache(memory, loader)
 
     def voices(self) -> tuple[Voice, ...]:
         files = self._files()
@@ -72,10 +76,17 @@ class PiperEngine:
         return self._speak(request, file, speaker, cancelled)
 
     def close(self) -> None:
-        self._cache.close()
+        """Nothing of its own to free: the memory holds the voices."""
 
     def _files(self) -> tuple[VoiceFile, ...]:
         return self._shelf.voices(self._folders())
+
+    def _model_file(self, name: str) -> Path:
+        """The file of the voice with that name. Raises UnknownVoice."""
+        found = next((file.model for file in self._files() if file.name == name), None)
+        if found is None:
+            raise UnknownVoice(voice=name)
+        return found
 
     def _find(self, voice_id: str | None) -> tuple[VoiceFile, str]:
         """The file of a voice and the speaker in it, "" for its only one. Raises UnknownVoice."""
@@ -89,7 +100,7 @@ class PiperEngine:
         self, request: SynthesisRequest, file: VoiceFile, speaker: str, cancelled: CancelCheck
     ) -> Iterator[EngineEvent]:
         room = sys.maxsize if request.max_seconds is None else round(request.max_seconds * SAMPLE_RATE)
-        with self._cache.begin(str(file.model)) as lease:
+        with self._cache.begin(file.name) as lease:
             for done_bytes, total_bytes in lease.progress():
                 yield Loading(file.label, done_bytes, total_bytes)
             for chunk in _chunks(_sentences(lease.model(), request, speaker)):

@@ -27,8 +27,9 @@ from tts_core.domain.values import (
     Voice,
 )
 from tts_core.engines.qwen.talker.config import read_model_config
+from tts_core.models.cached_model import Lease, Progress
 from tts_core.models.catalogue import WEIGHTS_SUFFIX, ModelKind
-from tts_core.models.memory import Lease, ModelMemory, Progress
+from tts_core.models.memory import ModelCache
 from tts_core.models.status import ModelStatuses
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from tts_core.engines.qwen.talker.prompt import VoicePrompt
 
 SAMPLE_RATE = 24_000
+QWEN = "qwen"
+"""The kind of these models in memory."""
 AUTO = "auto"
 _BEST_FIRST = ("1.7B", "0.6B", "")
 _MAX_SEED = 2**32
@@ -73,7 +76,7 @@ class QwenEngine:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, name: str, find: FindModel, cache: ModelMemory[QwenModel]) -> None:
+    def __init__(self, name: str, find: FindModel, cache: ModelCache[QwenModel]) -> None:
         """`name` is the model's key in `cache`."""
         self.name = name
         self._find = find
@@ -120,7 +123,7 @@ class QwenEngine:
             return source if isinstance(source, PreparedVoice) else prepared_voice(prompt)
 
     def close(self) -> None:
-        """Do nothing: the cache holds the model and frees it."""
+        """Do nothing: the memory holds the model and frees it."""
 
     def _required(self) -> SpeakingModel:
         model = self._find()
@@ -161,7 +164,7 @@ def _loading(lease: Lease[QwenModel], name: str) -> Iterator[Loading]:
         yield Loading(name, done_bytes, total_bytes)
 
 
-def catalogue_engines(manager: ModelStatuses, cache: ModelMemory[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
+def catalogue_engines(manager: ModelStatuses, cache: ModelCache[QwenModel], kind: ModelKind) -> tuple[QwenEngine, ...]:
     """An engine for each model of that kind, best first, ready or not."""
     entries = [entry for entry in map(manager.entry, manager.keys()) if entry.kind is kind]
     entries.sort(key=lambda entry: _BEST_FIRST.index(entry.size))

@@ -18,8 +18,9 @@ from tts_core.audio.judging import HOP_S, frame_levels, speech_frames
 from tts_core.audio.reading import Clip
 from tts_core.domain.errors import EmbedderMissing, InvalidRequest
 from tts_core.domain.events import Samples
+from tts_core.models.cached_model import CachedModel
 from tts_core.models.catalogue import ModelKind
-from tts_core.models.memory import CachedModel, ModelMemory
+from tts_core.models.memory import ModelCache
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatus, ModelStatuses
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
 
+SPEAKER_ENCODER = "speaker_encoder"
+"""The kind of these models in memory."""
+ENCODER_BYTES = 35_000_000
+"""About what an encoder takes in memory."""
 SUGGESTED = "base_0_6b"
 """The model to suggest where no Base model is ready."""
 MIN_S, MIN_SPEECH_S = 1.0, 0.5
@@ -70,7 +75,7 @@ class Similarity:
 class SpeakerEmbedder:
     """Extracts and compares embeddings. Thread-safe. `cache` knows encoders by the keys of their Base models."""
 
-    def __init__(self, models: ModelStatuses, cache: ModelMemory[SpeakerModel]) -> None:
+    def __init__(self, models: ModelStatuses, cache: ModelCache[SpeakerModel]) -> None:
         self._models = models
         self._bases = ModelsOfKind(models, ModelKind.BASE)
         self._cache = cache
@@ -117,10 +122,7 @@ class SpeakerEmbedder:
 
     def loaded(self) -> CachedModel | None:
         """The encoder in memory that was used last."""
-        return next((model for model in self._cache.statuses() if model.is_loaded), None)
-
-    def close(self) -> None:
-        self._cache.close()
+        return self._cache.newest()
 
 
 def load_speaker(folder: Path, device: str, threads: int | None = None) -> SpeakerModel:

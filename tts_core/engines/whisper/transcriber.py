@@ -21,8 +21,9 @@ from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
 from tts_core.engines.whisper.transcript import Transcript
+from tts_core.models.cached_model import Progress as LoadProgress
 from tts_core.models.catalogue import ModelEntry, ModelKind
-from tts_core.models.memory import ModelMemory, Progress as LoadProgress
+from tts_core.models.memory import ModelCache
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.platform.job import Job, JobKind, JobRun
@@ -32,6 +33,8 @@ from tts_core.platform.whole_files import make_private
 if TYPE_CHECKING:
     from tts_core.engines.whisper.model import WhisperModel
 
+WHISPER = "whisper"
+"""The kind of these models in memory."""
 SUGGESTED = "whisper_small"
 """The model to suggest where none is ready: it understands most languages well, and a CPU can bear it."""
 READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
@@ -61,9 +64,9 @@ def _say_nothing(_phase: str, _percent: float) -> None:
 
 
 class Transcriber:
-    """Transcribes recordings. Thread-safe. `cache` holds Whisper models among others, and knows them by their keys."""
+    """Transcribes recordings. Thread-safe. `cache` knows Whisper models by their keys."""
 
-    def __init__(self, models: ModelStatuses, cache: ModelMemory[WhisperModel], uploads: Path) -> None:
+    def __init__(self, models: ModelStatuses, cache: ModelCache[WhisperModel], uploads: Path) -> None:
         """`uploads`: a folder for recordings that only their job needs. One whose job failed stays a day for another
         try."""
         self._models = models

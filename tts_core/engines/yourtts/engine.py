@@ -10,6 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event, Lock
 
 import numpy as np
@@ -40,9 +41,10 @@ from tts_core.domain.values import (
 from tts_core.engines.yourtts.environment import Environment
 from tts_core.engines.yourtts.finder import ModelFinder, Search
 from tts_core.engines.yourtts.model_folder import ModelFolder
-from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess
+from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess, weights_bytes
 from tts_core.engines.yourtts.speakers import Speaker, SpeakerStore
-from tts_core.models.memory import CachedModel, CachePolicy, ModelMemory, Progress
+from tts_core.models.cached_model import CachedModel, ModelLoader, Progress
+from tts_core.models.memory import ModelCache, ModelMemory
 from tts_core.platform.settings.studio import Settings
 
 NAME, CLONER = "yourtts", "yourtts_clone"
@@ -80,9 +82,9 @@ class YourTts:
         environment: Environment,
         finder: ModelFinder,
         speakers: SpeakerStore,
-        cache: ModelMemory[YourTtsProcess],
+        cache: ModelCache[YourTtsProcess],
     ) -> None:
-        """`cache` makes a process for any key; there is only one."""
+        """`cache` has one process, by the name of the engine."""
         self.environment = environment
         self.speakers = speakers
         self._finder = finder
@@ -111,7 +113,7 @@ class YourTts:
             return self._known[1]
 
     def loaded(self) -> CachedModel | None:
-        return next((model for model in self._cache.statuses() if model.is_loaded), None)
+        return self._cache.newest()
 
     def speak(
         self, request: SynthesisRequest, language: str, speaker: str | Speaker, cancelled: CancelCheck
@@ -159,10 +161,6 @@ class YourTts:
     def sample_rate(self) -> int:
         known = self.known()
         return DEFAULT_RATE if known is None else known.sample_rate
-
-    def close(self) -> None:
-        """End its process; the next request starts it again."""
-        self._cache.close()
 
     def _vector(self, speaker: Speaker, process: YourTtsProcess, facts: ServiceFacts) -> Samples:
         """The speaker's vector: the one that was sent where it fits this model, else one made of the recording.
@@ -232,7 +230,7 @@ class YourTtsEngine:
         return self._yourtts.speak(request, language.code, speaker, cancelled)
 
     def close(self) -> None:
-        self._yourtts.close()
+        """Nothing of its own to free: the memory holds the process and ends it."""
 
     def _speaker(self, voice: str, known: _Known) -> str | Speaker:
         """A preset speaker's name, or a registered speaker. Raises UnknownVoice."""
@@ -254,22 +252,25 @@ def language_of(wanted: str, text: str, languages: tuple[Language, ...]) -> Lang
     return found
 
 
-def build_yourtts(settings: Settings) -> YourTts:
+def build_yourtts(settings: Settings, memory: ModelMemory) -> YourTts:
     """Build YourTTS without loading anything; whether it is installed is looked up when it is asked for."""
     paths = settings.paths
     environment = Environment(paths.yourtts_dir / "environment")
     finder = ModelFinder(paths.models_dir, settings.yourtts)
 
-    def start(_key: str, _progress: Progress) -> YourTtsProcess:
+    def folder(_key: str) -> Path:
         model = finder.find().model
         if model is None:
             raise EngineFailed(engine=PEOPLE_CALL_IT, reason="its model is not on this machine any more")
-        process = YourTtsProcess(environment.python, model.folder, gpu=settings.device != "cpu")
+        return model.folder
+
+    def start(model: Path, _progress: Progress) -> YourTtsProcess:
+        process = YourTtsProcess(environment.python, model, gpu=settings.device != "cpu")
         process.load()
         return process
 
-    cache = ModelMemory(start, CachePolicy(keep_alive_s=settings.keep_alive_s))
-    return YourTts(environment, finder, SpeakerStore(paths.registered_speakers_dir), cache)
+    loader = ModelLoader(NAME, start, folder, size_of=weights_bytes, name_of=lambda _key: PEOPLE_CALL_IT)
+    return YourTts(environment, finder, SpeakerStore(paths.registered_speakers_dir), ModelCache(memory, loader))
 
 
 def _imitated(request: SynthesisRequest) -> Speaker:

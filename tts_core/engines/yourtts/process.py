@@ -146,9 +146,14 @@ class YourTtsProcess:
                 vector_size=int(loaded["vector_size"]),
                 device=str(loaded["device"]),
             )
-            self.memory_bytes = sum(file.stat().st_size for file in self._model.glob("*.pth*"))
+            self.memory_bytes = weights_bytes(self._model)
             logger.info("%s is ready on %s (process %d)", NAME, self._facts.device, self._running.pid)
         return self._running, self._facts
+
+
+def weights_bytes(model: Path) -> int:
+    """About what the model takes in memory: its weights on the disk."""
+    return sum(file.stat().st_size for file in model.glob("*.pth*"))
 
 
 class _Running:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
@@ -80,7 +79,7 @@ class ModelFolders:
         settings: Settings,
         catalogue: Catalogue,
         models: ModelStatuses,
-        cache: ModelMemory[Any],
+        memory: ModelMemory,
         downloads: Downloads,
         hubs: Callable[[], Sequence[Hub]],
         wait_s: float = WAIT_S,
@@ -88,7 +87,7 @@ class ModelFolders:
         self._settings = settings
         self._catalogue = catalogue
         self._models = models
-        self._cache = cache
+        self._memory = memory
         self._downloads = downloads
         self._hubs = hubs
         self._wait_s = wait_s
@@ -110,7 +109,7 @@ class ModelFolders:
         Raises ModelNotThere, ModelInUse (in memory: ModelInMemory, being downloaded: ModelDownloading).
         """
         self.removal(key)  # where nothing is there, nothing is locked or made
-        with self._alone(), self._cache.keep_out([key]), self._nobody_downloads(key):
+        with self._alone(), self._memory.keep_out([self._models.folder(key)]), self._nobody_downloads(key):
             removal = self.removal(key)
             self._downloads.cancel(key)  # a paused or failed task would go on showing for a model that is gone
             deletion.remove(removal, self._parts)
@@ -123,7 +122,7 @@ class ModelFolders:
         PreferencesUnwritable. Where an environment variable names the folder, the result says that it must be changed.
         """
         paths = self._settings.paths
-        with self._alone(), self._cache.keep_out(self._models.keys()):
+        with self._alone(), self._memory.keep_out([*map(self._models.folder, self._models.keys())]):
             move = FolderMove(paths.move_file, HashCache(paths.hash_cache_file))
             journal = move.prepare(paths.models_dir, target, self._names_that_move())
             with self._nobody_downloads(None, journal.source / paths.parts_dir.name):

@@ -11,6 +11,7 @@ from tts_core.domain.errors import StudioError
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets.scripts import ACTIONS
 from tts_core.ui.words import Words
 
 REFRESH_S = 2.0
@@ -21,19 +22,17 @@ class LoadedPanel:
     table: gr.HTML
     key: gr.Dropdown
     load: gr.Button
-    unload: gr.Button
     message: gr.HTML
     timer: gr.Timer
 
 
 def render(services: Services, words: Words) -> LoadedPanel:
-    table = gr.HTML(fragments.loaded_models(words, [], {}), js_on_load=None, elem_id="system-loaded")
+    table = gr.HTML(fragments.loaded_models(words, []), js_on_load=ACTIONS, elem_id="system-loaded")
     key = gr.Dropdown(choices(services), label=words("models.column_model"), elem_id="system-loaded-key")
     with gr.Row(elem_classes="studio-actions"):
         load = gr.Button(words("system.load"), elem_id="system-load", min_width=90)
-        unload = gr.Button(words("system.unload"), elem_id="system-unload", min_width=90)
     message = gr.HTML(js_on_load=None, elem_id="system-loaded-message")
-    return LoadedPanel(table, key, load, unload, message, gr.Timer(REFRESH_S, active=False))
+    return LoadedPanel(table, key, load, message, gr.Timer(REFRESH_S, active=False))
 
 
 def choices(services: Services) -> list[tuple[str, str]]:
@@ -46,33 +45,37 @@ def choices(services: Services) -> list[tuple[str, str]]:
 
 
 def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> None:
-    names = {key: services.models.entry(key).display_name for key in services.models.keys()}  # noqa: SIM118
-
     def table() -> str:
-        return fragments.loaded_models(words, services.cache.statuses(), names)
+        return fragments.loaded_models(words, services.memory.statuses())
 
     def opened() -> list[Any]:
         found = choices(services)
         chosen = found[0][1] if found else None
-        works = gr.update(interactive=bool(found))
-        return [table(), gr.update(choices=found, value=chosen), works, works, gr.Timer(active=True)]
+        return [
+            table(),
+            gr.update(choices=found, value=chosen),
+            gr.update(interactive=bool(found)),
+            gr.Timer(active=True),
+        ]
 
     def load(key: str | None) -> str:
-        return _outcome(words, lambda: services.cache.load(key or ""))
+        return _outcome(words, lambda: services.cache_of(key or "").load(key or ""))
 
-    def unload(key: str | None) -> str:
-        return _outcome(words, lambda: services.cache.unload(key or ""))
+    def unload(event: gr.EventData) -> str:
+        kind, _, key = str(event.key).partition("/")
+        return _outcome(words, lambda: services.memory.unload(kind, key))
 
     item.select(
         opened,
         None,
-        [panel.table, panel.key, panel.load, panel.unload, panel.timer],
+        [panel.table, panel.key, panel.load, panel.timer],
         api_visibility="private",
         show_progress="hidden",
     )
     panel.timer.tick(table, None, panel.table, api_visibility="private", show_progress="hidden", queue=False)
-    for button, action in ((panel.load, load), (panel.unload, unload)):
-        done = button.click(action, panel.key, panel.message, api_visibility="private", concurrency_limit=None)
+    loaded = panel.load.click(load, panel.key, panel.message, api_visibility="private", concurrency_limit=None)
+    unloaded = panel.table.click(unload, None, panel.message, api_visibility="private", concurrency_limit=None)
+    for done in (loaded, unloaded):
         done.then(table, None, panel.table, api_visibility="private", show_progress="hidden")
 
 

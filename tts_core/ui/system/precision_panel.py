@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tts_core.domain.errors import StudioError
+from tts_core.engines.qwen.engine import QWEN
 from tts_core.platform.acceleration import Acceleration
 from tts_core.platform.settings.compute import AUTO, PRECISION_VARIABLE
 from tts_core.platform.settings.preferences import PreferencesFile
@@ -90,7 +91,7 @@ def wire(panel: PrecisionPanel, services: Services, words: Words) -> None:
             file.change(lambda now: replace(now, precision=chosen))
         except StudioError as error:
             return shown(services, words, found, fragments.alert(words("system.not_done"), words.error(error)))
-        services.cache.let_go()
+        services.memory.let_go(QWEN)
         return shown(services, words, found, fragments.told(words("precision.chosen")))
 
     panel.choice.input(choose, panel.choice, panel.outputs, api_visibility="private", show_progress="hidden")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
 from tts_core.domain.values import StopReason, Take
-from tts_core.models.memory import CachedModel
+from tts_core.models.cached_model import CachedModel
 from tts_core.models.status import BackgroundCheck
 from tts_core.platform.acceleration import Acceleration
 from tts_core.platform.settings.compute import THREADS_VARIABLE, WHOLE_NUMBERS
@@ -141,12 +141,16 @@ def device_section(words: Words, acceleration: Acceleration | None, settings: Se
     return _section(words("system.device"), f"<strong>{escape(name)}</strong>{reasons}{rows}")
 
 
-def loaded_models(words: Words, models: Sequence[CachedModel], names: Mapping[str, str]) -> str:
-    rows = "".join(
-        f"<dt>{escape(names.get(model.key, model.key))}</dt><dd>{_loaded(words, model)}</dd>" for model in models
-    )
+def loaded_models(words: Words, models: Sequence[CachedModel]) -> str:
+    """Each with a button to unload it, whose key is the model's kind and key with a slash between."""
+    rows = "".join(f"<dt>{_model_name(words, model)}</dt><dd>{_loaded(words, model)}</dd>" for model in models)
     body = f"<dl>{rows}</dl>" if rows else f"<p>{words('system.none_loaded')}</p>"
     return _section(words("system.loaded"), body)
+
+
+def _model_name(words: Words, model: CachedModel) -> str:
+    """With its kind, where the name alone does not tell it."""
+    return escape(words.get(f"loaded.{model.kind}", "{name}").format(name=model.name))
 
 
 def _loaded(words: Words, model: CachedModel) -> str:
@@ -161,7 +165,13 @@ def _loaded(words: Words, model: CachedModel) -> str:
         facts.append(words("system.in_use", {"users": model.users}))
     elif model.unload_in_s is not None:
         facts.append(words("system.leaves", {"seconds": round(model.unload_in_s)}))
-    return " · ".join(facts)
+    unload = escape(words("system.unload"))
+    button = (
+        f'<button type="button" class="studio-small" data-action="unload" '
+        f'data-key="{escape(model.kind)}/{escape(model.key)}" aria-label="{unload}: {_model_name(words, model)}">'
+        f"{unload}</button>"
+    )
+    return f"{' · '.join(facts)} {button}"
 
 
 def memory_section(words: Words, memory: Memory) -> str:
