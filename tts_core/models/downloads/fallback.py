@@ -75,7 +75,7 @@ class Fallback:
 
 
 def verdict(faults: Mapping[SourceId, SourceFault], provider: Provider) -> DownloadFault:
-    """The fault of the source that was asked for by name, else the one that all reached sources agree on."""
+    """The fault of the source asked for by name, else the one all reached sources agree on, else AllSourcesFailed."""
     for source, fault in faults.items():
         if source == provider:
             return fault

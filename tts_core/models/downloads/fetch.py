@@ -1,6 +1,6 @@
 """Fetches one model: look at the disk, take over copies, fetch the rest from the best source, verify, put in place.
 
-The policy is the table of `downloads.faults.Rule`. Trying a source again (RETRY, RESOLVE) is the transfer's work; here
+The policy is the table of `download_faults.Rule`. Trying a source again (RETRY, RESOLVE) is the transfer's work; here
 a source is waited for (WAIT), left for the next one (SWITCH), its bytes are set aside (DISCARD); PAUSE and STOP leave.
 """
 
