@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The size and time, in the old folder, of a file whose copy is proven; another one now shows a later change."""
+    """The size and time in the old folder of a file with a proven copy; if they differ now, it has changed since."""
 
     size: int
     mtime_ns: int
