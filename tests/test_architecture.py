@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,6 +83,82 @@ KNOWN_ENGINES = {
     ("yourtts", "qwen"): "what a model's config says",
 }
 """Which engine may ask which other one, and for what. Otherwise engines don't know each other."""
+SHARED_NAMES = frozenset(
+    {"Connection", "Finding", "Frame", "Heard", "Leftover", "Listing", "Memory", "ModelConfig", "ModelNotReady"}
+    | {"Place", "Processor", "Room", "Spoken", "Step"}
+)
+"""Names that still stand for several public classes. This set only ever gets smaller."""
+NO_BEGINNINGS = frozenset(
+    [
+        "of",
+        "for",
+        "in",
+        "with",
+        "without",
+        "by",
+        "from",
+        "to",
+        "as",
+        "at",
+        "on",
+        "behind",
+        "below",
+        "above",
+        "after",
+        "before",
+        "between",
+        "into",
+        "through",
+        "until",
+        "since",
+        "under",
+        "over",
+        "beside",
+        "besides",
+        "inside",
+        "within",
+        "among",
+        "like",
+        "than",
+        "about",
+        "against",
+        "during",
+        "it",
+        "its",
+        "they",
+        "them",
+        "their",
+        "he",
+        "she",
+        "his",
+        "her",
+        "who",
+        "whom",
+        "whose",
+        "which",
+        "that",
+        "this",
+        "these",
+        "those",
+        "what",
+        "whatever",
+        "whoever",
+        "somebody",
+        "nobody",
+        "everybody",
+        "others",
+        "one",
+        "ones",
+        "each",
+        "both",
+        "all",
+        "some",
+        "any",
+        "none",
+        "same",
+    ]
+)
+"""Words that begin no docstring: they lean on a signature that the reader may not see."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}
 """Entry points; they hand the environment to Settings.from_env."""
 HEAVY = ("torch", "transformers", "librosa", "gradio")
@@ -194,6 +271,27 @@ def test_parameters_are_few_and_named() -> None:
     assert wrong == []
 
 
+def test_a_name_means_one_thing() -> None:
+    """No two public classes share a name; the shapes of REST may be named as the values that they carry."""
+    names = Counter(
+        node.name
+        for source, node in nodes(ast.ClassDef)
+        if not node.name.startswith("_") and not is_inside(place_of(source), "api")
+    )
+    assert {name: count for name, count in names.items() if count > 1 and name not in SHARED_NAMES} == {}
+
+
+def test_docstrings_begin_as_sentences_do() -> None:
+    """Whoever reads one without the line beside it must know what it speaks of."""
+    wrong = [
+        f"{name_of(source)}: {text.splitlines()[0]}"
+        for source in SOURCES
+        for text in docstrings(source)
+        if text.split()[0].strip("`\"'.,:;").lower() in NO_BEGINNINGS
+    ]
+    assert wrong == []
+
+
 def test_nothing_is_global() -> None:
     assert [f"{name_of(source)}:{node.lineno}" for source, node in nodes(ast.Global)] == []
 
@@ -236,6 +334,20 @@ def tree(source: Path) -> ast.Module:
 
 def nodes(kind: type[Node]) -> Iterator[tuple[Path, Node]]:
     return ((source, node) for source in SOURCES for node in ast.walk(tree(source)) if isinstance(node, kind))
+
+
+def docstrings(source: Path) -> Iterator[str]:
+    """The docstrings of modules, classes and functions, and the texts below fields and constants."""
+    for node in ast.walk(tree(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            body: list[ast.stmt] = node.body
+            if text := ast.get_docstring(node):
+                yield text
+            for before, after in pairwise(body):
+                if isinstance(before, (ast.Assign, ast.AnnAssign)) and isinstance(after, ast.Expr):
+                    value = after.value
+                    if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value.strip():
+                        yield value.value
 
 
 def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:

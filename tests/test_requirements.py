@@ -12,10 +12,10 @@ from tests.test_architecture import HOMES, SOURCES, imports
 from tts_core.engines.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
 from tts_core.platform.paths import PACKAGE_DIR, PIPER_REQUIREMENTS_FILE, REQUIREMENTS_FILE
 
-YOURTTS_SERVICE = PACKAGE_DIR / "yourtts" / "service"
+YOURTTS_SERVICE = PACKAGE_DIR / "engines" / "yourtts" / "service"
 """It runs in an environment of its own."""
-PEERS = PACKAGE_DIR / "peers"
-"""The same."""
+PEER_RUNNER = PACKAGE_DIR / "cli" / "bench" / "peer_runner.py"
+"""It runs in the environments of the engines that are measured beside this one."""
 
 
 def requirements(file: Path) -> list[Requirement]:
@@ -28,7 +28,7 @@ TESTS = requirements(Path(__file__).parent / "requirements.txt")
 
 
 def test_every_imported_library_is_required() -> None:
-    ours = [source for source in SOURCES if not {YOURTTS_SERVICE, PEERS} & {*source.parents}]
+    ours = [source for source in SOURCES if source != PEER_RUNNER and YOURTTS_SERVICE not in source.parents]
     imported = {module.split(".")[0] for source in ours for module in imports(source)}
     made_by = metadata.packages_distributions()
     libraries = {_plain(made_by[name][0]) for name in imported & {*HOMES, "numpy"} - sys.stdlib_module_names}
@@ -41,6 +41,7 @@ def _plain(name: str) -> str:
 
 def test_yourtts_has_what_its_service_imports() -> None:
     service = [source for source in SOURCES if YOURTTS_SERVICE in source.parents]
+    assert service
     imported = {module.split(".")[0] for source in service for module in imports(source)}
     known = {"TTS": "coqui-tts"}
     libraries = {known.get(name, name) for name in imported - sys.stdlib_module_names - {"tts_core"}}

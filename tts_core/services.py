@@ -75,15 +75,15 @@ logger = logging.getLogger(__name__)
 FOLDER_ENGINE = "folder"
 """Name of the engine for a folder outside the catalogue."""
 ADMIN = "admin"
-"""Whose password the environment may tell."""
+"""The user whose password the environment may set."""
 QWEN_KINDS = (ModelKind.CUSTOM_VOICE, ModelKind.VOICE_DESIGN, ModelKind.BASE)
 MODEL_MEMORY_SHARE = 0.8
-"""Of the device's memory, for all models together, where no setting says otherwise."""
+"""The share of the device's memory that all models together may take, where no setting says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the page, REST and the command line work with. Building it is cheap; `start` begins background work."""
+    """The parts that all ways in work with. Building it is cheap; `start` begins background work."""
 
     settings: Settings
     models: ModelStatuses
@@ -110,7 +110,7 @@ class Services:
 
     @property
     def finder(self) -> VoiceFinder:
-        """What finds the voice that a request means."""
+        """The finder of the voice that a request means."""
         return VoiceFinder(self.synthesis, self.voices, self.models)
 
     def cache_of(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
@@ -216,7 +216,7 @@ def build_services(settings: Settings) -> Services:
 def build_engines(
     qwen: Mapping[ModelKind, Sequence[Engine]], piper: Engine, library: Engine, yourtts: Engine
 ) -> tuple[Engine, ...]:
-    """All engines, best first: the first voice of the first one that has any speaks where nobody chose another."""
+    """List all engines, best first: the first voice of the first one that has any speaks where nobody chose another."""
     return (
         *qwen[ModelKind.CUSTOM_VOICE],
         EspeakEngine(),
@@ -230,7 +230,7 @@ def build_engines(
 
 
 def build_login(settings: Settings) -> LoginService:
-    """Who has to log in, and who can."""
+    """Build the log-in: its rule follows from the settings, its accounts are read from the file."""
     rule = LoginRule.ALL if settings.needs_login else LoginRule.NOBODY if settings.auth == "off" else LoginRule.OTHERS
     login = LoginService(AccountsFile(settings.paths.accounts_file), rule)
     if settings.admin_password:
@@ -239,7 +239,7 @@ def build_login(settings: Settings) -> LoginService:
 
 
 def build_temporary(paths: Paths, jobs: Jobs, login: LoginService) -> TemporaryFiles:
-    """What is left when old ones have gone counts for guests."""
+    """Build the pruning of temporary files, which reports to the quotas what is left of guests' files."""
     return TemporaryFiles(places_of(paths, Path(gettempdir())), jobs.files_in_use, login.quotas.pruned)
 
 

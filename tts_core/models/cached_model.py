@@ -1,4 +1,4 @@
-"""One model in memory or on its way there: how it is loaded, what it is now, and a hold on it."""
+"""A model in memory or on its way there: how it is loaded, its state, and a hold on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROGRESS_INTERVAL_S = 0.2
 
 
 class Keepable(Protocol):
-    """What the memory needs of a model."""
+    """The properties that the memory needs of a model."""
 
     @property
     def memory_bytes(self) -> int: ...
@@ -33,7 +33,7 @@ class WarmsUp(Protocol):
 
     @property
     def warming(self) -> tuple[int, int] | None:
-        """What is made ready: done, of how many; None when all is."""
+        """The parts that are ready and the parts in all; None once all are ready."""
 
 
 Model = TypeVar("Model", bound=Keepable)
@@ -45,11 +45,11 @@ class ModelLoader(Generic[Model]):
 
     kind: str
     load: Callable[[Path, Progress], Model]
-    """Makes a model of what `files` tells."""
+    """Makes a model of the file or folder that `files` gives."""
     files: Callable[[str], Path]
     """The file or folder that the model of a key is read from."""
     size_of: Callable[[Path], int] = lambda _files: 0
-    """Bytes that a model is going to take, as far as known before it is loaded."""
+    """The bytes that a model is going to take, as far as known before it is loaded."""
     name_of: Callable[[str], str] = str
     """The name for people of the model of a key; must not wait for anything."""
     busy: threading.Lock = field(default_factory=threading.Lock)
@@ -59,13 +59,13 @@ class ModelLoader(Generic[Model]):
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """One model as it is now."""
+    """The state of a model at one moment."""
 
     kind: str
     key: str
     """Unique among those of its kind."""
     name: str
-    """For people."""
+    """The model's name for people."""
     is_loaded: bool
     """False while it loads."""
     users: int
@@ -74,11 +74,11 @@ class CachedModel:
     memory_bytes: int
     done_bytes: int
     total_bytes: int
-    """Of loading."""
+    """The bytes to load; 0 while unknown."""
     unload_in_s: float | None
     """Seconds until an idle model goes; None while it is used or kept for good."""
     warming: tuple[int, int] | None = None
-    """What it makes ready in the background, done and of how many; it speaks meanwhile."""
+    """The parts made ready in the background and the parts in all; the model speaks meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,23 +88,23 @@ class Entry(Generic[Model]):
     loader: ModelLoader[Model]
     key: str
     files: Path
-    """What it is read from."""
+    """The file or folder that the model is read from."""
     users: int = 0
     model: Model | None = None
     error: BaseException | None = None
     has_loader: bool = False
-    """Its load has begun."""
+    """Whether its load has begun."""
     loaded: threading.Event = field(default_factory=threading.Event)
     """Set when the load has ended, well or not."""
     expected_bytes: int = 0
-    """Room that was made for it."""
+    """The bytes for which room was made."""
     done_bytes: int = 0
     total_bytes: int = 0
     last_used: int = 0
     """Order of use; higher is later."""
     expires_at: float | None = None
     undo: Callable[[], None] | None = None
-    """Calls off that it goes then."""
+    """Cancels the unloading at `expires_at`."""
 
     @property
     def slot(self) -> tuple[str, str]:
@@ -112,7 +112,7 @@ class Entry(Generic[Model]):
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes, or is going to take while it loads."""
+        """The bytes that it takes, or is going to take while it loads."""
         return self.expected_bytes if self.model is None else self.model.memory_bytes
 
     @property

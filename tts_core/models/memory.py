@@ -1,4 +1,4 @@
-"""Which models are in memory: loaded once however many ask, kept for a while, put out when room is needed.
+"""Models in memory: each is loaded once however many ask, kept for a while, and unloaded when room is needed.
 
     memory = ModelMemory(keep_alive_s=300.0, budget_bytes=lambda: 8_000_000_000)
     voices = ModelCache(memory, ModelLoader("piper", load=load_voice, files=path_of))
@@ -65,12 +65,12 @@ class ModelCache(Generic[Model]):
 
     @contextmanager
     def begin(self, key: str) -> Iterator[Lease[Model]]:
-        """The same without waiting for the load, which goes on even if nobody waits for it any more."""
+        """Hold the model without waiting for its load, which goes on even if nobody waits for it any more."""
         with self.memory.begin(self.loader, key) as lease:
             yield lease
 
     def load(self, key: str) -> None:
-        """Have it in memory from now on, for as long as idle models stay."""
+        """Load the model; it stays for as long as idle models stay."""
         with self.lease(key):
             pass
 
@@ -80,7 +80,7 @@ class ModelCache(Generic[Model]):
         return model
 
     def statuses(self) -> tuple[CachedModel, ...]:
-        """Those in memory or on their way, the one used last first."""
+        """The models of this kind in memory or on their way, the one used last first."""
         return self.memory.statuses(self.loader.kind)
 
     def newest(self) -> CachedModel | None:
@@ -108,9 +108,9 @@ class ModelMemory:
         self._schedule = schedule
         self._clock = clock
         self._entries: dict[tuple[str, str], Entry[Any]] = {}
-        """By kind and key."""
+        """The models by kind and key."""
         self._leaving: list[Entry[Any]] = []
-        """No longer on the table, but still used."""
+        """Models that are no longer on the table, but still used."""
         self._kept_out: list[Path] = []
         self._lock = threading.Lock()
         self._uses = 0
@@ -133,7 +133,7 @@ class ModelMemory:
             self._leave(entry)
 
     def unload(self, kind: str, key: str) -> None:
-        """Free it now. Raises ModelNotLoaded, and ModelInUse while somebody speaks with it or it loads."""
+        """Free the model now. Raises ModelNotLoaded, and ModelInUse while somebody speaks with it or it loads."""
         self._unload(key, lambda entry: entry.slot == (kind, key))
 
     def unload_from(self, folder: Path, key: str) -> None:
@@ -153,8 +153,7 @@ class ModelMemory:
             self._free(entry, "on request")
 
     def let_go(self, kind: str) -> None:
-        """Free those of that kind that are idle; what is used or loads goes once it is given back. Requests from now on
-        load anew."""
+        """Free the idle models of that kind; what is used or loads goes once it is given back."""
         with self._lock:
             entries = [entry for entry in self._entries.values() if entry.loader.kind == kind]
             for entry in entries:
@@ -166,7 +165,7 @@ class ModelMemory:
 
     @contextmanager
     def keep_out(self, folders: Collection[Path]) -> Iterator[None]:
-        """Nobody can load what lies in these folders meanwhile, so that it can be changed.
+        """Keep anybody from loading what lies in these folders, so that it can be changed.
 
         Raises ModelInUse, or its kinds ModelInMemory and ModelBeingChanged, and then keeps nothing out.
         """
@@ -192,7 +191,7 @@ class ModelMemory:
         return None if entry is None else entry.model
 
     def statuses(self, *kinds: str) -> tuple[CachedModel, ...]:
-        """What is in memory or on its way, of these kinds or of all, the one used last first. Waits for no load."""
+        """The models in memory or on their way, of these kinds or of all, the one used last first."""
         with self._lock:
             known = [entry for entry in self._entries.values() if not kinds or entry.loader.kind in kinds]
             now = self._clock()

@@ -1,4 +1,4 @@
-"""One service of the studio as a server of its own: its routes and nothing else, behind the same guard."""
+"""A service of the studio as an application of its own: its routes and nothing else, with the same protection."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _print_status(urls: Mapping[str, str]) -> Exit:
 
 
 def _health(url: str) -> dict[str, Any] | None:
-    """What a service of ours says of itself at /health; None where nothing of the kind answers.
+    """Ask a service of ours for its /health; None where nothing of the kind answers.
 
     Never through a proxy, and whatever its certificate says: it is this machine.
     """

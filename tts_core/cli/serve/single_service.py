@@ -1,4 +1,4 @@
-"""What the commands have in common that serve one service alone."""
+"""The options and the start that commands share which serve one service alone."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SPEAKER_ENCODER = "speaker_encoder"
 """The kind of these models in memory."""
 ENCODER_BYTES = 35_000_000
-"""About what an encoder takes in memory."""
+"""The bytes that an encoder takes in memory, roughly."""
 SUGGESTED = "base_0_6b"
 """The model to suggest where no Base model is ready."""
 MIN_S, MIN_SPEECH_S = 1.0, 0.5

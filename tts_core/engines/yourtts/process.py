@@ -152,7 +152,7 @@ class YourTtsProcess:
 
 
 def weights_bytes(model: Path) -> int:
-    """About what the model takes in memory: its weights on the disk."""
+    """The bytes that the model takes in memory, roughly: those of its weights on the disk."""
     return sum(file.stat().st_size for file in model.glob("*.pth*"))
 
 

@@ -142,14 +142,14 @@ def device_section(words: Words, acceleration: Acceleration | None, settings: Se
 
 
 def loaded_models(words: Words, models: Sequence[CachedModel]) -> str:
-    """Each with a button to unload it, whose key is the model's kind and key with a slash between."""
+    """The models in memory, each with a button to unload it; the button's key is KIND/KEY."""
     rows = "".join(f"<dt>{_model_name(words, model)}</dt><dd>{_loaded(words, model)}</dd>" for model in models)
     body = f"<dl>{rows}</dl>" if rows else f"<p>{words('system.none_loaded')}</p>"
     return _section(words("system.loaded"), body)
 
 
 def _model_name(words: Words, model: CachedModel) -> str:
-    """With its kind, where the name alone does not tell it."""
+    """The model's name, with its kind where the name alone does not tell it."""
     return escape(words.get(f"loaded.{model.kind}", "{name}").format(name=model.name))
 
 
