@@ -242,7 +242,7 @@ def test_only_the_encoder_is_loaded(services: Services) -> None:
     whole = QwenModel.load(services.models.folder("base_0_6b"), device="cpu")
     assert loaded is not None
     assert 0 < loaded.memory_bytes < whole.memory_bytes / 2
-    assert [(model.kind, model.key) for model in services.memory.statuses()] == [(SPEAKER_ENCODER, "base_0_6b")]
+    assert {model.kind for model in services.memory.statuses()} == {SPEAKER_ENCODER}
 
 
 @pytest.mark.parametrize(("f0", "gender"), [(105.0, "male"), (220.0, "female"), (160.0, None)])
