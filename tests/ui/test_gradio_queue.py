@@ -16,9 +16,12 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conftest import SOON_S
-from tts_core.ui.gradio_patches import guard_gradio
+from tts_core.access.visitor import IN_STATE, OWNER
+from tts_core.ui.gradio_patches import GuardedBlocks, guard_gradio
+from tts_core.ui.words import load_words
 
 IDLE_S = 0.5
 MOST_WAKES = 60
@@ -37,6 +40,17 @@ class CountingSelector(selectors.DefaultSelector):
         return super().select(timeout)
 
 
+class AskedByOwner:
+    """Stands in for authentication: the pages give files to visitors that it has let in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})[IN_STATE] = OWNER
+        await self._app(scope, receive, send)
+
+
 @dataclass(frozen=True)
 class Studio:
     url: str
@@ -47,8 +61,8 @@ class Studio:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Iterator[Studio]:
-    """Two pages, as the studio mounts them."""
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """Two pages, as the studio mounts them, asked by the owner."""
     guard_gradio()
     began, may_end = threading.Event(), threading.Event()
 
@@ -60,11 +74,12 @@ def studio() -> Iterator[Studio]:
 
     app, pages = FastAPI(), []
     for path in ("/zh", "/"):
-        with gr.Blocks(analytics_enabled=False) as page:
+        with GuardedBlocks(load_words("en"), tmp_path_factory.mktemp("page")) as page:
             words = gr.Textbox()
             words.submit(work, words, words, api_name="work")
         pages.append(page.queue())
         gr.mount_gradio_app(app, page, path=path)
+    app.add_middleware(AskedByOwner)
     selector, listener = CountingSelector(), socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     loop = asyncio.SelectorEventLoop(selector)

@@ -53,44 +53,44 @@ class Asked:
 
 
 CHEAP: dict[str, Asked] = {
-    "player.wire.halt": Asked(),
-    "check_panel.wire.<lambda>": Asked([None]),
-    "check_panel._Checking.halt": Asked(),
-    "check_panel._Checking.follow": Asked(),
-    "speak_tab._wire_seed.keep": Asked([True, 1, None]),
-    "speak_tab._wire_voice.follow": Asked(["builtin/aria", "auto", 1.0]),
-    "speak_tab._wire_voice.<lambda>": Asked(),
-    "speak_tab._wire_voice.look_again": Asked(["builtin/aria", None, "auto", 1.0]),
-    "clone_tab._wire_models.look": Asked([None, "auto"]),
-    "clone_tab._wire_recording.<lambda>": Asked([None, *AIM]),
-    "transcribe_button._wire_offer.<lambda>": Asked(),
-    "transcribe_button._Hearing.halt": Asked(),
-    "transcribe_button._Hearing.place": Asked([None, None, "", None]),
-    "transcribe_button._Hearing.act": Asked([None, None, ""], {"action": "use"}),
-    "clone_tab._wire_transcribe.learn": Asked([None, None, *AIM]),
-    "clone_tab._wire_transcribe.judge": Asked([None, *AIM]),
-    "clone_tab._wire_check.<lambda>": Asked([FILE, None]),
-    "design_tab.wire.look": Asked(),
-    "guest_library.wire.listed": Asked(["", 40]),
-    "guest_library.wire.more": Asked(["", 40]),
-    "voice_use.wire.use": Asked(data={"key": HERE}),
-    "endpoints.publish.stop": Asked(),
-    "endpoints.publish.list_voices": Asked(),
-    "endpoints.publish.list_languages": Asked(["builtin/aria"]),
-    "endpoints.publish.list_models": Asked(),
-    "voice_endpoints.publish.list_saved_voices": Asked([""]),
+    "speak.player.wire.halt": Asked(),
+    "speak.check_panel.wire.<lambda>": Asked([None]),
+    "speak.check_panel._Checking.halt": Asked(),
+    "speak.check_panel._Checking.follow": Asked(),
+    "speak.tab._wire_seed.keep": Asked([True, 1, None]),
+    "speak.tab._wire_voice.follow": Asked(["builtin/aria", "auto", 1.0]),
+    "speak.tab._wire_voice.<lambda>": Asked(),
+    "speak.tab._wire_voice.look_again": Asked(["builtin/aria", None, "auto", 1.0]),
+    "clone.tab._wire_models.look": Asked([None, "auto"]),
+    "clone.tab._wire_recording.<lambda>": Asked([None, *AIM]),
+    "transcribe.button._wire_offer.<lambda>": Asked(),
+    "transcribe.button._Hearing.halt": Asked(),
+    "transcribe.button._Hearing.place": Asked([None, None, "", None]),
+    "transcribe.button._Hearing.act": Asked([None, None, ""], {"action": "use"}),
+    "clone.tab._wire_transcribe.learn": Asked([None, None, *AIM]),
+    "clone.tab._wire_transcribe.judge": Asked([None, *AIM]),
+    "clone.tab._wire_check.<lambda>": Asked([FILE, None]),
+    "design.tab.wire.look": Asked(),
+    "library.guests.wire.listed": Asked(["", 40]),
+    "library.guests.wire.more": Asked(["", 40]),
+    "speak.voice_use.wire.use": Asked(data={"key": HERE}),
+    "endpoints.studio.publish.stop": Asked(),
+    "endpoints.studio.publish.list_voices": Asked(),
+    "endpoints.studio.publish.list_languages": Asked(["builtin/aria"]),
+    "endpoints.studio.publish.list_models": Asked(),
+    "endpoints.voices.publish.list_saved_voices": Asked([""]),
 }
 """Events that look up or change what is shown."""
 WORKS: dict[str, Asked] = {
     "synthesize": Asked(SPEAK),
     "clone": Asked([FILE, "Hello.", "", "auto", None, "timbre_only", True, -1, 0]),
     "design": Asked(["A warm voice.", "Hello.", None, "auto", -1]),
-    "check_panel._Checking.listen": Asked([TAKE, {"language": "en"}, None]),
-    "transcribe_button._Hearing.listen": Asked([None]),
-    "clone_tab._wire_recording.heard": Asked([None, FILE, *AIM]),
-    "clone_tab._wire_recording.mended": Asked([None, *AIM], {"action": "trim"}),
-    "clone_tab._wire_check.compare": Asked([TAKE, None]),
-    "guest_library.wire.sample": Asked(data={"key": HERE}),
+    "speak.check_panel._Checking.listen": Asked([TAKE, {"language": "en"}, None]),
+    "transcribe.button._Hearing.listen": Asked([None]),
+    "clone.tab._wire_recording.heard": Asked([None, FILE, *AIM]),
+    "clone.tab._wire_recording.mended": Asked([None, *AIM], {"action": "trim"}),
+    "clone.tab._wire_check.compare": Asked([TAKE, None]),
+    "library.guests.wire.sample": Asked(data={"key": HERE}),
 }
 """Events that make an engine or a decoder work."""
 
@@ -143,8 +143,8 @@ class Studio:
         with self.client.stream("GET", f"{page}/gradio_api/queue/data?session_hash={session}") as stream:
             return "".join(stream.iter_lines())
 
-    def upload(self, content: bytes) -> dict[str, Any]:
-        answer = self.client.post("/gradio_api/upload", files={"files": ("me.wav", content)})
+    def upload(self, content: bytes, page: str) -> dict[str, Any]:
+        answer = self.client.post(f"{page}/gradio_api/upload", files={"files": ("me.wav", content)})
         return {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
 
 
@@ -152,7 +152,7 @@ def _name(found: Any) -> str:
     """Public ones by their contract, others by where they are written."""
     if found.api_visibility == "public" and found.api_name in ("synthesize", "clone", "design"):
         return str(found.api_name)
-    module = found.fn.__module__.rpartition(".")[2]
+    module = found.fn.__module__.removeprefix("tts_core.ui.")
     return f"{module}.{found.fn.__qualname__.replace('<locals>.', '')}"
 
 
@@ -225,15 +225,15 @@ def test_events_work_for_guests_in_a_place_only_and_tell_no_secrets(studio: Stud
     page, session = "/zh", "walk"
     events = studio.events(page)
     by_name = {event.name: event for event in events}
-    upload = studio.upload(recording)
+    upload = studio.upload(recording, page)
     quotas = studio.quotas(EVERYTHING)
     spoken = studio.ask(by_name["synthesize"], WORKS["synthesize"], session, page)
     take = json.loads(spoken.split("process_completed")[1].split('"data":', 1)[1].split(',{"voice"')[0].lstrip("["))
-    studio.ask(by_name["clone_tab._wire_recording.heard"], Asked([None, upload, *AIM]), session, page)
-    studio.ask(by_name["clone_tab._wire_check.<lambda>"], Asked([upload, None]), session, page)
+    studio.ask(by_name["clone.tab._wire_recording.heard"], Asked([None, upload, *AIM]), session, page)
+    studio.ask(by_name["clone.tab._wire_check.<lambda>"], Asked([upload, None]), session, page)
     assert (quotas.works, set(studio.worked)) == (2, {1})
 
-    another = studio.upload(recording + b"\0\0")
+    another = studio.upload(recording + b"\0\0", page)
     files = {FILE: another, TAKE: take}
     quotas = studio.quotas(NO_PLACE)
     for event in events:
@@ -252,7 +252,7 @@ def test_events_work_for_guests_in_a_place_only_and_tell_no_secrets(studio: Stud
 def test_a_search_for_what_guests_may_not_know_finds_nothing(studio: Studio) -> None:
     studio.quotas(EVERYTHING)
     by_name = {event.name: event for event in studio.events("")}
-    for name in ("guest_library.wire.listed", "voice_endpoints.publish.list_saved_voices"):
+    for name in ("library.guests.wire.listed", "endpoints.voices.publish.list_saved_voices"):
         found = studio.ask(by_name[name], Asked(["Anna", 40][: 1 + ("listed" in name)]), "s")
         assert HERE in found
         assert GONE not in found
@@ -293,7 +293,7 @@ def test_no_route_that_guests_may_ask_tells_a_secret_or_works_without_a_place(st
 
 def test_a_deleted_voice_is_as_if_it_had_never_been(studio: Studio) -> None:
     studio.quotas(EVERYTHING)
-    sample = next(event for event in studio.events("") if event.name == "guest_library.wire.sample")
+    sample = next(event for event in studio.events("") if event.name == "library.guests.wire.sample")
     told = [studio.ask(sample, Asked(data={"key": key}), "s").replace(key, "") for key in (GONE, "aaaaaaaaaaaaaaa9")]
     assert told[0].count("error") == told[1].count("error") > 0
     assert "Anna" not in told[0]
