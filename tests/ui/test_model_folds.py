@@ -295,7 +295,7 @@ def test_the_models_folder_moves_after_telling_what_that_takes(
         expect(move).to_be_hidden()
     type_into(page, "#store-target", str(target))
     page.click("#store-plan")
-    expect(result).to_contain_text(re.compile(r"\d MB move to .* nothing is copied. .* are free there"))
+    expect(result).to_contain_text(re.compile(r"\d MB will be moved to .* nothing is copied. .* are free there"))
     assert not target.exists()
     move.click()
     expect(result).to_contain_text(f"The models are now in {target}")
