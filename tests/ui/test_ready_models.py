@@ -82,7 +82,7 @@ def test_a_model_is_loaded_and_unloaded_by_hand(visitor: Visitor) -> None:
     page.click("#tab-system-button")
     page.wait_for_selector("#system-load:not([disabled])")
     page.click("#system-load")
-    page.wait_for_selector("#system-loaded dd:has-text('leaves in')")
+    page.wait_for_selector("#system-loaded dd:has-text('unloads in')")
     told = page.inner_text("#system-loaded dd")
     page.focus("#system-loaded [data-action=unload][aria-label*=CustomVoice]")
     page.wait_for_function("told => document.querySelector('#system-loaded dd').innerText !== told", arg=told)
@@ -108,7 +108,7 @@ def test_a_recording_goes_through_the_codec_and_back(visitor: Visitor, tmp_path:
 
 def test_no_address_is_fetched_for_a_caller(app_with_models: RunningApp) -> None:
     recording = {"path": "http://example.com/a.wav", "meta": {"_type": "gradio.FileData"}}
-    assert "Addresses are not fetched" in call(app_with_models, "convert", [recording, "custom_0_6b"])
+    assert "was not uploaded by you" in call(app_with_models, "convert", [recording, "custom_0_6b"])
 
 
 def test_a_precision_is_chosen_by_one_click_and_counts_for_the_next_take(visitor: Visitor) -> None:
@@ -119,7 +119,7 @@ def test_a_precision_is_chosen_by_one_click_and_counts_for_the_next_take(visitor
         pytest.skip("this machine's models run on a graphics processor")
     page.wait_for_selector("#system-load:not([disabled])")
     page.click("#system-load")
-    page.wait_for_selector("#system-loaded dd:has-text('leaves in')")
+    page.wait_for_selector("#system-loaded dd:has-text('unloads in')")
     assert "float32" in page.inner_text("#system-precision-advice")
     page.click("#system-precision-fast")
     page.wait_for_selector("#system-precision-message [role=status]")
