@@ -41,6 +41,7 @@ def foreseen(_context: schemathesis.CheckContext, answer: schemathesis.Response,
     assert answer.status_code != 500, f"{case.formatted_path}: {answer.status_code}"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_every_route_answers_whatever_it_is_asked(document: schemathesis.BaseSchema, mode: GenerationMode) -> None:

@@ -117,6 +117,7 @@ def vanish_together(port: int, client: httpx.Client) -> None:
             one.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_fifty_who_vanish_leave_nothing_behind(app: RunningApp, client: httpx.Client) -> None:
     port = httpx.URL(app.url).port

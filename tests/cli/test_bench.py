@@ -24,6 +24,7 @@ def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:
     assert [path for path in (data_dir / "cache" / "outputs").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_start_up_is_measured_on_the_real_app(run: Run) -> None:
     answer = run("bench", "startup", "--runs", "1")
@@ -48,6 +49,7 @@ def test_downloads_are_measured_beside_the_bare_link(run: Run, tmp_path: Path) -
     assert list(disk.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_the_gates_of_a_graphics_processor_hold_on_a_cpu(run: Run) -> None:
     answer = run("gpu-check", "--on", "cpu", "--geometry", "tiny", "--frames", "4", "--runs", "1")
     lines = answer.out.splitlines()

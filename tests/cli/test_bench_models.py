@@ -192,6 +192,7 @@ def test_many_at_once_are_measured(run: Run, folder: Path) -> None:
     assert report["audio_s_per_s"] * report["frame_ms"] == pytest.approx(3 * 80, rel=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_loading_is_measured_from_the_disk_and_again(run: Run, folder: Path) -> None:
     answer = run("bench", "load", "--model-dir", folder, "--device", "cpu", "--runs", "1")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import soundfile
 from gradio_client import Client, handle_file
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError as Late, expect
 
 from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
 from tests.engines.whisper.scripted_whisper import write_whisper
@@ -132,8 +133,7 @@ def test_a_saved_voices_recording_is_transcribed(
     page.click("#tab-library-button")
     page.click("#library-list li:has(h3:text-is('Anna')) [data-action=edit]")
     page.wait_for_function("document.querySelector('#library-name :is(input, textarea)')?.value == 'Anna'")
-    page.click("#library-language input")
-    page.click("[role=option]:has-text('English')")
+    choose(page, "#library-language", "English")
     transcribe(page, "library")
     expect(page.locator("#library-transcript textarea")).to_have_value("hello world")
     expect(page.locator("#library-transcribed")).to_contain_text("The recording is in German, the text in English")
@@ -141,6 +141,16 @@ def test_a_saved_voices_recording_is_transcribed(
     expect(page.locator("#library-message")).to_contain_text("Saved")
     expect(page.locator("#library-transcript textarea")).to_have_value("hello world")
     expect(page.locator("#library-transcribed .studio-told")).to_have_count(0)
+
+
+def choose(page: Page, dropdown: str, option: str) -> None:
+    """The editor is filled in several steps, and a list that is open meanwhile is closed by the next one."""
+    for patience_ms in (2000, 5000, 10_000, 30_000):
+        page.click(f"{dropdown} input")
+        with suppress(Late):
+            page.click(f"[role=option]:has-text('{option}')", timeout=patience_ms)
+            return
+    raise AssertionError(f"{option} can't be chosen in {dropdown}")
 
 
 def builtin_voice(visitor: Visitor) -> Page:

@@ -118,6 +118,7 @@ def killed_at_every_step(template: Path, action: str, voice_id: str) -> list[Pat
 ACTIONS = ("add", "change", "replace", "duplicate", "import", "export", "remove", "preview", "prompt")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("action", ACTIONS)
 def test_killed_at_every_step_no_voice_is_harmed(template: Path, action: str) -> None:
     before = {voice.name: voice for voice in of(template).voices.voices()}

@@ -113,6 +113,7 @@ def test_frame_by_frame_equals_one_pass(decoder: CodecDecoder, hundred: tuple[Te
     torch.testing.assert_close(in_chunks(decoder, codes, [1] * 100), whole, rtol=0, atol=EQUAL)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_two_thousand_frames_equal_one_pass_in_constant_memory(decoder: CodecDecoder, plain: PlainDecoder) -> None:
     """The pass begins 300 frames before the end: two layers see 142 back, the convolutions 13."""

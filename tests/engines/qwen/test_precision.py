@@ -217,6 +217,7 @@ def published_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "least_agreement", "most_divergence"), [("int4", 0.45, 1e-1), ("int8", 0.8, 4e-3)]

@@ -120,6 +120,7 @@ def test_ids_that_are_no_sound_are_never_drawn(config: TalkerConfig) -> None:
     assert max(codes) < config.vocab_size - 1024
 
 
+@pytest.mark.thorough
 def test_codes_are_drawn_as_often_as_their_chance_says(config: TalkerConfig) -> None:
     logits = torch.full((1, 2048), -30.0)
     logits[0, :3] = torch.tensor([0.5, 0.3, 0.2]).log()

@@ -232,6 +232,7 @@ print(process.memory_info().rss - before)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_many_requests_leave_memory_where_it_was(checkpoint: WriteCheckpoint) -> None:
     """Resident memory may grow by 4 MB in fifty requests: one leaked request's state is more than 0.1 MB."""

@@ -81,6 +81,7 @@ def test_a_disk_without_room_is_told_first(environment: Environment, monkeypatch
     assert not environment.folder.exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.usefixtures("dead_index")
 def test_without_a_network_it_says_so_and_the_next_run_keeps_what_is_made(environment: Environment) -> None:
@@ -103,6 +104,7 @@ def silent_index() -> Iterator[socket.socket]:
         yield listener
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_whoever_stops_it_stops_pip_with_it(silent_index: socket.socket, tmp_path: Path) -> None:

@@ -243,6 +243,7 @@ def outcomes(
         yield {case.name: pool.submit(run, case, small_model, tmp_path_factory.mktemp("case")) for case in chosen}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_fault_has_its_code_or_another_source_succeeds(
     case: Case, outcomes: Mapping[str, Future[Outcome]]

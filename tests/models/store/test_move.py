@@ -159,6 +159,7 @@ def test_a_move_that_is_stopped_anywhere_goes_on(home: Home, elsewhere: Path) ->
     check_moved(home, target, before)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", ["the first file is being copied", "two models are there", "the choice is saved"])
 def test_kill_9_loses_nothing(home: Home, elsewhere: Path, moment: str) -> None:
     furnish(home)
