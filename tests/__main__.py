@@ -1,8 +1,8 @@
 """`python -m tests`: format, lint, types and the tests, stopping at the first check that fails.
 
-There are three lanes. `--quick` leaves out the tests marked slow and needs no browser: under three minutes on two idle
-cores. Without an option all run but those marked thorough: under twelve minutes. `--all` runs these, too. Other
-arguments are passed on to pytest.
+There are three lanes. `--quick` leaves out the tests marked slow and needs no browser. Without an option all run but
+those marked thorough; `--all` runs these, too. docs/measuring.md says how long that takes. Other arguments are passed on
+to pytest.
 """
 
 from __future__ import annotations
