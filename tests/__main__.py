@@ -1,8 +1,7 @@
 """`python -m tests`: format, lint, types and the tests, stopping at the first check that fails.
 
 There are three lanes. `--quick` leaves out the tests marked slow and needs no browser. Without an option all run but
-those marked thorough; `--all` runs these, too. docs/measuring.md says how long that takes. Other arguments are passed on
-to pytest.
+those marked thorough; `--all` runs these, too. docs/measuring.md says how long that takes. The rest goes to pytest.
 """
 
 from __future__ import annotations

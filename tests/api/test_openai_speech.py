@@ -28,11 +28,13 @@ from tests.serving import Serve
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
 from tts_core.audio.stream_formats import STREAM_FORMATS, STREAM_RATE
-from tts_core.domain.engine import Engine
+from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.events import EngineEvent
+from tts_core.domain.values import SynthesisRequest
 from tts_core.platform.job import Job, JobState
 from tts_core.services import Services
 from tts_core.speech.queue import SpeechQueue
-from tts_core.speech.synthesis import Synthesis
+from tts_core.speech.synthesis import Synthesis, never
 
 TEXT = "abcdefghij"
 """Takes a second to say."""
@@ -217,8 +219,18 @@ def test_hanging_up_stops_the_engine_and_leaves_nothing(services: Services, serv
     wait_until(lambda: not list(services.settings.paths.outputs_dir.iterdir()))
 
 
+class AskedEngine(FakeEngine):
+    """Keeps how its last request is asked whether it was cancelled."""
+
+    cancelled: CancelCheck = staticmethod(never)
+
+    def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        self.cancelled = cancelled
+        return super().stream(request, cancelled=cancelled)
+
+
 def test_hanging_up_before_there_is_sound_leaves_the_queue(services: Services, serve: Serve) -> None:
-    engine, queue = FakeEngine(), SpeechQueue(max_waiting=1)
+    engine, queue = AskedEngine(), SpeechQueue(max_waiting=1)
     engine.go.clear()
     synthesis = Synthesis([engine], queue, services.outputs, services.settings.limits)
     server = RawServer(serve(create_api(dataclasses.replace(services, synthesis=synthesis))))
@@ -228,6 +240,7 @@ def test_hanging_up_before_there_is_sound_leaves_the_queue(services: Services, s
             with unread(server, "abc"):
                 wait_until(lambda: queue.waiting == 1)
             wait_until(lambda: queue.waiting == 0)
+        wait_until(engine.cancelled)
         engine.go.set()
         wait_until(lambda: all(job.state is JobState.CANCELLED for job in services.jobs.jobs()))
     finally:
