@@ -28,13 +28,13 @@ from tests.serving import Serve
 from tts_core.api.server import create_api
 from tts_core.api.streams import Streams
 from tts_core.audio.stream_formats import STREAM_FORMATS, STREAM_RATE
-from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.engine import CancelCheck, Engine, never
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.values import SynthesisRequest
 from tts_core.platform.job import Job, JobState
 from tts_core.services import Services
 from tts_core.speech.queue import SpeechQueue
-from tts_core.speech.synthesis import Synthesis, never
+from tts_core.speech.synthesis import Synthesis
 
 TEXT = "abcdefghij"
 """Takes a second to say."""

@@ -21,9 +21,9 @@ from tests.serving import Serve, serving
 from tts_core.api.openai import transcriptions as openai_transcriptions
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
-from tts_core.engines.whisper.transcriber import Say, Transcriber, never
+from tts_core.engines.whisper.transcriber import Say, Transcriber
 from tts_core.engines.whisper.transcript import Transcript
 from tts_core.platform.job import JobState
 from tts_core.services import Services

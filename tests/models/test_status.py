@@ -24,6 +24,7 @@ from tests.models.model_folders import (
     weights,
     write_files,
 )
+from tts_core.domain.engine import never
 from tts_core.domain.errors import Cancelled, UnknownModelKey
 from tts_core.domain.events import CheckProgress
 from tts_core.models.catalogue import ModelKind
@@ -48,10 +49,6 @@ def long_studio(tmp_path: Path) -> Studio:
     studio = build_studio(tmp_path, {BASE_KEY: catalogue_entry(ModelKind.BASE, "Long", files)})
     write_files(studio.folder(BASE_KEY), files)
     return studio
-
-
-def never() -> bool:
-    return False
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,10 @@ from threading import Event, Thread
 
 import pytest
 
+from tts_core.domain.engine import never
 from tts_core.domain.errors import Cancelled, QueueFull
 from tts_core.domain.events import Queued
 from tts_core.speech.queue import Place, SpeechQueue
-
-
-def never() -> bool:
-    return False
 
 
 def test_the_first_request_speaks_at_once_without_being_queued() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 from tts_core.cli import progress
 from tts_core.cli.status import Exit
+from tts_core.domain.engine import never
 from tts_core.domain.errors import StudioError
 from tts_core.engines.yourtts.download import LICENCE, fetch_model
 from tts_core.engines.yourtts.environment import Environment
 from tts_core.engines.yourtts.install import STEPS, InstallEvent, Wheels, best_wheels, install
 from tts_core.services import Services
-from tts_core.speech.synthesis import never
 
 MODEL_STEP = "model"
 _STEPS = len(STEPS) + 1

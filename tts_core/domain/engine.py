@@ -12,6 +12,11 @@ CancelCheck = Callable[[], bool]
 """A function that answers True once the caller wants the work to stop; cheap, safe to call from any thread."""
 
 
+def never() -> bool:
+    """Answer the cancel check of a caller that does not stop."""
+    return False
+
+
 class Engine(Protocol):
     """A source of speech. Constructing one is cheap; heavy parts load on the first `stream`."""
 

@@ -9,13 +9,13 @@ from threading import Event
 from types import MappingProxyType
 from typing import Any
 
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import AudioChunk, Loading, Queued, SpeakEvent, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
 from tts_core.platform.job import JobKind, JobRun
 from tts_core.platform.jobs import Jobs
-from tts_core.speech.synthesis import Synthesis, never
+from tts_core.speech.synthesis import Synthesis
 
 _PHASES: Mapping[type[SpeakEvent], str] = MappingProxyType({Loading: "loading", AudioChunk: "speaking"})
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from tts_core.audio.files import AudioWriter, audio_format
-from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.engine import CancelCheck, Engine, never
 from tts_core.domain.errors import (
     Cancelled,
     CloneNotSupported,
@@ -34,11 +34,6 @@ from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.takes import Outputs
 
 logger = logging.getLogger(__name__)
-
-
-def never() -> bool:
-    """The cancel check of a caller that does not stop."""
-    return False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

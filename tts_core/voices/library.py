@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import (
     Cancelled,
     CloneNotSupported,
@@ -27,7 +27,7 @@ from tts_core.models.status import ModelStatuses
 from tts_core.platform.job import Job, JobKind, JobRun
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
-from tts_core.speech.synthesis import Synthesis, collect, never
+from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.voices.faults import LibraryBusy, LibraryUnwritable
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.prompts import VoicePrompts

@@ -9,12 +9,9 @@ import sys
 import numpy as np
 import pytest
 
+from tts_core.domain.engine import never
 from tts_core.domain.errors import EngineFailed
 from tts_core.engines.espeak.library import LIBRARY, NORMAL_RATE, SAMPLE_RATE
-
-
-def never() -> bool:
-    return False
 
 
 def test_mandarin_reads_hanzi_with_tones() -> None:

@@ -24,6 +24,7 @@ from tests.hubs.models import PublishedModel, write_catalogue
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.cli.main import main
+from tts_core.domain.engine import never
 from tts_core.domain.errors import EngineFailed, PiperVoiceInvalid, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, Finished, Loading
 from tts_core.domain.values import StopReason, SynthesisRequest
@@ -36,7 +37,7 @@ from tts_core.platform.job import JobState
 from tts_core.platform.logs import setup_logging
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.speech.synthesis import collect, never
+from tts_core.speech.synthesis import collect
 
 __all__ = ["hubs", "small_model"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tts_core.domain.engine import never
 from tts_core.domain.errors import ReferenceRequired, UnknownVoice
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.values import PreparedVoice, SynthesisRequest
@@ -28,10 +29,6 @@ class Installed(YourTts):
     def speak(self, request: object, language: str, speaker: str | Speaker, cancelled: object) -> Iterator[EngineEvent]:
         self.asked.append(speaker)
         return iter(())
-
-
-def never() -> bool:
-    return False
 
 
 def test_one_engine_speaks_as_presets_registered_speakers_and_recordings(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import CloneNotSupported, EngineFailed
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.values import Sampling
@@ -28,7 +28,7 @@ from tts_core.engines.qwen.codec.codec import Codec
 from tts_core.engines.qwen.codec.slots import CodecSlots
 from tts_core.engines.qwen.generation.compiled_blocks import CompiledTalker, can_compile
 from tts_core.engines.qwen.generation.frame_step import FrameStep, affordable_slots
-from tts_core.engines.qwen.generation.generate import GenerationRequest, never
+from tts_core.engines.qwen.generation.generate import GenerationRequest
 from tts_core.engines.qwen.generation.guards import FRAMES_PER_SECOND, FrameLimit, limit_from_text
 from tts_core.engines.qwen.generation.scheduler import Scheduler
 from tts_core.engines.qwen.generation.sound_queue import SoundQueue

@@ -22,7 +22,7 @@ from transformers.generation.stopping_criteria import StoppingCriteria, Stopping
 from transformers.utils import logging as transformers_logging
 
 from tts_core.audio.files import resample
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import (
     Cancelled,
     ModelFileMissing,
@@ -62,10 +62,6 @@ LoadProgress = Callable[[int, int], None]
 """A function called with the bytes done and the bytes to do."""
 Progress = Callable[[float, float], None]
 """A function called with the seconds of the recording that are done and all its seconds."""
-
-
-def never() -> bool:
-    return False
 
 
 def _no_progress(_done_s: float, _total_s: float) -> None:

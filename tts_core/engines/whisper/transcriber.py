@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, QueueFull, TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
@@ -53,10 +53,6 @@ class SpokenCheck:
 
     transcript: Transcript
     error_rate: ErrorRate
-
-
-def never() -> bool:
-    return False
 
 
 def _say_nothing(_phase: str, _percent: float) -> None:

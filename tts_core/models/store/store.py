@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
 from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile
 from tts_core.models.download_faults import Interrupted
@@ -60,11 +60,6 @@ _TRY_AGAIN_S = 0.02
 
 def ignore(_progress: StoreProgress) -> None:
     """A `progress` for callers who show nothing."""
-
-
-def never() -> bool:
-    """A `cancelled` for callers who don't stop the work."""
-    return False
 
 
 class ModelFolders:

@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
+from tts_core.domain.engine import never
 from tts_core.domain.errors import StudioError
 from tts_core.models.status import ModelStatus
 from tts_core.services import Services
-from tts_core.speech.synthesis import never
 from tts_core.ui.speak.handler import SpeakHandler
 
 

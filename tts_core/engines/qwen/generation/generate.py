@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from tts_core.domain.engine import CancelCheck
+from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import EngineFailed
 from tts_core.domain.values import StopReason
 from tts_core.engines.qwen.generation.frame_step import FrameStep
@@ -17,11 +17,6 @@ from tts_core.engines.qwen.generation.take_memory import Reading
 from tts_core.engines.qwen.talker.prompt import Prompt
 from tts_core.engines.qwen.talker.sampling import Draws
 from tts_core.engines.qwen.talker.talker import Talker
-
-
-def never() -> bool:
-    """A CancelCheck for takes that run to their end."""
-    return False
 
 
 @dataclass(frozen=True, slots=True)
