@@ -16,7 +16,7 @@ from tts_core.models.download_report import facts, note_sentence, sentence, summ
 from tts_core.models.download_task import DownloadTask, Note, Phase
 from tts_core.platform.job import JobState
 
-FAULTS: list[type[StudioError]] = sorted({DownloadFault, *descendants(DownloadFault)}, key=lambda kind: kind.code)
+FAULTS: list[type[StudioError]] = sorted({DownloadFault, *descendants(DownloadFault)}, key=lambda kind: kind.__name__)
 
 
 def task(state: JobState = JobState.RUNNING, phase: Phase = Phase.TRANSFERRING, **more: Any) -> DownloadTask:

@@ -276,16 +276,24 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
         """Updates when the tab opens: the best voice there is, unless somebody chose another."""
         voices = speaking_voices(services)
         now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
-        return [gr.update(choices=voice_choices(words, voices), value=now), *follow(now, language, speed)]
+        choices = voice_choices(words, voices)
+        # A voice that stays is not sent: it would undo a choice that is made while this is on its way.
+        chosen = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
+        return [chosen, *follow(now, language, speed)]
+
+    def loaded(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
+        """Updates when the page opens: what was rendered for the voice is right where the voice stays."""
+        chosen, note, *rest = look_again(voice, is_chosen, language, speed)
+        return [chosen, note, *(rest if "value" in chosen else [gr.skip()] * len(rest))]
 
     tab.voice.input(
         follow, [tab.voice, tab.language, tab.speed], followers, api_visibility="private", show_progress="hidden"
     )
     tab.voice.input(lambda: True, None, tab.is_chosen, api_visibility="private", show_progress="hidden")
     page, item = places
-    for opened in (page.load, item.select):
+    for opened, update in ((page.load, loaded), (item.select, look_again)):
         opened(
-            look_again,
+            update,
             [tab.voice, tab.is_chosen, tab.language, tab.speed],
             [tab.voice, *followers],
             api_visibility="private",
