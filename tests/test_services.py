@@ -19,10 +19,10 @@ from tests.hubs.content import write_bytes
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
-from tts_core.domain.errors import ModelInMemory
 from tts_core.domain.events import Samples
 from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES
+from tts_core.models.faults import ModelInMemory
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.speech.synthesis import collect

@@ -11,12 +11,12 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tts_core.access.accounts import AccountsFile
+from tts_core.access.faults import AccountsMissing
 from tts_core.access.login import LoginRule, LoginService
 from tts_core.access.public_link import PublicLink
 from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
 from tts_core.domain.engine import Engine
-from tts_core.domain.errors import AccountsMissing
 from tts_core.engines.espeak.engine import EspeakEngine
 from tts_core.engines.piper.engine import PiperEngine
 from tts_core.engines.qwen.device import probe_acceleration

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tts_core.access.accounts import Accounts, AccountsFile
+from tts_core.access.faults import AccountsUnusable, InvalidAccount, UnknownKey, UnknownUser, UserExists
 from tts_core.access.visitor import Role
-from tts_core.domain.errors import AccountsUnusable, InvalidAccount, UnknownKey, UnknownUser, UserExists
 
 PASSWORD = "correct horse"
 

@@ -8,11 +8,7 @@ import pytest
 
 from tts_core.access.accounts import AccountsFile, User
 from tts_core.access.attempts import FORGET_S, LONGEST_WAIT_S, Attempts
-from tts_core.access.login import FREE_AT_ADDRESS, LoginRule, LoginService
-from tts_core.access.quotas import Quota, Quotas
-from tts_core.access.sessions import MAX_OF_ONE, SESSION_S, Sessions
-from tts_core.access.visitor import OWNER, Role, Visitor
-from tts_core.domain.errors import (
+from tts_core.access.faults import (
     GuestsWaiting,
     TooManyAtOnce,
     TooManyAttempts,
@@ -20,6 +16,10 @@ from tts_core.domain.errors import (
     WrongKey,
     WrongPassword,
 )
+from tts_core.access.login import FREE_AT_ADDRESS, LoginRule, LoginService
+from tts_core.access.quotas import Quota, Quotas
+from tts_core.access.sessions import MAX_OF_ONE, SESSION_S, Sessions
+from tts_core.access.visitor import OWNER, Role, Visitor
 
 PASSWORD, OTHER = "correct horse", "battery staple"
 HERE, THERE = "127.0.0.1", "203.0.113.7"

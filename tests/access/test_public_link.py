@@ -23,11 +23,7 @@ from tests.access import fake_helper
 from tests.conftest import SOON_S, wait_until
 from tests.serving import Serve
 from tts_core.access.accounts import AccountsFile
-from tts_core.access.login import LoginRule, LoginService
-from tts_core.access.public_link import GUEST, Link, LinkState, PublicLink
-from tts_core.access.share_server import Sources
-from tts_core.access.visitor import Role
-from tts_core.domain.errors import (
+from tts_core.access.faults import (
     HelperDamaged,
     HelperMissing,
     HelperUnsupported,
@@ -39,6 +35,10 @@ from tts_core.domain.errors import (
     TunnelSilent,
     WrongPassword,
 )
+from tts_core.access.login import LoginRule, LoginService
+from tts_core.access.public_link import GUEST, Link, LinkState, PublicLink
+from tts_core.access.share_server import Sources
+from tts_core.access.visitor import Role
 from tts_core.platform.settings.server import ShareSettings
 
 NOWHERE = "http://127.0.0.1:9/nothing"

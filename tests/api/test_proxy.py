@@ -16,7 +16,7 @@ from tests.api.raw_http import RawAnswer, RawServer
 from tests.serving import Serve
 from tts_core.api.protection.proxy import as_asked, route_path
 from tts_core.api.protection.request_guard import RequestGuard
-from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.environ import Environ
 from tts_core.platform.settings.server import ROOT_VARIABLE, TRUSTED_VARIABLE, ProxySettings
 from tts_core.platform.settings.studio import Settings

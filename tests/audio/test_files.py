@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from tests.fakes import CHUNK_SAMPLES, SAMPLE_RATE, tone
+from tts_core.audio.faults import OutputFailed, UnsupportedFormat
 from tts_core.audio.files import FORMATS, AudioWriter, to_int16
-from tts_core.domain.errors import OutputFailed, UnsupportedFormat
 
 
 class Broken(BaseException):

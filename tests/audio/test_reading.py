@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from tts_core.audio import reading
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.reading import read_recording
-from tts_core.domain.errors import AudioUnreadable, RecordingTooLong
 
 RATE = 48_000
 TONE_HZ = 440.0

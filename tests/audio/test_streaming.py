@@ -12,9 +12,10 @@ import pytest
 import soundfile
 
 from tests.fakes import SAMPLE_RATE, tone
+from tts_core.audio.faults import UnsupportedFormat
 from tts_core.audio.stream_formats import STREAM_FORMATS, STREAM_RATE
 from tts_core.audio.streaming import StreamEncoder
-from tts_core.domain.errors import InvalidValue, UnsupportedFormat
+from tts_core.domain.errors import InvalidValue
 from tts_core.domain.events import Samples
 
 CODEC_PADDING_S = 0.09

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.models.model_folders import CUSTOM_KEY, PUBLISHED, catalogue_entry, write_catalogue
-from tts_core.domain.errors import CatalogueInvalid, UnknownModelKey
+from tts_core.domain.errors import UnknownModelKey
 from tts_core.models.catalogue import ModelKind, inference_files, load_catalogue
+from tts_core.models.faults import CatalogueInvalid
 
 ENTRY = catalogue_entry(ModelKind.CUSTOM_VOICE, "My-Voice-0.6B", PUBLISHED[CUSTOM_KEY])
 

@@ -11,16 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tts_core.domain.errors import (
-    EngineFailed,
-    MemoryBudgetFull,
-    ModelBeingChanged,
-    ModelInMemory,
-    ModelInUse,
-    ModelNotLoaded,
-    OutOfMemory,
-)
+from tts_core.domain.errors import EngineFailed, OutOfMemory
 from tts_core.models.cached_model import ModelLoader, Progress
+from tts_core.models.faults import MemoryBudgetFull, ModelBeingChanged, ModelInMemory, ModelInUse, ModelNotLoaded
 from tts_core.models.memory import ModelCache, ModelMemory
 
 

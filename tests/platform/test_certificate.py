@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import write_certificate
-from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.server import Certificate
 from tts_core.platform.settings.studio import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_core.domain.errors import InvalidSetting, PreferencesUnwritable
+from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
 from tts_core.platform.settings.preferences import Preferences, PreferencesFile
 from tts_core.platform.settings.studio import Settings
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.fakes import CHUNK_SAMPLES, SAMPLE_RATE, tone
 from tts_core.audio.files import to_int16
-from tts_core.domain.errors import UnknownTake
 from tts_core.speech import live
+from tts_core.speech.faults import UnknownTake
 from tts_core.speech.live import LiveStreams
 
 

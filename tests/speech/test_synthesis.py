@@ -11,21 +11,12 @@ import pytest
 import soundfile
 
 from tests.fakes import CHUNK_SAMPLES, SAMPLE_RATE, FakeEngine, wait_for_pruning
-from tts_core.domain.errors import (
-    Cancelled,
-    EmptyText,
-    EngineFailed,
-    InstructNotSupported,
-    QueueFull,
-    StudioError,
-    TextTooLong,
-    UnknownLanguage,
-    UnknownVoice,
-    UnsupportedFormat,
-)
+from tts_core.audio.faults import UnsupportedFormat
+from tts_core.domain.errors import Cancelled, EngineFailed, QueueFull, StudioError, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, Queued, SpeakEvent, Started, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.platform.settings.studio import Limits
+from tts_core.speech.faults import EmptyText, InstructNotSupported, TextTooLong
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.speech.takes import Outputs

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import wait_for_pruning
-from tts_core.domain.errors import UnknownTake, UnsupportedFormat
+from tts_core.audio.faults import UnsupportedFormat
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech import takes as outputs_module
+from tts_core.speech.faults import UnknownTake
 from tts_core.speech.takes import Outputs
 
 DAY_S = 86_400.0

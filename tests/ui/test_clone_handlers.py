@@ -9,21 +9,16 @@ import pytest
 import soundfile
 
 from tests.engines.qwen.formula_checkpoint import reference_audio
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.judging import Fix
-from tts_core.domain.errors import (
-    AudioUnreadable,
-    ConsentMissing,
-    ModelNotReady,
-    RecordingTooLong,
-    ReferenceRequired,
-    TranscriptMissing,
-)
+from tts_core.domain.errors import ModelNotReady, ReferenceRequired
 from tts_core.domain.values import Recording
 from tts_core.services import Services
 from tts_core.ui.clone.handler import CloneHandler, Desk
 from tts_core.ui.clone.view import coach
 from tts_core.ui.widgets.forms import OWN_VOICE, TIMBRE_ONLY, CloneForm, SaveForm
 from tts_core.ui.words import load_words
+from tts_core.voices.faults import ConsentMissing, TranscriptMissing
 
 RATE = 24_000
 

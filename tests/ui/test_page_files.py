@@ -20,10 +20,10 @@ from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
 from tts_core.cli.serve.studio import build_app
-from tts_core.domain.errors import UnknownFile
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 from tts_core.ui import gradio_patches as gradio_guard
+from tts_core.ui.faults import UnknownFile
 from tts_core.ui.page_files import MAX_OF_ONE, PageFiles
 from tts_core.ui.words import load_words
 

@@ -14,7 +14,7 @@ from tests.access.fake_helper import HOST
 from tests.browser import browser_or_skip
 from tests.conftest import SOON_S
 from tests.ui.conftest import QUIET, RunningApp, running_app
-from tts_core.domain.errors import UnknownFile
+from tts_core.ui.faults import UnknownFile
 from tts_core.ui.words import load_words
 
 pytestmark = [

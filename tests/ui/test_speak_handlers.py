@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import CHUNK_SAMPLES, FakeEngine
-from tts_core.domain.errors import EmptyText, EngineFailed, InvalidValue, UnknownVoice
+from tts_core.domain.errors import EngineFailed, InvalidValue, UnknownVoice
 from tts_core.domain.events import Loading
 from tts_core.domain.values import Sampling
 from tts_core.platform.job import JobState
 from tts_core.platform.jobs import Jobs
 from tts_core.platform.settings.studio import Limits, Settings
 from tts_core.services import build_services
+from tts_core.speech.faults import EmptyText
 from tts_core.speech.live import LiveStreams
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis

@@ -15,7 +15,8 @@ from tests.models.model_folders import TOKENIZER_KEY
 from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.audio.judging import ClipReport
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import Cancelled, TranscriberMissing
+from tts_core.domain.errors import Cancelled
+from tts_core.engines.faults import TranscriberMissing
 from tts_core.engines.whisper.error_rate import compare
 from tts_core.engines.whisper.transcriber import LOADING, Say, SpokenCheck
 from tts_core.engines.whisper.transcript import Transcript

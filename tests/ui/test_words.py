@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
+from tests.error_tree import every_error
 from tts_core.audio.judging import FINDING_TEMPLATES
-from tts_core.domain import errors
-from tts_core.domain.errors import QueueFull, StudioError
+from tts_core.domain.errors import QueueFull
 from tts_core.models.files.findings import HINT_TEMPLATES, PROBLEM_TEMPLATES
 from tts_core.platform.acceleration import REASONS
 from tts_core.platform.paths import PACKAGE_DIR
@@ -66,12 +66,6 @@ def parameters(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
-def subclasses(kind: type[StudioError]) -> Iterator[type[StudioError]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from subclasses(child)
-
-
 def test_every_page_text_exists_in_both_languages_with_the_same_parameters() -> None:
     english, chinese = (load_words(language).table for language in LANGUAGES)
     page_keys = {key for key in chinese if not key.startswith(CODED)}
@@ -100,9 +94,7 @@ def _name(function: ast.expr) -> str:
 
 def test_every_error_that_the_page_can_meet_has_a_chinese_sentence() -> None:
     table = load_words("zh").table
-    templates = {kind.code: kind.template for kind in subclasses(StudioError)} | {
-        StudioError.code: errors.StudioError.template
-    }
+    templates = {kind.code: kind.template for kind in every_error()}
     for code, template in templates.items():
         if code not in NOT_THE_PAGES:
             assert parameters(table[f"error.{code}"]) <= parameters(template), code

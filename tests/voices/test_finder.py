@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import FakeEngine
-from tts_core.domain.errors import ModelNotLoadable, StudioError, UnknownModelKey, UnknownVoice
+from tts_core.domain.errors import StudioError, UnknownModelKey, UnknownVoice
 from tts_core.platform.settings.studio import Limits, Settings
 from tts_core.services import build_services
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
+from tts_core.voices.faults import ModelNotLoadable
 from tts_core.voices.finder import VoiceFinder
 
 

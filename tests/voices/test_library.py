@@ -15,18 +15,14 @@ import pytest
 import soundfile
 
 from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
+from tts_core.audio.faults import AudioUnreadable
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
-    AmbiguousVoice,
-    AudioUnreadable,
     CloneNotSupported,
-    ConsentMissing,
     EngineFailed,
-    InstructNotSupported,
     InvalidRequest,
     InvalidValue,
     ModelNotReady,
-    TranscriptMissing,
     UnknownModelKey,
     UnknownVoice,
 )
@@ -35,9 +31,10 @@ from tts_core.domain.values import Decoding, SynthesisRequest, Take
 from tts_core.platform.job import Job, JobKind, JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
+from tts_core.speech.faults import InstructNotSupported
 from tts_core.speech.synthesis import collect
 from tts_core.voices import library as voices
-from tts_core.voices.faults import LibraryDamaged
+from tts_core.voices.faults import AmbiguousVoice, ConsentMissing, LibraryDamaged, TranscriptMissing
 from tts_core.voices.library import Consent, NewVoice
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from tests.voices.test_library import BASE, MINE, ended, models_dir, new, ready, recording, services, speak
-from tts_core.domain.errors import AudioUnreadable, OutputFailed
+from tts_core.audio.faults import AudioUnreadable, OutputFailed
 from tts_core.platform.job import JobState
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable

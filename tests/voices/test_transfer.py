@@ -15,11 +15,11 @@ import torch
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.voices.test_library import MINE, ended, models_dir, new, ready, recording, services, speak
 from tts_core.api.studio.voice_schemas import VoiceObject
-from tts_core.domain.errors import ConsentMissing, StudioError, VoicePromptInvalid
+from tts_core.domain.errors import StudioError, VoicePromptInvalid
 from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
-from tts_core.voices.faults import VoiceArchiveInvalid
+from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
 from tts_core.voices.transfer import archive_name
 
 __all__ = ["models_dir", "recording", "services"]

@@ -17,9 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from tts_core.access.passwords import MIN_CHARS, hashed
-from tts_core.access.visitor import Role
-from tts_core.domain.errors import (
+from tts_core.access.faults import (
     AccountsUnusable,
     AccountsUnwritable,
     InvalidAccount,
@@ -27,6 +25,8 @@ from tts_core.domain.errors import (
     UnknownUser,
     UserExists,
 )
+from tts_core.access.passwords import MIN_CHARS, hashed
+from tts_core.access.visitor import Role
 from tts_core.platform.whole_files import write_json
 
 KEY_PREFIX = "tts-"

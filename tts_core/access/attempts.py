@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tts_core.domain.errors import TooManyAttempts
+from tts_core.access.faults import TooManyAttempts
 
 FORGET_S = 15 * 60.0
 LONGEST_WAIT_S = 5 * 60.0

@@ -9,11 +9,11 @@ from enum import Enum
 
 from tts_core.access.accounts import Accounts, AccountsFile, User
 from tts_core.access.attempts import Attempts
+from tts_core.access.faults import AccountsUnusable, WrongKey, WrongPassword
 from tts_core.access.passwords import fits, hashed
 from tts_core.access.quotas import Quotas
 from tts_core.access.sessions import Sessions
 from tts_core.access.visitor import OWNER, Role, Visitor
-from tts_core.domain.errors import AccountsUnusable, WrongKey, WrongPassword
 from tts_core.platform.addresses import counted_address, is_this_machine
 
 FREE_AT_ADDRESS = 10

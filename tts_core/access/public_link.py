@@ -12,11 +12,11 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit, urlunsplit
 
+from tts_core.access.faults import ShareFailed, TunnelEnded
 from tts_core.access.login import LoginService
 from tts_core.access.share_server import Sources, find_helper, find_server, gradio_sources
 from tts_core.access.tunnel import READY_S, Tunnel
 from tts_core.access.visitor import Role
-from tts_core.domain.errors import ShareFailed, TunnelEnded
 from tts_core.platform.settings.server import ShareSettings
 
 GUEST = "guest"

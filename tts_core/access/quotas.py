@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tts_core.access.faults import GuestsSpaceUsedUp, GuestsWaiting, SpaceUsedUp, TooManyAtOnce, TooManyRequests
 from tts_core.access.kept_bytes import KeptBytes
 from tts_core.access.visitor import Role, Visitor
-from tts_core.domain.errors import GuestsSpaceUsedUp, GuestsWaiting, SpaceUsedUp, TooManyAtOnce, TooManyRequests
 
 MINUTE_S = 60.0
 MAX_KEPT = 10_000

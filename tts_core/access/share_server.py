@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from tts_core.domain.errors import HelperDamaged, HelperMissing, HelperUnsupported, ShareServerSilent
+from tts_core.access.faults import HelperDamaged, HelperMissing, HelperUnsupported, ShareServerSilent
 from tts_core.platform.settings.server import ShareSettings
 
 CONNECT_S, SILENCE_S = 10.0, 30.0

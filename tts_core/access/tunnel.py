@@ -13,8 +13,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from tts_core.access.faults import HelperUnusable, TunnelFailed, TunnelSilent
 from tts_core.access.share_server import Server
-from tts_core.domain.errors import HelperUnusable, TunnelFailed, TunnelSilent
 
 READY_S = 30.0
 """The seconds that the share server has to give a link."""

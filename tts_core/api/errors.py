@@ -14,34 +14,33 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from tts_core.api.openai.errors import is_openai, openai_response
-from tts_core.api.schemas import Failure
-from tts_core.domain.errors import (
+from tts_core.access.faults import LoginRequired
+from tts_core.api.faults import (
     BodyTooLarge,
     BodyTooSlow,
-    Busy,
-    Cancelled,
-    CatalogueInvalid,
-    Conflict,
-    EngineFailed,
     HostNotAllowed,
-    InvalidRequest,
-    InvalidSetting,
-    LanguageNotServed,
-    LoginRequired,
     MethodNotAllowed,
-    NotFound,
     OriginNotAllowed,
-    OutOfMemory,
-    OutputFailed,
-    PreferencesUnwritable,
-    Refused,
-    StartFailed,
-    StudioError,
-    UnknownProvider,
     UpgradeRequired,
 )
+from tts_core.api.openai.errors import is_openai, openai_response
+from tts_core.api.schemas import Failure
+from tts_core.audio.faults import OutputFailed
+from tts_core.domain.errors import (
+    Busy,
+    Cancelled,
+    Conflict,
+    EngineFailed,
+    InvalidRequest,
+    NotFound,
+    OutOfMemory,
+    Refused,
+    StudioError,
+)
+from tts_core.engines.yourtts.faults import LanguageNotServed
 from tts_core.models.download_faults import DiskFault, DownloadFault, OwnedByOther
+from tts_core.models.faults import CatalogueInvalid, UnknownProvider
+from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
 from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
@@ -78,7 +77,6 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
         InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
         CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
-        StartFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
     }
 )
 """The HTTP status of each error type; a type that is not listed has that of its nearest ancestor."""

@@ -11,6 +11,7 @@ import tts_core
 from tts_core.api import context
 from tts_core.api.docs import add_docs
 from tts_core.api.errors import add_handlers, failure_response
+from tts_core.api.faults import MethodNotAllowed
 from tts_core.api.mcp.endpoint import add_mcp
 from tts_core.api.openai import (
     models as openai_models,
@@ -35,7 +36,7 @@ from tts_core.api.studio import (
     voices,
 )
 from tts_core.api.work import Workers
-from tts_core.domain.errors import MethodNotAllowed, NotFound
+from tts_core.domain.errors import NotFound
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services

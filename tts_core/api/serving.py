@@ -22,7 +22,7 @@ from tts_core.api.protection.connections import (
     SocketConnection,
     limits_here,
 )
-from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.server import Certificate
 from tts_core.platform.settings.studio import FIRST_PORT, WILDCARD_HOSTS, Settings
 

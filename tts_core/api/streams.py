@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from tts_core.domain.errors import Cancelled, TooManyStreams
+from tts_core.api.faults import TooManyStreams
+from tts_core.domain.errors import Cancelled
 from tts_core.platform.job import Job
 from tts_core.platform.jobs import Jobs
 

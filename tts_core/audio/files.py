@@ -13,7 +13,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from tts_core.domain.errors import AudioUnreadable, OutputFailed, UnsupportedFormat
+from tts_core.audio.faults import AudioUnreadable, OutputFailed, UnsupportedFormat
 from tts_core.domain.events import Samples
 from tts_core.platform.whole_files import make_private, open_private
 

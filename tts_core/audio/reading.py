@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.files import MAX_CHANNELS, MAX_RATE, MIN_RATE
-from tts_core.domain.errors import AudioUnreadable, RecordingTooLong, memory_errors_typed
+from tts_core.domain.errors import memory_errors_typed
 from tts_core.domain.events import Samples
 
 MAX_REFERENCE_S = 60.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from tts_core.domain.errors import UnsupportedFormat
+from tts_core.audio.faults import UnsupportedFormat
 
 STREAM_RATE = 24_000
 """The rate of all sound that is sent, hertz; mono."""

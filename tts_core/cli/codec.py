@@ -8,8 +8,9 @@ from typing import Any
 
 from tts_core.audio.files import AudioWriter, read_audio
 from tts_core.cli.codes import load_codes, save_codes
+from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
-from tts_core.domain.errors import CodesUnreadable, OutputExists, OutputUnwritable
+from tts_core.engines.faults import CodesUnreadable
 from tts_core.engines.qwen.round_trip import load_codec
 from tts_core.services import Services
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tts_core.domain.errors import CodesUnreadable, OutputUnwritable
+from tts_core.cli.faults import OutputUnwritable
 from tts_core.domain.events import Codes
+from tts_core.engines.faults import CodesUnreadable
 
 CODES_PER_FRAME = 16
 _MAX_FRAMES = 1_000_000

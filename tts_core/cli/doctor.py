@@ -16,8 +16,9 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from tts_core.access.accounts import AccountsFile
+from tts_core.access.faults import AccountsUnusable
 from tts_core.cli.status import Exit
-from tts_core.domain.errors import AccountsUnusable, StudioError
+from tts_core.domain.errors import StudioError
 from tts_core.domain.events import AudioChunk, TakeReady
 from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.espeak.engine import NAME as BUILT_IN

@@ -14,20 +14,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tts_core.audio.faults import UnsupportedFormat
 from tts_core.audio.files import FORMATS
 from tts_core.cli import progress
 from tts_core.cli.check import check_as_json, check_as_words, show_listening
 from tts_core.cli.codes import save_codes
+from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import (
-    Cancelled,
-    InvalidRequest,
-    OutputExists,
-    OutputUnwritable,
-    StudioError,
-    UnsupportedFormat,
-)
+from tts_core.domain.errors import Cancelled, InvalidRequest, StudioError
 from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
 from tts_core.engines.whisper.transcriber import SpokenCheck

@@ -8,9 +8,9 @@ import sys
 from typing import Any
 
 from tts_core.access.accounts import AccountsFile
+from tts_core.access.faults import InvalidAccount
 from tts_core.access.visitor import Role
 from tts_core.cli.status import Exit
-from tts_core.domain.errors import InvalidAccount
 from tts_core.services import Services
 
 ROLES = [role.value for role in Role]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from tts_core.domain.errors import ModelNotLoaded
+from tts_core.models.faults import ModelNotLoaded
 
 Progress = Callable[[int, int], None]
 """Bytes done and bytes to do."""

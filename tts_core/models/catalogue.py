@@ -20,7 +20,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, NoReturn, TypeGuard
 
-from tts_core.domain.errors import CatalogueInvalid, UnknownModelKey
+from tts_core.domain.errors import UnknownModelKey
+from tts_core.models.faults import CatalogueInvalid
 from tts_core.platform.paths import PACKAGED_CATALOGUE, PACKAGED_PIPER_CATALOGUE
 
 ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", "large-v3-turbo", ""]

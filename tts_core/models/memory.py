@@ -20,16 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from tts_core.domain.errors import (
-    MemoryBudgetFull,
-    ModelBeingChanged,
-    ModelInMemory,
-    ModelInUse,
-    ModelNotLoaded,
-    StudioError,
-    memory_errors_typed,
-)
+from tts_core.domain.errors import StudioError, memory_errors_typed
 from tts_core.models.cached_model import CachedModel, Entry, Lease, Model, ModelLoader
+from tts_core.models.faults import MemoryBudgetFull, ModelBeingChanged, ModelInMemory, ModelInUse, ModelNotLoaded
 
 logger = logging.getLogger(__name__)
 

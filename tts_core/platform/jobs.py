@@ -22,7 +22,8 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Any
 
-from tts_core.domain.errors import Cancelled, JobNotRetryable, StudioError, UnknownJob, memory_errors_typed
+from tts_core.domain.errors import Cancelled, StudioError, memory_errors_typed
+from tts_core.platform.faults import JobNotRetryable, UnknownJob
 from tts_core.platform.feed import Feed, Subscription
 from tts_core.platform.job import Job, JobKind, JobRun, JobState, job_from_json
 from tts_core.platform.jobs_file import read_list, write_list

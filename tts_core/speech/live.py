@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from threading import Condition, Lock
 
 from tts_core.audio.files import to_int16
-from tts_core.domain.errors import UnknownTake
 from tts_core.domain.events import Samples
+from tts_core.speech.faults import UnknownTake
 
 MAX_STREAMS = 16
 MAX_STREAM_BYTES = 256 * 1024 * 1024

@@ -13,14 +13,9 @@ from tts_core.domain.engine import CancelCheck, Engine, never
 from tts_core.domain.errors import (
     Cancelled,
     CloneNotSupported,
-    EmptyText,
     EngineFailed,
-    InstructNotSupported,
-    InstructRequired,
     ReferenceRequired,
-    SpeedNotSupported,
     StudioError,
-    TextTooLong,
     UnknownLanguage,
     UnknownVoice,
     memory_errors_typed,
@@ -30,6 +25,7 @@ from tts_core.domain.languages import find_language
 from tts_core.domain.text import clean, speakable
 from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
 from tts_core.platform.settings.studio import Limits
+from tts_core.speech.faults import EmptyText, InstructNotSupported, InstructRequired, SpeedNotSupported, TextTooLong
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.takes import Outputs
 

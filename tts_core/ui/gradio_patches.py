@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tts_core.domain.errors import UnknownFile
+from tts_core.ui.faults import UnknownFile
 from tts_core.ui.gradio_answers import answer_shortly, is_misfit
 from tts_core.ui.gradio_queue import let_queues_wait
 from tts_core.ui.page_files import PageFiles, named_files, shown_files

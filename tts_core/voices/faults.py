@@ -1,8 +1,8 @@
-"""Errors of the voice library itself."""
+"""Errors of the voice library, and of the choice of a voice."""
 
 from __future__ import annotations
 
-from tts_core.domain.errors import Busy, InvalidRequest, StudioError
+from tts_core.domain.errors import Busy, Conflict, EngineFailed, InvalidRequest, StudioError
 
 
 class LibraryBusy(Busy):
@@ -23,3 +23,30 @@ class LibraryDamaged(StudioError):
 class VoiceArchiveInvalid(InvalidRequest):
     code = "voice_archive_invalid"
     template = "{file} can't be imported: {reason}. Choose a voice that was exported here, and nothing is changed."
+
+
+class AmbiguousVoice(InvalidRequest):
+    code = "ambiguous_voice"
+    template = "Several voices are called {voice!r}. Name one by its id: {choices}."
+
+
+class ModelNotLoadable(EngineFailed):
+    code = "model_not_loadable"
+    template = (
+        "No engine here speaks with the model {key!r} yet. Leave model_key empty to speak with the best voice there is."
+    )
+
+
+class VoiceNotReady(Conflict):
+    code = "voice_not_ready"
+    template = "The voice {voice!r} is not prepared yet. Prepare it, then try again."
+
+
+class ConsentMissing(Conflict):
+    code = "consent_missing"
+    template = "Confirm first that you may use this voice: it is yours, or its owner agreed."
+
+
+class TranscriptMissing(InvalidRequest):
+    code = "transcript_missing"
+    template = "What is said in the recording is not known. Type it, have it transcribed, or take over the timbre only."

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from tts_core.domain.errors import AmbiguousVoice, ModelNotLoadable, UnknownVoice
+from tts_core.domain.errors import UnknownVoice
 from tts_core.domain.text import plain_name
 from tts_core.domain.values import Voice
 from tts_core.models.status import ModelStatuses
 from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.engine import NAME as LIBRARY
+from tts_core.voices.faults import AmbiguousVoice, ModelNotLoadable
 from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.rules import spoken_as

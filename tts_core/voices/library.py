@@ -12,15 +12,7 @@ from typing import Any
 
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import (
-    Cancelled,
-    CloneNotSupported,
-    ConsentMissing,
-    InvalidRequest,
-    StudioError,
-    TranscriptMissing,
-    UnknownVoice,
-)
+from tts_core.domain.errors import Cancelled, CloneNotSupported, InvalidRequest, StudioError, UnknownVoice
 from tts_core.domain.text import find_name
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
 from tts_core.models.status import ModelStatuses
@@ -28,7 +20,7 @@ from tts_core.platform.job import Job, JobKind, JobRun
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import Synthesis, collect
-from tts_core.voices.faults import LibraryBusy, LibraryUnwritable
+from tts_core.voices.faults import ConsentMissing, LibraryBusy, LibraryUnwritable, TranscriptMissing
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, matches, now

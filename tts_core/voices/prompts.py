@@ -9,18 +9,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from tts_core.audio.faults import AudioUnreadable
 from tts_core.domain.engine import CancelCheck, CloningEngine, Engine
-from tts_core.domain.errors import (
-    AudioUnreadable,
-    CloneNotSupported,
-    ModelNotReady,
-    StudioError,
-    TranscriptMissing,
-    VoicePromptInvalid,
-)
+from tts_core.domain.errors import CloneNotSupported, ModelNotReady, StudioError, VoicePromptInvalid
 from tts_core.domain.events import Loading
 from tts_core.domain.values import PreparedVoice, Recording
 from tts_core.models.status import ModelStatuses
+from tts_core.voices.faults import TranscriptMissing
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.prompt_files import load_prompt, save_prompt
 from tts_core.voices.record import SavedVoice

@@ -11,12 +11,12 @@ from tts_core.domain.errors import (
     ModelNotReady,
     UnknownLanguage,
     UnknownVoice,
-    VoiceNotReady,
 )
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import find_name
 from tts_core.models.status import ModelStatuses
 from tts_core.voices.engine import NAME as LIBRARY
+from tts_core.voices.faults import VoiceNotReady
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, to_json
 
 MAX_NAME, MAX_TEXT = 100, 2000

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tts_core.domain.errors import CloneNotSupported, ConsentMissing, StudioError
+from tts_core.domain.errors import CloneNotSupported, StudioError
 from tts_core.domain.values import PreparedVoice
 from tts_core.models.status import ModelStatuses
 from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
-from tts_core.voices.faults import VoiceArchiveInvalid
+from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
 from tts_core.voices.official_prompt import read_official_prompt

@@ -25,12 +25,13 @@ from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.cli.main import main
 from tts_core.domain.engine import never
-from tts_core.domain.errors import EngineFailed, PiperVoiceInvalid, UnknownLanguage, UnknownVoice
+from tts_core.domain.errors import EngineFailed, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, Finished, Loading
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.engines.piper.engine import SAMPLE_RATE, PiperEngine
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.downloads.hubs import ordering as sources
+from tts_core.models.faults import PiperVoiceInvalid
 from tts_core.models.files.findings import Verification
 from tts_core.models.memory import ModelMemory
 from tts_core.platform.job import JobState

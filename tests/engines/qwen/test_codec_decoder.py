@@ -17,7 +17,7 @@ from torch import Tensor
 from tests.engines.qwen.conftest import CPU_FLOAT32, WriteCheckpoint
 from tests.engines.qwen.golden import golden
 from tests.engines.qwen.plain_codec import PlainDecoder
-from tts_core.domain.errors import ModelConfigInvalid, WeightsMismatch
+from tts_core.engines.faults import ModelConfigInvalid, WeightsMismatch
 from tts_core.engines.qwen.codec.decoder import MAX_FRAMES, CodecDecoder
 from tts_core.engines.qwen.talker.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS_FILE, read_speech_tokenizer_config
 from tts_core.engines.qwen.talker.weights import Placement

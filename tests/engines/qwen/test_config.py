@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.engines.qwen.formula_checkpoint import DATA, manifest
-from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
+from tts_core.engines.faults import ModelConfigInvalid, ModelFileMissing
 from tts_core.engines.qwen.talker.checkpoint_json import Section, read_json
 from tts_core.engines.qwen.talker.config import (
     ModelConfig,

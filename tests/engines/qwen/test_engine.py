@@ -15,19 +15,15 @@ from tests.fakes import FakeEngine
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import (
-    Cancelled,
-    InstructNotSupported,
-    InstructRequired,
-    InvalidSetting,
-    ModelInUse,
-    SpeedNotSupported,
-)
+from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Restarted, Started, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.engines.qwen.engine import QWEN
+from tts_core.models.faults import ModelInUse
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.studio import Limits, Settings
 from tts_core.services import Services, build_services
+from tts_core.speech.faults import InstructNotSupported, InstructRequired, SpeedNotSupported
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.speech.takes import Outputs

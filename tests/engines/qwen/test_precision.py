@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from tests.engines.qwen.conftest import CPU_FLOAT32, WriteCheckpoint
 from tests.engines.qwen.fidelity import compare
 from tts_core.cli.bench.random_checkpoint import write_random_checkpoint
-from tts_core.domain.errors import PrecisionNotSupported
 from tts_core.domain.events import AudioChunk
 from tts_core.domain.values import Sampling
+from tts_core.engines.faults import PrecisionNotSupported
 from tts_core.engines.qwen import placing
 from tts_core.engines.qwen.kernels.native_blocks import Matrix
 from tts_core.engines.qwen.kernels.native_int4 import LEVELS

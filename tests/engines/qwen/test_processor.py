@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tts_core.domain.errors import InvalidSetting
 from tts_core.engines.qwen.kernels import processor
 from tts_core.engines.qwen.placing import use_few_threads
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.compute import checked_threads
 
 

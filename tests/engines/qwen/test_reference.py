@@ -20,7 +20,8 @@ from tests.engines.qwen.conftest import WriteCheckpoint
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.engines.qwen.golden import golden
 from tts_core.audio.files import resample
-from tts_core.domain.errors import InvalidRequest, InvalidValue, ModelConfigInvalid, WeightsMismatch
+from tts_core.domain.errors import InvalidRequest, InvalidValue
+from tts_core.engines.faults import ModelConfigInvalid, WeightsMismatch
 from tts_core.engines.qwen.cloning.reference import analyse
 from tts_core.engines.qwen.cloning.speaker import SpeakerEncoder
 from tts_core.engines.qwen.codec.encoder import CodecEncoder

@@ -17,15 +17,10 @@ import pytest
 from tests.engines.qwen.conftest import WriteCheckpoint
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.engines.qwen.golden import CASES, MAX_NEW_TOKENS, golden, kind_of, request_of
-from tts_core.domain.errors import (
-    CloneNotSupported,
-    DeviceUnavailable,
-    ModelFolderInvalid,
-    PrecisionNotSupported,
-    VoicePromptInvalid,
-)
+from tts_core.domain.errors import CloneNotSupported, VoicePromptInvalid
 from tts_core.domain.events import AudioChunk, Codes, EngineEvent, Finished, Samples
 from tts_core.domain.values import StopReason, TextMode
+from tts_core.engines.faults import DeviceUnavailable, ModelFolderInvalid, PrecisionNotSupported
 from tts_core.engines.qwen.cloning.voice_prompt import clone_prompt, prepared_voice
 from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
 from tts_core.engines.qwen.talker.prompt import InContextClone, PresetSpeaker, PromptRequest, XVectorClone

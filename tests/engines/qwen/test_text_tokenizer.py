@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.engines.qwen.formula_checkpoint import DATA
-from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
+from tts_core.engines.faults import ModelConfigInvalid, ModelFileMissing
 from tts_core.engines.qwen.talker.text_tokenizer import LARGE_VOCABULARY, TextTokenizer
 
 FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.engines.qwen.conftest import CPU_FLOAT32, WriteCheckpoint
-from tts_core.domain.errors import ModelFileMissing, WeightsMismatch, WeightsUnreadable
+from tts_core.engines.faults import ModelFileMissing, WeightsMismatch, WeightsUnreadable
 from tts_core.engines.qwen.talker.weights import (
     KeepsFloat32,
     Placement,

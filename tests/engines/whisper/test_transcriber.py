@@ -15,17 +15,11 @@ import soundfile
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.engines.whisper.scripted_whisper import write_whisper
 from tts_core.audio import reading
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.reading import Clip
-from tts_core.domain.errors import (
-    AudioUnreadable,
-    Cancelled,
-    ModelNotReady,
-    RecordingTooLong,
-    TranscriberMissing,
-    UnknownModelKey,
-    UnknownSpokenLanguage,
-)
+from tts_core.domain.errors import Cancelled, ModelNotReady, UnknownModelKey
 from tts_core.domain.values import SynthesisRequest
+from tts_core.engines.faults import TranscriberMissing, UnknownSpokenLanguage
 from tts_core.engines.whisper.transcriber import LOADING, READING, TRANSCRIBING
 from tts_core.platform.job import Job, JobKind, JobState
 from tts_core.platform.jobs import Jobs

@@ -15,7 +15,7 @@ from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import PublishedModel
 from tts_core.audio.reading import Clip
-from tts_core.domain.errors import TranscriberMissing
+from tts_core.engines.faults import TranscriberMissing
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.files.findings import Verification
 from tts_core.platform.job import JobState

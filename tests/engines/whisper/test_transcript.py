@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tts_core.domain.errors import UnknownSpokenLanguage
+from tts_core.engines.faults import UnknownSpokenLanguage
 from tts_core.engines.whisper.languages import LANGUAGES, spoken_language
 from tts_core.engines.whisper.transcript import Segment, Transcript, as_srt, as_vtt
 

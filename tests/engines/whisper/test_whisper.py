@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.engines.whisper.conftest import noise
 from tests.engines.whisper.scripted_whisper import HELLO, change_json, write_whisper
-from tts_core.domain.errors import (
-    Cancelled,
+from tts_core.domain.errors import Cancelled
+from tts_core.engines.faults import (
     ModelFileMissing,
     ModelFolderInvalid,
     TranscriptionFailed,

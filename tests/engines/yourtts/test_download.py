@@ -14,8 +14,8 @@ import pytest
 
 from tests.engines.yourtts.test_finder import model
 from tts_core.domain.engine import never
-from tts_core.domain.errors import ModelArchiveInvalid
 from tts_core.engines.yourtts.download import fetch_model
+from tts_core.engines.yourtts.faults import ModelArchiveInvalid
 from tts_core.engines.yourtts.finder import PUBLISHED_NAME, ModelFinder
 from tts_core.models.download_faults import NetConnect, NotFoundThere, Offline
 from tts_core.platform.settings.studio import Settings

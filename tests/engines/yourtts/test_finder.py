@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tts_core.domain.errors import InvalidEndpoint
 from tts_core.engines.yourtts.finder import PUBLISHED_NAME, ModelFinder
 from tts_core.engines.yourtts.model_folder import missing_from, open_folder
+from tts_core.platform.faults import InvalidEndpoint
 from tts_core.platform.settings.environ import Environ
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.settings.yourtts import YourTtsSettings

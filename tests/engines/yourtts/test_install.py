@@ -16,9 +16,9 @@ import pytest
 from filelock import FileLock
 
 from tests.conftest import wait_until
-from tts_core.domain.errors import InstallDiskLow, InstallRunning, PackagesUnreachable, PythonUnsuitable
 from tts_core.engines.yourtts import install as installing
 from tts_core.engines.yourtts.environment import Environment
+from tts_core.engines.yourtts.faults import InstallDiskLow, InstallRunning, PackagesUnreachable, PythonUnsuitable
 from tts_core.engines.yourtts.install import Wheels, install
 from tts_core.platform.paths import ROOT_DIR
 

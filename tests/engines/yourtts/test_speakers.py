@@ -9,7 +9,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from tts_core.domain.errors import OutputFailed
+from tts_core.audio.faults import OutputFailed
 from tts_core.engines.yourtts.speakers import Speaker, SpeakerStore, key_of
 
 SOUND = np.linspace(-1, 1, 1600, dtype=np.float32)

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_errors import descendants
+from tests.error_tree import every_error
 from tts_core.domain.errors import StudioError
 from tts_core.models.download_faults import DownloadFault
 from tts_core.models.download_report import facts, note_sentence, sentence, summary
 from tts_core.models.download_task import DownloadTask, Note, Phase
 from tts_core.platform.job import JobState
 
-FAULTS: list[type[StudioError]] = sorted({DownloadFault, *descendants(DownloadFault)}, key=lambda kind: kind.__name__)
+FAULTS: list[type[StudioError]] = sorted(every_error(DownloadFault), key=lambda kind: kind.__name__)
 
 
 def task(state: JobState = JobState.RUNNING, phase: Phase = Phase.TRANSFERRING, **more: Any) -> DownloadTask:

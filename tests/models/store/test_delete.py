@@ -11,11 +11,12 @@ import pytest
 
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY
 from tests.models.store.conftest import Home, content, impatient
-from tts_core.domain.errors import ModelBeingChanged, ModelInMemory, ModelInUse, UnknownModelKey
+from tts_core.domain.errors import UnknownModelKey
 from tts_core.models.cached_model import ModelLoader, Progress
 from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
+from tts_core.models.faults import ModelBeingChanged, ModelInMemory, ModelInUse
 from tts_core.models.files.findings import ModelState
 from tts_core.models.memory import ModelCache, ModelMemory
 from tts_core.models.store.faults import ModelDownloading, ModelNotThere, StoreBusy

@@ -13,14 +13,14 @@ import pytest
 
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY, catalogue_entry, write_files
 from tests.models.store.conftest import Home, content, impatient, stop_after
-from tts_core.domain.errors import Cancelled
+from tts_core.domain.errors import Cancelled, ModelNotReady
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.download_faults import DiskLow
 from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.files.findings import ModelState, Verification
 from tts_core.models.store.exchange import MANIFEST
-from tts_core.models.store.faults import FolderUnusable, ModelDownloading, ModelNotReady, PlaceTaken
+from tts_core.models.store.faults import FolderUnusable, ModelDownloading, PlaceTaken
 from tts_core.models.store.reports import StoreProgress
 from tts_core.platform.job import JobState
 

@@ -18,10 +18,11 @@ import pytest
 
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY, Files, write_files
 from tests.models.store.conftest import Home, content, impatient, stop_after
-from tts_core.domain.errors import Cancelled, ModelBeingChanged, StudioError
+from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.models.download_faults import DiskFault, DiskLow
 from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
+from tts_core.models.faults import ModelBeingChanged
 from tts_core.models.files.findings import ModelState, Verification
 from tts_core.models.store.faults import (
     DownloadsRunning,

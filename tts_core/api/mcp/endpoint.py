@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tts_core.access.faults import LoginRequired
 from tts_core.access.visitor import visitor_in
 from tts_core.api.errors import failure_response
+from tts_core.api.faults import MethodNotAllowed
 from tts_core.api.work import Workers
-from tts_core.domain.errors import LoginRequired, MethodNotAllowed, StudioError
+from tts_core.domain.errors import StudioError
 from tts_core.platform.addresses import is_this_machine
 from tts_core.services import Services
 

@@ -25,9 +25,10 @@ from starlette.requests import Request
 import tts_core
 from tts_core.api.uploads import kept_upload
 from tts_core.api.work import Workers
+from tts_core.audio.faults import AudioUnreadable
 from tts_core.audio.files import FORMATS
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import AudioUnreadable, Cancelled, ModelNotReady, ReferenceRequired, StudioError
+from tts_core.domain.errors import Cancelled, ModelNotReady, ReferenceRequired, StudioError
 from tts_core.domain.values import AUTO_LANGUAGE, Recording, StopReason, SynthesisRequest, Take
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services

@@ -11,29 +11,22 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Scope
 
+from tts_core.api.faults import BodyTooLarge
 from tts_core.api.protection.proxy import route_path
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong, UnsupportedFormat
 from tts_core.domain.errors import (
-    AmbiguousVoice,
-    AudioUnreadable,
-    BodyTooLarge,
     Busy,
     CloneNotSupported,
-    EmptyText,
-    InstructRequired,
-    ModelNotLoadable,
     ModelNotReady,
-    RecordingTooLong,
     ReferenceRequired,
     StudioError,
-    TextTooLong,
-    TranscriberMissing,
     UnknownLanguage,
     UnknownModelKey,
-    UnknownSpokenLanguage,
     UnknownVoice,
-    UnsupportedFormat,
-    VoiceNotReady,
 )
+from tts_core.engines.faults import TranscriberMissing, UnknownSpokenLanguage
+from tts_core.speech.faults import EmptyText, InstructRequired, TextTooLong
+from tts_core.voices.faults import AmbiguousVoice, ModelNotLoadable, VoiceNotReady
 
 PREFIX = "/v1"
 _PARAMETERS: Mapping[type[StudioError], str] = MappingProxyType(

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tts_core.api.errors import status_of
+from tts_core.api.faults import StreamTooLong
 from tts_core.api.openai.errors import openai_error
 from tts_core.api.streams import SEND_TIMEOUT_S, data_event
 from tts_core.api.work import Workers
@@ -25,7 +26,7 @@ from tts_core.audio.files import FULL_SCALE
 from tts_core.audio.stream_formats import stream_format
 from tts_core.audio.streaming import StreamEncoder
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import Cancelled, StreamTooLong, StudioError
+from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.domain.events import AudioChunk, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.domain.values import StopReason
 from tts_core.speech.live import LiveStream

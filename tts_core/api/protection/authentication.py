@@ -15,17 +15,19 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tts_core.access.faults import LoginRequired
 from tts_core.access.login import LoginService
 from tts_core.access.public_link import PublicLink
 from tts_core.access.visitor import IN_STATE, Role, Visitor
 from tts_core.api.errors import failure_response
+from tts_core.api.faults import NotForGuests
 from tts_core.api.protection import guest_rules
 from tts_core.api.protection.counting import answer_counted
 from tts_core.api.protection.guest_rules import Right
 from tts_core.api.protection.open_exchanges import Exchange, OpenExchanges
 from tts_core.api.protection.path_mask import PathMask
 from tts_core.api.protection.proxy import route_path
-from tts_core.domain.errors import LoginRequired, NotForGuests, StudioError
+from tts_core.domain.errors import StudioError
 
 COOKIE = "tts_studio_session"
 MAX_COOKIES = 8

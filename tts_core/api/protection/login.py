@@ -11,11 +11,12 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from tts_core.access.faults import TooManyAttempts, WrongPassword
 from tts_core.access.login import LoginService
 from tts_core.access.sessions import SESSION_S
 from tts_core.api.errors import failure_response
 from tts_core.api.protection.authentication import COOKIE, session_tokens
-from tts_core.domain.errors import StudioError, TooManyAttempts, WrongPassword
+from tts_core.domain.errors import StudioError
 
 LoginPage = Callable[[Headers, str, StudioError | None], str]
 """A function that makes the log-in page as HTML: for a browser with these headers, the page wanted after it, and the

@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tts_core.access.faults import LoginRequired
 from tts_core.api.errors import failure_response
-from tts_core.domain.errors import LoginRequired
 
 RECHECK_S = 1.0
 GRACE_S = 5.0

@@ -10,8 +10,8 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tts_core.api.errors import failure_response
+from tts_core.api.faults import NeighboursOnly
 from tts_core.api.protection.proxy import VIA
-from tts_core.domain.errors import NeighboursOnly
 from tts_core.platform.addresses import parsed
 
 

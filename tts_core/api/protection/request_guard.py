@@ -17,16 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.access.public_link import PublicLink
 from tts_core.api.errors import failure_response
+from tts_core.api.faults import BodyTooLarge, BodyTooSlow, HostNotAllowed, OriginNotAllowed
 from tts_core.api.protection.proxy import as_asked, route_path
-from tts_core.domain.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
-    HostNotAllowed,
-    OriginNotAllowed,
-    OutOfMemory,
-    StudioError,
-    is_out_of_memory,
-)
+from tts_core.domain.errors import OutOfMemory, StudioError, is_out_of_memory
 from tts_core.platform.settings.studio import WILDCARD_HOSTS, Limits, Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

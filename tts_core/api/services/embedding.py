@@ -9,26 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
+from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import RequestBody
 from tts_core.api.services.sounds import Floats, SoundBody, clip_of
 from tts_core.api.uploads import kept_upload
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.gender import Gender
 from tts_core.audio.reading import Clip, read_recording
-from tts_core.domain.errors import (
-    AmbiguousVoice,
-    AudioUnreadable,
-    BodyTooLarge,
-    EmbedderMissing,
-    EngineFailed,
-    InvalidRequest,
-    ModelNotReady,
-    RecordingTooLong,
-    UnknownModelKey,
-    UnknownVoice,
-)
+from tts_core.domain.errors import EngineFailed, InvalidRequest, ModelNotReady, UnknownModelKey, UnknownVoice
+from tts_core.engines.faults import EmbedderMissing
 from tts_core.engines.qwen.speaker_embedding import OTHER_BELOW, SAME_FROM, Similarity
 from tts_core.services import Services
-from tts_core.voices.faults import LibraryUnwritable
+from tts_core.voices.faults import AmbiguousVoice, LibraryUnwritable
 
 router = APIRouter(tags=["speakers"], responses=failures())
 health_router = APIRouter(tags=["system"])

@@ -8,9 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from tts_core.api.schemas import RequestBody
+from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.files import MAX_RATE, MIN_RATE
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip
-from tts_core.domain.errors import InvalidRequest, InvalidValue, RecordingTooLong
+from tts_core.domain.errors import InvalidRequest, InvalidValue
 
 DEFAULT_RATE = 16_000
 MAX_LEVEL = 1.5

@@ -10,22 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
+from tts_core.api.faults import BodyTooLarge
 from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
+from tts_core.audio.faults import OutputFailed, RecordingTooLong
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO
-from tts_core.domain.errors import (
-    BodyTooLarge,
-    EngineFailed,
-    InvalidRequest,
-    LanguageNotServed,
-    OutputFailed,
-    QueueFull,
-    RecordingTooLong,
-    SpeakerServiceUnavailable,
-    SpeakerVectorMisfit,
-    UnknownVoice,
-)
+from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, UnknownVoice
 from tts_core.domain.events import Samples
 from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.yourtts.faults import LanguageNotServed, SpeakerServiceUnavailable, SpeakerVectorMisfit
 from tts_core.engines.yourtts.speaker_service import EngineName, SpeakerRequest, Spoken
 from tts_core.services import Services
 

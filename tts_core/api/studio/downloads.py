@@ -10,9 +10,10 @@ from tts_core.api.context import UseServices
 from tts_core.api.errors import failures
 from tts_core.api.schemas import DownloadBody, KeyBody, PositionBody, Success
 from tts_core.api.studio.download_messages import Download, StartedDownload
-from tts_core.domain.errors import UnknownModelKey, UnknownProvider
+from tts_core.domain.errors import UnknownModelKey
 from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask, Provider
+from tts_core.models.faults import UnknownProvider
 
 router = APIRouter(prefix="/api/tts/qwen3/models", tags=["downloads"], responses=failures(UnknownModelKey))
 

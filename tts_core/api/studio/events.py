@@ -15,10 +15,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from tts_core.api.context import UseServices, UseStreams
 from tts_core.api.errors import failure_response, failures
+from tts_core.api.faults import OriginNotAllowed, TooManyStreams, UpgradeRequired
 from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, last_seen, server_event
 from tts_core.api.studio.download_messages import ModelEvent, SocketMessage, initial_state
 from tts_core.api.studio.job_messages import CLONE_KINDS, CloneMessage, JobMessage
-from tts_core.domain.errors import OriginNotAllowed, TooManyStreams, UpgradeRequired
 from tts_core.models.download_task import DownloadTask
 from tts_core.platform.job import Job, JobKind
 from tts_core.services import Services

@@ -8,19 +8,13 @@ from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import LoadedModel, Model, ModelCapabilities, ModelFolder, Success, ValidateBody, Validation
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import (
-    Cancelled,
-    EngineFailed,
-    MemoryBudgetFull,
-    ModelInUse,
-    ModelNotLoadable,
-    ModelNotLoaded,
-    UnknownModelKey,
-)
+from tts_core.domain.errors import Cancelled, EngineFailed, UnknownModelKey
 from tts_core.models.cached_model import CachedModel
 from tts_core.models.catalogue import ModelKind
+from tts_core.models.faults import MemoryBudgetFull, ModelInUse, ModelNotLoaded
 from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.platform.desktop import asked_from_this_machine, open_folder
+from tts_core.voices.faults import ModelNotLoadable
 
 router = APIRouter(prefix="/api/tts/qwen3/models", tags=["models"], responses=failures())
 

@@ -11,26 +11,24 @@ from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Speaker, Success, SynthesizeBody, Synthesized
 from tts_core.api.studio.accept import wanted_audio
+from tts_core.audio.faults import OutputFailed
 from tts_core.audio.files import FORMATS
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
-    AmbiguousVoice,
     Cancelled,
     EngineFailed,
     InvalidRequest,
-    ModelNotLoadable,
     ModelNotReady,
-    OutputFailed,
     QueueFull,
     UnknownModelKey,
-    UnknownTake,
     UnknownVoice,
-    VoiceNotReady,
 )
 from tts_core.domain.values import StopReason, Take
 from tts_core.services import Services
+from tts_core.speech.faults import UnknownTake
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import collect
+from tts_core.voices.faults import AmbiguousVoice, ModelNotLoadable, VoiceNotReady
 
 DEFAULT_FORMAT = "wav"
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from tts_core.api.context import UseServices
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Success
-from tts_core.domain.errors import ModelBeingChanged, ModelInMemory, ModelInUse, UnknownModelKey
+from tts_core.domain.errors import UnknownModelKey
 from tts_core.models.download_faults import FileLocked, PermissionRefused
+from tts_core.models.faults import ModelBeingChanged, ModelInMemory, ModelInUse
 from tts_core.models.store.faults import ModelDownloading, ModelNotThere, StoreBusy
 
 router = APIRouter(prefix="/api/tts/qwen3/models", tags=["models"], responses=failures())

@@ -9,22 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tts_core.api.context import UseServices, UseVisitor, UseWorkers
 from tts_core.api.errors import failures
+from tts_core.api.faults import BodyTooLarge
 from tts_core.api.protection.counting import place_of
 from tts_core.api.schemas import Success
 from tts_core.api.uploads import kept_upload
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.reading import MAX_RECORDING_S, read_recording
-from tts_core.domain.errors import (
-    AudioUnreadable,
-    BodyTooLarge,
-    ModelNotReady,
-    QueueFull,
-    RecordingTooLong,
-    TranscriberMissing,
-    TranscriptionFailed,
-    UnknownModelKey,
-    UnknownSpokenLanguage,
-)
+from tts_core.domain.errors import ModelNotReady, QueueFull, UnknownModelKey
 from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable

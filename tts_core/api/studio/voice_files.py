@@ -14,21 +14,15 @@ from fastapi.responses import FileResponse, Response
 
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
+from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import Success
 from tts_core.api.studio.voice_schemas import ImportForm, VoiceObject
 from tts_core.api.studio.voices import present
 from tts_core.api.uploads import PassingFile, kept_upload, new_folder
-from tts_core.domain.errors import (
-    BodyTooLarge,
-    CloneNotSupported,
-    ConsentMissing,
-    UnknownModelKey,
-    UnknownTake,
-    UnknownVoice,
-    VoicePromptInvalid,
-)
+from tts_core.domain.errors import CloneNotSupported, UnknownModelKey, UnknownVoice, VoicePromptInvalid
 from tts_core.services import Services
-from tts_core.voices.faults import LibraryBusy, LibraryUnwritable, VoiceArchiveInvalid
+from tts_core.speech.faults import UnknownTake
+from tts_core.voices.faults import ConsentMissing, LibraryBusy, LibraryUnwritable, VoiceArchiveInvalid
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.transfer import archive_name
 

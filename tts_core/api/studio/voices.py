@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from tts_core.api.context import UseServices, UseVisitor, UseWorkers
 from tts_core.api.errors import failures
+from tts_core.api.faults import BodyTooLarge, NotForGuests
 from tts_core.api.schemas import Success
 from tts_core.api.studio.voice_schemas import (
     CheckForm,
@@ -28,27 +29,23 @@ from tts_core.api.studio.voice_schemas import (
     VoiceObject,
 )
 from tts_core.api.uploads import kept_upload
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.judging import examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
-    AudioUnreadable,
-    BodyTooLarge,
     CloneNotSupported,
     EngineFailed,
     ModelNotReady,
-    NotForGuests,
     QueueFull,
-    RecordingTooLong,
     ReferenceRequired,
     UnknownLanguage,
     UnknownModelKey,
-    UnknownTake,
     UnknownVoice,
-    VoiceNotReady,
 )
 from tts_core.services import Services
-from tts_core.voices.faults import LibraryBusy, LibraryUnwritable
+from tts_core.speech.faults import UnknownTake
+from tts_core.voices.faults import LibraryBusy, LibraryUnwritable, VoiceNotReady
 from tts_core.voices.public import public_voice, public_voices
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.rules import require_model

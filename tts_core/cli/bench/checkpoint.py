@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.cli import progress
+from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
-from tts_core.domain.errors import OutputExists, OutputUnwritable
 from tts_core.engines.qwen.talker.config import GEOMETRIES, KINDS
 from tts_core.services import Services
 

@@ -26,7 +26,7 @@ import numpy as np
 from tts_core.cli import progress
 from tts_core.cli.bench.hub import REPOSITORY, REVISION, sha256_of
 from tts_core.cli.bench.report import spread
-from tts_core.domain.errors import StartFailed
+from tts_core.cli.faults import StartFailed
 from tts_core.models.catalogue import CONFIG_FILE, WEIGHTS_FILE
 from tts_core.platform.job import JobState
 from tts_core.platform.paths import ROOT_DIR, Paths

@@ -16,7 +16,7 @@ from typing import Any
 
 from tts_core.cli import progress
 from tts_core.cli.bench.report import spread
-from tts_core.domain.errors import MeasurementFailed
+from tts_core.cli.faults import MeasurementFailed
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import peak_bytes, process_bytes

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tts_core.cli import progress
-from tts_core.domain.errors import OutputUnwritable
+from tts_core.cli.faults import OutputUnwritable
 from tts_core.engines.qwen.talker.config import GEOMETRIES, KINDS
 from tts_core.platform.paths import Paths
 

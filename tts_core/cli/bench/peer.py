@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from tts_core.cli.bench.hearing import AUDIBLE, Chunk, Heard
-from tts_core.domain.errors import MeasurementFailed, PeerMissing, PeerNeedsCuda
+from tts_core.cli.faults import MeasurementFailed, PeerMissing, PeerNeedsCuda
 from tts_core.platform.system import peak_bytes
 
 PEERS = ("qwen-tts", "faster-qwen3-tts")

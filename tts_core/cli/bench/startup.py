@@ -19,7 +19,7 @@ from typing import Any
 
 from tts_core.cli import progress
 from tts_core.cli.bench.report import spread
-from tts_core.domain.errors import StartFailed
+from tts_core.cli.faults import StartFailed
 from tts_core.platform.paths import ROOT_DIR
 from tts_core.platform.system import process_bytes
 

@@ -14,10 +14,11 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tts_core.cli.faults import NothingServed, ServicePortTaken, UnknownService
 from tts_core.cli.serve import embedding, yourtts
 from tts_core.cli.serve.single_service import port_number
 from tts_core.cli.status import Exit
-from tts_core.domain.errors import InvalidSetting, NothingServed, ServicePortTaken, UnknownService
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.compute import AUTO
 from tts_core.platform.settings.options import SERVER_OPTIONS, add_login_options, options_parser
 from tts_core.platform.settings.studio import DEFAULT_HOST, FIRST_PORT, WILDCARD_HOSTS, Settings, allowed_hosts

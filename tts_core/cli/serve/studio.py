@@ -17,7 +17,8 @@ from starlette.middleware import Middleware
 from tts_core.access.public_link import GUEST, Link
 from tts_core.access.visitor import Role
 from tts_core.api.serving import bind, build_server, end_on_signals, listen, url_of
-from tts_core.domain.errors import InvalidSetting, StudioError
+from tts_core.domain.errors import StudioError
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.logs import setup_logging
 from tts_core.platform.paths import ASSETS_DIR
 from tts_core.platform.settings.options import (

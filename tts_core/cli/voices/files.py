@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
 from tts_core.cli.voices.making import add_consent
 from tts_core.cli.voices.saved import consent_of, demanded_consent, show_voices
-from tts_core.domain.errors import OutputExists, OutputUnwritable, ReferenceRequired
+from tts_core.domain.errors import ReferenceRequired
 from tts_core.services import Services
 from tts_core.voices.library import NewVoice
 from tts_core.voices.record import SavedVoice

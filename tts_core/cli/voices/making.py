@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tts_core.audio.editing import best_part, join, level, trim
+from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.judging import ClipReport, Fix, Severity, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.cli.status import Exit
 from tts_core.cli.voices.saved import demanded_consent, follow, status_of, tell_voice
-from tts_core.domain.errors import RecordingTooLong
 from tts_core.domain.events import Samples
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services

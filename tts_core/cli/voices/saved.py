@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 from tts_core.cli import progress
 from tts_core.cli.status import Exit
-from tts_core.domain.errors import ConsentMissing, UnknownVoice
+from tts_core.domain.errors import UnknownVoice
 from tts_core.platform.job import Job, JobState
 from tts_core.services import Services
+from tts_core.voices.faults import ConsentMissing
 from tts_core.voices.library import Consent
 from tts_core.voices.record import SavedVoice, to_json
 

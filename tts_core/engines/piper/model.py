@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tts_core.domain.errors import EngineFailed, PiperMissing, PiperVoiceInvalid
+from tts_core.domain.errors import EngineFailed
 from tts_core.domain.events import Samples
 from tts_core.domain.text import part_long_words
+from tts_core.engines.faults import PiperMissing
+from tts_core.models.faults import PiperVoiceInvalid
 from tts_core.models.files.piper_voices import VoiceFile, read_voice
 from tts_core.platform.paths import PIPER_REQUIREMENTS_FILE
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tts_core.domain.errors import DeviceUnavailable, PrecisionNotSupported
+from tts_core.engines.faults import DeviceUnavailable, PrecisionNotSupported
 from tts_core.engines.qwen.device import probe
 from tts_core.engines.qwen.kernels.processor import best_threads, has_fast_bfloat16, whole_numbers
 from tts_core.engines.qwen.talker.weights import Placement

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from tts_core.audio.gender import Gender, estimated_gender
 from tts_core.audio.judging import HOP_S, frame_levels, speech_frames
 from tts_core.audio.reading import Clip
-from tts_core.domain.errors import EmbedderMissing, InvalidRequest
+from tts_core.domain.errors import InvalidRequest
 from tts_core.domain.events import Samples
+from tts_core.engines.faults import EmbedderMissing
 from tts_core.models.cached_model import CachedModel
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.memory import ModelCache

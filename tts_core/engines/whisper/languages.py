@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from tts_core.domain.errors import UnknownSpokenLanguage
 from tts_core.domain.languages import find_language
 from tts_core.domain.values import AUTO_LANGUAGE, Language
+from tts_core.engines.faults import UnknownSpokenLanguage
 
 _TABLE = """
     en english, zh chinese, de german, es spanish, ru russian, ko korean, fr french, ja japanese, pt portuguese,

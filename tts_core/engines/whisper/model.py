@@ -23,17 +23,16 @@ from transformers.utils import logging as transformers_logging
 
 from tts_core.audio.files import resample
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import (
-    Cancelled,
+from tts_core.domain.errors import Cancelled, is_out_of_memory
+from tts_core.domain.events import Samples
+from tts_core.engines.faults import (
     ModelFileMissing,
     ModelFolderInvalid,
     TranscriptionFailed,
     UnknownSpokenLanguage,
     WeightsMismatch,
     WeightsUnreadable,
-    is_out_of_memory,
 )
-from tts_core.domain.events import Samples
 from tts_core.engines.whisper.transcript import Segment, Transcript
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import Cancelled, QueueFull, TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
+from tts_core.domain.errors import Cancelled, QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
 from tts_core.engines.whisper.transcript import Transcript

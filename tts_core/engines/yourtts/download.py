@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import ModelArchiveInvalid
+from tts_core.engines.yourtts.faults import ModelArchiveInvalid
 from tts_core.engines.yourtts.finder import LOCAL_NAME
 from tts_core.engines.yourtts.model_folder import FILES, missing_from
 from tts_core.models.download_faults import Offline

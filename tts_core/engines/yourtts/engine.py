@@ -18,14 +18,7 @@ import numpy as np
 from tts_core.audio.files import resample
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import (
-    EngineFailed,
-    ReferenceRequired,
-    SpeakerVectorMisfit,
-    StudioError,
-    UnknownLanguage,
-    UnknownVoice,
-)
+from tts_core.domain.errors import EngineFailed, ReferenceRequired, StudioError, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import detect_language
@@ -39,6 +32,7 @@ from tts_core.domain.values import (
     Voice,
 )
 from tts_core.engines.yourtts.environment import Environment
+from tts_core.engines.yourtts.faults import SpeakerVectorMisfit
 from tts_core.engines.yourtts.finder import ModelFinder, Search
 from tts_core.engines.yourtts.model_folder import ModelFolder
 from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess, weights_bytes

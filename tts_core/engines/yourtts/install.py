@@ -18,7 +18,8 @@ from enum import Enum
 
 from filelock import FileLock, Timeout
 
-from tts_core.domain.errors import (
+from tts_core.engines.yourtts.environment import REQUIREMENTS, Environment, requirements
+from tts_core.engines.yourtts.faults import (
     InstallDiskLow,
     InstallFailed,
     InstallRunning,
@@ -26,7 +27,6 @@ from tts_core.domain.errors import (
     PackagesUnreachable,
     PythonUnsuitable,
 )
-from tts_core.engines.yourtts.environment import REQUIREMENTS, Environment, requirements
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)

@@ -20,21 +20,13 @@ from tts_core.audio.files import AudioWriter
 from tts_core.audio.reading import Clip
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed, stretched
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import (
-    Cancelled,
-    InvalidValue,
-    LanguageNotServed,
-    ReferenceRequired,
-    SpeakerServiceUnavailable,
-    SpeakerVectorMisfit,
-    UnknownLanguage,
-    UnknownVoice,
-)
+from tts_core.domain.errors import Cancelled, InvalidValue, ReferenceRequired, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, Restarted, Samples, TakeReady
 from tts_core.domain.text import find_name
 from tts_core.domain.values import AUTO_LANGUAGE, Language, PreparedVoice, Recording, StopReason, SynthesisRequest
 from tts_core.engines.qwen.talker.config import read_model_config
 from tts_core.engines.yourtts.engine import CLONE_VOICE, LANGUAGES, NAME, YourTts, language_of
+from tts_core.engines.yourtts.faults import LanguageNotServed, SpeakerServiceUnavailable, SpeakerVectorMisfit
 from tts_core.engines.yourtts.speakers import Speaker
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.of_kind import ModelsOfKind

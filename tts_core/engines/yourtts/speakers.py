@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tts_core.audio.faults import OutputFailed
 from tts_core.audio.files import FULL_SCALE, to_int16
-from tts_core.domain.errors import OutputFailed
 from tts_core.domain.events import Samples
 from tts_core.platform.whole_files import make_private, open_private
 

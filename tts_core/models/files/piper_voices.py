@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tts_core.domain.errors import PiperVoiceInvalid
 from tts_core.domain.values import Language
+from tts_core.models.faults import PiperVoiceInvalid
 
 MODEL_SUFFIX, CONFIG_SUFFIX = ".onnx", ".onnx.json"
 PHONEME_TYPES = ("espeak", "text")

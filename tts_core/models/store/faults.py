@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors import Conflict, InvalidRequest, ModelInUse, NotFound
+from tts_core.domain.errors import Conflict, InvalidRequest, NotFound
+from tts_core.models.faults import ModelInUse
 
 
 class ModelDownloading(ModelInUse):
@@ -23,11 +24,6 @@ class StoreBusy(Conflict):
 class ModelNotThere(NotFound):
     code = "model_not_there"
     template = "Nothing of the model {key!r} lies in {folder}."
-
-
-class ModelNotReady(Conflict):
-    code = "model_not_ready"
-    template = "The model {key!r} is not complete. Download or repair it first."
 
 
 class PlaceTaken(Conflict):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import Cancelled
+from tts_core.domain.errors import Cancelled, ModelNotReady
 from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile
 from tts_core.models.download_faults import Interrupted
 from tts_core.models.downloads.disk import check_space, disk_faults
@@ -30,7 +30,6 @@ from tts_core.models.store.faults import (
     DownloadsRunning,
     FolderNotThere,
     ModelDownloading,
-    ModelNotReady,
     ModelNotThere,
     StoreBusy,
 )
@@ -147,8 +146,9 @@ class ModelFolders:
 
         Raises ModelNotReady, FolderUnusable, PlaceTaken and SourceDamaged.
         """
-        if not self._models.status(key).valid:
-            raise ModelNotReady(key=key)
+        status = self._models.status(key)
+        if not status.valid:
+            raise ModelNotReady(name=status.entry.display_name)
         return exchange.export_model(self._models.entry(key), self._models.folder(key), folder, progress, cancelled)
 
     def import_from(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.faults import InvalidSetting
 
 AUTO = "auto"
 WHOLE_NUMBERS = ("int8", "int4")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tts_core.domain.errors import InvalidSetting
+from tts_core.platform.faults import InvalidSetting
 
 _TRUE = ("1", "true", "yes", "on")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_core.domain.errors import InvalidSetting, PreferencesUnwritable
+from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
 from tts_core.platform.settings.compute import PRECISION_VARIABLE, PRECISIONS
 from tts_core.platform.settings.sources import SOURCE_IDS, checked_endpoint
 from tts_core.platform.whole_files import write_json

@@ -8,8 +8,8 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tts_core.domain.errors import InvalidSetting
 from tts_core.platform.addresses import parsed
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.environ import MAX_PORT, Environ
 
 CERT_FLAG, KEY_FLAG, PASSWORD_FLAG = "--ssl-certfile", "--ssl-keyfile", "--ssl-keyfile-password"

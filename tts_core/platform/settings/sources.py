@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tts_core.domain.errors import InvalidEndpoint, InvalidSetting
+from tts_core.platform.faults import InvalidEndpoint, InvalidSetting
 from tts_core.platform.settings.environ import Environ
 
 HF_ENDPOINT = "https://huggingface.co"

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tts_core.audio.editing import best_part, join, level, trim
+from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.files import AudioWriter
 from tts_core.audio.judging import ClipReport, Fix, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
-from tts_core.domain.errors import ConsentMissing, ModelNotReady, RecordingTooLong, ReferenceRequired, TranscriptMissing
+from tts_core.domain.errors import ModelNotReady, ReferenceRequired
 from tts_core.domain.events import Samples
 from tts_core.domain.values import Capabilities, Recording, SynthesisRequest
 from tts_core.engines.qwen.voice_check import Likeness
@@ -32,6 +33,7 @@ from tts_core.ui.widgets.forms import (
     SaveForm,
     Spoken,
 )
+from tts_core.voices.faults import ConsentMissing, TranscriptMissing
 from tts_core.voices.library import Consent, NewVoice
 from tts_core.voices.record import SavedVoice
 

@@ -8,9 +8,10 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from tts_core.domain.errors import StudioError, UnknownProvider
+from tts_core.domain.errors import StudioError
 from tts_core.models.download_report import facts
 from tts_core.models.download_task import Provider
+from tts_core.models.faults import UnknownProvider
 from tts_core.services import Services
 
 

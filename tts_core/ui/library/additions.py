@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from tts_core.domain.errors import ConsentMissing
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
@@ -22,6 +21,7 @@ from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import OWN_VOICE, OWNER_AGREED
 from tts_core.ui.widgets.voice_choices import language_choices
 from tts_core.ui.words import Words
+from tts_core.voices.faults import ConsentMissing
 from tts_core.voices.library import Consent, NewVoice
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.recordings import disk_errors_typed

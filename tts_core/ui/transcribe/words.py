@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from tts_core.domain.errors import UnknownSpokenLanguage
 from tts_core.domain.text import detect_language, speakable
 from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.faults import UnknownSpokenLanguage
 from tts_core.engines.whisper.error_rate import ErrorRate, Stretch
 from tts_core.engines.whisper.languages import LANGUAGES, spoken_language
 from tts_core.engines.whisper.transcriber import SpokenCheck

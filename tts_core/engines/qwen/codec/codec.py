@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from tts_core.audio.files import resample
-from tts_core.domain.errors import CodesUnreadable
 from tts_core.domain.events import Codes, Samples
+from tts_core.engines.faults import CodesUnreadable
 from tts_core.engines.qwen.codec.decoder import CodecDecoder
 from tts_core.engines.qwen.codec.encoder import CodecEncoder
 from tts_core.engines.qwen.codec.recording import mono

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tts_core.domain.errors import ModelConfigInvalid
+from tts_core.engines.faults import ModelConfigInvalid
 from tts_core.engines.qwen.codec.layers import (
     CausalConv1d,
     CausalTransposedConv1d,

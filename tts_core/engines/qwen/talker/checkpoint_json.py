@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
+from tts_core.engines.faults import ModelConfigInvalid, ModelFileMissing
 
 _MAX_JSON_BYTES = 64_000_000
 """Most bytes that are read of a file; a vocabulary has 3 MB."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 
-from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
+from tts_core.engines.faults import ModelConfigInvalid, ModelFileMissing
 from tts_core.engines.qwen.talker.checkpoint_json import Section, read_json
 
 LARGE_VOCABULARY = 100_000

@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar
 import torch
 from torch import nn
 
-from tts_core.domain.errors import ModelFileMissing, WeightsMismatch, WeightsUnreadable
+from tts_core.engines.faults import ModelFileMissing, WeightsMismatch, WeightsUnreadable
 
 Progress = Callable[[int, int], None]
 """A function called with the bytes read so far and the bytes to read; may raise Cancelled to give up."""

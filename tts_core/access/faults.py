@@ -1,48 +1,8 @@
-"""Errors of access: requests refused because of their origin, their visitor or their number; unusable accounts."""
+"""Errors of access: log-in, accounts, quotas, and the public link."""
 
 from __future__ import annotations
 
-from tts_core.domain.errors.base import Busy, Conflict, InvalidRequest, NotFound, Refused, StudioError
-
-
-class HostNotAllowed(Refused):
-    code = "host_not_allowed"
-    template = (
-        "This address is not served here. Open the address that was printed at start, or allow it with --allow-host."
-    )
-
-
-class OriginNotAllowed(Refused):
-    code = "origin_not_allowed"
-    template = "Another web site may not change anything here. Use the studio's own page."
-
-
-class MethodNotAllowed(Refused):
-    code = "method_not_allowed"
-    template = "This address does not answer {method} requests. /docs lists what it answers."
-
-
-class BodyTooLarge(Refused):
-    code = "body_too_large"
-    template = "The upload is larger than the {limit_bytes} bytes that are accepted."
-
-
-class BodyTooSlow(Refused):
-    code = "body_too_slow"
-    template = "The rest of the request did not come in time. Send it again."
-
-
-class UpgradeRequired(Refused):
-    code = "upgrade_required"
-    template = "This address speaks WebSocket. Connect with a WebSocket client."
-
-
-class NeighboursOnly(Refused):
-    code = "neighbours_only"
-    template = (
-        "This service answers this machine and its private network only, because nobody has to log in to it. Make "
-        "users or keys (python -m tts_core users --help), or start it with --no-auth to answer everybody."
-    )
+from tts_core.domain.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, StudioError
 
 
 class LoginRequired(Refused):
@@ -58,11 +18,6 @@ class WrongPassword(LoginRequired):
 class WrongKey(LoginRequired):
     code = "wrong_key"
     template = "This key is not known here. Ask whoever runs the studio for one."
-
-
-class NotForGuests(Refused):
-    code = "not_for_guests"
-    template = "Guests may not do this. Ask whoever runs the studio."
 
 
 class TooManyAttempts(Busy):
@@ -151,3 +106,75 @@ class UserExists(Conflict):
 class InvalidAccount(InvalidRequest):
     code = "invalid_account"
     template = "{what} can't be used: expected {expected}."
+
+
+class ShareFailed(StudioError):
+    code = "share_failed"
+    template = "There is no public link: {reason}"
+
+
+class HelperMissing(ShareFailed):
+    """`file` is where the helper belongs, `address` where it comes from, `sha256` the right file's hash or ""."""
+
+    code = "share_helper_missing"
+    template = (
+        "There is no public link: the helper program is not here and can't be fetched from {address} ({reason}). "
+        "Fetch it where that works, or from any mirror, and put it at {file}; its sha256 is {sha256}. "
+        "Or name another one with --share-helper FILE."
+    )
+
+
+class HelperDamaged(ShareFailed):
+    code = "share_helper_damaged"
+    template = (
+        "There is no public link: {file} is not the helper program (its sha256 is not {sha256}), so it was not run. "
+        "Remove it, or name another one with --share-helper FILE."
+    )
+
+
+class HelperUnsupported(ShareFailed):
+    code = "share_helper_unsupported"
+    template = (
+        "There is no public link: the helper program does not exist for {platform}. "
+        "Name your own with --share-helper FILE."
+    )
+
+
+class HelperUnusable(ShareFailed):
+    code = "share_helper_unusable"
+    template = "There is no public link: {file} can't be run ({reason}). Name another one with --share-helper FILE."
+
+
+class ShareServerSilent(ShareFailed):
+    """The directory that names the share server does not answer."""
+
+    code = "share_server_silent"
+    template = (
+        "There is no public link: {address} does not say which share server to use ({reason}). "
+        "Check the internet connection and proxy, or use a share server of your own: --share-server HOST:PORT."
+    )
+
+
+class TunnelFailed(ShareFailed):
+    """`said` is the helper's last line."""
+
+    code = "share_tunnel_failed"
+    template = (
+        "There is no public link: the helper could not connect to the share server {server} ({said}). "
+        "A firewall may block it. Use a share server of your own: --share-server HOST:PORT."
+    )
+
+
+class TunnelSilent(TunnelFailed):
+    code = "share_tunnel_silent"
+    template = (
+        "There is no public link: the share server {server} gave none within {seconds} seconds ({said}). "
+        "A firewall may block it. Use a share server of your own: --share-server HOST:PORT."
+    )
+
+
+class TunnelEnded(TunnelFailed):
+    code = "share_tunnel_ended"
+    template = (
+        "The public link has ended: the helper stopped ({said}). Start the studio again with --share for a new link."
+    )

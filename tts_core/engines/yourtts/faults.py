@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors.base import InvalidRequest, StudioError
-from tts_core.domain.errors.failures import EngineFailed
+from tts_core.domain.errors import EngineFailed, InvalidRequest, StudioError
 
 
 class InstallFailed(StudioError):

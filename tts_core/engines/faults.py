@@ -1,0 +1,78 @@
+"""Errors that several engines share, or that others meet without loading an engine."""
+
+from __future__ import annotations
+
+from tts_core.domain.errors import Conflict, EngineFailed, InvalidRequest
+
+
+class DeviceUnavailable(InvalidRequest):
+    code = "device_unavailable"
+    template = "The device {device!r} can't be used: {reason}. Choose auto or cpu."
+
+
+class PrecisionNotSupported(InvalidRequest):
+    code = "precision_not_supported"
+    template = "Models can't compute in {precision} here. Choose one of: {choices}."
+
+
+class CodesUnreadable(InvalidRequest):
+    code = "codes_unreadable"
+    template = "The codes in {path} can't be used: {reason}. Choose a file that `codec encode` or --codes wrote."
+
+
+class EmbedderMissing(Conflict):
+    code = "embedder_missing"
+    template = "No model here can tell speakers apart. Download {name} ({megabytes} MB) in the Models tab first."
+
+
+class TranscriberMissing(Conflict):
+    code = "transcriber_missing"
+    template = "No model here can write down what is said. Download {name} ({megabytes} MB) in the Models tab first."
+
+
+class UnknownSpokenLanguage(InvalidRequest):
+    code = "unknown_spoken_language"
+    template = "{model} does not understand the language {language!r}. Choose Auto to let it find out the language."
+
+
+class TranscriptionFailed(EngineFailed):
+    code = "transcription_failed"
+    template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."
+
+
+class PiperMissing(EngineFailed):
+    code = "piper_missing"
+    template = "Piper voices need the package piper-tts, which is not installed here. Install it: {command}"
+
+
+class ModelFolderInvalid(EngineFailed):
+    code = "model_folder_invalid"
+    template = "The model file {file} can't be used: {reason}. Download the model again."
+
+
+class ModelFileMissing(ModelFolderInvalid):
+    code = "model_file_missing"
+    template = "The model file {file} is missing. Download the model again or choose the folder that holds it."
+
+
+class ModelConfigInvalid(ModelFolderInvalid):
+    code = "model_config_invalid"
+    template = (
+        "The model's settings in {file} can't be used: {reason}. "
+        "Choose a folder with a Qwen3-TTS 12Hz model, or download the model again."
+    )
+
+
+class WeightsUnreadable(ModelFolderInvalid):
+    code = "weights_unreadable"
+    template = "The weights in {file} can't be read: {reason}. Download the model again."
+
+
+class WeightsMismatch(ModelFolderInvalid):
+    """`missing`, `unknown` and `misshapen` name tensors (shortened where they are many)."""
+
+    code = "weights_mismatch"
+    template = (
+        "The weights in {file} don't belong to this model (missing: {missing}; left over: {unknown}; "
+        "wrong shape: {misshapen}). The folder mixes files of different models: download the model again."
+    )
