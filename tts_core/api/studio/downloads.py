@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from tts_core.api.context import UseServices
 from tts_core.api.errors import failures
 from tts_core.api.schemas import DownloadBody, KeyBody, PositionBody, Success
-from tts_core.api.studio.download_messages import Download, StartedDownload
+from tts_core.api.studio.messages.shapes import Download, StartedDownload
 from tts_core.domain.errors import UnknownModelKey
 from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask, Provider

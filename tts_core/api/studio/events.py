@@ -17,8 +17,14 @@ from tts_core.api.context import UseServices, UseStreams
 from tts_core.api.errors import failure_response, failures
 from tts_core.api.faults import OriginNotAllowed, TooManyStreams, UpgradeRequired
 from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, last_seen, server_event
-from tts_core.api.studio.download_messages import ModelEvent, SocketMessage, initial_state
-from tts_core.api.studio.job_messages import CLONE_KINDS, CloneMessage, JobMessage
+from tts_core.api.studio.messages.shapes import (
+    CloneMessage,
+    JobMessage,
+    ModelEvent,
+    SocketMessage,
+    initial_state,
+    socket_message,
+)
 from tts_core.models.download_task import DownloadTask
 from tts_core.platform.job import Job, JobKind
 from tts_core.services import Services
@@ -126,16 +132,10 @@ async def _send_all(
     with suppress(WebSocketDisconnect, TimeoutError):
         async with aclosing(news):
             for job in going_on:
-                await _send(websocket, _message(job), streams)
+                await _send(websocket, socket_message(job).model_dump(mode="json"), streams)
             async for change in news:
                 if change is not None:
-                    await _send(websocket, _message(change), streams)
-
-
-def _message(job: Job) -> dict[str, Any]:
-    if isinstance(job, DownloadTask):
-        return SocketMessage.of(job).model_dump(mode="json")
-    return (CloneMessage if job.kind in CLONE_KINDS else JobMessage).of(job).model_dump(mode="json")
+                    await _send(websocket, socket_message(change).model_dump(mode="json"), streams)
 
 
 def _is_download(job: Job) -> bool:

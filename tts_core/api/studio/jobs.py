@@ -14,7 +14,8 @@ from tts_core.api.errors import failures
 from tts_core.api.faults import OriginNotAllowed, TooManyStreams
 from tts_core.api.schemas import Success
 from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, last_seen, server_event
-from tts_core.api.studio.job_messages import JobEvent, JobObject, initial_jobs, summary
+from tts_core.api.studio.messages.facts import summary
+from tts_core.api.studio.messages.shapes import JobEvent, JobObject, initial_jobs
 from tts_core.platform.faults import JobNotRetryable, UnknownJob
 from tts_core.platform.job import Job, JobKind
 from tts_core.services import Services

@@ -1,5 +1,5 @@
-"""A download in the three shapes that clients know: REST, server-sent events, WebSocket. All are made from the same
-facts, so that all show the same numbers."""
+"""The shapes of messages about jobs. The WebSocket has one for downloads, one for the preparation of voices, and one
+for all other jobs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,27 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts_core.api.schemas import Model
-from tts_core.models.download_report import facts
+from tts_core.api.studio.messages.facts import (
+    CLONE_KINDS,
+    job_event_facts,
+    job_facts,
+    model_event_facts,
+    public_facts,
+    socket_facts,
+)
+from tts_core.models.download_report import facts as download_facts
 from tts_core.models.download_task import DownloadTask, Phase, Provider, TaskState
 from tts_core.models.files.findings import ModelState
 from tts_core.models.status import ModelStatus
+from tts_core.platform.job import Job, JobKind
 
-SCOPE: Literal["qwen3_tts_models"] = "qwen3_tts_models"
-_EXAMPLE: Mapping[str, Any] = MappingProxyType(
+MODELS_SCOPE: Literal["qwen3_tts_models"] = "qwen3_tts_models"
+CLONE_SCOPE: Literal["qwen3_tts_voice_clone"] = "qwen3_tts_voice_clone"
+MessageType = Literal["progress", "completed", "error", "cancelled"]
+JobStatus = Literal["waiting", "running", "done", "error", "cancelled", "interrupted"]
+"""The status of a job. One that is paused has the status "waiting" and the phase "paused"."""
+ClonePhase = Literal["clone_start", "design_generate", "load_audio", "write_wav", "clone_done", "clone_error"]
+_DOWNLOAD: Mapping[str, Any] = MappingProxyType(
     {
         "key": "custom_0_6b",
         "provider": "auto",
@@ -44,6 +58,24 @@ _EXAMPLE: Mapping[str, Any] = MappingProxyType(
         "foreign": False,
         "seq": 1718,
         "timestamp": "2026-03-04T05:06:07.890+00:00",
+    }
+)
+_JOB: Mapping[str, Any] = MappingProxyType(
+    {
+        "id": "5f0c9a1be2d34c77",
+        "kind": "clone_prepare",
+        "subject": "a3d2f1b09c8e7f64",
+        "status": "running",
+        "phase": "load_audio",
+        "progress": 20.0,
+        "message": "Listening to the recording.",
+        "position": 0,
+        "eta_seconds": None,
+        "code": "",
+        "result": {},
+        "created_at": "2026-03-04T05:06:07.000+00:00",
+        "updated_at": "2026-03-04T05:06:07.890+00:00",
+        "seq": 1718,
     }
 )
 
@@ -84,7 +116,7 @@ class Progress(BaseModel):
 class Download(Progress):
     """A model's download."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [dict(_EXAMPLE)]})
+    model_config = ConfigDict(json_schema_extra={"examples": [dict(_DOWNLOAD)]})
 
     key: str
     status: TaskState
@@ -92,7 +124,7 @@ class Download(Progress):
 
     @classmethod
     def of(cls, task: DownloadTask) -> Download:
-        return cls.model_validate(facts(task))
+        return cls.model_validate(download_facts(task))
 
 
 class StartedDownload(BaseModel):
@@ -122,7 +154,7 @@ class StartedDownload(BaseModel):
 
     @classmethod
     def of(cls, task: DownloadTask, path: str) -> StartedDownload:
-        return cls.model_validate({**facts(task), "path": path, "position": task.position or None})
+        return cls.model_validate({**download_facts(task), "path": path, "position": task.position or None})
 
 
 class SocketMessage(Progress):
@@ -133,18 +165,18 @@ class SocketMessage(Progress):
             "examples": [
                 {
                     "type": "progress",
-                    "scope": SCOPE,
+                    "scope": MODELS_SCOPE,
                     "project_id": None,
                     "model_key": "custom_0_6b",
-                    **{name: value for name, value in _EXAMPLE.items() if name != "key"},
+                    **{name: value for name, value in _DOWNLOAD.items() if name != "key"},
                     "phase": "download_running",
                 }
             ]
         }
     )
 
-    type: Literal["progress", "completed", "error", "cancelled"]
-    scope: Literal["qwen3_tts_models"] = SCOPE
+    type: MessageType
+    scope: Literal["qwen3_tts_models"] = MODELS_SCOPE
     phase: Literal[
         "download_start",
         "download_running",
@@ -157,11 +189,6 @@ class SocketMessage(Progress):
     model_key: str
     status: TaskState
 
-    @classmethod
-    def of(cls, task: DownloadTask) -> SocketMessage:
-        kind, phase = _socket_words(task)
-        return cls.model_validate({**facts(task), "type": kind, "phase": phase, "model_key": task.subject})
-
 
 class ModelEvent(Progress):
     """An event of `/api/models/events` about a model."""
@@ -172,7 +199,7 @@ class ModelEvent(Progress):
                 {
                     "type": "model_progress",
                     "model_id": "custom_0_6b",
-                    **{name: value for name, value in _EXAMPLE.items() if name != "key"},
+                    **{name: value for name, value in _DOWNLOAD.items() if name != "key"},
                     "download_status": "downloading",
                 }
             ]
@@ -189,9 +216,110 @@ class ModelEvent(Progress):
 
     @classmethod
     def of(cls, task: DownloadTask) -> ModelEvent:
-        kind, status = _EVENTS[task.status]
-        event = {"type": kind, "status": status, "model_id": task.subject, "download_status": task.status}
-        return cls.model_validate({**facts(task), **event})
+        return cls.model_validate(model_event_facts(task))
+
+
+class JobFacts(BaseModel):
+    """The numbers of a job; every view shows these."""
+
+    status: JobStatus
+    phase: str = Field(
+        description="A phase of the job's kind; clone jobs have the WebSocket's phases, downloads their own."
+    )
+    progress: float = Field(description="0 to 100; 100 only when it is done.")
+    message: str = Field(description="One English sentence: what it does, or why it ended.")
+    position: int = Field(description="Place in the queue: 1 is next, 0 is not waiting.")
+    eta_seconds: float | None
+    code: str = Field(description='Stable code of the error that ended it; "" where there is none.')
+    seq: int = Field(description="Grows with every change.")
+
+
+class JobObject(JobFacts):
+    """A job."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [dict(_JOB)]})
+
+    id: str
+    kind: JobKind
+    subject: str = Field(description="The job's subject: a voice's id, a model's key.")
+    result: dict[str, Any]
+    created_at: str = Field(description="ISO 8601.")
+    updated_at: str = Field(description="ISO 8601.")
+
+    @classmethod
+    def of(cls, job: Job) -> JobObject:
+        """The job with its whole result, as the answer to a request for this job."""
+        return cls.model_validate(job_facts(job))
+
+    @classmethod
+    def listed(cls, job: Job) -> JobObject:
+        """The job as anyone may see it; private results are left out."""
+        return cls.model_validate(public_facts(job))
+
+
+class JobEvent(JobObject):
+    """An event of `/api/jobs/events` about a job."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "job_progress", **_JOB}]})
+
+    type: Literal["job_progress", "job_complete", "job_error", "job_cancelled"]
+
+    @classmethod
+    def of(cls, job: Job) -> JobEvent:
+        return cls.model_validate(job_event_facts(job))
+
+
+class JobMessage(JobFacts):
+    """A message of `/ws` about other jobs: speech, transcription."""
+
+    type: MessageType
+    scope: Literal["qwen3_tts_jobs"] = "qwen3_tts_jobs"
+    project_id: None = None
+    job_id: str
+    kind: JobKind
+    subject: str
+    timestamp: str = Field(description="ISO 8601.")
+
+
+class CloneMessage(JobFacts):
+    """A message of `/ws` about the preparation of a voice."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "progress",
+                    "scope": CLONE_SCOPE,
+                    "project_id": None,
+                    "voice_id": _JOB["subject"],
+                    "job_id": _JOB["id"],
+                    "timestamp": _JOB["updated_at"],
+                    **{name: _JOB[name] for name in JobFacts.model_fields},
+                }
+            ]
+        }
+    )
+
+    type: MessageType
+    scope: Literal["qwen3_tts_voice_clone"] = CLONE_SCOPE
+    phase: ClonePhase
+    project_id: None = None
+    voice_id: str
+    job_id: str
+    timestamp: str = Field(description="ISO 8601.")
+
+
+def socket_message(job: Job) -> SocketMessage | CloneMessage | JobMessage:
+    """The message of the WebSocket about a job of any kind."""
+    facts = socket_facts(job)
+    if isinstance(job, DownloadTask):
+        return SocketMessage.model_validate(facts)
+    return (CloneMessage if job.kind in CLONE_KINDS else JobMessage).model_validate(facts)
+
+
+def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
+    """The present state of all jobs, for a client that has just come."""
+    return {"type": "initial_state", "jobs": [JobObject.listed(job).model_dump(mode="json") for job in jobs]}
 
 
 def initial_state(statuses: Iterable[ModelStatus]) -> dict[str, Any]:
@@ -211,45 +339,3 @@ def _model(status: ModelStatus) -> dict[str, Any]:
         event = ModelEvent.of(status.download).model_dump(mode="json")
         progress |= {name: value for name, value in event.items() if name not in ("type", "status")}
     return model | progress
-
-
-_EVENTS = MappingProxyType(
-    {
-        TaskState.WAITING: ("model_progress", ModelState.WAITING),
-        TaskState.RUNNING: ("model_progress", ModelState.DOWNLOADING),
-        TaskState.PAUSED: ("model_incomplete", ModelState.INCOMPLETE),
-        TaskState.CANCELLED: ("model_incomplete", ModelState.INCOMPLETE),
-        TaskState.ERROR: ("model_error", ModelState.ERROR),
-        TaskState.READY: ("model_complete", ModelState.READY),
-    }
-)
-
-
-def _socket_words(task: DownloadTask) -> tuple[str, str]:
-    """The type and phase of a message. Clients wait for an end, so a download that doesn't go on by itself is told as
-    one."""
-    match task.status:
-        case TaskState.READY:
-            return "completed", "download_done"
-        case TaskState.ERROR:
-            return "error", "download_error"
-        case TaskState.PAUSED if task.code:
-            return "error", "download_error"
-        case TaskState.PAUSED | TaskState.CANCELLED:
-            return "cancelled", "download_cancelled"
-        case TaskState.WAITING:
-            return "progress", "download_start"
-        case TaskState.RUNNING:
-            return "progress", _RUNNING_PHASES[task.phase]
-
-
-_RUNNING_PHASES = MappingProxyType(
-    {
-        Phase.QUEUED: "download_start",
-        Phase.RESOLVING: "download_start",
-        Phase.ADOPTING: "download_running",
-        Phase.TRANSFERRING: "download_running",
-        Phase.VERIFYING: "download_verify",
-        Phase.DONE: "download_verify",
-    }
-)
