@@ -83,11 +83,6 @@ KNOWN_ENGINES = {
     ("yourtts", "qwen"): "what a model's config says",
 }
 """Which engine may ask which other one, and for what. Otherwise engines don't know each other."""
-SHARED_NAMES = frozenset(
-    {"Connection", "Finding", "Frame", "Heard", "Leftover", "Listing", "Memory", "ModelConfig"}
-    | {"Place", "Processor", "Room", "Spoken", "Step"}
-)
-"""Names that still stand for several public classes. This set only ever gets smaller."""
 NO_BEGINNINGS = frozenset(
     [
         "of",
@@ -278,7 +273,7 @@ def test_a_name_means_one_thing() -> None:
         for source, node in nodes(ast.ClassDef)
         if not node.name.startswith("_") and not is_inside(place_of(source), "api")
     )
-    assert {name: count for name, count in names.items() if count > 1 and name not in SHARED_NAMES} == {}
+    assert {name: count for name, count in names.items() if count > 1} == {}
 
 
 def test_errors_lie_where_all_are_found() -> None:

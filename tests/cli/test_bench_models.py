@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
-from tts_core.cli.bench.hearing import Chunk, Heard
+from tts_core.cli.bench.hearing import Chunk, Playback
 from tts_core.cli.bench.model import model_folder
 from tts_core.cli.bench.synth import ratios
 from tts_core.platform.paths import Paths
@@ -158,15 +158,15 @@ def test_ratios_are_of_takes_made_right_after_each_other() -> None:
 
 def test_sound_is_heard_when_it_is_played() -> None:
     """0.08 s at 1000 Hz each; the first is silent, the second comes 0.1 s late and is loud from its 20th sample on."""
-    take = Heard((Chunk(1.0, 80, None), Chunk(1.18, 80, 20), Chunk(1.2, 80, 0)), wall_s=1.2, sample_rate=1000)
+    take = Playback((Chunk(1.0, 80, None), Chunk(1.18, 80, 20), Chunk(1.2, 80, 0)), wall_s=1.2, sample_rate=1000)
     assert take.first_byte_s == 1.0
     assert take.first_audible_s == pytest.approx(1.18 + 0.02)
     assert (take.underruns, take.frames) == (1, 3)
     assert take.rtf == pytest.approx(0.24 / 1.2)
-    early = Heard((Chunk(1.0, 80, None), Chunk(1.01, 80, 20)), wall_s=1.1, sample_rate=1000)
+    early = Playback((Chunk(1.0, 80, None), Chunk(1.01, 80, 20)), wall_s=1.1, sample_rate=1000)
     assert early.first_audible_s == pytest.approx(1.0 + 0.08 + 0.02)
     assert early.underruns == 0
-    silent = Heard((Chunk(1.0, 80, None),), wall_s=1.1, sample_rate=1000)
+    silent = Playback((Chunk(1.0, 80, None),), wall_s=1.1, sample_rate=1000)
     assert silent.first_audible_s == pytest.approx(1.08)
 
 
@@ -211,6 +211,6 @@ def test_a_folder_that_can_not_be_loaded_is_an_error(run: Run, tmp_path: Path) -
     assert "[model_file_missing]" in answer.err
 
 
-def heard(wall_s: float, *, first: float) -> Heard:
+def heard(wall_s: float, *, first: float) -> Playback:
     """A take of a second."""
-    return Heard((Chunk(first, 24_000, 0),), wall_s, 24_000)
+    return Playback((Chunk(first, 24_000, 0),), wall_s, 24_000)

@@ -7,12 +7,12 @@ import socket
 from pathlib import Path
 
 from tests.cli.conftest import Run
-from tts_core.cli.doctor import Finding, Outcome, diagnose
+from tts_core.cli.doctor import CheckResult, Outcome, diagnose
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 
 
-def finding(check: str, environ: dict[str, str]) -> Finding:
+def finding(check: str, environ: dict[str, str]) -> CheckResult:
     """That check's finding; those after it are not tried."""
     services = build_services(Settings.from_env(environ))
     return next(found for found in diagnose(services) if found.check == check)

@@ -26,7 +26,7 @@ _RANDOM = "[a-z0-9_]{8}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TemporaryFolder:
     folder: Path
     folders: re.Pattern[str] = _NO_NAME
     """Names of folders in this place whose files are temporary."""
@@ -34,25 +34,25 @@ class Place:
     """Names of temporary files in this place."""
 
 
-def places_of(paths: Paths, shared_dir: Path) -> tuple[Place, ...]:
+def places_of(paths: Paths, shared_dir: Path) -> tuple[TemporaryFolder, ...]:
     """The places where temporary files of the studio lie; other programs have theirs in `shared_dir`, too."""
     return (
         # One folder for each file: Gradio's have the name of a hash, ours cannot be guessed. An upload that is still
         # on its way, or broke off, is a file.
-        Place(
+        TemporaryFolder(
             paths.page_cache_dir,
             folders=re.compile(rf"[0-9a-f]{{64}}|[0-9a-f]{{32}}|pairs-{_RANDOM}"),
             files=re.compile(f"tmp{_RANDOM}"),
         ),
-        Place(paths.heard_dir, files=re.compile(r"heard-.+|[0-9a-f]{32}\.wav.*")),
-        Place(shared_dir, folders=re.compile(f"tts-studio-{_RANDOM}")),
+        TemporaryFolder(paths.heard_dir, files=re.compile(r"heard-.+|[0-9a-f]{32}\.wav.*")),
+        TemporaryFolder(shared_dir, folders=re.compile(f"tts-studio-{_RANDOM}")),
     )
 
 
 class TemporaryFiles:
     def __init__(
         self,
-        places: Collection[Place],
+        places: Collection[TemporaryFolder],
         in_use: Callable[[], Collection[Path]],
         pruned: Callable[[int], None],
         clock: Callable[[], float] = time.time,
@@ -95,7 +95,7 @@ class TemporaryFiles:
                 return
 
 
-def _files(place: Place, oldest: float) -> Iterator[tuple[Path, os.stat_result]]:
+def _files(place: TemporaryFolder, oldest: float) -> Iterator[tuple[Path, os.stat_result]]:
     """The ordinary files. A folder that has been empty since before `oldest` is removed after its files were looked
     at."""
     for entry, found in _entries(place.folder):

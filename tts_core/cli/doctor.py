@@ -42,7 +42,7 @@ SYMBOLS = {Outcome.OK: "✓", Outcome.WARN: "!", Outcome.FAIL: "✗"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     check: str
     outcome: Outcome
     message: str
@@ -65,11 +65,11 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     return Exit.NO if any(finding.outcome is Outcome.FAIL for finding in findings) else Exit.DONE
 
 
-def diagnose(services: Services) -> Iterator[Finding]:
+def diagnose(services: Services) -> Iterator[CheckResult]:
     """Every check's finding, as soon as it is known."""
     for check in CHECKS:
         outcome, message = check(services)
-        yield Finding(check.__name__.removeprefix("_check_"), outcome, message)
+        yield CheckResult(check.__name__.removeprefix("_check_"), outcome, message)
 
 
 Answer = tuple[Outcome, str]

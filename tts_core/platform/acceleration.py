@@ -56,7 +56,7 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Processor:
+class ProcessorAbilities:
     """The CPU's abilities that matter to models."""
 
     threads: int = 1
@@ -83,7 +83,7 @@ class Acceleration:
     """The CUDA or ROCm card; None elsewhere."""
     torch_version: str | None = None
     """torch's version; None when it can't be loaded."""
-    processor: Processor = field(default_factory=Processor)
+    processor: ProcessorAbilities = field(default_factory=ProcessorAbilities)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Acceleration:
@@ -91,7 +91,7 @@ class Acceleration:
         fields = dict(data)
         fields["reasons"] = tuple(Reason(**reason) for reason in data["reasons"])
         processor = data["processor"]
-        fields["processor"] = Processor(**{**processor, "whole_numbers": tuple(processor["whole_numbers"])})
+        fields["processor"] = ProcessorAbilities(**{**processor, "whole_numbers": tuple(processor["whole_numbers"])})
         if data["gpu"] is not None:
             capability = ComputeCapability(**data["gpu"]["compute_capability"])
             fields["gpu"] = Gpu(**{**data["gpu"], "compute_capability": capability})

@@ -11,8 +11,8 @@ from tests.engines.qwen.formula_checkpoint import DATA, manifest
 from tts_core.engines.faults import ModelConfigInvalid, ModelFileMissing
 from tts_core.engines.qwen.talker.checkpoint_json import Section, read_json
 from tts_core.engines.qwen.talker.config import (
-    ModelConfig,
     SpeakerEncoderConfig,
+    SpeechModelConfig,
     SpeechTokenizerConfig,
     read_model_config,
 )
@@ -35,7 +35,7 @@ def config_with(change: dict[str, Any], *path: str) -> Section:
 
 
 def test_a_released_config_is_understood() -> None:
-    config = ModelConfig.from_json(read_json(DATA / "custom_0_6b.config.json"))
+    config = SpeechModelConfig.from_json(read_json(DATA / "custom_0_6b.config.json"))
     talker = config.talker
     assert (talker.transformer.layers, talker.transformer.hidden_size, talker.transformer.head_dim) == (28, 1024, 128)
     assert (talker.code_predictor.transformer.layers, talker.code_groups, talker.vocab_size) == (5, 16, 3072)
@@ -75,7 +75,7 @@ def test_a_config_that_is_not_understood_names_file_and_key(
     change: dict[str, Any], path: tuple[str, ...], complaint: str
 ) -> None:
     with pytest.raises(ModelConfigInvalid) as caught:
-        ModelConfig.from_json(config_with(change, *path))
+        SpeechModelConfig.from_json(config_with(change, *path))
     assert complaint in caught.value.message
     assert str(FILE) in caught.value.message
 
@@ -101,4 +101,4 @@ def test_styles_are_obeyed_by_voice_design_and_the_large_custom_voice() -> None:
 
 
 def obeys(config: dict[str, Any]) -> bool:
-    return ModelConfig.from_json(Section(json.loads(json.dumps(config)), FILE)).obeys_instruct
+    return SpeechModelConfig.from_json(Section(json.loads(json.dumps(config)), FILE)).obeys_instruct

@@ -18,7 +18,7 @@ from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, Unkn
 from tts_core.domain.events import Samples
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.yourtts.faults import LanguageNotServed, SpeakerServiceUnavailable, SpeakerVectorMisfit
-from tts_core.engines.yourtts.speaker_service import EngineName, SpeakerRequest, Spoken
+from tts_core.engines.yourtts.speaker_service import EngineName, ImitatedSpeech, SpeakerRequest
 from tts_core.services import Services
 
 router = APIRouter(tags=["yourtts"], responses=failures())
@@ -145,7 +145,7 @@ def _vector(numbers: list[float] | None) -> Samples | None:
     return vector.astype(np.float32)
 
 
-def _answer(text: str, spoken: Spoken) -> SpokenAnswer:
+def _answer(text: str, spoken: ImitatedSpeech) -> SpokenAnswer:
     return SpokenAnswer.model_construct(  # a million numbers of our own need no check
         audio=spoken.samples.tolist(),
         sample_rate=spoken.sample_rate,

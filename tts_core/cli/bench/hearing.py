@@ -25,7 +25,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Playback:
     chunks: tuple[Chunk, ...]
     wall_s: float
     """Seconds from the request to the end of the take."""
@@ -70,7 +70,7 @@ class Heard:
         return late
 
 
-def hear(events: Iterable[EngineEvent], sample_rate: int) -> Heard:
+def hear(events: Iterable[EngineEvent], sample_rate: int) -> Playback:
     """Take a take's events as they come; the clock starts with the call."""
     started = time.perf_counter()
     chunks = []
@@ -79,4 +79,4 @@ def hear(events: Iterable[EngineEvent], sample_rate: int) -> Heard:
             at_s = time.perf_counter() - started
             loud = np.flatnonzero(np.abs(event.samples) >= AUDIBLE)
             chunks.append(Chunk(at_s, len(event.samples), int(loud[0]) if len(loud) else None))
-    return Heard(tuple(chunks), time.perf_counter() - started, sample_rate)
+    return Playback(tuple(chunks), time.perf_counter() - started, sample_rate)

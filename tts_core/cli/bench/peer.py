@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tts_core.cli.bench.hearing import AUDIBLE, Chunk, Heard
+from tts_core.cli.bench.hearing import AUDIBLE, Chunk, Playback
 from tts_core.cli.faults import MeasurementFailed, PeerMissing, PeerNeedsCuda
 from tts_core.platform.system import peak_bytes
 
@@ -61,7 +61,7 @@ class Peer:
         """The most RAM that the peer's process has held."""
         return peak_bytes(self._pid)
 
-    def speak(self, seed: int) -> Heard:
+    def speak(self, seed: int) -> Playback:
         """Have the peer make one take. Raises MeasurementFailed."""
         try:
             self._requests.write(json.dumps({"seed": seed}) + "\n")
@@ -70,7 +70,7 @@ class Peer:
             raise self._has_ended() from error
         take = self._answer()
         self.gpu_peak_bytes = take["gpu_peak_bytes"]
-        return Heard(tuple(Chunk(*chunk) for chunk in take["chunks"]), take["wall_s"], take["sample_rate"])
+        return Playback(tuple(Chunk(*chunk) for chunk in take["chunks"]), take["wall_s"], take["sample_rate"])
 
     def _answer(self) -> dict[str, Any]:
         line = self._answers.readline()

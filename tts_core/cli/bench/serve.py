@@ -12,7 +12,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 from tts_core.cli import progress
-from tts_core.cli.bench.hearing import Heard, hear
+from tts_core.cli.bench.hearing import Playback, hear
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import peak_bytes
 
@@ -58,7 +58,7 @@ def measure(folder: Path, settings: Settings, *, clients: int, frames: int, runs
 
 def serve(model: QwenModel, clients: int, frames: int, runs: int) -> dict[str, Any]:
     """Let `clients` ask a loaded model at the same moment, `runs` times after one round to warm up."""
-    heard: list[Heard] = []
+    heard: list[Playback] = []
     wall_s = 0.0
     for number in range(runs + 1):
         progress.show(f"Round {number} of {runs}, {clients} at once")
@@ -94,11 +94,11 @@ def wait_until_warm(model: QwenModel) -> None:
     progress.clear()
 
 
-def _round(model: QwenModel, clients: int, frames: int) -> tuple[list[Heard], float]:
+def _round(model: QwenModel, clients: int, frames: int) -> tuple[list[Playback], float]:
     requests = _requests(model, clients, frames)
     together = Barrier(clients + 1)
 
-    def client(request: SpeechRequest) -> Heard:
+    def client(request: SpeechRequest) -> Playback:
         together.wait()
         return hear(model.stream(request), model.sample_rate)
 

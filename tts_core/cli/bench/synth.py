@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tts_core.cli import progress
 from tts_core.cli.bench import peer as bench_peer
-from tts_core.cli.bench.hearing import Heard, hear
+from tts_core.cli.bench.hearing import Playback, hear
 from tts_core.cli.bench.peer import Peer, PeerChoice, Task
 from tts_core.cli.bench.report import spread
 from tts_core.cli.bench.serve import TEXT, wait_until_warm
@@ -93,7 +93,7 @@ def words(report: dict[str, Any]) -> Iterator[str]:
         yield f"TTS Studio is {faster:.2f} times as fast, its first sound comes {sooner:.1f} times as soon"
 
 
-def ratios(ours: Sequence[Heard], theirs: Sequence[Heard]) -> dict[str, dict[str, float]]:
+def ratios(ours: Sequence[Playback], theirs: Sequence[Playback]) -> dict[str, dict[str, float]]:
     """How many times better our takes are than the peer's, by pairs that were made right after each other."""
     pairs = list(zip(ours, theirs, strict=True))
     return {
@@ -103,7 +103,7 @@ def ratios(ours: Sequence[Heard], theirs: Sequence[Heard]) -> dict[str, dict[str
     }
 
 
-def _takes(model: QwenModel, peer: Peer | None, runs: int, frames: int) -> tuple[list[Heard], list[Heard]]:
+def _takes(model: QwenModel, peer: Peer | None, runs: int, frames: int) -> tuple[list[Playback], list[Playback]]:
     """Make our takes and the peer's in turn. Both warm up with a take that does not count."""
     own_takes, peer_takes = [], []
     for number in range(runs + 1):
@@ -116,7 +116,7 @@ def _takes(model: QwenModel, peer: Peer | None, runs: int, frames: int) -> tuple
     return own_takes[1:], peer_takes[1:]
 
 
-def _take(model: QwenModel, number: int, frames: int) -> Heard:
+def _take(model: QwenModel, number: int, frames: int) -> Playback:
     """Make a take; a model may end it early, then it is made again with another seed."""
     from tts_core.cli.bench.timing import any_voice  # noqa: PLC0415
     from tts_core.engines.qwen.speech_model import SpeechRequest  # noqa: PLC0415
@@ -138,7 +138,7 @@ def _prompt_positions(model: QwenModel) -> int:
     return int(model.build_prompt(PromptRequest(TEXT, any_voice(model))).embeddings.shape[1])
 
 
-def _summary(takes: Sequence[Heard]) -> dict[str, Any]:
+def _summary(takes: Sequence[Playback]) -> dict[str, Any]:
     return {
         "frames": min(take.frames for take in takes),
         "rtf": spread([take.rtf for take in takes]),
@@ -147,7 +147,7 @@ def _summary(takes: Sequence[Heard]) -> dict[str, Any]:
     }
 
 
-def _peer_report(peer: Peer, takes: Sequence[Heard]) -> dict[str, Any]:
+def _peer_report(peer: Peer, takes: Sequence[Playback]) -> dict[str, Any]:
     return {
         "name": peer.choice.name,
         "versions": peer.versions,

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from tts_core.engines.qwen.kernels.processor import best_threads, compiler_problem, has_fast_bfloat16, whole_numbers
-from tts_core.platform.acceleration import Acceleration, ComputeCapability, Gpu, Processor, Reason, on_cpu
+from tts_core.platform.acceleration import Acceleration, ComputeCapability, Gpu, ProcessorAbilities, Reason, on_cpu
 from tts_core.platform.paths import ROOT_DIR
 
 PROBE_TIMEOUT_S = 120
@@ -53,10 +53,10 @@ def probe() -> Acceleration:
     return replace(_best_device(torch), processor=_processor())
 
 
-def _processor() -> Processor:
+def _processor() -> ProcessorAbilities:
     problem = compiler_problem()
     able = () if problem else whole_numbers()
-    return Processor(best_threads(), able, problem, has_fast_bfloat16())
+    return ProcessorAbilities(best_threads(), able, problem, has_fast_bfloat16())
 
 
 def _best_device(torch: Any) -> Acceleration:

@@ -14,7 +14,7 @@ from tts_core.engines.qwen.quantised.rounding import expect_rounded
 from tts_core.engines.qwen.talker.config import (
     WEIGHTS_FILE,
     GenerationConfig,
-    ModelConfig,
+    SpeechModelConfig,
     read_generation_config,
     read_model_config,
 )
@@ -35,7 +35,7 @@ class TalkerModel:
     """A talker, its config and tokenizer. `TalkerModel.load(folder, placement)` makes one; `close` frees weights."""
 
     def __init__(
-        self, config: ModelConfig, generation: GenerationConfig, tokenizer: TextTokenizer, talker: Talker
+        self, config: SpeechModelConfig, generation: GenerationConfig, tokenizer: TextTokenizer, talker: Talker
     ) -> None:
         self.config = config
         self.generation = generation

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts_core.engines.yourtts.model_folder import ModelFolder, missing_from, open_folder
-from tts_core.platform.settings.yourtts import Place, YourTtsSettings
+from tts_core.platform.settings.yourtts import Location, YourTtsSettings
 
 logger = logging.getLogger(__name__)
 
@@ -74,10 +74,10 @@ class ModelFinder:
         return search
 
 
-def _places(models_dir: Path, settings: YourTtsSettings) -> list[Place]:
-    named = [Place(settings.model_dir, "the named folder")] if settings.model_dir else []
-    local = [Place(models_dir / name, "the models folder") for name in _NAMES]
-    cached = [Place(cache.folder / name, cache.why) for cache in settings.caches for name in _NAMES[1:]]
+def _places(models_dir: Path, settings: YourTtsSettings) -> list[Location]:
+    named = [Location(settings.model_dir, "the named folder")] if settings.model_dir else []
+    local = [Location(models_dir / name, "the models folder") for name in _NAMES]
+    cached = [Location(cache.folder / name, cache.why) for cache in settings.caches for name in _NAMES[1:]]
     return [*named, *local, *cached]
 
 

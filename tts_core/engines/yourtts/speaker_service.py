@@ -51,7 +51,7 @@ class SpeakerRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ImitatedSpeech:
     samples: Samples
     sample_rate: int
     used_reference: bool
@@ -91,7 +91,7 @@ class SpeakerService:
         """Remember a speaker, restarts included; answers how many are known then. Raises OutputFailed."""
         return self._yourtts.speakers.put(Speaker(speaker_id, clip.samples, clip.sample_rate, vector))
 
-    def speak(self, request: SpeakerRequest, cancelled: CancelCheck) -> Spoken:
+    def speak(self, request: SpeakerRequest, cancelled: CancelCheck) -> ImitatedSpeech:
         """Make the whole sound of a request.
 
         Raises LanguageNotServed, UnknownVoice, SpeakerVectorMisfit, SpeakerServiceUnavailable, InvalidValue, and what
@@ -109,7 +109,7 @@ class SpeakerService:
             samples, rate = self._sound(replace(plain, language=language.code, speed=speed), cancelled)
         if rest != 1.0:
             samples, rate = stretched(samples, rate, rest)
-        return Spoken(samples, rate, used_reference, applied, engine)
+        return ImitatedSpeech(samples, rate, used_reference, applied, engine)
 
     @contextmanager
     def _with_speaker(

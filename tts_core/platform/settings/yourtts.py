@@ -22,7 +22,7 @@ _OF_SYSTEM = MappingProxyType({"darwin": ("Library/Application Support/tts",), "
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     folder: Path
     why: str
     """The reason to look there, for the log."""
@@ -32,7 +32,7 @@ class Place:
 class YourTtsSettings:
     model_dir: Path | None = None
     """The model's own folder, where a setting names it."""
-    caches: tuple[Place, ...] = ()
+    caches: tuple[Location, ...] = ()
     """The folders in which Coqui TTS keeps its models, whichever Python environment it ran in."""
     model_url: str = MODEL_URL
     """The address of the model as a zip file."""
@@ -52,15 +52,15 @@ class YourTtsSettings:
         )
 
 
-def _caches(environ: Environ) -> tuple[Place, ...]:
+def _caches(environ: Environ) -> tuple[Location, ...]:
     """The folders where Coqui TTS keeps its models, and where it would under other settings."""
     places = [
-        Place(folder, name)
+        Location(folder, name)
         for name in ("TTS_HOME", "XDG_DATA_HOME", "LOCALAPPDATA")
         if (home := environ.path(name)) is not None
         for folder in ((home / "tts", home) if name == "TTS_HOME" else (home / "tts",))
     ]
     home = Path.home()
     for below in (".local/share/tts", *_OF_SYSTEM.get(sys.platform, ())):
-        places.append(Place(home / below, "Coqui TTS's own folder"))
+        places.append(Location(home / below, "Coqui TTS's own folder"))
     return tuple({place.folder: place for place in reversed(places)}.values())[::-1]

@@ -31,7 +31,7 @@ from tts_core.ui.widgets.forms import (
     TIMBRE_ONLY,
     CloneForm,
     SaveForm,
-    Spoken,
+    SpeakingForm,
 )
 from tts_core.voices.faults import ConsentMissing, TranscriptMissing
 from tts_core.voices.library import Consent, NewVoice
@@ -143,7 +143,7 @@ class CloneHandler:
         """Make room for another recording that will follow this one."""
         return desk if desk.working is None else Desk(kept=(desk.working,))
 
-    def spoken(self, form: CloneForm) -> Spoken:
+    def spoken(self, form: CloneForm) -> SpeakingForm:
         if not form.file:
             raise ReferenceRequired(voice=form.model or "clone")
         self._keep_another_day(Path(form.file))

@@ -21,7 +21,7 @@ from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakHandler
 from tts_core.ui.speak.player import WAVE, Player, SpeakEvent
 from tts_core.ui.transcribe import button as transcribe_button, words as transcribe_words
-from tts_core.ui.transcribe.button import Heard, Source, TranscribeButton
+from tts_core.ui.transcribe.button import Source, TranscribeButton, Transcribed
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import IN_CONTEXT, NEW_SEED, TIMBRE_ONLY, CloneForm
 from tts_core.ui.widgets.scripts import ACTIONS
@@ -278,7 +278,7 @@ def _coach(words: Words, desk: Desk, language: str, text: str) -> str:
 def _wire_transcribe(
     tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: CloneHandler, words: Words
 ) -> None:
-    def learn(desk: Desk, heard: Heard | None, *aim: str) -> list[Any]:
+    def learn(desk: Desk, heard: Transcribed | None, *aim: str) -> list[Any]:
         """Note the recording's language once it was transcribed."""
         if heard is None:
             return [gr.skip(), gr.skip()]

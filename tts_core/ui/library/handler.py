@@ -28,7 +28,7 @@ PAGE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class VoiceList:
     html: str
     is_busy: bool
     """Whether a job of a shown voice is under way."""
@@ -39,22 +39,22 @@ class LibraryActions:
         self._services = services
         self._words = words
 
-    def listing(self, search: str, show: str, limit: int) -> Listing:
+    def listing(self, search: str, show: str, limit: int) -> VoiceList:
         found = self._found(search, show, limit)
         fault = self._services.voices.fault
         return found if fault is None else replace(found, html=library_view.fault(self._words, fault) + found.html)
 
-    def _found(self, search: str, show: str, limit: int) -> Listing:
+    def _found(self, search: str, show: str, limit: int) -> VoiceList:
         voices = self._services.voices.voices(search=search, deleted=show == DELETED)
         if show == FAVOURITES:
             voices = tuple(voice for voice in voices if voice.is_favourite)
         if not voices:
             is_searched = bool(search.strip()) or show != ALL
-            return Listing(library_view.nothing_found(self._words, is_searched=is_searched), is_busy=False)
+            return VoiceList(library_view.nothing_found(self._words, is_searched=is_searched), is_busy=False)
         jobs = {job.subject: job for job in reversed(self._services.jobs.jobs())}
         views = [self._view(voice, jobs.get(voice.id)) for voice in voices[:limit]]
         is_busy = any(view.live_job is not None for view in views)
-        return Listing(library_view.cards(self._words, views, len(voices)), is_busy)
+        return VoiceList(library_view.cards(self._words, views, len(voices)), is_busy)
 
     def view(self, voice_id: str) -> VoiceView:
         return self._view(self._services.voices.voice(voice_id), self._services.jobs.newest_of(voice_id))

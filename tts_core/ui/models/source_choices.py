@@ -19,7 +19,7 @@ from tts_core.platform.settings.preferences import (
 )
 from tts_core.platform.settings.sources import MIRROR_ENDPOINT, SourceSettings, checked_endpoint
 from tts_core.services import Services
-from tts_core.ui.models.source_list import Step
+from tts_core.ui.models.source_list import SourceMove
 from tts_core.ui.models.view import views_of
 
 Latencies = Mapping[SourceId, float]
@@ -75,11 +75,11 @@ class SourceChoices:
         entry = self._example(known)
         return probe([hub for hub in known if hub.has(entry)], entry, cancelled=lambda: False)
 
-    def move(self, source: str, step: Step, latencies: Latencies | None) -> None:
+    def move(self, source: str, step: SourceMove, latencies: Latencies | None) -> None:
         """Move a source one place up or down in the order that is shown; from now on it is the user's own order."""
         names = [candidate.hub.id for candidate in self.standing(latencies)]
         here = next((place for place, name in enumerate(names) if name == source), None)
-        there = -1 if here is None else here + (1 if step is Step.DOWN else -1)
+        there = -1 if here is None else here + (1 if step is SourceMove.DOWN else -1)
         if here is None or not 0 <= there < len(names):
             return  # another browser was quicker
         names[here], names[there] = names[there], names[here]

@@ -12,7 +12,7 @@ from tts_core.ui.widgets.download_words import source_title
 from tts_core.ui.words import Words
 
 
-class Step(str, Enum):
+class SourceMove(str, Enum):
     """The requests of a row's buttons."""
 
     UP = "up"
@@ -26,8 +26,8 @@ def source_list(
     last = len(standing) - 1
     rows = []
     for place, candidate in enumerate(standing):
-        steps = {Step.UP: can_move and place > 0, Step.DOWN: can_move and place < last}
-        buttons = "".join(_button(words, candidate.hub.id, step, is_offered=steps[step]) for step in Step)
+        steps = {SourceMove.UP: can_move and place > 0, SourceMove.DOWN: can_move and place < last}
+        buttons = "".join(_button(words, candidate.hub.id, step, is_offered=steps[step]) for step in SourceMove)
         rows.append(
             f'<li data-source="{candidate.hub.id}"><div><h4>{place + 1}. {_name(words, candidate.hub.id)}</h4> '
             f"<code>{escape(candidate.hub.endpoint)}</code>"
@@ -54,7 +54,7 @@ def _name(words: Words, source: str) -> str:
     return escape(source_title(words, source))
 
 
-def _button(words: Words, source: str, step: Step, *, is_offered: bool) -> str:
+def _button(words: Words, source: str, step: SourceMove, *, is_offered: bool) -> str:
     label = words(f"sources.{step.value}")
     return (
         f'<button type="button" class="studio-small" data-action="{step.value}" data-key="{source}" '

@@ -15,7 +15,7 @@ from tts_core.platform.settings.preferences import MIRROR_VARIABLE, RESUME_VARIA
 from tts_core.platform.settings.sources import MIRROR_ENDPOINT
 from tts_core.services import Services
 from tts_core.ui.models.source_choices import Latencies, SourceChoices
-from tts_core.ui.models.source_list import Step, source_list
+from tts_core.ui.models.source_list import SourceMove, source_list
 from tts_core.ui.models.store_handler import is_here
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.download_words import source_choices
@@ -107,7 +107,7 @@ class _Handlers:
         )
 
     def move(self, event: gr.EventData, latencies: Latencies | None) -> list[Any]:
-        step = Step(event.action)
+        step = SourceMove(event.action)
         return self._saved(latencies, lambda: self._choices.move(event.key, step, latencies), "sources.order_saved")
 
     def automatic(self, latencies: Latencies | None) -> list[Any]:

@@ -37,7 +37,7 @@ class CheckPanel:
     """The text of the take, as it was when Generate was pressed."""
 
 
-class Spoken(Protocol):
+class TakeWidgets(Protocol):
     """The widgets that hold a take."""
 
     @property
@@ -58,7 +58,7 @@ def render(words: Words, tab_id: str) -> CheckPanel:
 
 def wire(
     panel: CheckPanel,
-    take: Spoken,
+    take: TakeWidgets,
     text: gr.Textbox,
     generate: Callable[[], gr.events.Dependency],
     services: Services,

@@ -16,7 +16,7 @@ from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.live import LiveStream, LiveStreams
 from tts_core.speech.synthesis import Synthesis
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.forms import Spoken
+from tts_core.ui.widgets.forms import SpeakingForm
 from tts_core.ui.words import Words
 from tts_core.voices.finder import VoiceFinder
 
@@ -49,7 +49,7 @@ class SpeakHandler:
         self._lock = threading.Lock()
         self._stops: dict[str, threading.Event] = {}
 
-    def run(self, form: Spoken, session: str) -> Iterator[SpeakView]:
+    def run(self, form: SpeakingForm, session: str) -> Iterator[SpeakView]:
         """Speak the form's text; raises StudioError. A second run of the session stops the first."""
         stop = self._register(session)
         stream: LiveStream | None = None
@@ -91,7 +91,7 @@ class SpeakHandler:
             stop.set()
         return stop is not None
 
-    def _events(self, form: Spoken, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
+    def _events(self, form: SpeakingForm, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
         request = form.to_request()
         request = replace(request, voice=self._finder.find(name=request.voice))
         return speak_as_job(self._synthesis, self._jobs, request, format=form.format, cancelled=cancelled)

@@ -17,7 +17,7 @@ from tts_core.ui.speak.check_panel import CheckPanel
 from tts_core.ui.speak.handler import SpeakHandler, SpeakView
 from tts_core.ui.theme import INK, VERMILION
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.forms import Spoken, form_event, inputs_of
+from tts_core.ui.widgets.forms import SpeakingForm, form_event, inputs_of
 from tts_core.ui.widgets.visitors import visitor_of
 from tts_core.ui.words import Words
 
@@ -91,7 +91,7 @@ class SpeakEvent:
 
     name: str
     form: type[Any]
-    to_speak: Callable[[Any], Spoken]
+    to_speak: Callable[[Any], SpeakingForm]
 
 
 def wire(

@@ -33,7 +33,7 @@ USE, UNDO = "use", "undo"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Transcribed:
     """The last transcript and its recording."""
 
     text: str
@@ -58,7 +58,7 @@ class TranscribeButton:
     stop: gr.Button
     status: gr.HTML
     heard: gr.State
-    """The last transcript as Heard, or None."""
+    """The last transcript as Transcribed, or None."""
     filled: gr.State
     offer: WhisperOffer
 
@@ -164,7 +164,7 @@ class _Hearing:
                     if isinstance(step, Stage):
                         yield [transcribe_words.stage(words, step), gr.skip(), gr.skip(), gr.skip()]
                     else:
-                        yield ["", Heard(step.text, step.language, recording), *idle]
+                        yield ["", Transcribed(step.text, step.language, recording), *idle]
         except Cancelled:
             yield [fragments.hint(words("transcribe.stopped")), None, *idle]
         except StudioError as error:
@@ -176,7 +176,7 @@ class _Hearing:
     def halt(self, request: gr.Request) -> None:
         self._listening.stop(request.session_hash or "")
 
-    def place(self, heard: Heard | None, filled: Filled, typed: str, *values: Any) -> list[Any]:
+    def place(self, heard: Transcribed | None, filled: Filled, typed: str, *values: Any) -> list[Any]:
         """Updates for box, filled and status: the transcript goes where nobody has typed; else it is offered."""
         if heard is None:
             return [gr.skip()] * 3
@@ -191,7 +191,7 @@ class _Hearing:
         text = f'<p class="studio-said" lang="{escape(heard.language)}">{escape(heard.text)}</p>'
         return [gr.skip(), gr.skip(), self._language_line(heard, "transcribe.compare") + text + self._button(USE) + tip]
 
-    def act(self, event: gr.EventData, heard: Heard | None, filled: Filled, typed: str) -> list[Any]:
+    def act(self, event: gr.EventData, heard: Transcribed | None, filled: Filled, typed: str) -> list[Any]:
         """Put the transcript in the place of the typed text, or back."""
         if heard is None:
             return [gr.skip()] * 3
@@ -209,11 +209,11 @@ class _Hearing:
         transcriber = self._services.transcriber
         return lambda cancelled, say: transcriber.transcribe(recording, cancelled=cancelled, say=say)
 
-    def _language_line(self, heard: Heard, key: str = "transcribe.heard") -> str:
+    def _language_line(self, heard: Transcribed, key: str = "transcribe.heard") -> str:
         language = transcribe_words.language_name(self._words, heard.language)
         return fragments.told(self._words(key, {"language": language}))
 
-    def _tip(self, heard: Heard, language: str) -> str:
+    def _tip(self, heard: Transcribed, language: str) -> str:
         wanted = transcribe_words.unlike(language, heard.language) if language else ""
         return fragments.hint(transcribe_words.language_tip(self._words, heard.language, wanted)) if wanted else ""
 

@@ -20,7 +20,7 @@ OWN_VOICE, OWNER_AGREED = "own_voice", "owner_agreed"
 """The two consents, of which one is given before a recording is kept."""
 
 
-class Spoken(Protocol):
+class SpeakingForm(Protocol):
     """A form of a tab that speaks."""
 
     @property

@@ -69,7 +69,7 @@ class FusedSound(HoldsOwnBytes):
         self._first.place(room, x)
         run(kernels.convolve, self._first.taps, of(self._first.slot), room, rows)
         for block in self._blocks:
-            run(kernels.upsample, kernels.Step(block.wave, block.taps, of(block.slot)), room, rows)
+            run(kernels.upsample, kernels.UpsamplingStep(block.wave, block.taps, of(block.slot)), room, rows)
             rows *= block.rate
             for unit in block.units:
                 run(kernels.add_unit, kernels.Unit(*unit.parts, of(unit.slot)), room, rows)
@@ -77,7 +77,7 @@ class FusedSound(HoldsOwnBytes):
         run(kernels.convolve, self._last.taps, of(self._last.slot), room, rows)
         return torch.from_numpy(room.x[: rows * WIDE].reshape(rows, WIDE)[:, 0].copy())[None]
 
-    def _room(self, rows: int) -> kernels.Room:
+    def _room(self, rows: int) -> kernels.SoundBuffers:
         sizes = [(rows + self._first.reach) * self._first.taps.weights.shape[2], rows * len(self._first.taps.bias)]
         for block in self._blocks:
             rows *= block.rate
@@ -86,7 +86,7 @@ class FusedSound(HoldsOwnBytes):
             )
             sizes.append((rows + reach) * len(block.taps.bias))
         sizes.append((rows + self._last.reach) * max(WIDE, len(self._wave.frequency)))
-        return kernels.Room(*(np.empty(max(sizes), np.float32) for _ in range(3)))
+        return kernels.SoundBuffers(*(np.empty(max(sizes), np.float32) for _ in range(3)))
 
 
 class _Lone:
@@ -96,7 +96,7 @@ class _Lone:
         self.slot, self.reach = layer.slot, layer.history
         self.taps = _taps(layer.conv)
 
-    def place(self, room: kernels.Room, x: Array) -> None:
+    def place(self, room: kernels.SoundBuffers, x: Array) -> None:
         """Put x (inputs, rows) where `kernels.convolve` reads it."""
         inputs, rows = x.shape
         width = self.taps.weights.shape[2]

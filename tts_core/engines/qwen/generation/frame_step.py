@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tts_core.engines.qwen.generation.compiled_blocks import CompiledTalker
-from tts_core.engines.qwen.generation.take_memory import Memory, Reading, Staging, TakeRows
+from tts_core.engines.qwen.generation.take_memory import Reading, Staging, TakeMemory, TakeRows
 from tts_core.engines.qwen.kernels.graphs import Runner, Work
 from tts_core.engines.qwen.talker.code_predictor import PredictorState
 from tts_core.engines.qwen.talker.layers import Span
@@ -64,7 +64,7 @@ class FrameStep:
         self._reaches = [Reach(1, cuts_p=False)] * slots
         self._lengths = [0] * slots
         """Positions that each slot's take has in the cache."""
-        self._memory: Memory | None = None
+        self._memory: TakeMemory | None = None
         self._staging: Staging | None = None
         if graphs is not None:
             self._make_room(_GRAPH_POSITIONS, _GRAPH_TEXT)
@@ -162,7 +162,7 @@ class FrameStep:
         for _ in range(2):  # the second time it is recorded
             self._run(key, work)
 
-    def _try_compiled(self, memory: Memory, key: tuple[int, int, Reach]) -> None:
+    def _try_compiled(self, memory: TakeMemory, key: tuple[int, int, Reach]) -> None:
         """Use compiled blocks for frames of this key if that is faster. Where the first is not, no other is tried."""
         if self._compiled is None:
             return
@@ -205,7 +205,7 @@ class FrameStep:
         self._run(("read", length, reach), lambda: self._read(*staging.inputs(length), reach))
         self._memory_in_use().put(slot, staging.memory, count)
 
-    def _read(self, own: Memory, embeddings: Tensor, last: Tensor | None, reach: Reach) -> None:
+    def _read(self, own: TakeMemory, embeddings: Tensor, last: Tensor | None, reach: Reach) -> None:
         """Read a prompt (1, T, H) into memory of one row. last (1): its last position, where unused ones follow it."""
         count = embeddings.shape[1]
         positions = torch.arange(count, device=embeddings.device)[None]
@@ -214,7 +214,7 @@ class FrameStep:
         own.rows.hidden.copy_(hidden[:, -1:] if last is None else hidden.index_select(1, last))
         self._draw(own.rows, reach)
 
-    def _frame(self, memory: Memory, width: int, length: int, reach: Reach) -> Work:
+    def _frame(self, memory: TakeMemory, width: int, length: int, reach: Reach) -> Work:
         part = memory.part(0, width)
 
         def work() -> None:
@@ -236,7 +236,7 @@ class FrameStep:
         rows.inputs.copy_(first + others + rows.text.gather(1, place))
         rows.codes.copy_(torch.cat((rows.first, codes), dim=1))
 
-    def _advance(self, part: Memory, length: int, masked: bool, reach: Reach) -> None:
+    def _advance(self, part: TakeMemory, length: int, masked: bool, reach: Reach) -> None:
         rows = part.rows
         positions = rows.positions.clamp(max=part.cache.capacity - 1)  # an unused slot counts on, too
         mask = None
@@ -272,12 +272,12 @@ class FrameStep:
         widest = _USUAL_K if reach.widest_k <= _USUAL_K else self._talker.config.vocab_size
         return Reach(widest, reach.cuts_p)
 
-    def _memory_in_use(self) -> Memory:
+    def _memory_in_use(self) -> TakeMemory:
         if self._memory is None:
             raise RuntimeError("no slot was joined")
         return self._memory
 
-    def _make_room(self, positions: int, text: int) -> Memory:
+    def _make_room(self, positions: int, text: int) -> TakeMemory:
         """Memory for that many positions and text embeddings of each slot, at new addresses where it had to grow."""
         old = self._memory
         capacity, room = (0, 0) if old is None else (old.cache.capacity, old.rows.text.shape[1])
@@ -287,7 +287,7 @@ class FrameStep:
             capacity = min(max(positions + _ROOM, 2 * capacity), self.max_positions)
         if text > room:
             room = max(text, 2 * room)
-        new = self._memory = Memory.allocate(self._talker, rows=self.slots, capacity=capacity, text=room)
+        new = self._memory = TakeMemory.allocate(self._talker, rows=self.slots, capacity=capacity, text=room)
         if old is not None:
             for slot, length in enumerate(self._lengths):
                 new.put(slot, old.part(slot, 1), length)

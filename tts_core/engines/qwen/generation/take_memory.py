@@ -87,7 +87,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class TakeMemory:
     """The memory of some slots: their state, their keys and values, and the rotations of positions."""
 
     rows: TakeRows
@@ -95,7 +95,7 @@ class Memory:
     table: RotaryTable
 
     @classmethod
-    def allocate(cls, talker: Talker, *, rows: int, capacity: int, text: int) -> Memory:
+    def allocate(cls, talker: Talker, *, rows: int, capacity: int, text: int) -> TakeMemory:
         transformer, device = talker.config.transformer, talker.device
         return cls(
             TakeRows.allocate(talker, rows, text),
@@ -103,10 +103,10 @@ class Memory:
             RotaryTable.build(transformer.head_dim, transformer.rope_theta, capacity, device),
         )
 
-    def part(self, first: int, count: int) -> Memory:
-        return Memory(self.rows.part(first, count), self.cache.part(first, count), self.table)
+    def part(self, first: int, count: int) -> TakeMemory:
+        return TakeMemory(self.rows.part(first, count), self.cache.part(first, count), self.table)
 
-    def put(self, slot: int, source: Memory, length: int) -> None:
+    def put(self, slot: int, source: TakeMemory, length: int) -> None:
         self.rows.put(slot, source.rows)
         self.cache.put(slot, source.cache, length)
 
@@ -115,7 +115,7 @@ class Memory:
 class Staging:
     """The memory in which recorded work reads a prompt, whatever slot it is for."""
 
-    memory: Memory
+    memory: TakeMemory
     embeddings: Tensor
     """(1, T, H): the prompt and what was there before."""
     last: Tensor
@@ -125,11 +125,11 @@ class Staging:
     def allocate(cls, talker: Talker, *, longest: int, text: int) -> Staging:
         hidden = talker.config.transformer.hidden_size
         return cls(
-            Memory.allocate(talker, rows=1, capacity=longest, text=text),
+            TakeMemory.allocate(talker, rows=1, capacity=longest, text=text),
             torch.zeros(1, longest, hidden, device=talker.device, dtype=talker.dtype),
             torch.zeros(1, dtype=torch.int64, device=talker.device),
         )
 
-    def inputs(self, length: int) -> tuple[Memory, Tensor, Tensor]:
+    def inputs(self, length: int) -> tuple[TakeMemory, Tensor, Tensor]:
         """The arguments of `FrameStep._read` for prompts up to that length."""
         return self.memory, self.embeddings[:, :length], self.last

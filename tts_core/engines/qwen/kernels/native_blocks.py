@@ -72,7 +72,7 @@ class Tokens(NamedTuple):
     """Addresses of keys and values, then the strides of layer, row and head in numbers: 5 int64."""
 
 
-class Room(NamedTuple):
+class BlockBuffers(NamedTuple):
     """The memory for intermediate results."""
 
     normed: Array
@@ -185,7 +185,9 @@ def _look(query: Array, keys: Array, values: Array, scores: Array, out: Array) -
 
 
 @compiled
-def _attend(share: tuple[int, int], stack: Stack, layer: int, tokens: Tokens, room: Room, scores: Array) -> None:
+def _attend(
+    share: tuple[int, int], stack: Stack, layer: int, tokens: Tokens, room: BlockBuffers, scores: Array
+) -> None:
     """Attention of this share's key and value heads: write the new ones, then let every position look."""
     width, queries = stack.head_dim, stack.query_heads
     group = queries // stack.kv_heads
@@ -212,7 +214,7 @@ def _attend(share: tuple[int, int], stack: Stack, layer: int, tokens: Tokens, ro
 
 
 @compiled
-def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) -> None:
+def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: BlockBuffers) -> None:
     """Compute all blocks for all tokens."""
     x, count, hidden, inner = tokens.x, len(tokens.x), stack.hidden, stack.inner
     normed, mixed = room.normed[me][:count], room.mixed[:count]
@@ -242,6 +244,6 @@ def run_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) ->
 
 
 @entry
-def compute_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: Room) -> None:
+def compute_blocks(me: int, crew: Crew, stack: Stack, tokens: Tokens, room: BlockBuffers) -> None:
     """Run `run_blocks` as a job of `Workers`."""
     run_blocks(me, crew, stack, tokens, room)

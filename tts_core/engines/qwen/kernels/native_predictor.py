@@ -11,7 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import carray
 
-from tts_core.engines.qwen.kernels.native_blocks import Matrix, Room, Stack, Tokens, multiply_share, norm, run_blocks
+from tts_core.engines.qwen.kernels.native_blocks import (
+    BlockBuffers,
+    Matrix,
+    Stack,
+    Tokens,
+    multiply_share,
+    norm,
+    run_blocks,
+)
 from tts_core.engines.qwen.kernels.native_vectors import (
     LANES,
     Array,
@@ -48,7 +56,7 @@ class Drawing(NamedTuple):
     """(B, G, V): added to the logits."""
 
 
-class Frame(NamedTuple):
+class FrameBuffers(NamedTuple):
     """The memory of one frame of B rows: what is read, computed in, and filled."""
 
     wide: Array
@@ -104,7 +112,7 @@ def draw(logits: Array, noise: Array, temperature: float, top_k: int, top_p: flo
 
 
 @compiled
-def _project(me: int, crew: Crew, predictor: Predictor, frame: Frame, count: int) -> Array:
+def _project(me: int, crew: Crew, predictor: Predictor, frame: FrameBuffers, count: int) -> Array:
     """The inputs of `count` tokens in the predictor's width; ready on every thread."""
     if not len(predictor.projection.weights):
         return frame.wide[:count]
@@ -119,7 +127,7 @@ def _project(me: int, crew: Crew, predictor: Predictor, frame: Frame, count: int
 
 
 @compiled
-def _take(frame: Frame, table: Array, drawing: Drawing, step: int) -> None:
+def _take(frame: FrameBuffers, table: Array, drawing: Drawing, step: int) -> None:
     """Draw each row's code and put its embedding where the next pass reads."""
     for row in range(len(frame.codes)):
         noise = drawing.noise[row, step]
@@ -132,7 +140,14 @@ def _take(frame: Frame, table: Array, drawing: Drawing, step: int) -> None:
 
 @entry
 def predict(
-    me: int, crew: Crew, stack: Stack, predictor: Predictor, drawing: Drawing, tokens: Tokens, room: Room, frame: Frame
+    me: int,
+    crew: Crew,
+    stack: Stack,
+    predictor: Predictor,
+    drawing: Drawing,
+    tokens: Tokens,
+    room: BlockBuffers,
+    frame: FrameBuffers,
 ) -> None:
     """Predict one frame into `frame`. tokens: places and rotations of all passes, 2B, then B for each other; no x."""
     rows, draws = frame.codes.shape

@@ -66,7 +66,7 @@ class Unit(NamedTuple):
     """(channels, not filled up; steps): the first wave's last steps before this call; read, then overwritten."""
 
 
-class Step(NamedTuple):
+class UpsamplingStep(NamedTuple):
     """The weights of an upsampling block without its units, and its past."""
 
     wave: Wave
@@ -76,7 +76,7 @@ class Step(NamedTuple):
     """(channels, not filled up; rate): what the last input adds to outputs to come; read, then overwritten."""
 
 
-class Room(NamedTuple):
+class SoundBuffers(NamedTuple):
     """The memory for the steps of a call, each flat and big enough for the widest."""
 
     x: Array
@@ -173,7 +173,7 @@ def _remember(waved: Array, past: Array, me: int, crew: Crew) -> None:
 
 
 @entry
-def convolve(me: int, crew: Crew, taps: Taps, past: Array, room: Room, rows: int) -> None:
+def convolve(me: int, crew: Crew, taps: Taps, past: Array, room: SoundBuffers, rows: int) -> None:
     """Compute a causal convolution alone: `rows` inputs in room.waved, after room for the past, to room.x."""
     reach, inputs, outputs = past.shape[1], taps.weights.shape[2], len(taps.bias)
     x = room.waved[: (reach + rows) * inputs].reshape(reach + rows, inputs)
@@ -223,7 +223,7 @@ def _leave(x: Array, taps: Taps, pending: Array, me: int, crew: Crew) -> None:
 
 
 @entry
-def upsample(me: int, crew: Crew, step: Step, room: Room, rows: int) -> None:
+def upsample(me: int, crew: Crew, step: UpsamplingStep, room: SoundBuffers, rows: int) -> None:
     """Compute wave and transposed convolution: `rows` of room.x to rows * rate of room.x."""
     outputs, rate, inputs = len(step.taps.bias), step.pending.shape[1], step.taps.weights.shape[2]
     x = room.x[: rows * inputs].reshape(rows, inputs)
@@ -238,7 +238,7 @@ def upsample(me: int, crew: Crew, step: Step, room: Room, rows: int) -> None:
 
 
 @entry
-def add_unit(me: int, crew: Crew, unit: Unit, room: Room, rows: int) -> None:
+def add_unit(me: int, crew: Crew, unit: Unit, room: SoundBuffers, rows: int) -> None:
     """Compute a residual unit on `rows` of room.x, in place."""
     channels, reach = len(unit.taps.bias), unit.past.shape[1]
     share = _share(rows, channels, me, crew)
@@ -258,7 +258,7 @@ def add_unit(me: int, crew: Crew, unit: Unit, room: Room, rows: int) -> None:
 
 
 @entry
-def finish(me: int, crew: Crew, wave: Wave, room: Room, rows: int, reach: int) -> None:
+def finish(me: int, crew: Crew, wave: Wave, room: SoundBuffers, rows: int, reach: int) -> None:
     """Compute the last wave: `rows` of room.x to room.waved, after `reach` rows for the past."""
     channels = len(wave.frequency)
     x = room.x[: rows * channels].reshape(rows, channels)

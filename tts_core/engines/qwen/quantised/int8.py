@@ -88,11 +88,11 @@ class Int8Blocks:
         self._workers.run(kernels.compute_blocks, self.stack, tokens, self.room(len(flat), span.length), reads=reads)
         return flat.view_as(x)
 
-    def room(self, count: int, length: int) -> kernels.Room:
+    def room(self, count: int, length: int) -> kernels.BlockBuffers:
         """Memory to compute `count` tokens that look at rows of at most `length`."""
         stack, threads = self.stack, self._workers.size
         queries, width = stack.query_heads, stack.head_dim
-        return kernels.Room(
+        return kernels.BlockBuffers(
             normed=np.empty((threads, count, stack.hidden), np.float32),
             heads=np.empty((count, (queries + 2 * stack.kv_heads) * width), np.float32),
             mixed=np.empty((count, queries * width), np.float32),
@@ -140,7 +140,7 @@ class Int8Predictor:
         frame = self._compute(torch.cat((hidden, first), dim=1), drawing, cache)
         return torch.from_numpy(frame.codes), torch.from_numpy(frame.total)[:, None]
 
-    def _compute(self, inputs: Tensor, drawing: frames.Drawing, cache: KvCache) -> frames.Frame:
+    def _compute(self, inputs: Tensor, drawing: frames.Drawing, cache: KvCache) -> frames.FrameBuffers:
         """Predict one frame of inputs (B, 2, W): hidden states and first codes' embeddings."""
         rows, _, width = inputs.shape
         draws, blocks = len(self._heads), self._blocks
@@ -149,7 +149,7 @@ class Int8Predictor:
         places[:, 1] = np.concatenate((np.tile((0, 1), rows), np.arange(2, draws + 1).repeat(rows)))
         narrow = np.empty((2 * rows, blocks.stack.hidden), np.float32)
         tokens = kernels.Tokens(narrow, places, self._rotations[places[:, 1]], _caches(cache))
-        frame = frames.Frame(
+        frame = frames.FrameBuffers(
             wide=inputs.view(2 * rows, width).numpy(),
             narrow=narrow,
             logits=np.empty((rows, len(self._heads[0].scales)), np.float32),

@@ -172,7 +172,7 @@ class SpeakerEncoderConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelConfig:
+class SpeechModelConfig:
     """A speaking model's config.json."""
 
     kind: str
@@ -187,7 +187,7 @@ class ModelConfig:
     tts_pad_id: int
 
     @classmethod
-    def from_json(cls, section: Section) -> ModelConfig:
+    def from_json(cls, section: Section) -> SpeechModelConfig:
         section.require("model_type", "qwen3_tts")
         section.require("tokenizer_type", "qwen3_tts_tokenizer_12hz")
         kind = section.text("tts_model_type")
@@ -320,8 +320,8 @@ class SpeechTokenizerConfig:
         )
 
 
-def read_model_config(folder: Path) -> ModelConfig:
-    return ModelConfig.from_json(read_json(folder / CONFIG_FILE))
+def read_model_config(folder: Path) -> SpeechModelConfig:
+    return SpeechModelConfig.from_json(read_json(folder / CONFIG_FILE))
 
 
 def read_generation_config(folder: Path) -> GenerationConfig:

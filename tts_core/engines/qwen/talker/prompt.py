@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
 from tts_core.domain.values import TextMode
-from tts_core.engines.qwen.talker.config import CodecIds, ModelConfig
+from tts_core.engines.qwen.talker.config import CodecIds, SpeechModelConfig
 from tts_core.engines.qwen.talker.talker import Talker
 from tts_core.engines.qwen.talker.text_tokenizer import TextTokenizer
 
@@ -67,7 +67,7 @@ class PromptRequest:
     language: str = AUTO
     """A name of the checkpoint ("english") or "auto"; case does not matter."""
     instruct: str = ""
-    """Left out, as published, for models that don't obey it (ModelConfig.obeys_instruct)."""
+    """Left out, as published, for models that don't obey it (SpeechModelConfig.obeys_instruct)."""
     text_mode: TextMode = TextMode.FULL
     """STREAM gives the model one text id along with each frame."""
 
@@ -85,7 +85,7 @@ class Prompt:
 
 
 class PromptBuilder:
-    def __init__(self, config: ModelConfig, talker: Talker, tokenizer: TextTokenizer) -> None:
+    def __init__(self, config: SpeechModelConfig, talker: Talker, tokenizer: TextTokenizer) -> None:
         self._config = config
         self._talker = talker
         self._tokenizer = tokenizer

@@ -220,15 +220,15 @@ class _Adapter(HTTPAdapter):
 
 
 def _watched(pool: type[Any], watch: Callable[[Any], None]) -> type[Any]:
-    class Connection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
+    class WatchedConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
         def connect(self) -> None:
             super().connect()
             watch(self.sock)
 
-    class Pool(pool):  # type: ignore[misc]
-        ConnectionCls = Connection
+    class WatchedPool(pool):  # type: ignore[misc]
+        ConnectionCls = WatchedConnection
 
-    return Pool
+    return WatchedPool
 
 
 def _shut(connected: Any) -> None:

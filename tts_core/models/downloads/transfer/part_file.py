@@ -46,7 +46,7 @@ def want_of(file: ModelFile, repository: str) -> Want:
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class StoredPart:
     """A file in the folder of parts."""
 
     path: Path
@@ -123,15 +123,15 @@ class PartStore:
             with disk_faults(file):
                 file.unlink(missing_ok=True)
 
-    def leftovers(self) -> tuple[Leftover, ...]:
+    def leftovers(self) -> tuple[StoredPart, ...]:
         """The parts, finished or not, and those set aside. Never raises."""
         try:
             files = sorted(file for file in self._folder.iterdir() if file.suffix in (_PART, _WRONG))
         except OSError:
             return ()
-        return tuple(Leftover(file, file.stem, _disk_bytes(file), file.suffix == _WRONG) for file in files)
+        return tuple(StoredPart(file, file.stem, _disk_bytes(file), file.suffix == _WRONG) for file in files)
 
-    def remove(self, leftover: Leftover) -> None:
+    def remove(self, leftover: StoredPart) -> None:
         """Remove a file of `leftovers`, a part with its journal. Raises DiskFault."""
         with disk_faults(leftover.path):
             if not leftover.is_wrong:
