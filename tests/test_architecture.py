@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -154,6 +155,8 @@ NO_BEGINNINGS = frozenset(
     ]
 )
 """Words that begin no docstring: they lean on a signature that the reader may not see."""
+NO_NAMES = frozenset({"tell", "tells", "told", "said", "heard", "looked", "whoever", "somebody"})
+"""Words that no name is made of: they say that something is reported, transcribed or checked, but not what."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}
 """Entry points; they hand the environment to Settings.from_env."""
 HEAVY = ("torch", "transformers", "librosa", "gradio")
@@ -287,6 +290,17 @@ def test_errors_lie_where_all_are_found() -> None:
     assert wrong == []
 
 
+def test_names_are_ordinary_words() -> None:
+    """Classes, functions, parameters, fields and variables; keys and texts are free."""
+    wrong = {
+        f"{name_of(source)} {name}"
+        for source in SOURCES
+        for name in names_made_in(source)
+        if NO_NAMES & set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_"))
+    }
+    assert wrong == set()
+
+
 def test_docstrings_begin_as_sentences_do() -> None:
     """Whoever reads one without the line beside it must know what it speaks of."""
     wrong = [
@@ -340,6 +354,16 @@ def tree(source: Path) -> ast.Module:
 
 def nodes(kind: type[Node]) -> Iterator[tuple[Path, Node]]:
     return ((source, node) for source in SOURCES for node in ast.walk(tree(source)) if isinstance(node, kind))
+
+
+def names_made_in(source: Path) -> Iterator[str]:
+    for node in ast.walk(tree(source)):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr
 
 
 def docstrings(source: Path) -> Iterator[str]:

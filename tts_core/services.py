@@ -114,13 +114,13 @@ class Services:
         return VoiceFinder(self.synthesis, self.voices, self.models)
 
     def cache_of(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
-        """The cache of that model of the catalogue, which speaks or listens. Raises UnknownModelKey."""
+        """The models in memory of that model's kind, which speaks or listens. Raises UnknownModelKey."""
         return self.whisper_models if self.models.entry(key).kind is ModelKind.WHISPER else self.qwen_models
 
     def start(self) -> None:
         """Make private what earlier versions did not, make room among old takes, check the models and take up the
         downloads, all in the background."""
-        self._tell_what_needs_a_hand()
+        self._log_problems()
         Thread(target=close_to_others, args=(self.settings.paths.private,), name="make-private", daemon=True).start()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
         self.temporary.start()
@@ -129,14 +129,14 @@ class Services:
         self.downloads.restore(unfinished, resume=self.settings.sources.resume_at_start)
         self.voices.settle(unfinished)
 
-    def _tell_what_needs_a_hand(self) -> None:
+    def _log_problems(self) -> None:
         if problem := self.settings.preferences_problem:
             logger.warning("%s What can't be used is left out.", problem)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
-        self.login.tell_problem()
+        self.login.log_problem()
 
-    def check_somebody_can_come(self, settings: Settings, *, is_shared: bool = False) -> None:
+    def check_accounts(self, settings: Settings, *, is_shared: bool = False) -> None:
         """Raises AccountsMissing where everybody has to log in and nobody can; AccountsUnusable there and where people
         come by a public link."""
         if not settings.needs_login and not is_shared:
@@ -174,7 +174,7 @@ def build_services(settings: Settings) -> Services:
     memory = build_memory(settings, system)
     qwen_models = build_qwen_models(settings, memory, models.folder, models.display_name)
     whisper_models = build_whisper_models(settings, memory, models)
-    transcriber = Transcriber(models, whisper_models, paths.heard_dir)
+    transcriber = Transcriber(models, whisper_models, paths.transcription_dir)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
@@ -203,7 +203,7 @@ def build_services(settings: Settings) -> Services:
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
         yourtts=yourtts,
-        speaker_service=SpeakerService(yourtts, synthesis, models, paths.heard_dir),
+        speaker_service=SpeakerService(yourtts, synthesis, models, paths.transcription_dir),
         outputs=outputs,
         live=LiveStreams(),
         system=system,

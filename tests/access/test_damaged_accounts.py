@@ -45,7 +45,7 @@ def test_where_people_log_in_the_start_ends_in_words(
 def test_on_this_machine_the_studio_starts_and_says_what_is_wrong(
     damaged: Path, services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
-    services.check_somebody_can_come(services.settings)
+    services.check_accounts(services.settings)
     services.start()
     assert [record.levelname for record in caplog.records if str(damaged) in record.message] == ["WARNING"]
     assert app.may_have_guests(services), "the file may be restored while the studio runs"

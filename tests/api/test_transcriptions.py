@@ -72,7 +72,7 @@ def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 def uploads(services: Services) -> list[Path]:
-    return list(services.settings.paths.heard_dir.glob("*"))
+    return list(services.settings.paths.transcription_dir.glob("*"))
 
 
 def test_a_recording_becomes_text_and_does_not_stay(http: httpx.Client, services: Services, recording: bytes) -> None:

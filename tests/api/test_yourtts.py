@@ -94,7 +94,7 @@ def staged(variables: dict[str, str]) -> Stage:
     custom.speakers = built.models.capabilities("custom").speakers
     limits, paths = built.settings.limits, built.settings.paths
     synthesis = Synthesis((custom, base), SpeechQueue(limits.max_waiting), built.outputs, limits)
-    service = SpeakerService(built.yourtts, synthesis, built.models, paths.heard_dir)
+    service = SpeakerService(built.yourtts, synthesis, built.models, paths.transcription_dir)
     return Stage(replace(built, synthesis=synthesis, speaker_service=service), variables, base, custom)
 
 
@@ -253,7 +253,7 @@ def test_a_minute_of_sound_fits_and_much_more_does_not(client: httpx.Client) -> 
 def test_no_recording_is_left_on_the_disk(client: httpx.Client, stage: Stage) -> None:
     services = stage.services
     spoken(client, reference_audio=somebody())
-    assert list(services.settings.paths.heard_dir.glob("*.wav*")) == []
+    assert list(services.settings.paths.transcription_dir.glob("*.wav*")) == []
     assert list(services.settings.paths.outputs_dir.rglob("*.wav")) == []
 
 

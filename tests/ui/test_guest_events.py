@@ -87,7 +87,7 @@ WORKS: dict[str, Asked] = {
     "design": Asked(["A warm voice.", "Hello.", None, "auto", -1]),
     "speak.check_panel._Checking.listen": Asked([TAKE, {"language": "en"}, None]),
     "transcribe.button._Hearing.listen": Asked([None]),
-    "clone.tab._wire_recording.heard": Asked([None, FILE, *AIM]),
+    "clone.tab._wire_recording.changed": Asked([None, FILE, *AIM]),
     "clone.tab._wire_recording.mended": Asked([None, *AIM], {"action": "trim"}),
     "clone.tab._wire_check.compare": Asked([TAKE, None]),
     "library.guests.wire.sample": Asked(data={"key": HERE}),
@@ -229,7 +229,7 @@ def test_events_work_for_guests_in_a_place_only_and_tell_no_secrets(studio: Stud
     quotas = studio.quotas(EVERYTHING)
     spoken = studio.ask(by_name["synthesize"], WORKS["synthesize"], session, page)
     take = json.loads(spoken.split("process_completed")[1].split('"data":', 1)[1].split(',{"voice"')[0].lstrip("["))
-    studio.ask(by_name["clone.tab._wire_recording.heard"], Asked([None, upload, *AIM]), session, page)
+    studio.ask(by_name["clone.tab._wire_recording.changed"], Asked([None, upload, *AIM]), session, page)
     studio.ask(by_name["clone.tab._wire_check.<lambda>"], Asked([upload, None]), session, page)
     assert (quotas.works, set(studio.worked)) == (2, {1})
 

@@ -96,7 +96,7 @@ def test_typed_text_is_replaced_only_when_asked(visitor: Visitor, recording: Pat
     box.fill("my own words")
     transcribe(page)
     expect(told).to_contain_text("Your own text is untouched")
-    expect(told.locator(".studio-said")).to_have_text("hello world")
+    expect(told.locator(".studio-transcript")).to_have_text("hello world")
     expect(box).to_have_value("my own words")
     told.locator("[data-action=use]").click()
     expect(box).to_have_value("hello world")
@@ -140,7 +140,7 @@ def test_a_saved_voices_recording_is_transcribed(
     page.click("#library-save")
     expect(page.locator("#library-message")).to_contain_text("Saved")
     expect(page.locator("#library-transcript textarea")).to_have_value("hello world")
-    expect(page.locator("#library-transcribed .studio-told")).to_have_count(0)
+    expect(page.locator("#library-transcribed .studio-done")).to_have_count(0)
 
 
 def choose(page: Page, dropdown: str, option: str) -> None:
@@ -173,7 +173,7 @@ def test_a_take_is_checked_against_its_text(visitor: Visitor) -> None:
     check = page.locator("#speak-words-heard")
     expect(check).to_contain_text("Word error rate 33.3 %")
     expect(check.locator("del")).to_have_text("big")
-    expect(check.locator(".studio-said").first).to_have_text("hello world")
+    expect(check.locator(".studio-transcript").first).to_have_text("hello world")
     builtin_voice(visitor)
     visitor.speak("Hello world!")
     page.click("#speak-words")

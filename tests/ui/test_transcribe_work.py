@@ -136,8 +136,8 @@ def test_the_coach_tells_the_language_and_whether_it_fits(services: Services, tm
     )
     desk = Desk(working=tmp_path / "clip.wav", report=report)
     handler = CloneHandler(services)
-    assert handler.heard(desk, tmp_path / "earlier.wav", "de") == desk
-    heard = handler.heard(desk, tmp_path / "clip.wav", "de")
+    assert handler.note_language(desk, tmp_path / "earlier.wav", "de") == desk
+    heard = handler.note_language(desk, tmp_path / "clip.wav", "de")
     assert 'class="studio-coach" data-look="good"' in clone_view.coach(EN, heard)
     assert "German" in clone_view.coach(EN, heard)
     coach = clone_view.coach(ZH, heard, unlike="en")

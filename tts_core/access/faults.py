@@ -156,11 +156,11 @@ class ShareServerSilent(ShareFailed):
 
 
 class TunnelFailed(ShareFailed):
-    """`said` is the helper's last line."""
+    """`last_line` is the last one of the helper's output."""
 
     code = "share_tunnel_failed"
     template = (
-        "There is no public link: the helper could not connect to the share server {server} ({said}). "
+        "There is no public link: the helper could not connect to the share server {server} ({last_line}). "
         "A firewall may block it. Use a share server of your own: --share-server HOST:PORT."
     )
 
@@ -168,7 +168,7 @@ class TunnelFailed(ShareFailed):
 class TunnelSilent(TunnelFailed):
     code = "share_tunnel_silent"
     template = (
-        "There is no public link: the share server {server} gave none within {seconds} seconds ({said}). "
+        "There is no public link: the share server {server} gave none within {seconds} seconds ({last_line}). "
         "A firewall may block it. Use a share server of your own: --share-server HOST:PORT."
     )
 
@@ -176,5 +176,6 @@ class TunnelSilent(TunnelFailed):
 class TunnelEnded(TunnelFailed):
     code = "share_tunnel_ended"
     template = (
-        "The public link has ended: the helper stopped ({said}). Start the studio again with --share for a new link."
+        "The public link has ended: the helper stopped ({last_line}). Start the studio again with --share for "
+        "a new link."
     )

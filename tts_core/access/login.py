@@ -66,7 +66,7 @@ class LoginService:
         except AccountsUnusable:
             return True
 
-    def tell_problem(self) -> None:
+    def log_problem(self) -> None:
         """Write into the log why accounts can't be used, if they can't."""
         self._accounts()
 

@@ -130,7 +130,7 @@ class PublicLink:
 
     def _ended(self, tunnel: Tunnel, server: str, report: Callable[[Link], None]) -> None:
         if self._tunnel is tunnel:  # else it was closed here
-            self._fail(TunnelEnded(server=server, said=tunnel.said), report)
+            self._fail(TunnelEnded(server=server, last_line=tunnel.last_line), report)
 
     def _fail(self, error: ShareFailed, report: Callable[[Link], None]) -> None:
         with self._lock:

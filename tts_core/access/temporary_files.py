@@ -44,7 +44,7 @@ def places_of(paths: Paths, shared_dir: Path) -> tuple[TemporaryFolder, ...]:
             folders=re.compile(rf"[0-9a-f]{{64}}|[0-9a-f]{{32}}|pairs-{_RANDOM}"),
             files=re.compile(f"tmp{_RANDOM}"),
         ),
-        TemporaryFolder(paths.heard_dir, files=re.compile(r"heard-.+|[0-9a-f]{32}\.wav.*")),
+        TemporaryFolder(paths.transcription_dir, files=re.compile(r"heard-.+|[0-9a-f]{32}\.wav.*")),
         TemporaryFolder(shared_dir, folders=re.compile(f"tts-studio-{_RANDOM}")),
     )
 

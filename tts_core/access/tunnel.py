@@ -60,7 +60,7 @@ class Tunnel:
         return cls(process, server)
 
     @property
-    def said(self) -> str:
+    def last_line(self) -> str:
         """The helper's last line of output."""
         return self._last_lines[-1] if self._last_lines else "it said nothing"
 
@@ -71,11 +71,13 @@ class Tunnel:
             try:
                 line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
-                raise TunnelSilent(server=self._server.address, said=self.said, seconds=round(timeout_s)) from None
+                raise TunnelSilent(
+                    server=self._server.address, last_line=self.last_line, seconds=round(timeout_s)
+                ) from None
             if line is not None and (ready := _READY.search(line)):
                 return ready[1]
             if line is None or _FAILED.search(line):
-                raise TunnelFailed(server=self._server.address, said=self.said)
+                raise TunnelFailed(server=self._server.address, last_line=self.last_line)
 
     def wait(self, ended: Callable[[], None]) -> None:
         """Call `ended`, from a thread of its own, when the helper has ended."""

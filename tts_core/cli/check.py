@@ -15,13 +15,15 @@ def show_listening(phase: str, percent: float) -> None:
 def check_as_words(check: SpokenCheck) -> str:
     """The check for people. Differences are marked as in `diff`: [-wanted-] {+heard+}."""
     rate, blank = check.error_rate, " " if check.error_rate.unit == "word" else ""
-    pieces = [piece.heard if piece.is_same else _marked(piece.wanted, piece.heard) for piece in rate.stretches]
+    pieces = [
+        piece.transcribed if piece.is_same else _marked(piece.wanted, piece.transcribed) for piece in rate.stretches
+    ]
     differ = f"{rate.errors} of {rate.length} {rate.unit}s differ ({100 * rate.rate:.1f} %)"
     return f"Check: {differ}. Heard: {check.transcript.text}" + (f"\n{blank.join(pieces)}" if rate.errors else "")
 
 
-def _marked(wanted: str, heard: str) -> str:
-    return (f"[-{wanted}-]" if wanted else "") + (f"{{+{heard}+}}" if heard else "")
+def _marked(wanted: str, transcribed: str) -> str:
+    return (f"[-{wanted}-]" if wanted else "") + (f"{{+{transcribed}+}}" if transcribed else "")
 
 
 def check_as_json(check: SpokenCheck) -> dict[str, Any]:

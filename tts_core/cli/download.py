@@ -28,7 +28,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON event a line; the last one is the result")
     # Where the reader of stdout has gone, only the status shows that nothing came of it.
-    parser.set_defaults(run=run, tell_failure=tell_failure, without_reader=Exit.STOPPED)
+    parser.set_defaults(run=run, report_failure=report_failure, without_reader=Exit.STOPPED)
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
             return Exit.STOPPED
 
 
-def tell_failure(args: argparse.Namespace, error: StudioError) -> None:
+def report_failure(args: argparse.Namespace, error: StudioError) -> None:
     """Print the error that ended the command before there was a download, wrong settings included."""
     if args.json:
         _print({"status": "error", "code": error.code, "source": "", "key": args.key, "message": error.message})

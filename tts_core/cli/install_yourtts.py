@@ -34,7 +34,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-model", action="store_true", help="the environment alone; the model is looked for later")
     parser.add_argument("--json", action="store_true", help="print one JSON event a line; the last one is the result")
-    parser.set_defaults(run=run, tell_failure=tell_failure, without_reader=Exit.STOPPED)
+    parser.set_defaults(run=run, report_failure=report_failure, without_reader=Exit.STOPPED)
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
     return Exit.DONE
 
 
-def tell_failure(args: argparse.Namespace, error: StudioError) -> None:
+def report_failure(args: argparse.Namespace, error: StudioError) -> None:
     if args.json:
         print(json.dumps({"status": "error", "code": error.code, "message": error.message}), flush=True)
 

@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> Exit:
     except Cancelled as stopped:
         return _complain(stopped, Exit.STOPPED)
     except StudioError as error:
-        if "tell_failure" in args:
-            args.tell_failure(args, error)
+        if "report_failure" in args:
+            args.report_failure(args, error)
         return _complain(error, Exit.ERROR)
     except KeyboardInterrupt:
         return _complain(Cancelled(), Exit.STOPPED)

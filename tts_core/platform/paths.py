@@ -99,7 +99,7 @@ class Paths:
         return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
 
     @property
-    def heard_dir(self) -> Path:
+    def transcription_dir(self) -> Path:
         """The recordings that programs sent to be transcribed, until that is done."""
         return self.data_dir / "cache" / "heard"
 
@@ -125,7 +125,13 @@ class Paths:
         files = [
             found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)
         ]
-        folders = (self.voices_dir, self.registered_speakers_dir, self.heard_dir, self.outputs_dir, self.page_cache_dir)
+        folders = (
+            self.voices_dir,
+            self.registered_speakers_dir,
+            self.transcription_dir,
+            self.outputs_dir,
+            self.page_cache_dir,
+        )
         return *files, *folders, self.log_file.parent
 
     @property

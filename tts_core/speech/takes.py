@@ -41,7 +41,7 @@ class Outputs:
         self._counting = Lock()
         self._room_bytes = 0
         """The bytes that may still be written until the folder has to be looked at."""
-        self._looked_at: float | None = None
+        self._counted_at: float | None = None
         """The time of the last look at the folder, on the monotonic clock."""
 
     def new_take_path(self, take_id: str, format: str) -> Path:  # noqa: A002 - the requests' word
@@ -66,11 +66,15 @@ class Outputs:
         """
         with suppress(OSError), self._counting:
             self._room_bytes -= take.stat().st_size
-        if self._looked_at is not None and self._room_bytes >= 0 and time.monotonic() - self._looked_at < _LOOK_AGAIN_S:
+        if (
+            self._counted_at is not None
+            and self._room_bytes >= 0
+            and time.monotonic() - self._counted_at < _LOOK_AGAIN_S
+        ):
             return
         if self._looking.locked():  # another thread is at it
             return
-        if self._looked_at is None:
+        if self._counted_at is None:
             self.prune()
         else:
             Thread(target=self.prune, name="prune-outputs", daemon=True).start()
@@ -94,7 +98,7 @@ class Outputs:
                     kept_bytes -= kept.size_bytes
                     removed += 1
             with self._counting:  # what can't be made smaller is not looked at for every take
-                self._room_bytes, self._looked_at = max(most_bytes - kept_bytes, margin_bytes), time.monotonic()
+                self._room_bytes, self._counted_at = max(most_bytes - kept_bytes, margin_bytes), time.monotonic()
             return removed
 
     def _path(self, take_id: str, extension: str) -> Path:

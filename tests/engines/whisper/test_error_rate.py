@@ -9,7 +9,7 @@ from tts_core.engines.whisper.error_rate import compare
 
 
 @pytest.mark.parametrize(
-    ("wanted", "heard", "language", "unit", "errors", "length"),
+    ("wanted", "transcribed", "language", "unit", "errors", "length"),
     [
         ("The cat sat on the mat.", "the cat sat on a mat", "en", "word", 1, 6),
         ("The cat sat.", "the cat", "en", "word", 1, 3),
@@ -27,15 +27,15 @@ from tts_core.engines.whisper.error_rate import compare
     ],
 )
 def test_words_or_characters_are_counted(
-    wanted: str, heard: str, language: str, unit: str, errors: int, length: int
+    wanted: str, transcribed: str, language: str, unit: str, errors: int, length: int
 ) -> None:
-    found = compare(wanted, heard, language)
+    found = compare(wanted, transcribed, language)
     assert (found.unit, found.errors, found.length) == (unit, errors, length)
     assert found.rate == pytest.approx(errors / max(1, length))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "heard", "language"),
+    ("wanted", "transcribed", "language"),
     [
         ("HELLO, World — “really”?", "hello world really", "en"),
         ("It's twenty-one percent (really).", "it is 21%, really", "en"),
@@ -54,17 +54,17 @@ def test_words_or_characters_are_counted(
         ("我有21個蘋果", "我有二十一个苹果", ""),
     ],
 )
-def test_spelling_alone_is_no_error(wanted: str, heard: str, language: str) -> None:
-    found = compare(wanted, heard, language)
-    assert (found.wanted, found.errors) == (found.heard, 0)
+def test_spelling_alone_is_no_error(wanted: str, transcribed: str, language: str) -> None:
+    found = compare(wanted, transcribed, language)
+    assert (found.wanted, found.errors) == (found.transcribed, 0)
 
 
 def naive(one: str, other: str) -> int:
     row = list(range(len(other) + 1))
     for number, unit in enumerate(one, start=1):
         before, row = row, [number]
-        for place, heard in enumerate(other, start=1):
-            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (unit != heard)))
+        for place, transcribed in enumerate(other, start=1):
+            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (unit != transcribed)))
     return row[-1]
 
 
@@ -73,13 +73,13 @@ def naive(one: str, other: str) -> int:
 def test_the_fewest_differences_are_counted(one: str, other: str) -> None:
     found = compare(" ".join(one), " ".join(other), "de")
     assert found.errors == naive(one, other)
-    for side, whole in (("wanted", found.wanted), ("heard", found.heard)):
+    for side, whole in (("wanted", found.wanted), ("transcribed", found.transcribed)):
         assert " ".join(filter(None, (getattr(piece, side) for piece in found.stretches))) == whole
 
 
 def test_what_differs_stands_side_by_side() -> None:
     found = compare("The cat sat on the mat.", "the big cat sit on mat", "en")
-    assert [(piece.wanted, piece.heard) for piece in found.stretches] == [
+    assert [(piece.wanted, piece.transcribed) for piece in found.stretches] == [
         ("the", "the"),
         ("", "big"),
         ("cat", "cat"),
@@ -89,7 +89,7 @@ def test_what_differs_stands_side_by_side() -> None:
         ("mat", "mat"),
     ]
     assert [piece.is_same for piece in found.stretches] == [True, False, True, False, True, False, True]
-    assert [(piece.wanted, piece.heard) for piece in compare("今天天气", "今天天器", "zh").stretches] == [
+    assert [(piece.wanted, piece.transcribed) for piece in compare("今天天气", "今天天器", "zh").stretches] == [
         ("今天天", "今天天"),
         ("气", "器"),
     ]
@@ -98,13 +98,13 @@ def test_what_differs_stands_side_by_side() -> None:
 def test_a_long_text_is_compared_in_a_moment() -> None:
     """As long as a text may be, every third character different: little memory, no minutes."""
     wanted = "甲乙丙丁戊己庚辛" * 2500
-    heard = "".join("子" if place % 3 == 0 else char for place, char in enumerate(wanted))
-    assert compare(wanted, heard, "zh").errors == len(range(0, len(wanted), 3))
+    transcribed = "".join("子" if place % 3 == 0 else char for place, char in enumerate(wanted))
+    assert compare(wanted, transcribed, "zh").errors == len(range(0, len(wanted), 3))
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(["", "en", "zh", "fr"]))
 @settings(deadline=None)
-def test_no_text_is_too_strange(wanted: str, heard: str, language: str) -> None:
-    found = compare(wanted, heard, language)
-    assert 0 <= found.errors <= max(found.length, len(found.heard))
+def test_no_text_is_too_strange(wanted: str, transcribed: str, language: str) -> None:
+    found = compare(wanted, transcribed, language)
+    assert 0 <= found.errors <= max(found.length, len(found.transcribed))
     assert compare(wanted, wanted, language).errors == 0

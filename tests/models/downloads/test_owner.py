@@ -24,7 +24,7 @@ lock = FolderLock(Path(sys.argv[1]))
 assert lock.take()
 notes = (Note("NET_DNS", {"source": "huggingface.co", "odd": Path("/x")}, "hf", "mirror"),)
 state, phase = JobState.RUNNING, Phase.TRANSFERRING
-lock.tell(DownloadTask(subject="base", state=state, phase=phase, seq=7, bytes_done=10, notes=notes))
+lock.report(DownloadTask(subject="base", state=state, phase=phase, seq=7, bytes_done=10, notes=notes))
 print("held", flush=True)
 time.sleep(600)
 """
@@ -63,7 +63,7 @@ def test_a_broken_note_is_no_note(tmp_path: Path, content: str) -> None:
 
 
 def test_only_the_holder_tells(tmp_path: Path) -> None:
-    FolderLock(tmp_path).tell(DownloadTask(subject="base", state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=7))
+    FolderLock(tmp_path).report(DownloadTask(subject="base", state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=7))
     assert list(tmp_path.iterdir()) == []
 
 

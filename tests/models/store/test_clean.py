@@ -96,7 +96,7 @@ def test_nothing_is_cleaned_while_something_is_downloaded(home: Home) -> None:
     kinds, store = litter(home), impatient(home.start())
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(DownloadTask(subject=BASE_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.report(DownloadTask(subject=BASE_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(DownloadsRunning):
         store.clean(store.leftovers())
     assert all(file.exists() for file in kinds)

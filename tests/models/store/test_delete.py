@@ -201,7 +201,7 @@ def test_a_model_that_another_process_downloads_is_not_deleted(home: Home) -> No
     assert lock.take()
     with pytest.raises(StoreBusy):  # nobody knows yet what is at work
         store.delete(CUSTOM_KEY)
-    lock.tell(DownloadTask(subject=CUSTOM_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.report(DownloadTask(subject=CUSTOM_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(ModelDownloading):
         store.delete(CUSTOM_KEY)
     assert content(folder) == PUBLISHED[CUSTOM_KEY]

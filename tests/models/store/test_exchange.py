@@ -185,7 +185,7 @@ def test_an_import_needs_a_folder_and_no_download_beside_it(home: Home, tmp_path
     write_files(tmp_path / "somewhere", PUBLISHED[CUSTOM_KEY] | PUBLISHED[TOKENIZER_KEY])
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(DownloadTask(subject=CUSTOM_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.report(DownloadTask(subject=CUSTOM_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(ModelDownloading):
         impatient(home.start()).import_from(CUSTOM_KEY, tmp_path / "somewhere")
     assert not home.folder(CUSTOM_KEY).exists()

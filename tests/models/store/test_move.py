@@ -308,7 +308,7 @@ def test_nobody_may_work_in_the_folder(home: Home, elsewhere: Path) -> None:
     store = impatient(services)
     lock = FolderLock(home.parts_dir)
     assert lock.take()
-    lock.tell(DownloadTask(subject=TOKENIZER_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
+    lock.report(DownloadTask(subject=TOKENIZER_KEY, state=JobState.RUNNING, phase=Phase.TRANSFERRING, seq=1))
     with pytest.raises(DownloadsRunning):
         store.move(elsewhere / "Qwen")
     lock.release()

@@ -19,7 +19,7 @@ from tts_core.cli.bench import (
     startup as bench_startup,
     synth as bench_synth,
 )
-from tts_core.cli.bench.report import tell
+from tts_core.cli.bench.report import print_report
 from tts_core.cli.status import Exit
 from tts_core.domain.values import SynthesisRequest, Take
 from tts_core.services import Services
@@ -88,33 +88,33 @@ def run_synth(args: argparse.Namespace, services: Services) -> Exit:
         peer = bench_peer.PeerChoice(args.peer, args.peer_python, args.peer_precision)
     folder = bench_model.model_folder(args, services.settings.paths)
     report = bench_synth.measure(folder, services.settings, runs=args.runs, frames=args.frames, peer=peer)
-    tell("synth", report, bench_synth.words(report), services)
+    print_report("synth", report, bench_synth.words(report), services)
     return Exit.DONE
 
 
 def run_serve(args: argparse.Namespace, services: Services) -> Exit:
     folder = bench_model.model_folder(args, services.settings.paths)
     report = bench_serve.measure(folder, services.settings, clients=args.clients, frames=args.frames, runs=args.runs)
-    tell("serve", report, bench_serve.words(report), services)
+    print_report("serve", report, bench_serve.words(report), services)
     return Exit.DONE
 
 
 def run_load(args: argparse.Namespace, services: Services) -> Exit:
     folder = bench_model.model_folder(args, services.settings.paths)
     report = bench_load.measure(folder, services.settings, runs=args.runs)
-    tell("load", report, bench_load.words(report), services)
+    print_report("load", report, bench_load.words(report), services)
     return Exit.DONE
 
 
 def run_startup(args: argparse.Namespace, services: Services) -> Exit:
     report = bench_startup.measure(args.runs)
-    tell("startup", report, bench_startup.words(report), services)
+    print_report("startup", report, bench_startup.words(report), services)
     return Exit.DONE
 
 
 def run_download(args: argparse.Namespace, services: Services) -> Exit:
     report = bench_download.measure(services.settings, args.size, args.limit * 1e6, args.runs, args.folder)
-    tell("download", report, bench_download.words(report), services)
+    print_report("download", report, bench_download.words(report), services)
     return Exit.DONE
 
 
@@ -135,7 +135,7 @@ def run_speak(args: argparse.Namespace, services: Services) -> Exit:
             f"{numbers['first_audio_s'] * 1000:.0f} ms (first run {numbers['cold_first_audio_s'] * 1000:.0f} ms), "
             f"{numbers['rtf']:.0f} times real time"
         )
-    tell("speak", report, words, services)
+    print_report("speak", report, words, services)
     return Exit.DONE
 
 

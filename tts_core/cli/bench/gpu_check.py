@@ -12,7 +12,7 @@ from tts_core.cli import progress
 from tts_core.cli.bench import serve as bench_serve, synth as bench_synth
 from tts_core.cli.bench.command import positive
 from tts_core.cli.bench.peer import PeerChoice
-from tts_core.cli.bench.report import tell
+from tts_core.cli.bench.report import print_report
 from tts_core.cli.status import Exit
 from tts_core.engines.qwen.talker.config import GEOMETRIES
 from tts_core.platform.settings.compute import AUTO
@@ -76,7 +76,9 @@ def _table(geometry: str, folder: Path, precision: str, args: argparse.Namespace
     for clients in (count for count in _AT_ONCE if count <= model.slots):
         report = bench_serve.serve(model, clients, args.frames, args.runs)
         words = (f"{geometry}: {line}" for line in bench_serve.words(report))
-        tell("gpu-check", {"settings": settings, **device_facts(model.choice.device), **report}, words, services)
+        print_report(
+            "gpu-check", {"settings": settings, **device_facts(model.choice.device), **report}, words, services
+        )
     model.close()
 
 
@@ -85,4 +87,4 @@ def _beside_peer(geometry: str, folder: Path, args: argparse.Namespace, services
     settings = replace(services.settings, device=args.on, precision=AUTO)
     peer = PeerChoice(_PEER, args.peer_python, None)
     report = bench_synth.measure(folder, settings, runs=args.runs, frames=args.frames, peer=peer)
-    tell("gpu-check", report, (f"{geometry}: {line}" for line in bench_synth.words(report)), services)
+    print_report("gpu-check", report, (f"{geometry}: {line}" for line in bench_synth.words(report)), services)

@@ -19,7 +19,7 @@ from tts_core.platform.system import processor
 from tts_core.services import Services
 
 
-def tell(subject: str, report: dict[str, Any], words: Iterable[str], services: Services) -> None:
+def print_report(subject: str, report: dict[str, Any], words: Iterable[str], services: Services) -> None:
     """Print words and report. The machine, the versions and the commit are added to the report's own numbers."""
     for line in words:
         print(line, file=sys.stderr)

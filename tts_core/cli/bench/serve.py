@@ -58,23 +58,23 @@ def measure(folder: Path, settings: Settings, *, clients: int, frames: int, runs
 
 def serve(model: QwenModel, clients: int, frames: int, runs: int) -> dict[str, Any]:
     """Let `clients` ask a loaded model at the same moment, `runs` times after one round to warm up."""
-    heard: list[Playback] = []
+    playbacks: list[Playback] = []
     wall_s = 0.0
     for number in range(runs + 1):
         progress.show(f"Round {number} of {runs}, {clients} at once")
-        round_heard, round_s = _round(model, clients, frames)
+        round_playbacks, round_s = _round(model, clients, frames)
         if number:
-            heard += round_heard
+            playbacks += round_playbacks
             wall_s += round_s
     progress.clear()
     return {
         "clients": clients,
-        "first_byte_s": _percentiles([one.first_byte_s for one in heard]),
-        "first_audible_s": _percentiles([one.first_audible_s for one in heard]),
-        "rtf_of_one": _percentiles([one.rtf for one in heard]),
-        "audio_s_per_s": round(sum(one.audio_s for one in heard) / wall_s, 3),
+        "first_byte_s": _percentiles([one.first_byte_s for one in playbacks]),
+        "first_audible_s": _percentiles([one.first_audible_s for one in playbacks]),
+        "rtf_of_one": _percentiles([one.rtf for one in playbacks]),
+        "audio_s_per_s": round(sum(one.audio_s for one in playbacks) / wall_s, 3),
         "frame_ms": round(1000 * wall_s / (runs * frames), 3),
-        "underruns": sum(one.underruns for one in heard),
+        "underruns": sum(one.underruns for one in playbacks),
     }
 
 
@@ -103,10 +103,10 @@ def _round(model: QwenModel, clients: int, frames: int) -> tuple[list[Playback],
         return hear(model.stream(request), model.sample_rate)
 
     with ThreadPoolExecutor(clients) as threads:
-        heard = [threads.submit(client, request) for request in requests]
+        playbacks = [threads.submit(client, request) for request in requests]
         together.wait()
         started = time.perf_counter()
-    return [one.result() for one in heard], time.perf_counter() - started
+    return [one.result() for one in playbacks], time.perf_counter() - started
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:

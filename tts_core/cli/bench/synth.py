@@ -124,10 +124,10 @@ def _take(model: QwenModel, number: int, frames: int) -> Playback:
 
     prompt = PromptRequest(TEXT, any_voice(model))
     for seed in range(number * _MOST_TRIES, (number + 1) * _MOST_TRIES):
-        heard = hear(model.stream(SpeechRequest(prompt, seed=seed, max_frames=frames + 1)), model.sample_rate)
-        if heard.frames == frames:
+        playback = hear(model.stream(SpeechRequest(prompt, seed=seed, max_frames=frames + 1)), model.sample_rate)
+        if playback.frames == frames:
             break
-    return heard
+    return playback
 
 
 def _prompt_positions(model: QwenModel) -> int:

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         settings.certificate.check()
     _check_ports_differ(list(ports.values()))
     if "studio" in ports:
-        services.check_somebody_can_come(settings)
+        services.check_accounts(settings)
     _serve(services, chosen, ports)
     return Exit.DONE
 

@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> int:
         settings = resolve_settings(options)
         setup_logging(settings.paths.log_file)
         services = build_services(settings)
-        services.check_somebody_can_come(settings, is_shared=options.share)
+        services.check_accounts(settings, is_shared=options.share)
         listeners = [bind(settings)]
         if options.share:
             listeners.append(listen("127.0.0.1", 0))  # only the link's helper comes in there
@@ -150,14 +150,14 @@ def main(arguments: list[str]) -> int:
     try:
         services.start()
         if options.share:
-            services.link.open(listeners[1].getsockname()[1], tell_link)
+            services.link.open(listeners[1].getsockname()[1], print_link)
         build_server(app, settings.certificate).run(sockets=listeners)
     finally:
         services.close()
     return 0
 
 
-def tell_link(link: Link) -> None:
+def print_link(link: Link) -> None:
     """Say on the console what became of the public link."""
     if link.error is not None:
         print(f"{link.error.message} [{link.error.code}]", file=sys.stderr, flush=True)

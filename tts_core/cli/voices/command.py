@@ -14,7 +14,7 @@ from typing import Any
 
 from tts_core.cli.status import Exit
 from tts_core.cli.voices import files as voice_files, making as voice_making
-from tts_core.cli.voices.saved import consent_of, deleted_one, show_voices, tell_voice
+from tts_core.cli.voices.saved import consent_of, deleted_one, print_voice, show_voices
 from tts_core.domain.errors import InvalidRequest
 from tts_core.services import Services
 from tts_core.voices.library import KEEP_DELETED_DAYS
@@ -112,7 +112,7 @@ def run_list(args: argparse.Namespace, services: Services) -> Exit:
 def run_show(args: argparse.Namespace, services: Services) -> Exit:
     voice = services.finder.saved(args.voice, or_deleted=True)
     if args.json:
-        return tell_voice(voice, as_json=True)
+        return print_voice(voice, as_json=True)
     for name, value in to_json(voice).items():
         if name != "meta" and value not in ("", None):
             print(f"{name:<20} {value}")
@@ -123,7 +123,7 @@ def run_show(args: argparse.Namespace, services: Services) -> Exit:
 
 def run_rename(args: argparse.Namespace, services: Services) -> Exit:
     voice = services.finder.saved(args.voice)
-    return tell_voice(services.voices.change(voice.id, {"name": args.name.strip()}), as_json=args.json)
+    return print_voice(services.voices.change(voice.id, {"name": args.name.strip()}), as_json=args.json)
 
 
 def run_edit(args: argparse.Namespace, services: Services) -> Exit:
@@ -149,7 +149,7 @@ def run_edit(args: argparse.Namespace, services: Services) -> Exit:
     if args.recording is not None:
         voice = services.voices.replace_recording(voice.id, args.recording)
         print(f"To make it speak again: python -m tts_core voices prepare {voice.id}", file=sys.stderr)
-    return tell_voice(voice, as_json=args.json)
+    return print_voice(voice, as_json=args.json)
 
 
 def run_delete(args: argparse.Namespace, services: Services) -> Exit:
@@ -168,12 +168,12 @@ def run_delete(args: argparse.Namespace, services: Services) -> Exit:
 
 
 def run_restore(args: argparse.Namespace, services: Services) -> Exit:
-    return tell_voice(services.voices.restore(deleted_one(services, args.voice).id), as_json=args.json)
+    return print_voice(services.voices.restore(deleted_one(services, args.voice).id), as_json=args.json)
 
 
 def run_duplicate(args: argparse.Namespace, services: Services) -> Exit:
     voice = services.finder.saved(args.voice)
-    return tell_voice(services.voices.duplicate(voice.id, args.name or f"{voice.name} 2"), as_json=args.json)
+    return print_voice(services.voices.duplicate(voice.id, args.name or f"{voice.name} 2"), as_json=args.json)
 
 
 def run_purge(args: argparse.Namespace, services: Services) -> Exit:

@@ -15,7 +15,7 @@ from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.judging import ClipReport, Fix, Severity, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.cli.status import Exit
-from tts_core.cli.voices.saved import demanded_consent, follow, status_of, tell_voice
+from tts_core.cli.voices.saved import demanded_consent, follow, print_voice, status_of
 from tts_core.domain.events import Samples
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
@@ -94,13 +94,13 @@ def run_add(args: argparse.Namespace, services: Services) -> Exit:
         raise RecordingTooLong(limit_s=round(MAX_REFERENCE_S))
     voice = services.voices.add_clone(args.files[0], new, consent, clip=clip)
     if args.no_prepare:
-        return tell_voice(voice, as_json=args.json)
+        return print_voice(voice, as_json=args.json)
     return _prepared(args, services, voice)
 
 
 def run_role(args: argparse.Namespace, services: Services) -> Exit:
     new = replace(_new(args, services, ModelKind.CUSTOM_VOICE), speaker=args.speaker, instruct=args.instruct)
-    return tell_voice(services.voices.add_role(new), as_json=args.json)
+    return print_voice(services.voices.add_role(new), as_json=args.json)
 
 
 def run_design(args: argparse.Namespace, services: Services) -> Exit:
@@ -110,7 +110,7 @@ def run_design(args: argparse.Namespace, services: Services) -> Exit:
         require_model(key, services.models)
     voice, job = services.voices.add_design(new, design_model)
     ended = follow(services, job, voice.name)
-    tell_voice(services.voices.voice(voice.id), as_json=args.json)
+    print_voice(services.voices.voice(voice.id), as_json=args.json)
     return status_of(ended)
 
 
@@ -120,7 +120,7 @@ def run_prepare(args: argparse.Namespace, services: Services) -> Exit:
 
 def _prepared(args: argparse.Namespace, services: Services, voice: SavedVoice) -> Exit:
     ended = follow(services, services.voices.prepare(voice.id), voice.name)
-    tell_voice(services.voices.voice(voice.id), as_json=args.json)
+    print_voice(services.voices.voice(voice.id), as_json=args.json)
     return status_of(ended)
 
 

@@ -74,7 +74,7 @@ def status_of(job: Job) -> Exit:
     return Exit.STOPPED
 
 
-def tell_voice(voice: SavedVoice, *, as_json: bool) -> Exit:
+def print_voice(voice: SavedVoice, *, as_json: bool) -> Exit:
     print(json.dumps(to_json(voice), ensure_ascii=False) if as_json else _line(voice))
     return Exit.DONE
 

@@ -77,7 +77,7 @@ class QwenEngine:
     sample_rate = SAMPLE_RATE
 
     def __init__(self, name: str, find: FindModel, cache: ModelCache[QwenModel]) -> None:
-        """`name` is the model's key in `cache`."""
+        """`name` is the model's key, in memory as well."""
         self.name = name
         self._find = find
         self._cache = cache

@@ -39,7 +39,7 @@ SUGGESTED = "base_0_6b"
 """The model to suggest where no Base model is ready."""
 MIN_S, MIN_SPEECH_S = 1.0, 0.5
 """Least seconds of a recording and of the speech in it: less says more about the words than about the speaker."""
-HEARD_S = 30.0
+JUDGED_S = 30.0
 """Seconds of each recording that are judged; a voice is known by then, and time and memory grow with the length."""
 SAME_FROM, OTHER_BELOW = 0.75, 0.4
 """Cosines from which two recordings have the same speaker, and below which not. These are rules of thumb: nobody has
@@ -74,7 +74,7 @@ class Similarity:
 
 
 class SpeakerEmbedder:
-    """Extracts and compares embeddings. Thread-safe. `cache` knows encoders by the keys of their Base models."""
+    """Extracts and compares embeddings. Thread-safe. Encoders lie in memory under the keys of their Base models."""
 
     def __init__(self, models: ModelStatuses, cache: ModelCache[SpeakerModel]) -> None:
         self._models = models
@@ -144,7 +144,7 @@ def _too_short(clip: Clip) -> str | None:
 
 
 def _judged_part(clip: Clip) -> Samples:
-    return clip.samples[: round(HEARD_S * clip.sample_rate)]
+    return clip.samples[: round(JUDGED_S * clip.sample_rate)]
 
 
 def _unit(embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

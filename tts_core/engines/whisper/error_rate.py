@@ -44,11 +44,11 @@ class Stretch:
     """Units in a row that are the same in both texts, or that stand for each other; one side may be empty."""
 
     wanted: str
-    heard: str
+    transcribed: str
 
     @property
     def is_same(self) -> bool:
-        return self.wanted == self.heard
+        return self.wanted == self.transcribed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ErrorRate:
     """Units of the wanted text."""
     wanted: str
     """The wanted text as it was compared, without everything that does not count."""
-    heard: str
+    transcribed: str
     stretches: tuple[Stretch, ...]
     """The two texts side by side, from start to end."""
 
@@ -71,18 +71,18 @@ class ErrorRate:
         return self.errors / max(1, self.length)
 
 
-def compare(wanted: str, heard: str, language: str = "") -> ErrorRate:
+def compare(wanted: str, transcribed: str, language: str = "") -> ErrorRate:
     """Compare two texts. `language`: Whisper's code; "" for unknown: then the script decides about units and rules."""
-    by_character = _counts_characters(wanted or heard, language)
-    texts = [_plain(text, language or ("zh" if by_character else "")) for text in (wanted, heard)]
+    by_character = _counts_characters(wanted or transcribed, language)
+    texts = [_plain(text, language or ("zh" if by_character else "")) for text in (wanted, transcribed)]
     if by_character:
         one, other = (list(text.replace(" ", "")) for text in texts)
     else:
         one, other = (text.split() for text in texts)
     blank = "" if by_character else " "
     pairs = list(_aligned(one, other))
-    errors = sum(max(len(wanted), len(heard)) for wanted, heard in pairs if wanted != heard)
-    stretches = tuple(Stretch(blank.join(wanted), blank.join(heard)) for wanted, heard in pairs)
+    errors = sum(max(len(wanted), len(transcribed)) for wanted, transcribed in pairs if wanted != transcribed)
+    stretches = tuple(Stretch(blank.join(wanted), blank.join(transcribed)) for wanted, transcribed in pairs)
     unit = "character" if by_character else "word"
     return ErrorRate(unit, errors, len(one), blank.join(one), blank.join(other), stretches)
 
@@ -111,10 +111,10 @@ def _plain(text: str, language: str) -> str:
         text = _LONG_NUMBER.sub(r"\g<0> ", _BRACKETS.sub(" ", _APOSTROPHES.sub("'", text)))
         text = _english()(" ".join(text.split()))  # it takes quadratic time over blanks in a row
     text = _APOSTROPHES.sub("", text)
-    return " ".join("".join(char if _is_heard(char) else " " for char in text).split())
+    return " ".join("".join(char if _is_read_out(char) else " " for char in text).split())
 
 
-def _is_heard(char: str) -> bool:
+def _is_read_out(char: str) -> bool:
     """Whether a character is heard: letters, their marks, digits and signs that are read out."""
     return unicodedata.category(char)[0] in "LMN" or char in "%+=€$£¥°"
 

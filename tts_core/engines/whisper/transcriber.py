@@ -61,7 +61,7 @@ def _say_nothing(_phase: str, _percent: float) -> None:
 
 
 class Transcriber:
-    """Transcribes recordings. Thread-safe. `cache` knows Whisper models by their keys."""
+    """Transcribes recordings. Thread-safe. Whisper models lie in memory under their keys."""
 
     def __init__(self, models: ModelStatuses, cache: ModelCache[WhisperModel], uploads: Path) -> None:
         """`uploads`: a folder for recordings that only their job needs. One whose job failed stays a day for another

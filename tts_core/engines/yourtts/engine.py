@@ -78,7 +78,7 @@ class YourTts:
         speakers: SpeakerStore,
         cache: ModelCache[YourTtsProcess],
     ) -> None:
-        """`cache` has one process, by the name of the engine."""
+        """A process is kept in memory, under the engine's name."""
         self.environment = environment
         self.speakers = speakers
         self._finder = finder

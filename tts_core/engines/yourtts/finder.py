@@ -23,7 +23,7 @@ _NAMES = (LOCAL_NAME, PUBLISHED_NAME, "your_tts")
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class CheckedFolder:
     """A place where the model could have been."""
 
     folder: Path
@@ -36,12 +36,12 @@ class Looked:
 @dataclass(frozen=True, slots=True)
 class Search:
     model: ModelFolder | None
-    looked: tuple[Looked, ...]
+    checked: tuple[CheckedFolder, ...]
     """The places in the order of the search."""
 
     def __str__(self) -> str:
-        taken = [f"YourTTS's model is {one.folder} ({one.why})" for one in self.looked if not one.reason]
-        passed = [f"{one.folder} ({one.why}): {one.reason}" for one in self.looked if one.reason]
+        taken = [f"YourTTS's model is {one.folder} ({one.why})" for one in self.checked if not one.reason]
+        passed = [f"{one.folder} ({one.why}): {one.reason}" for one in self.checked if one.reason]
         before = f"; looked before: {'; '.join(passed)}" if passed and taken else f": {'; '.join(passed)}"
         return (taken or ["YourTTS's model is not on this machine"])[0] + (before if passed else "")
 
@@ -55,7 +55,7 @@ class ModelFinder:
 
     def find(self) -> Search:
         """Search all places. Never raises."""
-        looked: list[Looked] = []
+        checked: list[CheckedFolder] = []
         model: ModelFolder | None = None
         for place in self._places:
             reason = _reason(place.folder)
@@ -64,10 +64,10 @@ class ModelFinder:
                     model = open_folder(place.folder)
                 except OSError as error:  # it has gone in this moment
                     reason = str(error)
-            looked.append(Looked(place.folder, place.why, reason))
+            checked.append(CheckedFolder(place.folder, place.why, reason))
             if model is not None:
                 break
-        search = Search(model, tuple(looked))
+        search = Search(model, tuple(checked))
         if (outcome := str(search)) != self._last_outcome:
             self._last_outcome = outcome
             logger.info("%s", outcome)

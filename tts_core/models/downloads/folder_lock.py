@@ -65,7 +65,7 @@ class FolderLock:
                 self._file.unlink(missing_ok=True)
             self._lock.release()
 
-    def tell(self, task: DownloadTask) -> None:
+    def report(self, task: DownloadTask) -> None:
         """Report the task to other processes, once a second at most. Only the holder calls this."""
         now = time.monotonic()
         if now - self._reported_at < _REPORT_EVERY_S or self._lock is None or not self._lock.is_locked:

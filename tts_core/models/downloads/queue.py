@@ -167,7 +167,7 @@ class Downloads:
         return DownloadTask(subject=key, state=JobState.CANCELLED, phase=Phase.DONE, bytes_total=total)
 
     def _work(self, job: JobRun) -> Mapping[str, Any]:
-        with Run(job, on_tick=self._owner.tell) as run:
+        with Run(job, on_tick=self._owner.report) as run:
             run.change(lambda task: replace(task, phase=Phase.VERIFYING))
             try:
                 if not self._fetcher.is_ready(run.key, run):

@@ -112,7 +112,7 @@ class CloneHandler:
             return Desk(kept=desk.kept)
         if desk.working is not None:
             return self._with(desk, read_recording(path, max_seconds=MAX_REFERENCE_S))
-        clip, was_cut = _first_heard(path)
+        clip, was_cut = _reference_of(path)
         if desk.kept:
             clip = join([*(read_recording(kept) for kept in desk.kept), clip])
             if clip.duration_s > MAX_REFERENCE_S:
@@ -134,7 +134,7 @@ class CloneHandler:
         clip = read_recording(desk.plain)
         return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate))
 
-    def heard(self, desk: Desk, recording: Path, language: str) -> Desk:
+    def note_language(self, desk: Desk, recording: Path, language: str) -> Desk:
         """Note the language of `recording`, which was transcribed; a recording that is no longer worked on changes
         nothing."""
         return replace(desk, language=language) if recording == desk.working else desk
@@ -240,7 +240,7 @@ class CloneHandler:
         return path
 
 
-def _first_heard(path: Path) -> tuple[Clip, bool]:
+def _reference_of(path: Path) -> tuple[Clip, bool]:
     """The recording, or (True) its best part where it is longer than a reference may be."""
     try:
         return read_recording(path, max_seconds=MAX_REFERENCE_S), False

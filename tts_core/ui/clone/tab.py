@@ -68,7 +68,7 @@ def render(words: Words) -> CloneTab:
     with gr.Row(equal_height=False, elem_classes="studio-speak"):
         with gr.Column(scale=6, min_width=320, elem_classes="studio-card"):
             recording = _render_recording(words)
-            words_said = _render_transcript(words)
+            transcript = _render_transcript(words)
         with gr.Column(scale=6, min_width=320, elem_classes="studio-stack"):
             with gr.Column(elem_classes="studio-card"):
                 spoken = _render_text(words)
@@ -76,7 +76,7 @@ def render(words: Words) -> CloneTab:
             if not words.is_for_guests:
                 with gr.Column(elem_classes="studio-card"):
                     save = save_panel.render(words)
-    return CloneTab(note=note, save=save, desk=gr.State(Desk()), **recording, **words_said, **spoken)
+    return CloneTab(note=note, save=save, desk=gr.State(Desk()), **recording, **transcript, **spoken)
 
 
 def _render_recording(words: Words) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
             return [*shown(desk, aim)[:2], alert, gr.skip()]
         return shown(now, aim)
 
-    def heard(request: gr.Request, desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
+    def changed(request: gr.Request, desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
         """Take in the page's recording. Gradio calls this also when the page has just got one from here; then nothing
         changes."""
         path = Path(file) if file else None
@@ -246,7 +246,7 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
         return worked(request, desk, step, aim)
 
     tab.file.change(
-        heard, [tab.desk, tab.file, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
+        changed, [tab.desk, tab.file, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
     )
     tab.coach.click(
         mended, [tab.desk, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
@@ -278,11 +278,11 @@ def _coach(words: Words, desk: Desk, language: str, text: str) -> str:
 def _wire_transcribe(
     tab: CloneTab, places: tuple[gr.Blocks, gr.Tab], services: Services, handler: CloneHandler, words: Words
 ) -> None:
-    def learn(desk: Desk, heard: Transcribed | None, *aim: str) -> list[Any]:
+    def learn(desk: Desk, transcribed: Transcribed | None, *aim: str) -> list[Any]:
         """Note the recording's language once it was transcribed."""
-        if heard is None:
+        if transcribed is None:
             return [gr.skip(), gr.skip()]
-        now = handler.heard(desk, heard.recording, heard.language)
+        now = handler.note_language(desk, transcribed.recording, transcribed.language)
         return [now, _coach(words, now, *aim)]
 
     def judge(desk: Desk, *aim: str) -> Any:
@@ -293,7 +293,7 @@ def _wire_transcribe(
     done = transcribe_button.wire(tab.transcribe, source, [page.load, item.select], services, words)
     done.success(
         learn,
-        [tab.desk, tab.transcribe.heard, *tab.aim],
+        [tab.desk, tab.transcribe.transcribed, *tab.aim],
         [tab.desk, tab.coach],
         api_visibility="private",
         show_progress="hidden",

@@ -57,7 +57,7 @@ class Additions:
         return [self.files, self.asked, self.asked_info, self.name]
 
     @property
-    def said(self) -> list[Any]:
+    def answers(self) -> list[Any]:
         """The widgets with the answers, read by `Adding.taken`."""
         return [self.files, self.name, self.model, self.consent, self.consent_note]
 
@@ -189,7 +189,7 @@ class Adding:
         return self._added(lambda: list(self._services.voice_transfer.import_official(file, new, consent)))
 
     def _pairs(self, files: Sequence[str], new: NewVoice, consent: Consent | None) -> str:
-        with self._actions.told():
+        with self._actions.errors_shown():
             if consent is None:
                 raise ConsentMissing
             self._services.models.capabilities(new.model_key)  # not once for every pair
@@ -205,6 +205,6 @@ class Adding:
         return self._added(lambda: [self._services.voices.add_role(new)])
 
     def _added(self, add: Callable[[], list[SavedVoice]]) -> str:
-        with self._actions.told():
+        with self._actions.errors_shown():
             voices = add()
             return self._actions.notice("additions.added", voices[0])

@@ -73,8 +73,8 @@ def wire(tab: GuestLibrary, places: tuple[gr.Blocks, gr.Tab], services: Services
         yield "", gr.update(value=str(take.path), label=label, visible=True)
 
     page, item = places
-    for looked in (page.load, item.select, tab.search.change):
-        looked(listed, [tab.search, tab.limit], tab.rows, api_visibility="private", show_progress="hidden")
+    for opened in (page.load, item.select, tab.search.change):
+        opened(listed, [tab.search, tab.limit], tab.rows, api_visibility="private", show_progress="hidden")
     tab.rows.click(
         more, [tab.search, tab.limit], [tab.limit, tab.rows], api_visibility="private", show_progress="hidden"
     )

@@ -61,18 +61,18 @@ class LibraryActions:
 
     def perform(self, action: VoiceAction, key: str) -> str:
         """Do the action; returns the notice about it. Raises gr.Error with the reason why not."""
-        with self.told():
+        with self.errors_shown():
             return self._perform(action, key)
 
     def removal(self, key: str) -> str:
         """The question before a voice is removed for good, as a dialog."""
-        with self.told():
+        with self.errors_shown():
             return library_view.removal_dialog(self._words, self._services.voices.voice(key))
 
-    def heard(self, action: VoiceAction, key: str) -> tuple[str, str]:
+    def sound_of(self, action: VoiceAction, key: str) -> tuple[str, str]:
         """The (file, title) for the page's player. LISTEN is the recording, SAMPLE a sentence, made if there is
         none."""
-        with self.told():
+        with self.errors_shown():
             voice = self._services.voices.voice(key)
             if action is VoiceAction.LISTEN:
                 path = self._services.voices.reference(key)
@@ -85,7 +85,7 @@ class LibraryActions:
 
     def exported(self, key: str) -> str:
         """A zip of the voice for the page to hand out."""
-        with self.told():
+        with self.errors_shown():
             voice = self._services.voices.voice(key)
             return str(self._services.voice_transfer.export(key, self._spot(archive_name(voice))))
 
@@ -95,7 +95,7 @@ class LibraryActions:
             raise gr.Error(self._words("save.name_missing"), print_exception=False)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def errors_shown(self) -> Iterator[None]:
         """Turn errors inside the block into sentences for people."""
         try:
             yield

@@ -156,8 +156,8 @@ def _wire_list(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], actions: Libra
         )
         done.success(None, None, None, js=TO_UNDO, api_visibility="private")
     page, item = places
-    for looked in (page.load, item.select, tab.search.change, tab.show.change):
-        looked(lists.fresh, tab.view, tab.listing, api_visibility="private", show_progress="hidden")
+    for opened in (page.load, item.select, tab.search.change, tab.show.change):
+        opened(lists.fresh, tab.view, tab.listing, api_visibility="private", show_progress="hidden")
     tab.timer.tick(
         lists.follow,
         [*tab.view, tab.seen],
@@ -176,7 +176,7 @@ def _wire_sound(tab: LibraryTab, actions: LibraryActions, words: Words) -> None:
         if asked is VoiceAction.SAMPLE:
             yield library_view.busy_notice(words), gr.update(visible=False, value=None)
         try:
-            path, label = actions.heard(asked, event.key)
+            path, label = actions.sound_of(asked, event.key)
         except gr.Error:
             yield "", gr.update(visible=False, value=None)
             raise
@@ -243,7 +243,7 @@ def _wire_additions(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], adding: A
         )
     role = [added.role_name, added.speaker, added.style, added.role_language]
     for event, act, inputs, outputs in (
-        (added.take.click, take, [*tab.view, *added.said], added.asking),
+        (added.take.click, take, [*tab.view, *added.answers], added.asking),
         (added.add_role.click, add, [*tab.view, *role], [added.role_name, added.style]),
     ):
         event(act, inputs, [*outputs, *listing], api_visibility="private", show_progress="hidden")
@@ -251,8 +251,8 @@ def _wire_additions(tab: LibraryTab, places: tuple[gr.Blocks, gr.Tab], adding: A
         lambda: gr.update(visible=False), None, added.asked, api_visibility="private", show_progress="hidden"
     )
     page, item = places
-    for looked in (page.load, item.select):
-        looked(adding.look, None, added.models, api_visibility="private", show_progress="hidden")
+    for opened in (page.load, item.select):
+        opened(adding.look, None, added.models, api_visibility="private", show_progress="hidden")
 
 
 def _digest(html: str) -> str:

@@ -151,7 +151,7 @@ class EditorActions:
 
     def opened(self, key: str, message: str = "") -> list[Any]:
         """Updates for the editor's outputs: the voice is shown, or nothing."""
-        with self._actions.told():
+        with self._actions.errors_shown():
             view = self._actions.view(key)
         voice, words = view.voice, self._words
         is_role = voice.kind is VoiceKind.CUSTOM_ROLE
@@ -183,7 +183,7 @@ class EditorActions:
     def saved(self, key: str, *values: Any) -> list[Any]:
         """Save the fields that differ; a clone is prepared again at once if it has to be."""
         self._actions.check_name(str(values[0]))
-        with self._actions.told():
+        with self._actions.errors_shown():
             before = self._services.voices.voice(key)
             changes = _changes(before, values)
             if changes:
@@ -193,7 +193,7 @@ class EditorActions:
         return self.opened(key, library_view.notice(self._words, self._words("editor.saved")))
 
     def replaced(self, key: str, recording: str | None) -> list[Any]:
-        with self._actions.told():
+        with self._actions.errors_shown():
             if recording is not None:
                 self._services.voices.replace_recording(key, Path(recording))
                 self._services.voices.prepare(key)
@@ -202,7 +202,7 @@ class EditorActions:
 
     def copied(self, key: str) -> list[Any]:
         """Copy the voice and open the copy, to give it a name."""
-        with self._actions.told():
+        with self._actions.errors_shown():
             name = self._words("editor.copy_name", {"voice": self._services.voices.voice(key).name})
             copy = self._services.voices.duplicate(key, name[:100])
         return self.opened(copy.id, self._actions.notice("editor.copied", copy))

@@ -70,7 +70,7 @@ def wire(panel: CarePanel, services: Services, words: Words) -> None:
         return [gr.update(value=label, visible=bool(going)), listed]
 
     def clean(listed: tuple[Leftover, ...], request: gr.Request) -> list[Any]:
-        outcome = work.told(lambda: store_words.cleaned(words, store.clean(listed)), request)
+        outcome = work.report(lambda: store_words.cleaned(words, store.clean(listed)), request)
         return [outcome, *offer(())]
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

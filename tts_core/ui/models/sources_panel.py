@@ -103,7 +103,7 @@ class _Handlers:
         except StudioError as error:
             return self._shown(latencies, fragments.alert(words("sources.not_tested"), words.error(error)))
         return self._shown(
-            latencies, fragments.told(words("sources.tested", {"count": len(latencies), "total": len(HUBS)}))
+            latencies, fragments.done(words("sources.tested", {"count": len(latencies), "total": len(HUBS)}))
         )
 
     def move(self, event: gr.EventData, latencies: Latencies | None) -> list[Any]:
@@ -141,7 +141,7 @@ class _Handlers:
             change()
         except StudioError as error:
             return fragments.alert(words("sources.not_saved"), words.error(error))
-        return fragments.told(words(message_key))
+        return fragments.done(words(message_key))
 
     def _shown(self, latencies: Latencies | None, message: str = "") -> list[Any]:
         choices, words = self._choices, self._words

@@ -74,15 +74,15 @@ class StoreWork:
             progress(step.done_bytes / (step.total_bytes or 1), desc=name)
 
         with self._stops.running(request.session_hash or "") as stop:
-            return self.told(lambda: work(show, stop.is_set), request)
+            return self.report(lambda: work(show, stop.is_set), request)
 
-    def told(self, work: Callable[[], str], request: gr.Request) -> str:
+    def report(self, work: Callable[[], str], request: gr.Request) -> str:
         """Run short work, without progress; returns the outcome as HTML."""
         try:
             self.check(request)
             return work()
         except Cancelled:
-            return fragments.told(self._words("store.stopped"))
+            return fragments.done(self._words("store.stopped"))
         except StudioError as error:
             return store_words.failure(self._words, error)
 

@@ -60,7 +60,7 @@ def _update(words: Words, source: SourceUpdate) -> str:
 
 def leftover_list(words: Words, listed: Sequence[Leftover]) -> str:
     if not listed:
-        return fragments.told(words("store.nothing_left"))
+        return fragments.done(words("store.nothing_left"))
     rows = []
     for leftover in sorted(listed, key=lambda leftover: -leftover.bytes)[:_SHOWN]:
         why = words("store.leftover_recent" if leftover.is_recent else f"store.leftover_{leftover.kind.value}")
@@ -72,7 +72,7 @@ def leftover_list(words: Words, listed: Sequence[Leftover]) -> str:
 
 
 def cleaned(words: Words, done: Cleaned) -> str:
-    html = fragments.told(words("store.cleaned", {"count": len(done.removed), "size": size(done.freed_bytes)}))
+    html = fragments.done(words("store.cleaned", {"count": len(done.removed), "size": size(done.freed_bytes)}))
     return html + _named(words, "store.cleaned_kept", map(str, done.kept))
 
 
@@ -84,7 +84,7 @@ def move_plan(words: Words, plan: MovePlan) -> str:
 
 
 def moved(words: Words, done: Moved) -> str:
-    html = fragments.told(words("store.moved", {"target": done.target}))
+    html = fragments.done(words("store.moved", {"target": done.target}))
     if done.variable:
         facts = {"name": done.variable, "target": done.target}
         html += fragments.alert(words("store.restart_title"), words("store.moved_variable", facts))
@@ -101,15 +101,15 @@ def unfinished_move(words: Words, target: Path) -> str:
 
 
 def exported(words: Words, done: Exported) -> str:
-    return fragments.told(words("store.exported", {"size": size(done.total_bytes), "folder": done.folder}))
+    return fragments.done(words("store.exported", {"size": size(done.total_bytes), "folder": done.folder}))
 
 
 def imported(words: Words, name: str, done: Imported) -> str:
     if done.was_ready:
-        return fragments.told(words("store.import_ready", {"model": name}))
+        return fragments.done(words("store.import_ready", {"model": name}))
     facts = {"model": name, "count": len(done.adopted), "missing": len(done.missing)}
     if not done.missing:
-        return fragments.told(words("store.imported", facts))
+        return fragments.done(words("store.imported", facts))
     title = words("store.import_partly" if done.adopted else "store.import_nothing", facts)
     return fragments.alert(title, words("store.import_missing", {"files": ", ".join(done.missing[:_SHOWN])}))
 

@@ -112,8 +112,8 @@ def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> N
         actions.perform(asked, event.key, provider, request)
         return [gr.skip(), *fresh(interval, key)]
 
-    for looked in (page.load, checks.key.input, checks.rescan.click):
-        looked(fresh, [tab.timer, checks.key], everything, api_visibility="private", show_progress="hidden")
+    for opened in (page.load, checks.key.input, checks.rescan.click):
+        opened(fresh, [tab.timer, checks.key], everything, api_visibility="private", show_progress="hidden")
     tab.timer.tick(
         follow,
         [tab.timer, checks.key, tab.signature],

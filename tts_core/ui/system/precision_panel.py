@@ -92,7 +92,7 @@ def wire(panel: PrecisionPanel, services: Services, words: Words) -> None:
         except StudioError as error:
             return shown(services, words, found, fragments.alert(words("system.not_done"), words.error(error)))
         services.memory.let_go(QWEN)
-        return shown(services, words, found, fragments.told(words("precision.chosen")))
+        return shown(services, words, found, fragments.done(words("precision.chosen")))
 
     panel.choice.input(choose, panel.choice, panel.outputs, api_visibility="private", show_progress="hidden")
     panel.fast.click(lambda: choose(FAST), None, panel.outputs, api_visibility="private", show_progress="hidden")

@@ -53,7 +53,7 @@ def wire(banner: ShareBanner, page: gr.Blocks, services: Services, words: Words)
     def end_link() -> list[Any]:
         services.link.close()
         html, *rest = look()
-        return [html or fragments.told(words("share.stopped")), *rest]
+        return [html or fragments.done(words("share.stopped")), *rest]
 
     page.load(look, None, banner.outputs, api_visibility="private", show_progress="hidden")
     banner.timer.tick(look, None, banner.outputs, queue=False, api_visibility="private", show_progress="hidden")

@@ -57,7 +57,7 @@ class TranscribeButton:
     run: gr.Button
     stop: gr.Button
     status: gr.HTML
-    heard: gr.State
+    transcribed: gr.State
     """The last transcript as Transcribed, or None."""
     filled: gr.State
     offer: WhisperOffer
@@ -65,7 +65,7 @@ class TranscribeButton:
     @property
     def fresh(self) -> list[Any]:
         """The widgets to set to "" and None when another recording is shown."""
-        return [self.status, self.heard]
+        return [self.status, self.transcribed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +96,21 @@ def render(words: Words, tab_id: str) -> TranscribeButton:
 def wire(
     button: TranscribeButton, source: Source, opened: list[Any], services: Services, words: Words
 ) -> gr.events.Dependency:
-    """Wire the button. `opened`: the events that show it. Returns the event after which `heard` holds the
+    """Wire the button. `opened`: the events that show it. Returns the event after which `transcribed` holds the
     transcript."""
     _wire_offer(button, opened, Offers(services, words), words)
     hearing = _Hearing(source, services, words)
     started = button.run.click(
         hearing.listen,
         source.inputs,
-        [button.status, button.heard, button.run, button.stop],
+        [button.status, button.transcribed, button.run, button.stop],
         concurrency_limit=None,
         api_visibility="private",
         show_progress="hidden",
     )
     button.stop.click(hearing.halt, None, None, api_visibility="private", queue=False)
     box = [source.transcript, button.filled, button.status]
-    inputs = [button.heard, button.filled, source.transcript]
+    inputs = [button.transcribed, button.filled, source.transcript]
     language = [source.language] if source.language is not None else []
     done: gr.events.Dependency = started.success(
         hearing.place, [*inputs, *language, *source.inputs], box, api_visibility="private", show_progress="hidden"
@@ -146,7 +146,7 @@ class _Hearing:
         self._listening = Listening()
 
     def listen(self, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
-        """Updates for status, heard, run and stop, while Whisper listens."""
+        """Updates for status, transcribed, run and stop, while Whisper listens."""
         words, idle = self._words, [gr.update(visible=True), gr.update(visible=False)]
         try:
             recording = self._source.recording(*values)
@@ -176,28 +176,36 @@ class _Hearing:
     def halt(self, request: gr.Request) -> None:
         self._listening.stop(request.session_hash or "")
 
-    def place(self, heard: Transcribed | None, filled: Filled, typed: str, *values: Any) -> list[Any]:
+    def place(self, transcribed: Transcribed | None, filled: Filled, typed: str, *values: Any) -> list[Any]:
         """Updates for box, filled and status: the transcript goes where nobody has typed; else it is offered."""
-        if heard is None:
+        if transcribed is None:
             return [gr.skip()] * 3
         language, values = (values[0], values[1:]) if self._source.language is not None else ("", values)
-        if self._recording(*values) != heard.recording:
+        if self._recording(*values) != transcribed.recording:
             return [gr.skip(), gr.skip(), fragments.hint(self._words("transcribe.other_recording"))]
-        if not heard.text:
+        if not transcribed.text:
             return [gr.skip(), gr.skip(), fragments.hint(self._words("transcribe.nobody"))]
-        tip = self._tip(heard, language)
-        if typed.strip() in ("", filled.text, heard.text):
-            return [heard.text, Filled(heard.text, typed), self._language_line(heard) + tip]
-        text = f'<p class="studio-said" lang="{escape(heard.language)}">{escape(heard.text)}</p>'
-        return [gr.skip(), gr.skip(), self._language_line(heard, "transcribe.compare") + text + self._button(USE) + tip]
+        tip = self._tip(transcribed, language)
+        if typed.strip() in ("", filled.text, transcribed.text):
+            return [transcribed.text, Filled(transcribed.text, typed), self._language_line(transcribed) + tip]
+        text = f'<p class="studio-transcript" lang="{escape(transcribed.language)}">{escape(transcribed.text)}</p>'
+        return [
+            gr.skip(),
+            gr.skip(),
+            self._language_line(transcribed, "transcribe.compare") + text + self._button(USE) + tip,
+        ]
 
-    def act(self, event: gr.EventData, heard: Transcribed | None, filled: Filled, typed: str) -> list[Any]:
+    def act(self, event: gr.EventData, transcribed: Transcribed | None, filled: Filled, typed: str) -> list[Any]:
         """Put the transcript in the place of the typed text, or back."""
-        if heard is None:
+        if transcribed is None:
             return [gr.skip()] * 3
         if event.action == USE:
-            return [heard.text, Filled(heard.text, typed), self._language_line(heard) + self._button(UNDO)]
-        return [filled.before, Filled(), fragments.told(self._words("transcribe.undone"))]
+            return [
+                transcribed.text,
+                Filled(transcribed.text, typed),
+                self._language_line(transcribed) + self._button(UNDO),
+            ]
+        return [filled.before, Filled(), fragments.done(self._words("transcribe.undone"))]
 
     def _recording(self, *values: Any) -> Path | None:
         try:
@@ -209,13 +217,15 @@ class _Hearing:
         transcriber = self._services.transcriber
         return lambda cancelled, say: transcriber.transcribe(recording, cancelled=cancelled, say=say)
 
-    def _language_line(self, heard: Transcribed, key: str = "transcribe.heard") -> str:
-        language = transcribe_words.language_name(self._words, heard.language)
-        return fragments.told(self._words(key, {"language": language}))
+    def _language_line(self, transcribed: Transcribed, key: str = "transcribe.heard") -> str:
+        language = transcribe_words.language_name(self._words, transcribed.language)
+        return fragments.done(self._words(key, {"language": language}))
 
-    def _tip(self, heard: Transcribed, language: str) -> str:
-        wanted = transcribe_words.unlike(language, heard.language) if language else ""
-        return fragments.hint(transcribe_words.language_tip(self._words, heard.language, wanted)) if wanted else ""
+    def _tip(self, transcribed: Transcribed, language: str) -> str:
+        wanted = transcribe_words.unlike(language, transcribed.language) if language else ""
+        return (
+            fragments.hint(transcribe_words.language_tip(self._words, transcribed.language, wanted)) if wanted else ""
+        )
 
     def _button(self, action: str) -> str:
         label = self._words(f"transcribe.{action}")

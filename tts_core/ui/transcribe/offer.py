@@ -76,7 +76,7 @@ class Offers:
         if not now.is_ready:
             return now
         name = self._services.transcriber.ready()[0].entry.display_name
-        return Offered(fragments.told(self._words("whisper.ready", {"model": name})), is_ready=True, is_coming=False)
+        return Offered(fragments.done(self._words("whisper.ready", {"model": name})), is_ready=True, is_coming=False)
 
     def act(self, action: Action, key: str) -> Offered:
         """Do a button's action. Raises gr.Error with the reason why not."""
@@ -109,7 +109,7 @@ class Offers:
             parts = [f'<p role="status"><strong>{coming}</strong> {escape(download_words.doing(words, task))}</p>']
             if view.look is not Look.FAILED:
                 numbers = download_words.numbers(words, task)
-                parts.append(fragments.progress(numbers, task.progress, label=coming, is_said=False))
+                parts.append(fragments.progress(numbers, task.progress, label=coming, is_spoken=False))
         buttons = self._button(view) if view.main_action is not None else ""
         models = '<button type="button" class="studio-link" data-studio="tab" data-tab="tab-models">'
         models += f"{words('whisper.models')} →</button>"

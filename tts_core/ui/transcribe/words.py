@@ -62,12 +62,12 @@ def checked(words: Words, found: SpokenCheck) -> str:
     icon = {"good": "✓", "advice": "◐", "problem": "!"}[look]
     title = words(f"check.{rate.unit}_rate", {"percent": percent})
     count = words(f"check.{rate.unit}s" if rate.errors else "check.same", {"errors": rate.errors, "all": rate.length})
-    heard = escape(transcript.text) or words("transcribe.nobody")
+    text = escape(transcript.text) or words("transcribe.nobody")
     compared = _compared(words, rate, transcript.language) if rate.errors and transcript.text else ""
     return (
         f'<section class="studio-check" data-look="{look}" role="status"><header><strong>{icon} {title}</strong> '
         f"<span>{count}</span></header>"
-        f'<h4>{words("check.heard")}</h4><p class="studio-said" lang="{escape(transcript.language)}">{heard}</p>'
+        f'<h4>{words("check.heard")}</h4><p class="studio-transcript" lang="{escape(transcript.language)}">{text}</p>'
         f"{compared}</section>"
     )
 
@@ -76,14 +76,14 @@ def _compared(words: Words, rate: ErrorRate, language: str) -> str:
     blank = " " if rate.unit == "word" else ""
     text = blank.join(map(_stretch, rate.stretches))
     return (
-        f'<h4>{words("check.compared")}</h4><p class="studio-said" lang="{escape(language)}">{text}</p>'
+        f'<h4>{words("check.compared")}</h4><p class="studio-transcript" lang="{escape(language)}">{text}</p>'
         f'<p class="studio-hint">{words("check.legend")}</p>'
     )
 
 
 def _stretch(piece: Stretch) -> str:
     if piece.is_same:
-        return escape(piece.heard)
+        return escape(piece.transcribed)
     wanted = f"<del>{escape(piece.wanted)}</del>" if piece.wanted else ""
-    spoken = f"<ins>{escape(piece.heard)}</ins>" if piece.heard else ""
+    spoken = f"<ins>{escape(piece.transcribed)}</ins>" if piece.transcribed else ""
     return wanted + spoken

@@ -56,9 +56,9 @@ def hint(text: str) -> str:
     return f'<p class="studio-hint">{escape(text)}</p>' if text else ""
 
 
-def told(text: str) -> str:
+def done(text: str) -> str:
     """A message about what has been done; a screen reader says it."""
-    return f'<p class="studio-told" role="status">✓ {escape(text)}</p>'
+    return f'<p class="studio-done" role="status">✓ {escape(text)}</p>'
 
 
 def busy(text: str) -> str:
@@ -66,9 +66,9 @@ def busy(text: str) -> str:
     return f'<p class="studio-status" role="status">{pulse}{escape(text)}</p>'
 
 
-def progress(text: str, percent: float, *, label: str, is_said: bool = True) -> str:
+def progress(text: str, percent: float, *, label: str, is_spoken: bool = True) -> str:
     """A bar with a sentence, which a screen reader says unless its numbers move all the time."""
-    role = ' role="status"' if is_said else ""
+    role = ' role="status"' if is_spoken else ""
     return (
         f'<div class="studio-progress" data-look="downloading"><div role="progressbar" aria-label="{escape(label)}"'
         f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i>'

@@ -1,6 +1,6 @@
 """Guards that stop a take which does not end by itself. They know first codes and lengths, no tensors.
 
-The model misses its end in about 0.4 % of requests (spec, "Known traps"); then it hums on or repeats itself.
+The model misses its end in about 0.4 % of requests; then it hums on or repeats itself.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Scheduler:
         self._sound_queue = sound_queue
         self._max_waiting = max_waiting
         self._batch = Batch(step)
-        self._voices: dict[int, Stream] = {}
+        self._streams: dict[int, Stream] = {}
         """The streams by the rows that the batch knows them by."""
         self._joined = 0
         self._waiting: deque[TakeInProgress] = deque()
@@ -91,9 +91,9 @@ class Scheduler:
                 return self._warm_a_little()
             for event in self._batch.frame():
                 if isinstance(event, Frame):
-                    self._sound_queue.add(self._voices[event.row], event.codes)
+                    self._sound_queue.add(self._streams[event.row], event.codes)
                 else:
-                    self._sound_queue.end(self._voices.pop(event.row), event.reason)
+                    self._sound_queue.end(self._streams.pop(event.row), event.reason)
         except Exception as error:
             logger.exception("a frame failed")
             self._fail_all(error)
@@ -101,7 +101,9 @@ class Scheduler:
 
     def _admit(self) -> None:
         self._drop_cancelled()
-        slack = min((v.speech.deadline for v in self._voices.values() if v.speech.has_sound), default=torch.inf)
+        slack = min(
+            (stream.speech.deadline for stream in self._streams.values() if stream.speech.has_sound), default=torch.inf
+        )
         joins = _JOINS if slack - time.monotonic() > _LEAST_SLACK_S else 1
         while joins and self._batch.has_room and self._sound_queue.has_room:
             with self._lock:
@@ -124,25 +126,25 @@ class Scheduler:
     def _join(self, speech: TakeInProgress) -> None:
         """Begin a take. An error is this take's alone."""
         row, self._joined = self._joined, self._joined + 1
-        voice = self._sound_queue.open(speech)
+        stream = self._sound_queue.open(speech)
         try:
             stopped = self._batch.join(speech.request, row)
         except Exception as error:
             logger.exception("a take can't begin")
             speech.fail(error)
-            self._sound_queue.end(voice, StopReason.CANCELLED)
+            self._sound_queue.end(stream, StopReason.CANCELLED)
             return
         if stopped is None:
-            self._voices[row] = voice
+            self._streams[row] = stream
         else:
-            self._sound_queue.end(voice, stopped.reason)
+            self._sound_queue.end(stream, stopped.reason)
 
     def _fail_all(self, error: Exception) -> None:
         self._batch.clear()
-        voices, self._voices = self._voices, {}
-        for voice in voices.values():
-            voice.speech.fail(error)
-            self._sound_queue.end(voice, StopReason.CANCELLED)
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.speech.fail(error)
+            self._sound_queue.end(stream, StopReason.CANCELLED)
 
     def _warm_a_little(self) -> bool:
         done = next(self._warming, None)

@@ -60,7 +60,7 @@ class SoundQueue:
         self._codec = codec
         self._pads = pads
         self._free = list(reversed(range(slots)))
-        self._voices: list[Stream] = []
+        self._streams: list[Stream] = []
         self._lock = Lock()
         self._worker: Worker | None = None
         self._on_free: Callable[[], None] | None = None
@@ -68,7 +68,7 @@ class SoundQueue:
         self.is_warm = True
 
     def use_thread(self, device: torch.device, on_free: Callable[[], None]) -> None:
-        """Decode in a thread of its own from now on; `on_free` is called when a voice has ended."""
+        """Decode in a thread of its own from now on; `on_free` is called when a stream has ended."""
         self._worker = Worker("speech-codec", self._turn, device)
         self._on_free = on_free
 
@@ -85,35 +85,35 @@ class SoundQueue:
     def open(self, speech: TakeInProgress) -> Stream:
         sizes = chunk_sizes(speech.chunk_frames)
         with self._lock:
-            voice = Stream(speech, self._free.pop(), sizes, next(sizes))
-            self._voices.append(voice)
+            stream = Stream(speech, self._free.pop(), sizes, next(sizes))
+            self._streams.append(stream)
         self._work()
-        return voice
+        return stream
 
-    def add(self, voice: Stream, codes: Tensor) -> None:
+    def add(self, stream: Stream, codes: Tensor) -> None:
         """Add a frame (16,) to a stream."""
-        voice.frames.append(codes)
-        if len(voice.frames) >= voice.wanted:
-            voice.wanted = next(voice.sizes)
-            self._hand_over(voice, None)
+        stream.frames.append(codes)
+        if len(stream.frames) >= stream.wanted:
+            stream.wanted = next(stream.sizes)
+            self._hand_over(stream, None)
 
-    def end(self, voice: Stream, reason: StopReason) -> None:
+    def end(self, stream: Stream, reason: StopReason) -> None:
         """Let the rest of a stream's frames become sound, then finish its take."""
-        self._hand_over(voice, reason)
+        self._hand_over(stream, reason)
 
     def close(self) -> None:
         self._warming = iter(())
         if self._worker is not None:
             self._worker.close()
 
-    def _hand_over(self, voice: Stream, end: StopReason | None) -> None:
-        frames, voice.frames = voice.frames, []
+    def _hand_over(self, stream: Stream, end: StopReason | None) -> None:
+        frames, stream.frames = stream.frames, []
         filling = 0
         if frames and end is not None and self._pads:
             filling = next((width for width in WIDTHS if width >= len(frames)), len(frames)) - len(frames)
         codes = torch.stack(frames + frames[-1:] * filling) if frames else torch.empty(0, 0)
         with self._lock:
-            voice.pieces.append(_Piece(codes, len(frames), end))
+            stream.pieces.append(_Piece(codes, len(frames), end))
         self._work()
 
     def _work(self) -> None:
@@ -132,49 +132,52 @@ class SoundQueue:
             self._do(group)
         except Exception as error:
             logger.exception("the codec failed")
-            for voice, _ in group:
-                voice.speech.fail(error)
-        for voice, piece in group:
+            for stream, _ in group:
+                stream.speech.fail(error)
+        for stream, piece in group:
             if piece is not None and piece.end is not None:
-                self._finish(voice, piece.end)
+                self._finish(stream, piece.end)
         return True
 
     def _next_group(self) -> list[tuple[Stream, _Piece | None]]:
-        """The most urgent piece with those that can be decoded beside it, or a voice that is to begin."""
-        waiting = sorted((v for v in self._voices if v.pieces or not v.has_begun), key=lambda v: v.speech.deadline)
+        """The most urgent piece with those that can be decoded beside it, or a stream that is to begin."""
+        waiting = sorted(
+            (stream for stream in self._streams if stream.pieces or not stream.has_begun),
+            key=lambda stream: stream.speech.deadline,
+        )
         if not waiting:
             return []
         if not waiting[0].has_begun:
             return [(waiting[0], None)]
         length = len(waiting[0].pieces[0].codes)
-        alike = [voice for voice in waiting if voice.has_begun and len(voice.pieces[0].codes) == length]
-        return [(voice, voice.pieces.popleft()) for voice in alike[:MOST_TOGETHER]]
+        alike = [stream for stream in waiting if stream.has_begun and len(stream.pieces[0].codes) == length]
+        return [(stream, stream.pieces.popleft()) for stream in alike[:MOST_TOGETHER]]
 
     def _do(self, group: Sequence[tuple[Stream, _Piece | None]]) -> None:
         pieces = []
-        for voice, piece in group:
+        for stream, piece in group:
             if piece is None:
-                voice.has_begun = True
-                self._codec.begin(voice.slot, voice.speech.reference)
-            elif piece.frames and not voice.speech.is_cancelled():
-                pieces.append((voice, piece))
+                stream.has_begun = True
+                self._codec.begin(stream.slot, stream.speech.reference)
+            elif piece.frames and not stream.speech.is_cancelled():
+                pieces.append((stream, piece))
         if not pieces:
             return
         codes = torch.stack([piece.codes for _, piece in pieces])
-        sound = self._codec.decode([voice.slot for voice, _ in pieces], codes)
+        sound = self._codec.decode([stream.slot for stream, _ in pieces], codes)
         frame = sound.shape[1] // codes.shape[1]
-        for (voice, piece), samples in zip(pieces, sound.numpy(), strict=True):
+        for (stream, piece), samples in zip(pieces, sound.numpy(), strict=True):
             made = piece.codes[: piece.frames].numpy().astype(np.int64)
-            voice.speech.send(AudioChunk(samples[: piece.frames * frame], codes=made), piece.frames)
+            stream.speech.send(AudioChunk(samples[: piece.frames * frame], codes=made), piece.frames)
 
     def _warm_a_little(self) -> bool:
         self.is_warm = next(self._warming, self) is self
         return not self.is_warm
 
-    def _finish(self, voice: Stream, reason: StopReason) -> None:
-        voice.speech.finish(reason)
+    def _finish(self, stream: Stream, reason: StopReason) -> None:
+        stream.speech.finish(reason)
         with self._lock:
-            self._voices.remove(voice)
-            self._free.append(voice.slot)
+            self._streams.remove(stream)
+            self._free.append(stream.slot)
         if self._on_free is not None:
             self._on_free()
