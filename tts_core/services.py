@@ -34,7 +34,7 @@ from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
-from tts_core.models.cached_model import ModelLoader, Progress
+from tts_core.models.cached_model import LoadProgress, ModelLoader
 from tts_core.models.catalogue import ModelKind, load_catalogue
 from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.fetch import HubFetcher
@@ -254,14 +254,14 @@ def build_memory(settings: Settings, system: SystemInfo) -> ModelMemory:
 def build_qwen_models(
     settings: Settings, memory: ModelMemory, folder_of: Callable[[str], Path], name_of: Callable[[str], str]
 ) -> ModelCache[QwenModel]:
-    def load(folder: Path, progress: Progress) -> QwenModel:
+    def load(folder: Path, progress: LoadProgress) -> QwenModel:
         return load_model(folder, ModelChoice(settings.device, settings.precision_now(), settings.threads), progress)
 
     return ModelCache(memory, ModelLoader(QWEN, load, folder_of, weights_bytes, name_of))
 
 
 def build_whisper_models(settings: Settings, memory: ModelMemory, models: ModelStatuses) -> ModelCache[WhisperModel]:
-    def load(folder: Path, progress: Progress) -> WhisperModel:
+    def load(folder: Path, progress: LoadProgress) -> WhisperModel:
         return load_transcriber(folder, settings.device, settings.threads, progress)
 
     return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, weights_bytes, models.display_name))
@@ -275,7 +275,7 @@ def build_piper(settings: Settings, models: ModelStatuses, memory: ModelMemory) 
 
 
 def build_embedder(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> SpeakerEmbedder:
-    def load(folder: Path, _progress: Progress) -> SpeakerModel:
+    def load(folder: Path, _progress: LoadProgress) -> SpeakerModel:
         return load_speaker(folder, settings.device, settings.threads)
 
     loader = ModelLoader(SPEAKER_ENCODER, load, models.folder, lambda _folder: ENCODER_BYTES, models.display_name)

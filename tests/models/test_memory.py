@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tts_core.domain.errors import EngineFailed, OutOfMemory
-from tts_core.models.cached_model import ModelLoader, Progress
+from tts_core.models.cached_model import LoadProgress, ModelLoader
 from tts_core.models.faults import MemoryBudgetFull, ModelBeingChanged, ModelInMemory, ModelInUse, ModelNotLoaded
 from tts_core.models.memory import ModelCache, ModelMemory
 
@@ -41,7 +41,7 @@ class FakeLoader:
     def __post_init__(self) -> None:
         self.go.set()
 
-    def __call__(self, files: Path, progress: Progress) -> FakeModel:
+    def __call__(self, files: Path, progress: LoadProgress) -> FakeModel:
         progress(1, 2)
         self.begun.set()
         assert self.go.wait(60)
@@ -271,7 +271,7 @@ def test_an_abandoned_load_leaves_nothing_behind_when_nothing_is_kept() -> None:
     loader, closed = FakeLoader(), threading.Event()
     loader.go.clear()
 
-    def load(files: Path, progress: Progress) -> FakeModel:
+    def load(files: Path, progress: LoadProgress) -> FakeModel:
         model = loader(files, progress)
         model.close = closed.set  # type: ignore[method-assign]
         return model

@@ -10,8 +10,8 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from tts_core.models.faults import ModelNotLoaded
 
-Progress = Callable[[int, int], None]
-"""Bytes done and bytes to do."""
+LoadProgress = Callable[[int, int], None]
+"""A function called with the bytes done and the bytes to do; may raise Cancelled to give up."""
 PROGRESS_INTERVAL_S = 0.2
 
 
@@ -44,7 +44,7 @@ class ModelLoader(Generic[Model]):
     """How models of one kind come into memory."""
 
     kind: str
-    load: Callable[[Path, Progress], Model]
+    load: Callable[[Path, LoadProgress], Model]
     """Makes a model of the file or folder that `files` gives."""
     files: Callable[[str], Path]
     """The file or folder that the model of a key is read from."""

@@ -12,7 +12,7 @@ import pytest
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED, TOKENIZER_KEY
 from tests.models.store.conftest import Home, content, impatient
 from tts_core.domain.errors import UnknownModelKey
-from tts_core.models.cached_model import ModelLoader, Progress
+from tts_core.models.cached_model import LoadProgress, ModelLoader
 from tts_core.models.download_task import DownloadTask, Phase
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
@@ -157,7 +157,7 @@ def test_a_model_can_be_loaded_or_deleted_but_never_both(home: Home) -> None:
     folder = home.folder(TOKENIZER_KEY)
     weights = folder / "model.safetensors"
 
-    def load(_folder: Path, _progress: Progress) -> Model:
+    def load(_folder: Path, _progress: LoadProgress) -> Model:
         sizes = [weights.stat().st_size]
         time.sleep(0.001)
         sizes.append(weights.stat().st_size)

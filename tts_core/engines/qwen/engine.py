@@ -27,7 +27,7 @@ from tts_core.domain.values import (
     Voice,
 )
 from tts_core.engines.qwen.talker.config import read_model_config
-from tts_core.models.cached_model import Lease, Progress
+from tts_core.models.cached_model import Lease, LoadProgress
 from tts_core.models.catalogue import WEIGHTS_SUFFIX, ModelKind
 from tts_core.models.memory import ModelCache
 from tts_core.models.status import ModelStatuses
@@ -186,7 +186,7 @@ def model_in(folder: Path) -> SpeakingModel:
     return SpeakingModel(folder.name, kind, folder, capabilities)
 
 
-def load_model(folder: Path, choice: ModelChoice, progress: Progress) -> QwenModel:
+def load_model(folder: Path, choice: ModelChoice, progress: LoadProgress) -> QwenModel:
     """Read a model's folder; seconds. Raises what `QwenModel.load` raises."""
     from tts_core.engines.qwen.speech_model import QwenModel  # noqa: PLC0415 - torch: seconds and hundreds of megabytes
 

@@ -87,14 +87,7 @@ class SpeakerEmbedder:
 
     def choose(self, model_key: str = "") -> ModelStatus:
         """The model of that key, "" for the smallest. Raises EmbedderMissing, UnknownModelKey, ModelNotReady."""
-        if not model_key:
-            ready = self.ready()
-            if not ready:
-                suggested = self._models.entry(SUGGESTED)
-                megabytes = round(suggested.total_bytes / 1e6)
-                raise EmbedderMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
-            return ready[0]
-        return self._bases.named(model_key)
+        return self._bases.chosen(model_key, self.ready(), SUGGESTED, EmbedderMissing)
 
     def extract(self, clip: Clip, model_key: str = "") -> Extraction:
         """Find out who speaks in a recording. Raises what `choose` raises, InvalidRequest, EngineFailed."""

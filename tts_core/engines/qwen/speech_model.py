@@ -39,8 +39,9 @@ from tts_core.engines.qwen.talker.config import SPEECH_TOKENIZER_FOLDER, WEIGHTS
 from tts_core.engines.qwen.talker.prompt import InContextClone, Prompt, PromptRequest, XVectorClone
 from tts_core.engines.qwen.talker.sampling import Draws
 from tts_core.engines.qwen.talker.talker import Talker
-from tts_core.engines.qwen.talker.weights import Progress, weight_bytes
+from tts_core.engines.qwen.talker.weights import weight_bytes
 from tts_core.engines.qwen.talker_model import TalkerModel, whole_number_workers
+from tts_core.models.cached_model import LoadProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class QwenModel:
         device: str = AUTO,
         precision: str = AUTO,
         threads: int | None = None,
-        progress: Progress | None = None,
+        progress: LoadProgress | None = None,
     ) -> QwenModel:
         """Read a model's folder. `device` is "auto" or torch's name of one, `precision` "auto" or one of PRECISIONS;
         `threads` is how many compute on a CPU, None for as many as help.
@@ -219,12 +220,12 @@ class QwenModel:
 class _Steps:
     """The progress of several files, reported as one."""
 
-    def __init__(self, files: list[Path], progress: Progress | None) -> None:
+    def __init__(self, files: list[Path], progress: LoadProgress | None) -> None:
         self._sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
         self._done = [0] * len(files)
         self._progress = progress
 
-    def of(self, place: int) -> Progress | None:
+    def of(self, place: int) -> LoadProgress | None:
         """The function that the loader of file number `place` reports to."""
         progress = self._progress
         if progress is None:

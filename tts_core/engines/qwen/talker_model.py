@@ -21,7 +21,8 @@ from tts_core.engines.qwen.talker.config import (
 from tts_core.engines.qwen.talker.prompt import Prompt, PromptBuilder, PromptRequest
 from tts_core.engines.qwen.talker.talker import Talker
 from tts_core.engines.qwen.talker.text_tokenizer import TextTokenizer
-from tts_core.engines.qwen.talker.weights import Placement, Progress, build_on_meta, load_weights
+from tts_core.engines.qwen.talker.weights import Placement, build_on_meta, load_weights
+from tts_core.models.cached_model import LoadProgress
 
 if TYPE_CHECKING:
     from tts_core.engines.qwen.kernels.workers import Workers
@@ -50,7 +51,7 @@ class TalkerModel:
         *,
         speaker_encoder: nn.Module | None = None,
         workers: Workers | None = None,
-        progress: Progress | None = None,
+        progress: LoadProgress | None = None,
     ) -> TalkerModel:
         """Read a model's folder. Raises a ModelFolderInvalid that names the file.
 

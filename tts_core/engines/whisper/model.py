@@ -34,6 +34,7 @@ from tts_core.engines.faults import (
     WeightsUnreadable,
 )
 from tts_core.engines.whisper.transcript import Segment, Transcript
+from tts_core.models.cached_model import LoadProgress
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +58,6 @@ _COMPRESSION_RATIO = 1.35
 _LOG_PROBABILITY = -1.0
 _NO_SPEECH = 0.6
 
-LoadProgress = Callable[[int, int], None]
-"""A function called with the bytes done and the bytes to do."""
 Progress = Callable[[float, float], None]
 """A function called with the seconds of the recording that are done and all its seconds."""
 

@@ -22,7 +22,7 @@ from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, Unk
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
 from tts_core.engines.whisper.transcript import Transcript
-from tts_core.models.cached_model import Progress as LoadProgress
+from tts_core.models.cached_model import LoadProgress
 from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.memory import ModelCache
 from tts_core.models.of_kind import ModelsOfKind
@@ -81,14 +81,7 @@ class Transcriber:
 
     def choose(self, model_key: str = "") -> ModelStatus:
         """The model of that key, "" for the best one. Raises TranscriberMissing, UnknownModelKey, ModelNotReady."""
-        if not model_key:
-            ready = self.ready()
-            if not ready:
-                suggested = self.suggestion()
-                megabytes = round(suggested.total_bytes / 1e6)
-                raise TranscriberMissing(key=suggested.key, name=suggested.display_name, megabytes=megabytes)
-            return ready[0]
-        return self._whispers.named(model_key)
+        return self._whispers.chosen(model_key, self.ready(), SUGGESTED, TranscriberMissing)
 
     def transcribe(
         self,

@@ -37,7 +37,7 @@ from tts_core.engines.yourtts.finder import ModelFinder, Search
 from tts_core.engines.yourtts.model_folder import ModelFolder
 from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess, weights_bytes
 from tts_core.engines.yourtts.speakers import Speaker, SpeakerStore
-from tts_core.models.cached_model import CachedModel, ModelLoader, Progress
+from tts_core.models.cached_model import CachedModel, LoadProgress, ModelLoader
 from tts_core.models.memory import ModelCache, ModelMemory
 from tts_core.platform.settings.studio import Settings
 
@@ -258,7 +258,7 @@ def build_yourtts(settings: Settings, memory: ModelMemory) -> YourTts:
             raise EngineFailed(engine=PEOPLE_CALL_IT, reason="its model is not on this machine any more")
         return model.folder
 
-    def start(model: Path, _progress: Progress) -> YourTtsProcess:
+    def start(model: Path, _progress: LoadProgress) -> YourTtsProcess:
         process = YourTtsProcess(environment.python, model, gpu=settings.device != "cpu")
         process.load()
         return process

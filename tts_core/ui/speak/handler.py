@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from tts_core.speech.live import LiveStream, LiveStreams
 from tts_core.speech.synthesis import Synthesis
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import SpeakingForm
+from tts_core.ui.widgets.session_stops import SessionStops
 from tts_core.ui.words import Words
 from tts_core.voices.finder import VoiceFinder
 
@@ -46,50 +46,44 @@ class SpeakHandler:
         self._live = live
         self._words = words
         self._live_url = live_url
-        self._lock = threading.Lock()
-        self._stops: dict[str, threading.Event] = {}
+        self._stops = SessionStops()
 
     def run(self, form: SpeakingForm, session: str) -> Iterator[SpeakView]:
         """Speak the form's text; raises StudioError. A second run of the session stops the first."""
-        stop = self._register(session)
         stream: LiveStream | None = None
         last_status = 0.0
         made_s = 0.0
         rate = 0
-        try:
-            for event in self._events(form, stop.is_set):
-                if isinstance(event, Queued):
-                    yield self._busy("speak.queued", {"position": event.position})
-                elif isinstance(event, Started):
-                    rate = event.sample_rate
-                    made_s = 0.0
-                    stream = self._live.open(rate)
-                    yield self._started(stream, rate)
-                elif isinstance(event, Loading):
-                    yield self._busy("speak.loading", {"model": event.model, "percent": event.percent})
-                elif isinstance(event, AudioChunk) and stream is not None:
-                    stream.write(event.samples)
-                    made_s += len(event.samples) / rate
-                    if time.monotonic() - last_status > STATUS_INTERVAL_S:
-                        last_status = time.monotonic()
-                        yield self._busy("speak.speaking", {"seconds": f"{made_s:.1f}"})
-                elif isinstance(event, Restarted) and stream is not None:
+        with self._stops.running(session) as stop:
+            try:
+                for event in self._events(form, stop.is_set):
+                    if isinstance(event, Queued):
+                        yield self._busy("speak.queued", {"position": event.position})
+                    elif isinstance(event, Started):
+                        rate = event.sample_rate
+                        made_s = 0.0
+                        stream = self._live.open(rate)
+                        yield self._started(stream, rate)
+                    elif isinstance(event, Loading):
+                        yield self._busy("speak.loading", {"model": event.model, "percent": event.percent})
+                    elif isinstance(event, AudioChunk) and stream is not None:
+                        stream.write(event.samples)
+                        made_s += len(event.samples) / rate
+                        if time.monotonic() - last_status > STATUS_INTERVAL_S:
+                            last_status = time.monotonic()
+                            yield self._busy("speak.speaking", {"seconds": f"{made_s:.1f}"})
+                    elif isinstance(event, Restarted) and stream is not None:
+                        stream.close()
+                        yield self._busy("speak.restarted", {})
+                    elif isinstance(event, TakeReady):
+                        yield self._finished(event.take)
+            finally:
+                if stream is not None:
                     stream.close()
-                    yield self._busy("speak.restarted", {})
-                elif isinstance(event, TakeReady):
-                    yield self._finished(event.take)
-        finally:
-            if stream is not None:
-                stream.close()
-            self._unregister(session, stop)
 
     def stop(self, session: str) -> bool:
         """Ask the session's running take to stop; False when none runs. What was made is kept."""
-        with self._lock:
-            stop = self._stops.get(session)
-        if stop is not None:
-            stop.set()
-        return stop is not None
+        return self._stops.stop(session)
 
     def _events(self, form: SpeakingForm, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
         request = form.to_request()
@@ -105,20 +99,6 @@ class SpeakHandler:
 
     def _finished(self, take: Take) -> SpeakView:
         return SpeakView(str(take.path), take_details(take), status=fragments.take_facts(self._words, take))
-
-    def _register(self, session: str) -> threading.Event:
-        stop = threading.Event()
-        with self._lock:
-            earlier = self._stops.get(session)
-            self._stops[session] = stop
-        if earlier is not None:
-            earlier.set()
-        return stop
-
-    def _unregister(self, session: str, stop: threading.Event) -> None:
-        with self._lock:
-            if self._stops.get(session) is stop:
-                del self._stops[session]
 
 
 def take_details(take: Take) -> dict[str, Any]:

@@ -27,8 +27,10 @@ class SessionStops:
                 if self._stops.get(session) is stop:
                     del self._stops[session]
 
-    def stop(self, session: str) -> None:
+    def stop(self, session: str) -> bool:
+        """Ask the session's work to stop; False where none runs."""
         with self._lock:
             stop = self._stops.get(session)
         if stop is not None:
             stop.set()
+        return stop is not None

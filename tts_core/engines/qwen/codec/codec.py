@@ -22,7 +22,8 @@ from tts_core.engines.qwen.talker.config import (
     SpeechTokenizerConfig,
     read_speech_tokenizer_config,
 )
-from tts_core.engines.qwen.talker.weights import Placement, Progress
+from tts_core.engines.qwen.talker.weights import Placement
+from tts_core.models.cached_model import LoadProgress
 
 
 class Codec:
@@ -48,7 +49,7 @@ class Codec:
         device: torch.device,
         *,
         dtype: torch.dtype = torch.float32,
-        progress: Progress | None = None,
+        progress: LoadProgress | None = None,
     ) -> Codec:
         """Read the codec. `folder` is a model's `speech_tokenizer`, `dtype` the decoder's.
 

@@ -30,7 +30,8 @@ from tts_core.engines.qwen.codec.layers import (
 )
 from tts_core.engines.qwen.codec.transformer import CodecTransformer
 from tts_core.engines.qwen.talker.config import CONFIG_FILE, CodecDecoderConfig, SpeechTokenizerConfig
-from tts_core.engines.qwen.talker.weights import KeepsFloat32, Placement, Progress, build_on_meta, load_weights
+from tts_core.engines.qwen.talker.weights import KeepsFloat32, Placement, build_on_meta, load_weights
+from tts_core.models.cached_model import LoadProgress
 
 if TYPE_CHECKING:
     from tts_core.engines.qwen.kernels.workers import Workers
@@ -147,7 +148,7 @@ class CodecDecoder(nn.Module):
 
     @classmethod
     def load(
-        cls, file: Path, config: SpeechTokenizerConfig, placement: Placement, *, progress: Progress | None = None
+        cls, file: Path, config: SpeechTokenizerConfig, placement: Placement, *, progress: LoadProgress | None = None
     ) -> CodecDecoder:
         """Read the decoder from the speech tokenizer's model.safetensors.
 

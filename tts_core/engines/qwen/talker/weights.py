@@ -16,9 +16,8 @@ import torch
 from torch import nn
 
 from tts_core.engines.faults import ModelFileMissing, WeightsMismatch, WeightsUnreadable
+from tts_core.models.cached_model import LoadProgress
 
-Progress = Callable[[int, int], None]
-"""A function called with the bytes read so far and the bytes to read; may raise Cancelled to give up."""
 Module = TypeVar("Module", bound=nn.Module)
 
 _BUFFER_BYTES = 16 * 2**20
@@ -102,7 +101,7 @@ def load_weights(
     *,
     skip: Collection[str] = (),
     rename: Callable[[str], str] | None = None,
-    progress: Progress | None = None,
+    progress: LoadProgress | None = None,
 ) -> None:
     """Fill every parameter and persistent buffer of `module` from a file that must hold exactly these.
 
