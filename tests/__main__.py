@@ -26,6 +26,9 @@ CHECKS = (
 QUICK, ALL = "--quick", "--all"
 FAILED_TESTS = 1
 """pytest's exit status for tests that ran and failed."""
+WORKERS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Half of the time is spent waiting for servers and pages, so two processes are faster even on one core. The tests of a
+file share its fixtures, and files keep their order, which tests/conftest.py chooses."""
 CHANCES = 3
 """Continuous integration shares its machine: what was too slow once is asked again, alone and in a fresh process."""
 
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_tests(arguments: Sequence[str], chances: int) -> int:
     """Each further chance is for the tests that failed alone; the output of every run stays, so they are named."""
-    pytest = [sys.executable, "-m", "pytest", *arguments]
+    pytest = [sys.executable, "-m", "pytest", *WORKERS, *arguments]
     status = run(pytest)
     for _ in range(chances - 1):
         if status == FAILED_TESTS:

@@ -24,10 +24,13 @@ hypothesis.settings.load_profile("ci")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that looks through a browser is slow."""
-    for item in items:
-        if "playwright" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slow)
+    """A test that looks through a browser is slow. Files of such tests come last: Playwright's event loop runs in the
+    main thread until the session ends, and no other loop can run beside it there."""
+    in_browser = [item for item in items if "playwright" in getattr(item, "fixturenames", ())]
+    for item in in_browser:
+        item.add_marker(pytest.mark.slow)
+    files = {item.path for item in in_browser}
+    items.sort(key=lambda item: item.path in files)
 
 
 @pytest.fixture(scope="module")

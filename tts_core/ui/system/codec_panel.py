@@ -36,7 +36,7 @@ def render(words: Words) -> CodecPanel:
             recording = gr.Audio(label=words("codec.recording"), type="filepath", elem_id="codec-recording")
             with gr.Column():
                 key = gr.Dropdown([], label=words("models.column_model"), elem_id="codec-key")
-                run = gr.Button(words("codec.run"), elem_id="codec-run")
+                run = gr.Button(words("codec.run"), interactive=False, elem_id="codec-run")
                 message = gr.HTML(js_on_load=None, elem_id="codec-message")
                 decoded = gr.Audio(label=words("codec.decoded"), interactive=False, elem_classes="studio-audio")
                 codes = gr.File(label=words("codec.codes"), interactive=False, visible=False, elem_id="codec-codes")
