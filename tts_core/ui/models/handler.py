@@ -69,8 +69,8 @@ class ModelActions:
 
     def overview(self) -> Overview:
         words, views = self._words, self.views()
-        piper = [view for view in views if view.entry.kind is ModelKind.PIPER]
-        main = [view for view in views if view.entry.kind is not ModelKind.PIPER]
+        piper = [view for view in views if view.entry.kind.is_single_voice]
+        main = [view for view in views if not view.entry.kind.is_single_voice]
         ready = sum(view.status.valid for view in main)
         summary = words("models.summary", {"ready": ready, "total": len(main)})
         return Overview(
