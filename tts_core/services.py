@@ -220,9 +220,7 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-def build_engines(
-    qwen: Mapping[ModelKind, Sequence[Engine]], others: Sequence[Engine]
-) -> tuple[Engine, ...]:
+def build_engines(qwen: Mapping[ModelKind, Sequence[Engine]], others: Sequence[Engine]) -> tuple[Engine, ...]:
     """List all engines, best first: the first voice of the first one that has any speaks where nobody chose another."""
     return (
         *qwen[ModelKind.CUSTOM_VOICE],

@@ -62,7 +62,7 @@ class ByLanguageEngine:
         return (Voice(VOICE, "Built-in (by language)", NAME, description),)
 
     def capabilities(self, voice: str | None = None) -> Capabilities:
-        return dataclasses.replace(self._other.capabilities(), speakers=())
+        return self._other.capabilities()
 
     def at_once(self, voice: str) -> int:
         return 1
@@ -98,9 +98,7 @@ class ByLanguageEngine:
                 yield event
         yield Finished(StopReason.COMPLETE, seed=seed)
 
-    def _spoken(
-        self, request: SynthesisRequest, *, is_natural: bool, cancelled: CancelCheck
-    ) -> Iterator[EngineEvent]:
+    def _spoken(self, request: SynthesisRequest, *, is_natural: bool, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         """Speak a part. The other engine takes over where the natural voice breaks before there was a sound."""
         if is_natural and not self.problem:
             has_sound = False

@@ -12,7 +12,6 @@ from typing import Any
 import gradio as gr
 
 from tts_core.domain.errors import StudioError
-from tts_core.models.catalogue import ModelKind
 from tts_core.models.download_task import Provider
 from tts_core.platform.desktop import can_open_folders
 from tts_core.services import Services
