@@ -23,7 +23,7 @@ BUSY_REFRESH_S = 0.7
 IDLE_REFRESH_S = 4.0
 TO_EDITOR = """() => setTimeout(() => {
     const editor = document.querySelector("#library-editor");
-    if (editor?.contains(document.activeElement?.closest("input, textarea"))) return; // somebody is already writing there
+    if (editor?.contains(document.activeElement?.closest("input, textarea"))) return; // already writing there
     editor?.querySelector("h2")?.focus();
 }, 150)"""
 """The script that moves the focus into the editor, which is shown by then; where it lies below the list it scrolls into
