@@ -17,7 +17,9 @@ from tts_core.access.public_link import PublicLink
 from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
 from tts_core.domain.engine import Engine
+from tts_core.engines.builtin.engine import ByLanguageEngine
 from tts_core.engines.espeak.engine import EspeakEngine
+from tts_core.engines.hibari.engine import HibariEngine
 from tts_core.engines.piper.engine import PiperEngine
 from tts_core.engines.qwen.device import probe_acceleration
 from tts_core.engines.qwen.engine import (
@@ -94,6 +96,7 @@ class Services:
     whisper_models: ModelCache[WhisperModel]
     store: ModelFolders
     synthesis: Synthesis
+    builtin: ByLanguageEngine
     voices: VoiceLibrary
     transcriber: Transcriber
     voice_transfer: VoiceTransfer
@@ -182,7 +185,10 @@ def build_services(settings: Settings) -> Services:
     prompts = VoicePrompts(voice_folders, recordings, models, speakers)
     yourtts = build_yourtts(settings, memory)
     library = LibraryEngine(voice_store, prompts, models, speakers)
-    engines = build_engines(qwen, build_piper(settings, models, memory), library, YourTtsEngine(yourtts))
+    espeak, hibari = EspeakEngine(), build_hibari(models, memory)
+    builtin = ByLanguageEngine(hibari, espeak)
+    piper = build_piper(settings, models, memory)
+    engines = build_engines(qwen, (builtin, espeak, hibari, piper, library, YourTtsEngine(yourtts)))
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
@@ -197,6 +203,7 @@ def build_services(settings: Settings) -> Services:
         whisper_models=whisper_models,
         store=ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now())),
         synthesis=synthesis,
+        builtin=builtin,
         voices=voices,
         transcriber=transcriber,
         voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
@@ -213,16 +220,11 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-def build_engines(
-    qwen: Mapping[ModelKind, Sequence[Engine]], piper: Engine, library: Engine, yourtts: Engine
-) -> tuple[Engine, ...]:
+def build_engines(qwen: Mapping[ModelKind, Sequence[Engine]], others: Sequence[Engine]) -> tuple[Engine, ...]:
     """List all engines, best first: the first voice of the first one that has any speaks where nobody chose another."""
     return (
         *qwen[ModelKind.CUSTOM_VOICE],
-        EspeakEngine(),
-        piper,
-        library,
-        yourtts,
+        *others,
         # They can't be the voice of somebody who chose none: they must be told how to sound.
         *qwen[ModelKind.VOICE_DESIGN],
         *qwen[ModelKind.BASE],
@@ -272,6 +274,17 @@ def build_piper(settings: Settings, models: ModelStatuses, memory: ModelMemory) 
     downloaded = ModelsOfKind(models, ModelKind.PIPER).keys()
     own = settings.piper_dir or settings.paths.default_piper_dir
     return PiperEngine(lambda: (own, *map(models.folder, downloaded)), memory)
+
+
+def build_hibari(models: ModelStatuses, memory: ModelMemory) -> HibariEngine:
+    """Speaks with the voice in its package and with those that were downloaded."""
+
+    def downloaded(key: str) -> Path | None:
+        published = models.entry(key).files[0]
+        file = models.folder(key) / published.path
+        return file if file.is_file() and file.stat().st_size == published.size else None
+
+    return HibariEngine(downloaded, memory)
 
 
 def build_embedder(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> SpeakerEmbedder:

@@ -36,7 +36,8 @@ PIPER_KEYS = [
     )
 ]
 QWEN_KEYS = ["tokenizer_12hz", "base_0_6b", "custom_0_6b", "base_1_7b", "custom_1_7b", "voice_design_1_7b"]
-KEYS = [*QWEN_KEYS, *WHISPER_KEYS, *PIPER_KEYS]
+HIBARI_KEYS = ["hibari_kore", "hibari_fenrir", "hibari_emma", "hibari_fable"]
+KEYS = [*QWEN_KEYS, *WHISPER_KEYS, *HIBARI_KEYS, *PIPER_KEYS]
 QWEN_TYPES = ("tokenizer", "base", "custom_voice", "voice_design")
 FIELDS = {
     *("key", "path", "exists", "valid", "missing", "status", "model_type", "size", "display_names", "sources"),

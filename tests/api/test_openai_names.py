@@ -16,6 +16,7 @@ from tests.serving import Serve
 from tts_core.api.openai.names import openai_names
 from tts_core.api.server import create_api
 from tts_core.domain.text import plain_name
+from tts_core.engines.builtin.engine import VOICE
 from tts_core.models.files.config import PUBLISHED_SPEAKERS
 from tts_core.services import Services
 
@@ -69,14 +70,14 @@ def test_the_built_in_voices_stand_in_where_there_is_no_model(api: RunningApi, c
 
 def test_models_and_voices_are_listed_for_clients_of_both_manners(api: RunningApi, client: httpx.Client) -> None:
     listed = openai_client(api.url).models.list().data
-    assert [model.id for model in listed if model.owned_by == "tts-studio"] == ["builtin"]
+    assert [model.id for model in listed if model.owned_by == "tts-studio"] == ["builtin", "hibari"]
     assert {"tts-1", "tts-1-hd", "gpt-4o-mini-tts"} <= {model.id for model in listed}
     assert "whisper-1" not in {model.id for model in listed}, "nothing here listens"
     assert all(model.created > 0 and model.object == "model" for model in listed)
     one = openai_client(api.url).models.retrieve("tts-1")
     assert (one.id, one.owned_by) == ("tts-1", "openai")
     voices = client.get("/v1/audio/voices").json()["voices"]
-    assert (voices[0]["id"], voices[0]["name"], voices[0]["model"]) == ("builtin/aria", "Aria", "builtin")
+    assert (voices[0]["id"], voices[0]["name"], voices[0]["model"]) == (VOICE, "Built-in (by language)", "builtin")
     names = client.get("/v1/audio/models").json()["models"]
     assert {"id": "builtin", "name": "builtin"} in names
 

@@ -24,6 +24,7 @@ from tts_core.audio.files import FORMATS
 from tts_core.domain.engine import CancelCheck, Engine
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.values import SynthesisRequest
+from tts_core.engines.builtin.engine import VOICE
 from tts_core.platform.settings.studio import Limits
 from tts_core.services import Services
 from tts_core.speech.queue import SpeechQueue
@@ -64,11 +65,12 @@ def with_engine(services: Services, engine: Engine, *, queue: SpeechQueue | None
 def test_a_text_alone_is_spoken_and_described(client: httpx.Client) -> None:
     answer = client.post(f"{API}/synthesize", json={"text": "Hello there."}).json()
     assert answer["success"] is True
-    assert "Aria" in answer["message"]
+    assert "Built-in (by language)" in answer["message"]
     take = answer["data"]
     assert take.keys() == FACTS
-    assert (take["format"], take["voice_id"], take["model_key"]) == ("wav", "builtin/aria", "builtin")
-    assert (take["seed"], take["stop_reason"], take["language"]) == (None, "complete", "auto")
+    assert (take["format"], take["voice_id"], take["model_key"]) == ("wav", VOICE, "builtin")
+    assert isinstance(take["seed"], int)
+    assert (take["stop_reason"], take["language"]) == ("complete", "auto")
     assert 0 < take["first_audio_seconds"] <= take["wall_seconds"]
     samples, rate = soundfile.read(io.BytesIO(client.get(take["url"]).content))
     assert rate == take["sample_rate"]
@@ -79,12 +81,14 @@ def test_a_text_alone_is_spoken_and_described(client: httpx.Client) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_comes_as_bytes_that_decode(client: httpx.Client, name: str) -> None:
     answer = client.post(
-        f"{API}/synthesize", json={"text": "Hello there.", "format": name}, headers={"Accept": "audio/*"}
+        f"{API}/synthesize",
+        json={"text": "Hello there.", "format": name, "voice_id": "builtin/aria"},
+        headers={"Accept": "audio/*"},
     )
     assert answer.status_code == 200
     assert answer.headers["content-type"] == FORMATS[name].mime
     assert answer.headers["content-disposition"].endswith(f'{FORMATS[name].extension}"')
-    assert "x-seed" not in answer.headers, "the built-in voice draws nothing"
+    assert "x-seed" not in answer.headers, "this voice draws nothing"
     samples, rate = soundfile.read(io.BytesIO(answer.content))
     assert rate == int(answer.headers["x-sample-rate"])
     assert len(samples) / rate == pytest.approx(float(answer.headers["x-duration-seconds"]), abs=0.1)
@@ -107,15 +111,15 @@ def test_a_failure_is_json_even_for_who_wants_sound(client: httpx.Client) -> Non
 @pytest.mark.parametrize(
     ("fields", "voice_id"),
     [
-        ({}, "builtin/aria"),
-        ({"model_key": "builtin"}, "builtin/aria"),
+        ({}, VOICE),
+        ({"model_key": "builtin"}, VOICE),
         ({"speaker": "Clara"}, "builtin/clara"),
         ({"speaker": "cLARA", "model_key": "builtin"}, "builtin/clara"),
         ({"voice_id": "builtin/ben"}, "builtin/ben"),
         ({"voice_id": "builtin/ben", "model_key": "builtin"}, "builtin/ben"),
         (
             {"voice_id": "", "speaker": None, "model_key": "", "language": None, "instruct": "", "seed": None},
-            "builtin/aria",
+            VOICE,
         ),
     ],
 )
@@ -201,7 +205,7 @@ def test_what_is_asked_for_reaches_the_engine_unchanged(services: Services, serv
 
 def test_speakers_are_listed_in_the_words_that_synthesize_takes(client: httpx.Client) -> None:
     speakers = client.get(f"{API}/speakers").json()["data"]
-    assert speakers[0]["speaker"] == "Aria"
+    assert speakers[0]["voice_id"] == VOICE
     for speaker in speakers:
         chosen = {name: speaker[name] for name in ("speaker", "model_key")}
         assert speak(client, "Hi.", **chosen)["voice_id"] == speaker["voice_id"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.resources
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.models.model_folders import CUSTOM_KEY, PUBLISHED, catalogue_entry, write_catalogue
 from tts_core.domain.errors import UnknownModelKey
+from tts_core.engines.hibari.voices import VOICES
 from tts_core.models.catalogue import ModelKind, inference_files, load_catalogue
 from tts_core.models.faults import CatalogueInvalid
 
@@ -38,7 +40,7 @@ def refusal(tmp_path: Path, entries: object) -> str:
 
 def test_the_packaged_catalogue_holds_the_published_models() -> None:
     catalogue = load_catalogue()
-    others = [entry for entry in catalogue.entries() if entry.kind is not ModelKind.PIPER]
+    others = [entry for entry in catalogue.entries() if not entry.kind.is_single_voice]
     assert {entry.key: (entry.kind.value, entry.size, len(entry.files)) for entry in others} == {
         "tokenizer_12hz": ("tokenizer", "", 4),
         "base_0_6b": ("base", "0.6B", 11),
@@ -59,12 +61,28 @@ def test_the_packaged_catalogue_holds_the_published_models() -> None:
 def test_every_packaged_file_has_a_checksum_and_every_entry_both_sources() -> None:
     for entry in load_catalogue().entries():
         assert all(file.sha256 for file in entry.files)
-        if entry.kind is ModelKind.PIPER:
+        if entry.kind.is_single_voice:
             continue
         owners = ("openai", "openai-mirror") if entry.kind is ModelKind.WHISPER else ("Qwen", "Qwen")
         assert (entry.hf, entry.modelscope) == tuple(f"{owner}/{entry.local}" for owner in owners)
         assert len(entry.hf_revision) == 40
         assert set(entry.inference_files) <= {file.path for file in entry.files}
+
+
+def test_the_natural_voices_are_those_of_the_package() -> None:
+    """The package's own list names their files, sizes and hashes; the studio fetches them itself."""
+    voices = {
+        entry.key.removeprefix("hibari_"): entry
+        for entry in load_catalogue().entries()
+        if entry.kind is ModelKind.HIBARI
+    }
+    table = Path(str(importlib.resources.files("hibari"))) / "assets" / "voices.json"
+    published = json.loads(table.read_text(encoding="utf-8"))
+    assert published.keys() - {"heart"} == voices.keys() == {voice.key for voice in VOICES if voice.model_key}
+    for name, entry in voices.items():
+        [file] = entry.files
+        expected = tuple(published[name][field] for field in ("file", "bytes", "sha256"))
+        assert (file.path.removeprefix("voices/"), file.size, file.sha256) == expected
 
 
 def test_the_piper_voices_lie_where_their_repository_has_them() -> None:

@@ -90,6 +90,26 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
     return np.pad(resampled, (0, length - len(resampled)))
 
 
+class Resampler:
+    """Changes the rate of a sound that comes in pieces, without a seam between them."""
+
+    def __init__(self, from_rate: int, to_rate: int) -> None:
+        """The rates are in hertz; where they are equal, the pieces stay as they are."""
+        is_needed = from_rate != to_rate
+        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32") if is_needed else None
+
+    def resample(self, samples: Samples, *, last: bool = False) -> Samples:
+        """The next piece, [N] samples; it may be shorter than its share until the last one."""
+        if self._stream is None:
+            return samples
+        resampled: Samples = self._stream.resample_chunk(samples, last=last)
+        return resampled
+
+    def end(self) -> Samples:
+        """The rest of the sound, [N] samples."""
+        return self.resample(np.zeros(0, np.float32), last=True)
+
+
 def read_audio(path: Path, *, max_seconds: float = MAX_READ_S) -> tuple[npt.NDArray[np.float32], int]:
     """The file's samples, (n,) or (n, channels) in [-1, 1], and their rate in hertz. Raises AudioUnreadable.
 
@@ -133,11 +153,7 @@ class AudioWriter:
         self._source_samples = 0
         self.sample_rate = kind.sample_rate or sample_rate
         """The rate of the file, hertz."""
-        self._resampler = (
-            soxr.ResampleStream(sample_rate, self.sample_rate, 1, dtype="float32")
-            if self.sample_rate != sample_rate
-            else None
-        )
+        self._resampler = Resampler(sample_rate, self.sample_rate)
         self._file = self._open(kind, private=private)
 
     @property
@@ -177,8 +193,7 @@ class AudioWriter:
                 raise
 
     def _append(self, samples: Samples, *, last: bool) -> None:
-        if self._resampler is not None:
-            samples = self._resampler.resample_chunk(samples, last=last)
+        samples = self._resampler.resample(samples, last=last)
         with _disk_errors_typed(self._path.parent):
             # samples beyond full scale are cut off here, so that every format sounds alike
             self._file.write(np.clip(samples, -1.0, 1.0 - 1.0 / FULL_SCALE))

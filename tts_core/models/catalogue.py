@@ -22,7 +22,7 @@ from typing import Literal, NoReturn, TypeGuard
 
 from tts_core.domain.errors import UnknownModelKey
 from tts_core.models.faults import CatalogueInvalid
-from tts_core.platform.paths import PACKAGED_CATALOGUE, PACKAGED_PIPER_CATALOGUE
+from tts_core.platform.paths import PACKAGED_CATALOGUES
 
 ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", "large-v3-turbo", ""]
 """The size of a model: the talker's parameters, or Whisper's own name; "" where it makes no sense or is not known."""
@@ -67,7 +67,7 @@ _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.
 
 
 class ModelKind(str, Enum):
-    """The purpose of a model. Values are those of `tts_model_type` in its config.json, plus three of other sorts."""
+    """The purpose of a model. Values are those of `tts_model_type` in its config.json, plus four of other sorts."""
 
     TOKENIZER = "tokenizer"
     BASE = "base"
@@ -77,14 +77,25 @@ class ModelKind(str, Enum):
     """A model that transcribes speech."""
     PIPER = "piper"
     """A voice of another family: NAME.onnx and NAME.onnx.json, anywhere in its folder."""
+    HIBARI = "hibari"
+    """A voice of another family: one NAME.onnx, anywhere in its folder."""
 
     @property
     def speaks(self) -> bool:
         """Whether the model speaks in the way of Qwen3-TTS."""
-        return self not in (ModelKind.TOKENIZER, ModelKind.WHISPER, ModelKind.PIPER)
+        return self in (ModelKind.BASE, ModelKind.CUSTOM_VOICE, ModelKind.VOICE_DESIGN)
+
+    @property
+    def is_single_voice(self) -> bool:
+        """Whether the model is one small voice of many in a repository."""
+        return self in (ModelKind.PIPER, ModelKind.HIBARI)
 
 
-_OTHER_SIZES: Mapping[ModelKind, tuple[ModelSize, ...]] = {ModelKind.WHISPER: _WHISPER_SIZES, ModelKind.PIPER: ()}
+_OTHER_SIZES: Mapping[ModelKind, tuple[ModelSize, ...]] = {
+    ModelKind.WHISPER: _WHISPER_SIZES,
+    ModelKind.PIPER: (),
+    ModelKind.HIBARI: (),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ class ModelEntry:
     @property
     def inference_files(self) -> tuple[str, ...]:
         """The files that no model of this kind can run without; the catalogue lists all of them."""
-        if self.kind is ModelKind.PIPER:
+        if self.kind.is_single_voice:
             return tuple(file.path for file in self.files if file.path.endswith(PIPER_SUFFIXES))
         return inference_files(self.kind)
 
@@ -147,8 +158,8 @@ class Catalogue:
 
 
 def inference_files(kind: ModelKind) -> tuple[str, ...]:
-    """The files a model of that kind needs, where names are known beforehand; a Piper voice's begin with its own."""
-    if kind is ModelKind.PIPER:
+    """The files a model of that kind needs, where names are known beforehand; a single voice's begin with its own."""
+    if kind.is_single_voice:
         return ()
     if kind is ModelKind.WHISPER:
         return _WHISPER_FILES
@@ -157,7 +168,9 @@ def inference_files(kind: ModelKind) -> tuple[str, ...]:
 
 def load_catalogue(extra: Path | None = None) -> Catalogue:
     """The packaged models, with those of `extra` added or put in their place. Raises CatalogueInvalid."""
-    by_key = _read(PACKAGED_CATALOGUE) | _read(PACKAGED_PIPER_CATALOGUE)
+    by_key: dict[str, ModelEntry] = {}
+    for packaged in PACKAGED_CATALOGUES:
+        by_key |= _read(packaged)
     if extra is not None:
         by_key |= _read(extra)
         _refuse_shared_folders(by_key.values(), str(extra))
@@ -264,6 +277,8 @@ class _EntryReader:
             self._refuse("files", f"must list {absent[0]}: a {kind.value} model can't run without it")
         if kind is ModelKind.PIPER:
             self._refuse_half_voices(value)
+        if kind is ModelKind.HIBARI and [path.endswith(".onnx") for path in value] != [True]:
+            self._refuse("files", "must list one NAME.onnx and nothing else: that is a Hibari voice")
         return tuple(self._file(path, data) for path, data in value.items())
 
     def _refuse_half_voices(self, paths: Iterable[str]) -> None:

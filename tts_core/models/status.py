@@ -217,6 +217,8 @@ class ModelStatuses:
     def capabilities(self, key: str) -> Capabilities:
         """The capabilities by the folder's config.json if it fits, else as published. Raises UnknownModelKey."""
         entry = self.entry(key)
+        if entry.kind is ModelKind.HIBARI:
+            return Capabilities((Language(AUTO_LANGUAGE, "Auto"), Language("en", "English")), supports_speed=True)
         if entry.kind is ModelKind.PIPER:
             codes = {language_code(Path(path).stem.removesuffix(".onnx")) for path in entry.inference_files}
             spoken = [Language(code, code) for code in sorted(filter(None, codes))]
@@ -244,7 +246,7 @@ class ModelStatuses:
         is_windows = os.name == "nt"
         target = quote_for_shell(str(folder), windows=is_windows)
         # All voices share one repository, of many gigabytes.
-        files = entry.inference_files if entry.kind is ModelKind.PIPER else ()
+        files = entry.inference_files if entry.kind.is_single_voice else ()
         wanted = " ".join((entry.hf, *(quote_for_shell(file, windows=is_windows) for file in files)))
         return ManualDownload(
             hf_command=f"hf download {wanted} --local-dir {target}" if entry.hf else "",

@@ -12,8 +12,10 @@ ROOT_DIR = PACKAGE_DIR.parent
 ASSETS_DIR = ROOT_DIR / "assets"
 REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
 PIPER_REQUIREMENTS_FILE = ROOT_DIR / "requirements-piper.txt"
-PACKAGED_CATALOGUE = PACKAGE_DIR / "models" / "data" / "qwen3_tts_models.json"
-PACKAGED_PIPER_CATALOGUE = PACKAGE_DIR / "models" / "data" / "piper_voices.json"
+PACKAGED_CATALOGUES = tuple(
+    PACKAGE_DIR / "models" / "data" / name
+    for name in ("qwen3_tts_models.json", "hibari_voices.json", "piper_voices.json")
+)
 OPENAI_NAMES = PACKAGE_DIR / "api" / "openai" / "names.json"
 
 

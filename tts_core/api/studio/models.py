@@ -61,7 +61,7 @@ def model_capabilities(key: str, services: UseServices) -> Success[ModelCapabili
 async def load_model(key: str, request: Request, services: UseServices, workers: UseWorkers) -> Success[LoadedModel]:
     """Have a model in memory, so that its first words come sooner. Answers when it is."""
     status = services.models.status(key)
-    if not status.valid or status.entry.kind in (ModelKind.TOKENIZER, ModelKind.PIPER):
+    if not status.valid or (status.entry.kind is ModelKind.TOKENIZER or status.entry.kind.is_single_voice):
         raise ModelNotLoadable(key=key)
 
     def load(_gone: CancelCheck) -> CachedModel:

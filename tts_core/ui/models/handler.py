@@ -12,7 +12,6 @@ from typing import Any
 import gradio as gr
 
 from tts_core.domain.errors import StudioError
-from tts_core.models.catalogue import ModelKind
 from tts_core.models.download_task import Provider
 from tts_core.platform.desktop import can_open_folders
 from tts_core.services import Services
@@ -69,8 +68,8 @@ class ModelActions:
 
     def overview(self) -> Overview:
         words, views = self._words, self.views()
-        piper = [view for view in views if view.entry.kind is ModelKind.PIPER]
-        main = [view for view in views if view.entry.kind is not ModelKind.PIPER]
+        piper = [view for view in views if view.entry.kind.is_single_voice]
+        main = [view for view in views if not view.entry.kind.is_single_voice]
         ready = sum(view.status.valid for view in main)
         summary = words("models.summary", {"ready": ready, "total": len(main)})
         return Overview(

@@ -35,6 +35,7 @@ USED_IN = {
     ModelKind.CUSTOM_VOICE: "tab-speak",
     ModelKind.VOICE_DESIGN: "tab-design",
     ModelKind.BASE: "tab-clone",
+    ModelKind.HIBARI: "tab-speak",
     ModelKind.PIPER: "tab-speak",
 }
 """The tab where a ready model of each kind is used."""

@@ -77,6 +77,7 @@ _KIND_ORDER = (
     ModelKind.VOICE_DESIGN,
     ModelKind.WHISPER,
     ModelKind.TOKENIZER,
+    ModelKind.HIBARI,
     ModelKind.PIPER,
 )
 

@@ -8,14 +8,22 @@ from typing import Any
 import gradio as gr
 
 from tts_core.audio.files import FORMATS
-from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Sampling, Voice
+from tts_core.domain.values import AUTO_LANGUAGE, Sampling, Voice
 from tts_core.services import Services
 from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakHandler
 from tts_core.ui.speak.player import Player, SpeakEvent
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import NEW_SEED, SpeakForm
-from tts_core.ui.widgets.voice_choices import BUILTIN, best_voice, language_choices, speaking_voices, voice_label
+from tts_core.ui.widgets.voice_choices import (
+    BUILTIN,
+    BY_LANGUAGE,
+    HIBARI,
+    best_voice,
+    language_choices,
+    speaking_voices,
+    voice_label,
+)
 from tts_core.ui.words import Words
 
 SAMPLES = ("sample_1", "sample_2", "sample_3")
@@ -80,7 +88,7 @@ def voice_panel(services: Services, words: Words, voice_id: str) -> VoicePanel:
     name = {"voice": voice.name}
     return VoicePanel(
         languages=language_choices(words, can),
-        note=_builtin_note(words, can, voices) if voice.engine == BUILTIN else "",
+        note=_builtin_note(words, voice, services, voices) if voice.engine == BUILTIN else "",
         instruct_note="" if can.supports_instruct else words("speak.instruct_unsupported", name),
         sampling_note="" if can.supports_sampling else words("speak.sampling_unsupported", name),
         supports_instruct=can.supports_instruct,
@@ -90,9 +98,16 @@ def voice_panel(services: Services, words: Words, voice_id: str) -> VoicePanel:
     )
 
 
-def _builtin_note(words: Words, can: Capabilities, voices: list[Voice]) -> str:
-    better = any(voice.engine != BUILTIN for voice in voices)
-    text = words("speak.builtin_note_ready" if better else "speak.builtin_note", {"languages": len(can.languages) - 1})
+def _builtin_note(words: Words, chosen: Voice, services: Services, voices: list[Voice]) -> str:
+    is_natural = chosen.id == BY_LANGUAGE
+    languages = {"languages": len(services.synthesis.capabilities(chosen.id).languages) - 1}
+    if is_natural and (problem := services.builtin.problem):
+        return fragments.note(
+            words("speak.natural_missing", {"reason": problem}), words("speak.to_models"), "tab-models"
+        )
+    better = any(voice.engine not in (BUILTIN, HIBARI) for voice in voices)
+    kind = "natural_note" if is_natural else "builtin_note"
+    text = words(f"speak.{kind}_ready" if better else f"speak.{kind}", languages)
     return fragments.note(text, words("speak.to_models"), "tab-models")
 
 

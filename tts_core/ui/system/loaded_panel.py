@@ -40,7 +40,7 @@ def choices(services: Services) -> list[tuple[str, str]]:
     return [
         (status.entry.display_name, status.key)
         for status in services.models.statuses()
-        if status.valid and status.entry.kind not in (ModelKind.TOKENIZER, ModelKind.PIPER)
+        if status.valid and (status.entry.kind.speaks or status.entry.kind is ModelKind.WHISPER)
     ]
 
 

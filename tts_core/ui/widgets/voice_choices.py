@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Voice
+from tts_core.engines.builtin.engine import NAME as BUILTIN, VOICE as BY_LANGUAGE
+from tts_core.engines.hibari.voices import NAME as HIBARI
 from tts_core.engines.piper.engine import NAME as PIPER
 from tts_core.engines.yourtts.engine import NAME as YOURTTS
 from tts_core.services import Services
@@ -10,7 +12,6 @@ from tts_core.ui.words import Words
 from tts_core.voices.engine import NAME as LIBRARY
 
 COMMON_LANGUAGES = ("en-us", "en-gb", "cmn", "yue", "ja", "ko", "de", "fr-fr", "es", "pt-br", "it", "ru")
-BUILTIN = "builtin"
 
 
 def speaking_voices(services: Services) -> list[Voice]:
@@ -28,11 +29,13 @@ def design_voices(services: Services) -> list[Voice]:
 def best_voice(voices: list[Voice]) -> Voice:
     """The voice for somebody who chose none: a model's speaker, else a saved voice, else the built-in one, which speaks
     every language."""
-    rank = {LIBRARY: 1, BUILTIN: 2, PIPER: 3, YOURTTS: 3}
+    rank = {LIBRARY: 1, BUILTIN: 2, HIBARI: 3, PIPER: 3, YOURTTS: 3}
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
 
 def voice_label(words: Words, voice: Voice) -> str:
+    if voice.id == BY_LANGUAGE:
+        return words("speak.by_language")
     if voice.engine == LIBRARY:
         return words("speak.saved_voice", {"voice": voice.name})
     return f"{voice.name} · {words.engine(voice)}"

@@ -1,0 +1,1 @@
+"""Hibari: small neural English voices, one of which comes with its package."""
