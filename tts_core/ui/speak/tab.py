@@ -9,6 +9,8 @@ import gradio as gr
 
 from tts_core.audio.files import FORMATS
 from tts_core.domain.values import AUTO_LANGUAGE, Sampling, Voice
+from tts_core.engines.builtin.engine import NAME as BUILTIN, VOICE as BY_LANGUAGE
+from tts_core.engines.hibari.voices import NAME as HIBARI
 from tts_core.services import Services
 from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakHandler
@@ -16,9 +18,6 @@ from tts_core.ui.speak.player import Player, SpeakEvent
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import NEW_SEED, SpeakForm
 from tts_core.ui.widgets.voice_choices import (
-    BUILTIN,
-    BY_LANGUAGE,
-    HIBARI,
     best_voice,
     language_choices,
     speaking_voices,
