@@ -49,14 +49,16 @@ HOMES = {
     "mcp": {"api"},
     "anyio": {"api"},
     "fastapi_offline": {"api"},
-    "torch": {"engines.qwen", "engines.whisper", "engines.yourtts.service", "cli.bench"},
+    "torch": {"engines.qwen", "engines.yourtts.service", "cli.bench"},
     "qwen_tts": {"cli.bench.peer_runner"},
     "faster_qwen3_tts": {"cli.bench.peer_runner"},
     "transformers": {"engines.qwen", "engines.whisper", "cli.bench"},
     "numba": {"engines.qwen"},
     "llvmlite": {"engines.qwen.kernels"},
-    "safetensors": {"engines.qwen", "engines.whisper", "voices.prompt_files", "cli.bench"},
-    "tokenizers": {"engines.qwen", "engines.whisper"},
+    "safetensors": {"engines.qwen", "voices.prompt_files", "cli.bench"},
+    "tokenizers": {"engines.qwen"},
+    "faster_whisper": {"engines.whisper"},
+    "ctranslate2": {"engines.whisper"},
     "opencc": {"engines.whisper"},
     "rapidfuzz": {"engines.whisper"},
     "requests": {"models.downloads", "access"},
@@ -70,9 +72,9 @@ HOMES = {
     "soxr": {"audio"},
     "espeakng_loader": {"engines.espeak"},
     "piper": {"engines.piper"},
-    "onnxruntime": {"engines.piper", "engines.hibari"},
+    "onnxruntime": {"engines.piper", "engines.hibari", "engines.whisper"},
     "hibari": {"engines.hibari"},
-    "ctypes": {"engines.espeak"},
+    "ctypes": {"engines.espeak", "engines.whisper"},
     "platformdirs": {"platform"},
     "psutil": {"platform", "engines.qwen"},
     "argon2": {"access"},
@@ -81,7 +83,7 @@ HOMES = {
 }
 """Library to the places that may import it; whatever isn't listed is the standard library's or numpy's."""
 KNOWN_ENGINES = {
-    ("whisper", "qwen"): "where to compute",
+    ("whisper", "qwen"): "how many threads help",
     ("yourtts", "qwen"): "what a model's config says",
 }
 """Which engine may ask which other one, and for what. Otherwise engines don't know each other."""

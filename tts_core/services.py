@@ -33,7 +33,7 @@ from tts_core.engines.qwen.engine import (
 )
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
-from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
+from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber, weights_bytes as whisper_bytes
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.cached_model import LoadProgress, ModelLoader
@@ -266,7 +266,7 @@ def build_whisper_models(settings: Settings, memory: ModelMemory, models: ModelS
     def load(folder: Path, progress: LoadProgress) -> WhisperModel:
         return load_transcriber(folder, settings.device, settings.threads, progress)
 
-    return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, weights_bytes, models.display_name))
+    return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, whisper_bytes, models.display_name))
 
 
 def build_piper(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> PiperEngine:

@@ -169,9 +169,9 @@ def test_who_has_no_model_is_offered_one(staged: StagedDownloads) -> None:
     now = offers.look()
     assert (now.is_ready, now.is_coming) == (False, False)
     assert f'data-action="download" data-key="{SMALL}"' in now.html
-    assert "Get Whisper small (970 MB)" in now.html
+    assert "Get Whisper small (486 MB)" in now.html
     assert 'data-tab="tab-models"' in now.html
-    assert "下载 Whisper small（970 MB）" in Offers(staged.services, ZH).look().html
+    assert "下载 Whisper small（486 MB）" in Offers(staged.services, ZH).look().html
 
 
 def test_the_offer_shows_the_numbers_of_the_download(staged: StagedDownloads) -> None:

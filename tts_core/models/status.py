@@ -82,10 +82,17 @@ class ModelStatus:
             return NextStep.NOTHING
         if any(hint.code in MISPLACED_CODES for hint in self.hints):
             return NextStep.MOVE
+        if self.older_form is not None:
+            return NextStep.CONVERT
         if not (self.entry.hf or self.entry.modelscope):
             return NextStep.COPY
         steps = {ModelState.NOT_DOWNLOADED: NextStep.FETCH, ModelState.INCOMPLETE: NextStep.FETCH_MISSING}
         return steps.get(self.state, NextStep.MEND)
+
+    @property
+    def older_form(self) -> Path | None:
+        """The folder that holds the model in another form, of which this one can be made; None if there is none."""
+        return next((Path(str(hint.params["found"])) for hint in self.hints if hint.code == "older_form"), None)
 
     @property
     def reason_code(self) -> str:

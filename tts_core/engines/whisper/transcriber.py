@@ -19,11 +19,12 @@ from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
+from tts_core.engines.qwen.kernels.processor import best_threads
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
-from tts_core.engines.whisper.transcript import Transcript
+from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
 from tts_core.models.cached_model import LoadProgress
-from tts_core.models.catalogue import ModelEntry, ModelKind
+from tts_core.models.catalogue import WHISPER_WEIGHTS_FILE, ModelEntry, ModelKind
 from tts_core.models.memory import ModelCache
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatus, ModelStatuses
@@ -89,6 +90,7 @@ class Transcriber:
         *,
         language: str = AUTO_LANGUAGE,
         model_key: str = "",
+        options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
         say: Say = _say_nothing,
     ) -> Transcript:
@@ -110,6 +112,7 @@ class Transcriber:
                 clip.samples,
                 clip.sample_rate,
                 language=code,
+                options=options,
                 cancelled=cancelled,
                 progress=lambda done_s, total_s: say(TRANSCRIBING, _LOADED + (100.0 - _LOADED) * done_s / total_s),
             )
@@ -188,15 +191,18 @@ class Transcriber:
 
 
 def load_transcriber(folder: Path, device: str, threads: int | None, progress: LoadProgress) -> WhisperModel:
-    """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed.
+    """Read a Whisper model's folder; a second. `device` is "auto" or torch's name of one. Raises EngineFailed.
 
     threads: how many compute on a CPU; None for as many as help.
     """
-    from tts_core.engines.qwen.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
-    from tts_core.engines.whisper.model import WhisperModel  # noqa: PLC0415
+    from tts_core.engines.whisper.model import WhisperModel  # noqa: PLC0415 - a second, and memory
 
-    use_few_threads(threads)
-    return WhisperModel.load(folder, device=choose(device).device, progress=progress)
+    return WhisperModel.load(folder, device=device, threads=threads or best_threads(), progress=progress)
+
+
+def weights_bytes(folder: Path) -> int:
+    """The memory that the model takes, about: the size of its weights on the disk."""
+    return sum(file.stat().st_size for file in folder.glob(WHISPER_WEIGHTS_FILE))
 
 
 def _size(status: ModelStatus) -> int:

@@ -5,6 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+WHISPER_RATE = 16_000
+"""The rate of the sound that Whisper reads, hertz."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptOptions:
+    """The transcript that is wanted, where it is not the plain one."""
+
+    in_english: bool = False
+    """Whether what is said is translated into English."""
+    with_words: bool = False
+    """Whether each word has its time; that takes longer."""
+    prompt: str = ""
+    """Text that might come before the recording: names and terms in it are spelled in its way."""
+    temperature: float = 0.0
+    """The chance in the choice of words, 0 to 1; with 0 there is none unless a phrase comes out badly without it."""
+
+
+PLAIN = TranscriptOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    start_s: float
+    """Seconds from the recording's start."""
+    end_s: float
+    text: str
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -14,6 +42,8 @@ class Segment:
     """Seconds from the recording's start."""
     end_s: float
     text: str
+    words: tuple[Word, ...] = ()
+    """The words of the phrase; empty where nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +51,7 @@ class Transcript:
     text: str
     """The whole text; "" where there is no speech."""
     language: str
-    """Whisper's code of the language, e.g. "zh": as asked for, or as found."""
+    """Whisper's code of the language, e.g. "zh": as asked for, or as found; "" where nobody speaks any."""
     segments: tuple[Segment, ...]
     """The phrases in the order of time."""
 

@@ -17,6 +17,7 @@ ProblemCode = Literal[
     "html_page",
     "json_body",
     "bad_safetensors_header",
+    "bad_weights_header",
     "bad_json",
     "empty_file",
     "hash_mismatch",
@@ -29,6 +30,7 @@ HintCode = Literal[
     "other_folder_name",
     "loose_files",
     "flat_copy",
+    "older_form",
     "leftover_parts",
     "extra_files",
     "unverified_finetune",
@@ -49,6 +51,7 @@ PROBLEM_TEMPLATES: Mapping[ProblemCode, str] = {
     ),
     "json_body": "{file} is a server's JSON answer, not the file. Download it again.",
     "bad_safetensors_header": "{file} is not a safetensors file or is damaged ({reason}). Download it again.",
+    "bad_weights_header": "{file} is not a model of CTranslate2's or is damaged ({reason}). Download it again.",
     "bad_json": "{file} is not valid JSON ({reason}). Download it again.",
     "empty_file": "{file} is empty. Download it again.",
     "hash_mismatch": (
@@ -73,6 +76,10 @@ HINT_TEMPLATES: Mapping[HintCode, str] = {
         "Files that belong in {folder} seem to lie one level too high: {files}. "
         "Move them there under their original names."
     ),
+    "older_form": (
+        "This model lies in {found}, in the form that earlier versions of the studio used. "
+        "Convert it into {folder}: nothing has to be downloaded."
+    ),
     "leftover_parts": "{count} unfinished download files ({size} bytes) are left in the folder.",
     "extra_files": "{count} other files lie in the folder. They do no harm.",
     "unverified_finetune": (
@@ -93,6 +100,8 @@ class NextStep(str, Enum):
     NOTHING = "nothing"
     MOVE = "move"
     """Move the files, which are here in the wrong place; the hints say where."""
+    CONVERT = "convert"
+    """Convert the model, which is here in another form."""
     FETCH = "fetch"
     FETCH_MISSING = "fetch_missing"
     MEND = "mend"

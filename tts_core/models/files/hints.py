@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from tts_core.models.catalogue import ModelEntry
@@ -70,7 +71,8 @@ def _misplaced(
         if found.is_model(entry):
             code: HintCode = "loose_files" if found.path == models_dir else "other_folder_name"
             return [Hint(code, {"found": str(found.path), "folder": str(folder)})]
-    return []
+    older = (found.path for found in neighbours if found.becomes_model(entry))
+    return [Hint("older_form", {"found": str(path), "folder": str(folder)}) for path in islice(older, 1)]
 
 
 def _flat_copy(entry: ModelEntry, folder: Path, inspection: Inspection, others: Sequence[ListedFile]) -> list[Hint]:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_core.models.catalogue import CONFIG_FILE, ModelEntry, ModelKind
+from tts_core.models.catalogue import CONFIG_FILE, VOCABULARY_FILES, ModelEntry, ModelFile, ModelKind
 from tts_core.models.files.config import expected_label
 from tts_core.models.files.content import FileFacts, look_at
 from tts_core.models.files.findings import INCOMPLETE_CODES, FileProblem, ModelState, Verification
@@ -57,12 +57,12 @@ def inspect(
     entry: ModelEntry, folder: Path, hashes: HashCache, *, read_errors: tuple[FileProblem, ...] = ()
 ) -> Inspection:
     """Look at the folder now. `read_errors` are problems that a deep check met while reading."""
-    facts = tuple(look_at(folder, file, hashes) for file in entry.files)
+    facts = tuple(look_at(folder, _in_its_place(folder, file), hashes) for file in entry.files)
     own_config = next((fact.config for fact in facts if fact.file.path == CONFIG_FILE), None)
     is_other = own_config is not None and own_config.fits(entry) and _has_other_weights(facts)
     # In a wrong model's folder, differences of its files add no information.
     is_explained = is_other or (own_config is not None and not own_config.fits(entry))
-    needed = [fact for fact in facts if not is_other or fact.file.path in entry.inference_files]
+    needed = [fact for fact in facts if not is_other or fact.file.path in (*entry.inference_files, *VOCABULARY_FILES)]
     missing = tuple(fact.file.path for fact in needed if fact.is_missing)
     problems = [*read_errors]
     for fact in needed:
@@ -77,6 +77,17 @@ def inspect(
         problems=tuple(problems),
         differing=tuple(fact.file.path for fact in facts if fact.differs) if is_other else (),
     )
+
+
+def _in_its_place(folder: Path, file: ModelFile) -> ModelFile:
+    """The file itself, or the other form of a Whisper model's vocabulary where only that is there: it does as well."""
+    if file.path not in VOCABULARY_FILES or (folder / file.path).exists():
+        return file
+    other = next(name for name in VOCABULARY_FILES if name != file.path)
+    try:
+        return ModelFile(other, (folder / other).stat().st_size)
+    except OSError:
+        return file
 
 
 def _has_other_weights(facts: tuple[FileFacts, ...]) -> bool:
