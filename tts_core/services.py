@@ -33,6 +33,7 @@ from tts_core.engines.qwen.engine import (
 )
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
+from tts_core.engines.whisper.conversion import WhisperConversion
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber, weights_bytes as whisper_bytes
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
@@ -99,6 +100,7 @@ class Services:
     builtin: ByLanguageEngine
     voices: VoiceLibrary
     transcriber: Transcriber
+    conversion: WhisperConversion
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
     embedder: SpeakerEmbedder
@@ -177,7 +179,7 @@ def build_services(settings: Settings) -> Services:
     memory = build_memory(settings, system)
     qwen_models = build_qwen_models(settings, memory, models.folder, models.display_name)
     whisper_models = build_whisper_models(settings, memory, models)
-    transcriber = Transcriber(models, whisper_models, paths.transcription_dir)
+    transcriber = build_transcriber(models, whisper_models, paths.transcription_dir, jobs)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
@@ -192,7 +194,7 @@ def build_services(settings: Settings) -> Services:
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
-    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
+    store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
     return Services(
         settings=settings,
         models=models,
@@ -201,11 +203,12 @@ def build_services(settings: Settings) -> Services:
         memory=memory,
         qwen_models=qwen_models,
         whisper_models=whisper_models,
-        store=ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now())),
+        store=store,
         synthesis=synthesis,
         builtin=builtin,
         voices=voices,
         transcriber=transcriber,
+        conversion=build_conversion(models, store, jobs),
         voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
@@ -267,6 +270,18 @@ def build_whisper_models(settings: Settings, memory: ModelMemory, models: ModelS
         return load_transcriber(folder, settings.device, settings.threads, progress)
 
     return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, whisper_bytes, models.display_name))
+
+
+def build_transcriber(models: ModelStatuses, cache: ModelCache[WhisperModel], uploads: Path, jobs: Jobs) -> Transcriber:
+    transcriber = Transcriber(models, cache, uploads)
+    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
+    return transcriber
+
+
+def build_conversion(models: ModelStatuses, store: ModelFolders, jobs: Jobs) -> WhisperConversion:
+    conversion = WhisperConversion(models, store)
+    jobs.add_work(JobKind.CONVERSION, conversion.do)
+    return conversion
 
 
 def build_piper(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> PiperEngine:

@@ -24,7 +24,7 @@ from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
 from tts_core.engines.whisper.transcriber import Say, Transcriber
-from tts_core.engines.whisper.transcript import Transcript
+from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
 from tts_core.platform.job import JobState
 from tts_core.services import Services
 
@@ -150,6 +150,7 @@ class Slow(Transcriber):
         *,
         language: str = "auto",
         model_key: str = "",
+        options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
         say: Say | None = None,
     ) -> Transcript:

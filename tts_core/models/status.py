@@ -22,7 +22,7 @@ from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask
 from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS, read_config
 from tts_core.models.files.content import FileFacts, unreadable
-from tts_core.models.files.findings import MISPLACED_CODES, FileProblem, Hint, ModelState, NextStep, Verification
+from tts_core.models.files.findings import NEXT_STEPS, FileProblem, Hint, ModelState, NextStep, Verification
 from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.models.files.hints import look_around
@@ -80,19 +80,12 @@ class ModelStatus:
         """The step the user should take to have this model."""
         if self.valid or self.state in (ModelState.DOWNLOADING, ModelState.WAITING):
             return NextStep.NOTHING
-        if any(hint.code in MISPLACED_CODES for hint in self.hints):
-            return NextStep.MOVE
-        if self.older_form is not None:
-            return NextStep.CONVERT
+        if by_hint := NEXT_STEPS.keys() & {hint.code for hint in self.hints}:
+            return NEXT_STEPS[by_hint.pop()]
         if not (self.entry.hf or self.entry.modelscope):
             return NextStep.COPY
         steps = {ModelState.NOT_DOWNLOADED: NextStep.FETCH, ModelState.INCOMPLETE: NextStep.FETCH_MISSING}
         return steps.get(self.state, NextStep.MEND)
-
-    @property
-    def older_form(self) -> Path | None:
-        """The folder that holds the model in another form, of which this one can be made; None if there is none."""
-        return next((Path(str(hint.params["found"])) for hint in self.hints if hint.code == "older_form"), None)
 
     @property
     def reason_code(self) -> str:

@@ -21,7 +21,7 @@ from tts_core.engines.faults import (
     TranscriptionFailed,
     UnknownSpokenLanguage,
 )
-from tts_core.engines.whisper.device import Place, choose
+from tts_core.engines.whisper.device import WhisperDevice, choose
 from tts_core.engines.whisper.model import WhisperModel
 from tts_core.engines.whisper.transcript import Segment, TranscriptOptions
 
@@ -123,7 +123,7 @@ def test_reading_reports_its_progress(folder: Path) -> None:
 
 def test_a_card_that_does_not_work_is_left_for_the_cpu(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CTranslate2 finds a card, and then no library for it."""
-    monkeypatch.setattr("tts_core.engines.whisper.model.choose", lambda _device: Place("cuda:0", "float16"))
+    monkeypatch.setattr("tts_core.engines.whisper.model.choose", lambda _device: WhisperDevice("cuda:0", "float16"))
     model = WhisperModel.load(folder, device="auto", threads=1)
     assert (model.device, model.place.precision) == ("cpu", "int8")
     assert "CUDA" in model.place.reason

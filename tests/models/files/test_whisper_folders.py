@@ -21,6 +21,7 @@ from tests.models.model_folders import (
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.files.config import parse_config
 from tts_core.models.files.findings import ModelState, NextStep, Verification
+from tts_core.models.files.hints import older_form
 
 KEY, LARGER = "whisper_tiny", "whisper_base"
 HEADS = {KEY: [[2, 2], [3, 0], [3, 2], [3, 3], [3, 4], [3, 5]], LARGER: [[3, 1], *([[4, head] for head in range(7)])]}
@@ -180,10 +181,10 @@ def test_an_older_form_is_recognised_and_said_to_need_no_download(studio: Studio
     write_files(studio.models_dir / "whisper-base", older_model(LARGER))
     status = studio.status(LARGER)
     assert (status.state, status.next_step) == (ModelState.NOT_DOWNLOADED, NextStep.CONVERT)
-    assert status.older_form == studio.models_dir / "whisper-base"
-    assert studio.status(KEY).older_form is None
+    assert older_form(status.hints) == studio.models_dir / "whisper-base"
+    assert older_form(studio.status(KEY).hints) is None
     write_files(studio.folder(LARGER), whisper_model(LARGER))
-    assert (studio.status(LARGER).older_form, studio.status(LARGER).next_step) == (None, NextStep.NOTHING)
+    assert (studio.status(LARGER).hints, studio.status(LARGER).next_step) == ((), NextStep.NOTHING)
 
 
 def test_somebody_s_own_weights_are_usable_and_unverified(studio: Studio) -> None:

@@ -25,7 +25,7 @@ _LIBRARIES = ("cublas", "cublasLt", "cudnn")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WhisperDevice:
     device: str
     """The device in torch's words: "cpu" or "cuda:0"."""
     precision: str
@@ -37,13 +37,13 @@ class Place:
     def bytes_per_number(self) -> int:
         return _BYTES[self.precision]
 
-    def on_cpu(self, reason: str) -> Place:
+    def on_cpu(self, reason: str) -> WhisperDevice:
         """The CPU in the place of a card that does not work."""
         logger.warning("Whisper computes on the CPU: %s can't be used (%s)", self.device, reason)
         return replace(_place(CPU), reason=reason)
 
 
-def choose(device: str = AUTO) -> Place:
+def choose(device: str = AUTO) -> WhisperDevice:
     """The place for "auto" or torch's name of a device. Raises DeviceUnavailable.
 
     Cards of other makers are torch's alone; Whisper computes on the CPU beside them.
@@ -69,10 +69,10 @@ def _cards() -> int:
         return 0
 
 
-def _place(device: str) -> Place:
+def _place(device: str) -> WhisperDevice:
     kind, _, index = device.partition(":")
     able = ctranslate2.get_supported_compute_types(kind, int(index or 0))
-    return Place(device, next((name for name in _PRECISIONS[kind] if name in able), "float32"))
+    return WhisperDevice(device, next((name for name in _PRECISIONS[kind] if name in able), "float32"))
 
 
 def _open_libraries() -> None:

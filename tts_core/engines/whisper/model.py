@@ -25,7 +25,7 @@ from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, is_out_of_memory
 from tts_core.domain.events import Samples
 from tts_core.engines.faults import ModelFileMissing, ModelFolderInvalid, TranscriptionFailed, UnknownSpokenLanguage
-from tts_core.engines.whisper.device import CPU, Place, choose
+from tts_core.engines.whisper.device import CPU, WhisperDevice, choose
 from tts_core.engines.whisper.transcript import PLAIN, WHISPER_RATE, Segment, Transcript, TranscriptOptions, Word
 from tts_core.models.cached_model import LoadProgress
 from tts_core.models.catalogue import CONFIG_FILE, WHISPER_WEIGHTS_FILE
@@ -52,7 +52,7 @@ def _no_progress(_done_s: float, _total_s: float) -> None:
 class WhisperModel:
     """A loaded Whisper model; make it with `load`. Thread-safe; it transcribes one recording at a time."""
 
-    def __init__(self, folder: Path, network: _Network, place: Place) -> None:
+    def __init__(self, folder: Path, network: _Network, place: WhisperDevice) -> None:
         self.folder = folder
         self.place = place
         self.device = place.device
@@ -128,7 +128,7 @@ class WhisperModel:
             work.abandon()
 
 
-class _Network(faster_whisper.WhisperModel):
+class _Network(faster_whisper.WhisperModel):  # type: ignore[misc]
     """Whisper as faster-whisper runs it, which stops between two steps of a window when asked to."""
 
     is_stopping: Callable[[], bool] = never
@@ -151,7 +151,7 @@ class _Network(faster_whisper.WhisperModel):
 
 
 class _Work:
-    """One transcription in a thread of its own: CTranslate2 does not stop within a window, its caller need not wait
+    """A transcription in a thread of its own: CTranslate2 does not stop within a window, and its caller does not wait
     for that. The model is free for others once the thread has ended."""
 
     def __init__(self, network: _Network, cancelled: CancelCheck, free: Callable[[], None]) -> None:
@@ -263,7 +263,7 @@ def _check_files(folder: Path) -> None:
         raise ModelFolderInvalid(file=folder / WHISPER_WEIGHTS_FILE, reason=str(error)) from error
 
 
-def _read(folder: Path, place: Place, threads: int) -> _Network:
+def _read(folder: Path, place: WhisperDevice, threads: int) -> _Network:
     """Raises RuntimeError or ValueError, as CTranslate2 does, and ModelFolderInvalid for the tokenizer."""
     device, _, index = place.device.partition(":")
     onnxruntime.disable_telemetry_events()  # on Windows they are on; nothing leaves the machine

@@ -57,7 +57,7 @@ class SpokenCheck:
     error_rate: ErrorRate
 
 
-def _say_nothing(_phase: str, _percent: float) -> None:
+def say_nothing(_phase: str, _percent: float) -> None:
     pass
 
 
@@ -92,7 +92,7 @@ class Transcriber:
         model_key: str = "",
         options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
-        say: Say = _say_nothing,
+        say: Say = say_nothing,
     ) -> Transcript:
         """Transcribe at most half an hour of sound. `language`: name or code, "auto" to find it out.
 
@@ -125,7 +125,7 @@ class Transcriber:
         language: str = AUTO_LANGUAGE,
         model_key: str = "",
         cancelled: CancelCheck = never,
-        say: Say = _say_nothing,
+        say: Say = say_nothing,
     ) -> SpokenCheck:
         """Measure how far a recording is from the text that it was made of, in that voice's language.
 

@@ -90,10 +90,6 @@ HINT_TEMPLATES: Mapping[HintCode, str] = {
 }
 
 
-MISPLACED_CODES: frozenset[HintCode] = frozenset({"nested_folder", "other_folder_name", "loose_files", "flat_copy"})
-"""The hints that the model's files are on this disk, in the wrong place."""
-
-
 class NextStep(str, Enum):
     """The step that brings a model to `ready`."""
 
@@ -132,6 +128,16 @@ class Verification(str, Enum):
     """Every checksum equals the catalogue's."""
     UNVERIFIED = "unverified"
     """The model is usable, but has other files than the published ones, or the catalogue has no checksums."""
+
+
+NEXT_STEPS: Mapping[HintCode, NextStep] = {
+    "nested_folder": NextStep.MOVE,
+    "other_folder_name": NextStep.MOVE,
+    "loose_files": NextStep.MOVE,
+    "flat_copy": NextStep.MOVE,
+    "older_form": NextStep.CONVERT,
+}
+"""The next step where a hint says that the model's files are on this disk, in the wrong place or form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ def look_around(
     return Surroundings(tuple(hints), extras)
 
 
+def older_form(hints: Sequence[Hint]) -> Path | None:
+    """The folder that holds the model in an older form, of which this one can be made; None if there is none."""
+    return next((Path(str(hint.params["found"])) for hint in hints if hint.code == "older_form"), None)
+
+
 def _misplaced(
     entry: ModelEntry, folder: Path, inspection: Inspection, *, neighbours: Sequence[FoundModel], models_dir: Path
 ) -> list[Hint]:
