@@ -82,9 +82,8 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
         recording,
         response_format="verbose_json",
         language="de",
-        prompt="A greeting.",
         temperature=0,
-        timestamp_granularities=["segment"],
+        timestamp_granularities=["segment", "word"],
     )
     assert (answer.text, answer.language, answer.duration) == ("hello world", "german", 1.0)
     assert [(one.id, one.start, one.end, one.text) for one in answer.segments] == [
@@ -92,6 +91,18 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
         (1, 1.0, 1.0, "world"),
     ]
     assert answer.segments[0].tokens == [], "fields that strict clients miss are there"
+    assert answer.words is not None
+
+
+def test_prompt_temperature_and_word_times_reach_the_model() -> None:
+    form = openai_transcriptions.OpenAITranscriptionForm.model_construct(
+        response_format="verbose_json",
+        prompt="A greeting.",
+        temperature=0.5,
+        timestamp_granularities=[],
+        timestamp_granularities_array=["word"],
+    )
+    assert form.options() == TranscriptOptions(with_words=True, prompt="A greeting.", temperature=0.5)
 
 
 def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes) -> None:
@@ -107,7 +118,7 @@ def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes)
         ({"model": "whisper_tiny"}, 409, "model", "model_not_ready"),
         ({"model": "gpt-9"}, 404, "model", "unknown_model_key"),
         ({"response_format": "diarized_json"}, 400, "response_format", "invalid_request"),
-        ({"timestamp_granularities": ["word"]}, 400, "timestamp_granularities", "invalid_request"),
+        ({"temperature": 2}, 400, "temperature", "invalid_request"),
     ],
 )
 def test_what_is_asked_wrongly_is_named(

@@ -15,6 +15,7 @@ ROUTES = {
     ("get", f"{API}/models"),
     ("post", f"{API}/models/validate"),
     ("get", f"{API}/models/open-path"),
+    ("post", f"{API}/models/convert"),
     ("post", f"{API}/models/download"),
     ("get", f"{API}/models/downloads"),
     ("post", f"{API}/models/downloads/stop"),

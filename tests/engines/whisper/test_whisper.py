@@ -126,7 +126,7 @@ def test_a_card_that_does_not_work_is_left_for_the_cpu(folder: Path, monkeypatch
     monkeypatch.setattr("tts_core.engines.whisper.model.choose", lambda _device: WhisperDevice("cuda:0", "float16"))
     model = WhisperModel.load(folder, device="auto", threads=1)
     assert (model.device, model.place.precision) == ("cpu", "int8")
-    assert "CUDA" in model.place.reason
+    assert "CUDA" in model.device_reason
     assert model.transcribe(speech(1), RATE).text.startswith("hello")
 
 

@@ -19,11 +19,11 @@ from tts_core.api.streams import data_event
 from tts_core.api.uploads import kept_upload
 from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import InvalidRequest, QueueFull
+from tts_core.domain.errors import QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.languages import LANGUAGES
 from tts_core.engines.whisper.transcriber import MAX_WAITING_UPLOADS
-from tts_core.engines.whisper.transcript import Transcript, as_srt, as_vtt
+from tts_core.engines.whisper.transcript import Transcript, TranscriptOptions, as_srt, as_vtt
 from tts_core.platform.job import JobKind
 from tts_core.services import Services
 
@@ -39,8 +39,7 @@ _SUBJECT = "openai"
 
 
 class OpenAITranscriptionForm(BaseModel):
-    """The form of a transcription. Fields that are not listed here are ignored, as clients send many; so is
-    `prompt`."""
+    """The form of a transcription. Fields that are not listed here are ignored, as clients send many."""
 
     file: UploadFile = Field(description="The recording: WAV, FLAC, MP3, OGG, M4A, AAC or WebM, half an hour at most.")
     model: str = Field(
@@ -48,14 +47,22 @@ class OpenAITranscriptionForm(BaseModel):
     )
     language: str = Field("", description="Code or English name; if left out, it is detected.", examples=["en"])
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
-    timestamp_granularities: list[str] = Field([], description='"segment"; words are not timed.')
+    timestamp_granularities: list[str] = Field([], description='"word" and "segment", for verbose_json.')
     timestamp_granularities_array: list[str] = Field([], alias="timestamp_granularities[]")
     stream: bool = Field(False, description="Answer as events: a `transcript.text.delta` for each segment.")
+    prompt: str = Field("", description="Text before the recording: names and terms in it are spelled in its way.")
+    temperature: float = Field(0.0, ge=0, le=1, description="The chance in the choice of words.")
+
+    def options(self) -> TranscriptOptions:
+        wanted = {*self.timestamp_granularities, *self.timestamp_granularities_array}
+        with_words = "word" in wanted and self.response_format == "verbose_json"
+        return TranscriptOptions(with_words=with_words, prompt=self.prompt, temperature=self.temperature)
 
 
 @dataclass(frozen=True, slots=True)
 class _Transcribed:
     transcript: Transcript
+    options: TranscriptOptions
     duration_s: float
 
     @property
@@ -86,11 +93,9 @@ async def create_transcription(
     """Write down what is said. Closing the connection stops the work, and so does cancelling its job in `/api/jobs`.
     Segments of `verbose_json` have times and text; their other numbers are not measured and 0.
     """
-    if "word" in (*body.timestamp_granularities, *body.timestamp_granularities_array):
-        raise InvalidRequest(reason="words are not timed here, only segments.", field="timestamp_granularities")
     model_key = services.transcriber.choose(listening_model(body.model)).key
     clip = await workers.decode(lambda: _read(body))
-    transcribed = await workers.run(request, lambda gone: _listen(services, clip, model_key, body.language, gone))
+    transcribed = await workers.run(request, lambda gone: _listen(services, clip, model_key, body, gone))
     return _answer(transcribed, body)
 
 
@@ -99,7 +104,9 @@ def _read(body: OpenAITranscriptionForm) -> Clip:
         return read_recording(upload, max_seconds=MAX_RECORDING_S)
 
 
-def _listen(services: Services, clip: Clip, model_key: str, language: str, gone: CancelCheck) -> _Transcribed:
+def _listen(
+    services: Services, clip: Clip, model_key: str, body: OpenAITranscriptionForm, gone: CancelCheck
+) -> _Transcribed:
     """Transcribe as a job that everybody sees and that can be cancelled; the text goes to the caller alone."""
     jobs, stop = services.jobs, Event()
     waiting = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
@@ -108,13 +115,14 @@ def _listen(services: Services, clip: Clip, model_key: str, language: str, gone:
     with jobs.watch(JobKind.TRANSCRIPTION, _SUBJECT, stop) as run:
         transcript = services.transcriber.transcribe(
             clip,
-            language=language or AUTO_LANGUAGE,
+            language=body.language or AUTO_LANGUAGE,
             model_key=model_key,
+            options=body.options(),
             cancelled=lambda: gone() or stop.is_set(),
             say=run.say,
         )
         run.result = {"language": transcript.language, "model_key": model_key}
-    return _Transcribed(transcript, clip.duration_s)
+    return _Transcribed(transcript, body.options(), clip.duration_s)
 
 
 def _answer(transcribed: _Transcribed, body: OpenAITranscriptionForm) -> Response:
@@ -134,7 +142,12 @@ def _answer(transcribed: _Transcribed, body: OpenAITranscriptionForm) -> Respons
 
 
 def _verbose(transcribed: _Transcribed) -> dict[str, Any]:
-    transcript = transcribed.transcript
+    transcript, options = transcribed.transcript, transcribed.options
+    words = [
+        {"word": word.text, "start": word.start_s, "end": word.end_s}
+        for one in transcript.segments
+        for word in one.words
+    ]
     return {
         "task": "transcribe",
         "language": LANGUAGES.get(transcript.language, transcript.language).lower(),
@@ -144,6 +157,7 @@ def _verbose(transcribed: _Transcribed) -> dict[str, Any]:
             {"id": number, "start": one.start_s, "end": one.end_s, "text": one.text, **_NOT_MEASURED}
             for number, one in enumerate(transcript.segments)
         ],
+        **({"words": words} if options.with_words else {}),
         "usage": transcribed.usage,
     }
 

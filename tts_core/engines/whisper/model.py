@@ -60,6 +60,10 @@ class WhisperModel:
         self._network: _Network | None = network
         self._busy = Lock()
 
+    @property
+    def device_reason(self) -> str:
+        return self.place.reason
+
     @classmethod
     def load(
         cls, folder: Path, *, device: str = CPU, threads: int = 0, progress: LoadProgress | None = None

@@ -158,6 +158,8 @@ def _loaded(words: Words, model: CachedModel) -> str:
         percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
         return words("system.loading", {"percent": percent})
     facts = [size(model.memory_bytes), escape(str(model.device))]
+    if model.device_reason:
+        facts.append(words("system.not_the_card", {"reason": escape(model.device_reason)}))
     if model.warming is not None:
         done, total = model.warming
         facts.append(words("system.warming", {"done": done, "total": total}))
