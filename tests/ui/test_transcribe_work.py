@@ -8,7 +8,6 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-import torch
 
 from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import whisper_studio
@@ -212,14 +211,12 @@ def test_the_offers_buttons_steer_the_queue(staged: StagedDownloads) -> None:
 
 
 def test_a_model_that_came_is_told_once(tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
     variables = whisper_studio(tmp_path)
     services = build_services(Settings.from_env({**variables, "TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
     offers = Offers(services, EN)
     assert (offers.look().html, offers.look().is_ready) == ("", True)
     assert "mine is ready" in offers.follow().html
     services.close()
-    torch.set_num_threads(threads)
 
 
 def test_a_folder_of_an_earlier_version_is_converted_with_a_click_in_its_row(services: Services) -> None:

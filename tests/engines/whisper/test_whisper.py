@@ -123,10 +123,14 @@ def test_reading_reports_its_progress(folder: Path) -> None:
 
 def test_a_card_that_does_not_work_is_left_for_the_cpu(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CTranslate2 finds a card, and then no library for it."""
-    monkeypatch.setattr("tts_core.engines.whisper.model.choose", lambda _device: WhisperDevice("cuda:0", "float16"))
+    monkeypatch.setattr(
+        "tts_core.engines.whisper.model.choose",
+        lambda _device: WhisperDevice("cuda:0", "float16", advice="Install it."),
+    )
     model = WhisperModel.load(folder, device="auto", threads=1)
     assert (model.device, model.place.precision) == ("cpu", "int8")
     assert "CUDA" in model.device_reason
+    assert model.device_reason.endswith("Install it.")
     assert model.transcribe(speech(1), RATE).text.startswith("hello")
 
 

@@ -20,8 +20,11 @@ AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 _PRECISIONS = {CPU: ("int8", "float32"), CUDA: ("float16", "float32")}
 """The precisions by device, the one to prefer first."""
 _BYTES = {"int8": 1, "float16": 2, "float32": 4}
-_LIBRARIES = ("cublas", "cublasLt", "cudnn")
-"""The libraries that CTranslate2 opens by name when it first computes on a card; torch's wheels bring them."""
+_LIBRARIES = (
+    ("cublasLt64_12.dll", "cublas64_12.dll") if sys.platform == "win32" else ("libcublasLt.so.12", "libcublas.so.12")
+)
+"""What CTranslate2 opens of CUDA 12 by name when it first computes on a card; each library after what it needs."""
+_INSTALL = "Install what it needs of CUDA 12: pip install nvidia-cublas-cu12"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class WhisperDevice:
     """The precision in CTranslate2's words."""
     reason: str = ""
     """The reason why it is not the card, in English; "" where there is nothing to explain."""
+    advice: str = ""
+    """The way to make a card work whose libraries were not found, in English."""
 
     @property
     def bytes_per_number(self) -> int:
@@ -40,7 +45,7 @@ class WhisperDevice:
     def on_cpu(self, reason: str) -> WhisperDevice:
         """The CPU in the place of a card that does not work."""
         logger.warning("Whisper computes on the CPU: %s can't be used (%s)", self.device, reason)
-        return replace(_place(CPU), reason=reason)
+        return replace(_place(CPU), reason=f"{reason} {self.advice}".strip())
 
 
 def choose(device: str = AUTO) -> WhisperDevice:
@@ -57,8 +62,8 @@ def choose(device: str = AUTO) -> WhisperDevice:
     number = int(index) if index.isdecimal() else 0
     if number >= cards:
         raise DeviceUnavailable(device=device, reason=f"CTranslate2 finds {cards} CUDA cards")
-    _open_libraries()
-    return _place(f"{CUDA}:{number}")
+    is_whole = _open_libraries()
+    return replace(_place(f"{CUDA}:{number}"), advice="" if is_whole else _INSTALL)
 
 
 def _cards() -> int:
@@ -75,20 +80,25 @@ def _place(device: str) -> WhisperDevice:
     return WhisperDevice(device, next((name for name in _PRECISIONS[kind] if name in able), "float32"))
 
 
-def _open_libraries() -> None:
-    """Open the card's libraries from the packages that bring them, so that CTranslate2 finds them opened by name."""
-    for file in _library_files():
-        try:
-            ctypes.CDLL(str(file), mode=ctypes.RTLD_GLOBAL)
-        except OSError as error:
-            logger.info("%s can't be opened: %s", file, error)
+def _open_libraries() -> bool:
+    """Open the card's libraries from the packages that bring them, so that CTranslate2 finds them opened by name.
+
+    False where one of them is neither there nor anywhere else.
+    """
+    folders = (*_library_folders(), None)
+    return all(any(_opened(name, folder) for folder in folders) for name in _LIBRARIES)
 
 
-def _library_files() -> Iterator[Path]:
-    pattern = "{}64_*.dll" if sys.platform == "win32" else "lib{}.so.*"
-    for folder in _library_folders():
-        for name in _LIBRARIES:
-            yield from sorted(folder.glob(pattern.format(name)))
+def _opened(name: str, folder: Path | None) -> bool:
+    """Whether a library could be opened from that folder; None for wherever the system finds it."""
+    if folder is not None and not (folder / name).is_file():
+        return False
+    try:
+        ctypes.CDLL(name if folder is None else str(folder / name), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        logger.info("%s can't be opened: %s", name, error)
+        return False
+    return True
 
 
 def _library_folders() -> Iterator[Path]:
