@@ -23,7 +23,7 @@ _BYTES = {"int8": 1, "float16": 2, "float32": 4}
 _LIBRARIES = (
     ("cublasLt64_12.dll", "cublas64_12.dll") if sys.platform == "win32" else ("libcublasLt.so.12", "libcublas.so.12")
 )
-"""What CTranslate2 opens of CUDA 12 by name when it first computes on a card; each library after what it needs."""
+"""Libraries of CUDA 12 that CTranslate2 opens by name when it first computes; each after what it needs."""
 _INSTALL = "Install what it needs of CUDA 12: pip install nvidia-cublas-cu12"
 
 
