@@ -13,6 +13,7 @@
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownFile · UnknownJob · UnknownUser · UnknownKey
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
+    │   │   └── YourTtsMissing
     │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing · EmbedderMissing · UserExists
     ├── Busy                    try again later (429)
     │   ├── QueueFull · MemoryBudgetFull · TooManyStreams
@@ -185,4 +186,5 @@ from tts_core.domain.errors.yourtts import (
     PythonUnsuitable as PythonUnsuitable,
     SpeakerServiceUnavailable as SpeakerServiceUnavailable,
     SpeakerVectorMisfit as SpeakerVectorMisfit,
+    YourTtsMissing as YourTtsMissing,
 )
