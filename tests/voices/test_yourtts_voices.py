@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tests.engines.yourtts import stand_in
 from tts_core.api.server import create_api
 from tts_core.cli.main import main
 from tts_core.domain.engine import CloningEngine, never
-from tts_core.domain.errors import VoicePromptInvalid, YourTtsMissing
+from tts_core.domain.errors import CloneNotSupported, UnknownLanguage, VoicePromptInvalid, YourTtsMissing
 from tts_core.domain.events import Loading
 from tts_core.domain.values import PreparedVoice, Recording, SynthesisRequest, Take
 from tts_core.engines.yourtts.engine import CLONE_VOICE, CLONER
@@ -181,6 +182,19 @@ def test_without_yourtts_it_is_kept_and_says_what_is_missing(
     with pytest.raises(YourTtsMissing):
         elsewhere.finder.find(name="Anna")
     elsewhere.close()
+
+
+def test_what_yourtts_can_not_speak_is_refused_before_it_is_kept(installed: Services, recording: Path) -> None:
+    designed = NewVoice("Robot", CLONER, language="chinese", ref_text="你好", instruct="Calm.")
+    with pytest.raises(UnknownLanguage):
+        installed.voices.keep_design(recording, designed)
+    with pytest.raises(UnknownLanguage):
+        installed.voices.add_clone(recording, designed, MINE)
+    with pytest.raises(CloneNotSupported):
+        installed.voice_transfer.import_official(recording, NewVoice("Demo", CLONER), MINE)
+    assert installed.voices.voices() == ()
+    kept = installed.voices.keep_design(recording, replace(designed, language="English"))
+    assert ended(installed, installed.voices.prepare(kept.id)).state is JobState.DONE
 
 
 def test_a_vector_of_another_model_is_refused_and_its_own_is_taken_as_it_is(installed: Services) -> None:

@@ -96,7 +96,8 @@ class VoiceTransfer:
         if consent is None:
             raise ConsentMissing
         self._voices.check(new)
-        if not self._models.model(new.model_key).capabilities().can_clone:
+        can = self._models.model(new.model_key).capabilities()
+        if not can.can_clone or can.timbre_only:  # the demo's prompts are those of Base models
             raise CloneNotSupported(voice=new.model_key)
         prompts = read_official_prompt(source)
         return tuple(self._kept(prompt, new, consent, number) for number, prompt in enumerate(prompts, start=1))

@@ -46,6 +46,7 @@ from tts_core.domain.errors import (
     UnknownTake,
     UnknownVoice,
     VoiceNotReady,
+    YourTtsMissing,
 )
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryBusy, LibraryUnwritable
@@ -109,7 +110,7 @@ def add_role(body: RoleBody, services: UseServices) -> Success[VoiceObject]:
     return _answer(services.voices.add_role(body.new()), "The role is kept as a voice.")
 
 
-@router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady))
+@router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady, YourTtsMissing))
 def design_voice(body: DesignBody, services: UseServices) -> Success[StartedJob]:
     """Make a voice from a description and keep it; the job is told at `/api/jobs`, `/ws` and `clone-status`."""
     services.voice_models.ready(body.voice_design_model_key)
@@ -158,7 +159,7 @@ def duplicate_voice(voice_id: str, services: UseServices, body: DuplicateBody | 
     return _answer(services.voices.duplicate(voice.id, name), "The voice is copied.")
 
 
-@router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, UnknownModelKey))
+@router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, YourTtsMissing, UnknownModelKey))
 def prepare_voice(voice_id: str, services: UseServices) -> Success[StartedJob]:
     """Start the job that makes a voice ready; one that is on its way is joined. A job that fails loses nothing."""
     voice = present(services, voice_id)
