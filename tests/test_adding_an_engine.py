@@ -28,13 +28,15 @@ from tts_core.domain.values import Capabilities, Language, StopReason, Synthesis
 
 class ToyEngine:
     name = "toy"
-    sample_rate = 8000
 
     def voices(self) -> tuple[Voice, ...]:
         return (Voice("toy/beep", "Beep", self.name),)
 
     def capabilities(self, voice: str | None = None) -> Capabilities:
         return Capabilities((Language("auto", "Auto"), Language("en", "English")), speakers=("Beep",))
+
+    def sample_rate(self, voice: str) -> int:
+        return 8000
 
     def at_once(self, voice: str) -> int:
         return 1
@@ -43,7 +45,7 @@ class ToyEngine:
         for _ in request.text:
             if cancelled():
                 break
-            yield AudioChunk(np.full(self.sample_rate // 10, 0.1, np.float32))
+            yield AudioChunk(np.full(800, 0.1, np.float32))
         yield Finished(StopReason.COMPLETE, None)
 
     def close(self) -> None:

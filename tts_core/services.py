@@ -34,7 +34,7 @@ from tts_core.engines.qwen.engine import (
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
-from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
+from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, YourTtsModel, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.cached_model import LoadProgress, ModelLoader
 from tts_core.models.catalogue import ModelKind, load_catalogue
@@ -62,6 +62,7 @@ from tts_core.voices.engine import LibraryEngine
 from tts_core.voices.finder import VoiceFinder
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.library import VoiceLibrary
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.recordings import VoiceRecordings
 from tts_core.voices.store import VoiceStore
@@ -98,6 +99,7 @@ class Services:
     synthesis: Synthesis
     builtin: ByLanguageEngine
     voices: VoiceLibrary
+    voice_models: VoiceModels
     transcriber: Transcriber
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
@@ -114,7 +116,7 @@ class Services:
     @property
     def finder(self) -> VoiceFinder:
         """The finder of the voice that a request means."""
-        return VoiceFinder(self.synthesis, self.voices, self.models)
+        return VoiceFinder(self.synthesis, self.voices, self.voice_models)
 
     def cache_of(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
         """The models in memory of that model's kind, which speaks or listens. Raises UnknownModelKey."""
@@ -182,16 +184,18 @@ def build_services(settings: Settings) -> Services:
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
     speakers: dict[str, Engine] = {engine.name: engine for engines in qwen.values() for engine in engines}
-    prompts = VoicePrompts(voice_folders, recordings, models, speakers)
     yourtts = build_yourtts(settings, memory)
-    library = LibraryEngine(voice_store, prompts, models, speakers)
+    yourtts_engine = YourTtsEngine(yourtts)
+    voice_models = VoiceModels(models, speakers, [YourTtsModel(yourtts, yourtts_engine)])
+    prompts = VoicePrompts(voice_folders, recordings, voice_models)
+    library = LibraryEngine(voice_store, prompts, voice_models)
     espeak, hibari = EspeakEngine(), build_hibari(models, memory)
     builtin = ByLanguageEngine(hibari, espeak)
     piper = build_piper(settings, models, memory)
-    engines = build_engines(qwen, (builtin, espeak, hibari, piper, library, YourTtsEngine(yourtts)))
+    engines = build_engines(qwen, (builtin, espeak, hibari, piper, library, yourtts_engine))
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
-    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
+    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
     jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
@@ -205,8 +209,9 @@ def build_services(settings: Settings) -> Services:
         synthesis=synthesis,
         builtin=builtin,
         voices=voices,
+        voice_models=voice_models,
         transcriber=transcriber,
-        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
+        voice_transfer=VoiceTransfer(voices, voice_models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
         yourtts=yourtts,

@@ -48,7 +48,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 def handler(engine: FakeEngine, jobs: Jobs, live: LiveStreams, tmp_path: Path) -> SpeakHandler:
     synthesis = Synthesis((engine,), SpeechQueue(4), Outputs(tmp_path, Limits()), Limits())
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
-    finder = VoiceFinder(synthesis, services.voices, services.models)
+    finder = VoiceFinder(synthesis, services.voices, services.voice_models)
     return SpeakHandler(synthesis, finder, jobs, live, load_words("en"), "live/")
 
 

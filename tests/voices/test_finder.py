@@ -23,7 +23,7 @@ def finder(tmp_path: Path) -> Iterator[VoiceFinder]:
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path)}))
     engines = (FakeEngine("large", speakers=("Uncle_Fu", "Vivian")), FakeEngine("small", speakers=("Vivian", "Ben")))
     synthesis = Synthesis(engines, SpeechQueue(1), Outputs(tmp_path, Limits()), Limits())
-    yield VoiceFinder(synthesis, services.voices, services.models)
+    yield VoiceFinder(synthesis, services.voices, services.voice_models)
     services.close()
 
 

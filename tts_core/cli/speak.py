@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         if args.model_dir is not None:
             synthesis = folder_synthesis(services, args.model_dir)
         stop = cleanup.enter_context(_stop_on_ctrl_c())
-        request = _request(args, synthesis, VoiceFinder(synthesis, services.voices, services.models))
+        request = _request(args, synthesis, VoiceFinder(synthesis, services.voices, services.voice_models))
         events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)
         take, codes = _watch(events)
         _deliver(take, out, force=args.force)

@@ -152,6 +152,8 @@ class Capabilities:
     supports_speed: bool = False
     can_clone: bool = False
     can_design: bool = False
+    timbre_only: bool = False
+    """Whether a clone takes over the timbre alone, so that the words said in the recording are of no use."""
 
 
 class StopReason(str, Enum):

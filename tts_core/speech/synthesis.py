@@ -141,8 +141,9 @@ class Synthesis:
         finished: Finished | None = None
         take_id = secrets.token_hex(16)
         path = self._outputs.new_take_path(take_id, job.format)
-        yield Started(job.engine.sample_rate)
-        with memory_errors_typed(), AudioWriter(path, job.format, job.engine.sample_rate) as writer:
+        sample_rate = job.engine.sample_rate(job.voice.id)
+        yield Started(sample_rate)
+        with memory_errors_typed(), AudioWriter(path, job.format, sample_rate) as writer:
             for event in job.engine.stream(job.request, cancelled=cancelled):
                 if isinstance(event, Finished):
                     finished = event

@@ -8,11 +8,11 @@ from contextlib import suppress
 from tts_core.domain.errors import UnknownVoice
 from tts_core.domain.text import plain_name
 from tts_core.domain.values import Voice
-from tts_core.models.status import ModelStatuses
 from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.engine import NAME as LIBRARY
 from tts_core.voices.faults import AmbiguousVoice, ModelNotLoadable
 from tts_core.voices.library import VoiceLibrary
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.rules import spoken_as
 
@@ -20,7 +20,7 @@ from tts_core.voices.rules import spoken_as
 class VoiceFinder:
     """The one place that knows what a voice is called. It keeps nothing: every call looks at the present voices."""
 
-    def __init__(self, synthesis: Synthesis, library: VoiceLibrary, models: ModelStatuses) -> None:
+    def __init__(self, synthesis: Synthesis, library: VoiceLibrary, models: VoiceModels) -> None:
         self._synthesis = synthesis
         self._library = library
         self._models = models
@@ -54,7 +54,7 @@ class VoiceFinder:
                 if model in (None, "", LIBRARY, saved.model_key):
                     return spoken_as(saved, self._models)
         if model and not any(voice.engine == model for voice in speaking):
-            self._models.entry(model)  # raises UnknownModelKey
+            self._models.model(model)  # raises UnknownModelKey
             raise ModelNotLoadable(key=model)
         raise UnknownVoice(voice=wanted)
 

@@ -15,13 +15,13 @@ from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, CloneNotSupported, InvalidRequest, StudioError, UnknownVoice
 from tts_core.domain.text import find_name
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
-from tts_core.models.status import ModelStatuses
 from tts_core.platform.job import Job, JobKind, JobRun
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.voices.faults import ConsentMissing, LibraryBusy, LibraryUnwritable, TranscriptMissing
 from tts_core.voices.folders import VoiceFolders, new_id
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, matches, now
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
@@ -77,7 +77,7 @@ class VoiceLibrary:
         folders: VoiceFolders,
         recordings: VoiceRecordings,
         prompts: VoicePrompts,
-        models: ModelStatuses,
+        models: VoiceModels,
         synthesis: Synthesis,
         jobs: Jobs,
     ) -> None:
@@ -142,7 +142,7 @@ class VoiceLibrary:
     def add_role(self, new: NewVoice) -> SavedVoice:
         """Keep a preset speaker with a style of its own as a voice; it speaks at once."""
         self.check(new)
-        capabilities = self._models.capabilities(new.model_key)
+        capabilities = self._models.model(new.model_key).capabilities()
         speaker = find_name(new.speaker, capabilities.speakers)
         if speaker is None:
             raise UnknownVoice(voice=f"{new.model_key}/{new.speaker}")
@@ -157,7 +157,7 @@ class VoiceLibrary:
         self.check(new)
         if not new.ref_text.strip() or not new.instruct.strip():
             raise InvalidRequest(reason="a designed voice needs a description and a text that it says first.")
-        if not self._models.capabilities(design_model_key).can_design:
+        if not self._models.model(design_model_key).capabilities().can_design:
             raise CloneNotSupported(voice=design_model_key)
         check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
         voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"design_model_key": design_model_key}))
@@ -166,6 +166,7 @@ class VoiceLibrary:
     def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
         """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
         self.check(new)
+        check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
         clip = read_recording(recording, max_seconds=MAX_REFERENCE_S)
         return self._keep_new(_record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip)
 
@@ -329,7 +330,7 @@ class VoiceLibrary:
         if voice.kind is VoiceKind.CUSTOM_ROLE:  # nothing to prepare; its model may lack the speaker
             check_abilities(voice, self._models)
             return
-        if not voice.x_vector_only_mode and not voice.ref_text.strip():
+        if not voice.ref_text.strip() and not self._prompts.is_timbre_only(voice):
             raise TranscriptMissing
         self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
         for _loading in self._prompts.prepare(voice, cancelled=run.cancelled):

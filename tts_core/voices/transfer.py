@@ -9,11 +9,11 @@ from typing import Any
 
 from tts_core.domain.errors import CloneNotSupported, StudioError
 from tts_core.domain.values import PreparedVoice
-from tts_core.models.status import ModelStatuses
 from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
 from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.official_prompt import read_official_prompt
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
@@ -41,7 +41,7 @@ class VoiceTransfer:
     def __init__(
         self,
         voices: VoiceLibrary,
-        models: ModelStatuses,
+        models: VoiceModels,
         store: VoiceStore,
         folders: VoiceFolders,
         recordings: VoiceRecordings,
@@ -96,7 +96,8 @@ class VoiceTransfer:
         if consent is None:
             raise ConsentMissing
         self._voices.check(new)
-        if not self._models.capabilities(new.model_key).can_clone:
+        can = self._models.model(new.model_key).capabilities()
+        if not can.can_clone or can.timbre_only:  # the demo's prompts are those of Base models
             raise CloneNotSupported(voice=new.model_key)
         prompts = read_official_prompt(source)
         return tuple(self._kept(prompt, new, consent, number) for number, prompt in enumerate(prompts, start=1))

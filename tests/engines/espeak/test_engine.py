@@ -17,7 +17,7 @@ from tts_core.engines.espeak.engine import EspeakEngine
 ENGINE = EspeakEngine()
 VOICES = [voice.id for voice in ENGINE.voices()]
 LANGUAGES = [language.code for language in ENGINE.capabilities().languages if language.code != "auto"]
-RATE = ENGINE.sample_rate
+RATE = ENGINE.sample_rate("builtin/aria")
 
 
 def speak(

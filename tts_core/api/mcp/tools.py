@@ -28,9 +28,8 @@ from tts_core.api.work import Workers
 from tts_core.audio.faults import AudioUnreadable
 from tts_core.audio.files import FORMATS
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import Cancelled, ModelNotReady, ReferenceRequired, StudioError
+from tts_core.domain.errors import Cancelled, ReferenceRequired, StudioError
 from tts_core.domain.values import AUTO_LANGUAGE, Recording, StopReason, SynthesisRequest, Take
-from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import collect
@@ -110,7 +109,7 @@ class _Tools:
             if not audio:
                 raise ReferenceRequired(voice="clone")
             recording = Recording(held.enter_context(kept_upload(_decoded(audio))), transcript or None, True)
-            return replace(plain, voice=f"{self._base()}/clone", source=recording)
+            return replace(plain, voice=f"{self._services.voice_models.best_cloning().key}/clone", source=recording)
 
         return await self._spoken(ctx, wanted, format)
 
@@ -135,17 +134,6 @@ class _Tools:
         except StudioError as error:
             raise ToolError(f"{error.message} [{error.code}]") from error
         return _result(take, _link(request, take))
-
-    def _base(self) -> str:
-        """The key of the largest Base model that is ready. Raises ModelNotReady."""
-        ready = [
-            status
-            for status in self._services.models.statuses()
-            if status.valid and status.entry.kind is ModelKind.BASE
-        ]
-        if not ready:
-            raise ModelNotReady(name="Qwen3-TTS Base")
-        return max(ready, key=lambda status: status.entry.size).key
 
 
 def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:

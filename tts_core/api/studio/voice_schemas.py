@@ -110,7 +110,7 @@ class _ConsentFields(BaseModel):
 class UploadForm(_ConsentFields):
     file: UploadFile = Field(description="The recording: WAV, FLAC, MP3, OGG, M4A or WebM, a minute at most.")
     name: str = Field(examples=["Anna"])
-    model_key: str = Field(description="A Base model.", examples=[MODEL])
+    model_key: str = Field(description="A Base model, or yourtts_clone.", examples=[MODEL])
     language: str = "auto"
     ref_text: str = Field("", description="The text spoken in the recording.")
     instruct: str = ""
@@ -224,7 +224,7 @@ class DesignBody(RequestBody):
     )
 
     name: str
-    model_key: str = Field(description="The Base model that speaks it from then on.")
+    model_key: str = Field(description="The Base model, or yourtts_clone, that speaks it from then on.")
     voice_design_model_key: str
     language: str = "auto"
     text: str = Field(description="The text that it says first.")

@@ -43,12 +43,12 @@ from tts_core.domain.errors import (
     UnknownModelKey,
     UnknownVoice,
 )
+from tts_core.engines.yourtts.faults import YourTtsMissing
 from tts_core.services import Services
 from tts_core.speech.faults import UnknownTake
 from tts_core.voices.faults import LibraryBusy, LibraryUnwritable, VoiceNotReady
 from tts_core.voices.public import public_voice, public_voices
 from tts_core.voices.record import SavedVoice
-from tts_core.voices.rules import require_model
 
 router = APIRouter(prefix="/api/tts/qwen3/voices", tags=["voices"], responses=failures())
 
@@ -107,11 +107,11 @@ def add_role(body: RoleBody, services: UseServices) -> Success[VoiceObject]:
     return _answer(services.voices.add_role(body.new()), "The role is kept as a voice.")
 
 
-@router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady))
+@router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady, YourTtsMissing))
 def design_voice(body: DesignBody, services: UseServices) -> Success[StartedJob]:
     """Make a voice from a description and keep it; the job is told at `/api/jobs`, `/ws` and `clone-status`."""
-    require_model(body.voice_design_model_key, services.models)
-    require_model(body.model_key, services.models)
+    services.voice_models.ready(body.voice_design_model_key)
+    services.voice_models.ready(body.model_key)
     voice, job = services.voices.add_design(body.new(), body.voice_design_model_key)
     return Success(data=StartedJob(voice_id=voice.id, job_id=job.key), message="The voice is being made.")
 
@@ -156,11 +156,11 @@ def duplicate_voice(voice_id: str, services: UseServices, body: DuplicateBody | 
     return _answer(services.voices.duplicate(voice.id, name), "The voice is copied.")
 
 
-@router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, UnknownModelKey))
+@router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, YourTtsMissing, UnknownModelKey))
 def prepare_voice(voice_id: str, services: UseServices) -> Success[StartedJob]:
     """Start the job that makes a voice ready; one that is on its way is joined. A job that fails loses nothing."""
     voice = present(services, voice_id)
-    require_model(voice.model_key, services.models)
+    services.voice_models.ready(voice.model_key)
     job = services.voices.prepare(voice.id)
     return Success(data=StartedJob(voice_id=voice.id, job_id=job.key), message="The voice is being prepared.")
 

@@ -42,7 +42,6 @@ class ByLanguageEngine:
     """Speaks each sentence in the language it is written in, with the better of two engines for it."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, natural: Engine, other: Engine) -> None:
         """`natural` speaks English at SAMPLE_RATE wherever it has a voice; `other` speaks everything."""
@@ -56,6 +55,9 @@ class ByLanguageEngine:
         if not self._natural.voices():
             return "The package hibari-tts or onnxruntime is not installed."
         return self._problem
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def voices(self) -> tuple[Voice, ...]:
         description = "Built-in: natural English, every other language by espeak-ng; nothing to download."
@@ -117,8 +119,9 @@ class ByLanguageEngine:
         yield from self._by_other(request, cancelled)
 
     def _by_other(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
-        resampler = Resampler(self._other.sample_rate, SAMPLE_RATE)
-        other = dataclasses.replace(request, voice=self._other.voices()[0].id)
+        voice = self._other.voices()[0].id
+        resampler = Resampler(self._other.sample_rate(voice), SAMPLE_RATE)
+        other = dataclasses.replace(request, voice=voice)
         for event in self._other.stream(other, cancelled=cancelled):
             if isinstance(event, Finished):
                 yield AudioChunk(resampler.end())

@@ -46,7 +46,6 @@ class EspeakEngine:
     """Speaks more than 130 languages at once with nothing to download. See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, library: EspeakLibrary = LIBRARY) -> None:
         self._library = library
@@ -63,6 +62,9 @@ class EspeakEngine:
             speakers=tuple(_VARIANTS),
             supports_speed=True,
         )
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         return 1

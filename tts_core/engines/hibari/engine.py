@@ -34,7 +34,6 @@ class HibariEngine:
     """The engine of every Hibari voice that is there. See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, downloaded: FindFile, memory: ModelMemory) -> None:
         """`downloaded` finds what the catalogue's models brought; `memory` keeps the voices that are in use."""
@@ -48,6 +47,9 @@ class HibariEngine:
             name_of=str.capitalize,
         )
         self._cache = ModelCache(memory, loader)
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(voice.id, voice.name, NAME, _description(voice)) for voice in self._present())

@@ -37,7 +37,6 @@ class PiperEngine:
     """The engine of every Piper voice. See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, folders: FindFolders, memory: ModelMemory) -> None:
         """`folders` gives the folders of voices; `memory` keeps the voices that are in use."""
@@ -65,6 +64,9 @@ class PiperEngine:
         languages = {file.language.code: file.language for file in files}
         speakers = tuple(name for file in files for name in file.speakers)
         return Capabilities((AUTO, *languages.values()), speakers=speakers, supports_speed=True)
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         return 1

@@ -74,8 +74,6 @@ class ModelChoice:
 class QwenEngine:
     """The engine of one Qwen3-TTS model. See `domain.engine.Engine`."""
 
-    sample_rate = SAMPLE_RATE
-
     def __init__(self, name: str, find: FindModel, cache: ModelCache[QwenModel]) -> None:
         """`name` is the model's key, in memory as well."""
         self.name = name
@@ -93,6 +91,9 @@ class QwenEngine:
     def capabilities(self, voice: str | None = None) -> Capabilities:
         model = self._find()
         return Capabilities(languages=()) if model is None else model.capabilities
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         model = self._cache.loaded(self.name)

@@ -15,12 +15,10 @@ from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.files import AudioWriter
 from tts_core.audio.judging import ClipReport, Fix, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
-from tts_core.domain.errors import ModelNotReady, ReferenceRequired
+from tts_core.domain.errors import ReferenceRequired
 from tts_core.domain.events import Samples
 from tts_core.domain.values import Capabilities, Recording, SynthesisRequest
 from tts_core.engines.qwen.voice_check import Likeness
-from tts_core.engines.yourtts.engine import CLONER
-from tts_core.models.catalogue import ModelKind
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.ui.widgets.forms import (
@@ -95,12 +93,8 @@ class CloneHandler:
         self._folder = services.settings.paths.page_cache_dir
 
     def models(self) -> list[tuple[str, str]]:
-        """The (name, key) of each model that can clone, best first: the Base models that are ready, and YourTTS."""
-        statuses = self._services.models.statuses()
-        ready = [status for status in statuses if status.valid and status.entry.kind is ModelKind.BASE]
-        ready.sort(key=lambda status: status.entry.size, reverse=True)
-        yourtts = [(voice.description, CLONER) for voice in self._services.synthesis.voices() if voice.engine == CLONER]
-        return [*((status.entry.display_name, status.key) for status in ready), *yourtts]
+        """The (name, key) of each model that can clone now, best first."""
+        return [(model.name, model.key) for model in self._services.voice_models.cloning()]
 
     def capabilities(self, model: str) -> Capabilities:
         """The abilities of the voice that clones with the model."""
@@ -148,7 +142,7 @@ class CloneHandler:
             raise ReferenceRequired(voice=form.model or "clone")
         self._keep_another_day(Path(form.file))
         model = self._model(form.model)
-        transcript = None if model == CLONER else _transcript(form.mode, form.transcript)
+        transcript = self._transcript(model, form.mode, form.transcript)
         wanted = SynthesisRequest(
             form.text,
             voice=f"{model}/clone",
@@ -163,24 +157,11 @@ class CloneHandler:
         return self._services.voice_check.compare(take, with_what.reference, with_what.model)
 
     def compared(self, file: str | None, model: str | None) -> Compared | None:
-        """The take with the recording to compare it with. None where nothing can be compared: YourTTS's vectors are not
-        those of the Base models."""
-        chosen = self._model(model) if model or self.models() else CLONER
-        return Compared(Path(file), chosen) if file and chosen != CLONER else None
-
-    def register(self, form: SaveForm) -> str:
-        """Keep the recording as a speaker of YourTTS, who needs no preparation; returns the name. Raises the errors of
-        `save`."""
-        if not form.file:
-            raise ReferenceRequired(voice=form.name)
-        if form.consent not in (OWN_VOICE, OWNER_AGREED):
-            raise ConsentMissing
-        name = form.name.strip()
-        self._services.speaker_service.register(name, read_recording(Path(form.file)), None)
-        return name
-
-    def is_by_yourtts(self, form: SaveForm) -> bool:
-        return form.model == CLONER
+        """The take with the recording to compare it with. None where nothing can be compared: only the catalogue's
+        models have the speaker encoder that compares."""
+        chosen = model or next((key for _, key in self.models()), "")
+        known = self._services.models.keys()
+        return Compared(Path(file), chosen) if file and chosen in known else None
 
     def save(self, form: SaveForm, desk: Desk) -> SavedVoice:
         """Keep the recording as a voice, with its upload; it still has to be prepared."""
@@ -188,10 +169,11 @@ class CloneHandler:
             raise ReferenceRequired(voice=form.name)
         if form.consent not in (OWN_VOICE, OWNER_AGREED):
             raise ConsentMissing
-        transcript = _transcript(form.mode, form.transcript)
+        model = self._model(form.model)
+        transcript = self._transcript(model, form.mode, form.transcript)
         new = NewVoice(
             form.name,
-            self._model(form.model),
+            model,
             language=form.language,
             ref_text=transcript or form.transcript,
             x_vector_only=transcript is None,
@@ -215,12 +197,15 @@ class CloneHandler:
                 yield job
 
     def _model(self, wanted: str | None) -> str:
-        if wanted:
-            return wanted
-        ready = self.models()
-        if not ready:
-            raise ModelNotReady(name="Qwen3-TTS Base")
-        return ready[0][1]
+        return wanted or self._services.voice_models.best_cloning().key
+
+    def _transcript(self, model: str, mode: str, transcript: str) -> str | None:
+        """The transcript to clone with; None takes over the timbre only. Raises TranscriptMissing, UnknownModelKey."""
+        if mode == TIMBRE_ONLY or self._services.voice_models.model(model).capabilities().timbre_only:
+            return None
+        if mode != IN_CONTEXT or not transcript.strip():
+            raise TranscriptMissing
+        return transcript.strip()
 
     def _keep_another_day(self, file: Path) -> None:
         """Mark the file as used: it may be long until it is read, and it must not be pruned before that."""
@@ -247,12 +232,3 @@ def _reference_of(path: Path) -> tuple[Clip, bool]:
     except RecordingTooLong:
         clip = read_recording(path, max_seconds=MAX_RECORDING_S)
         return replace(clip, samples=best_part(clip.samples, clip.sample_rate)), True
-
-
-def _transcript(mode: str, transcript: str) -> str | None:
-    """The transcript to clone with; None takes over the timbre only. Raises TranscriptMissing."""
-    if mode == TIMBRE_ONLY:
-        return None
-    if mode != IN_CONTEXT or not transcript.strip():
-        raise TranscriptMissing
-    return transcript.strip()

@@ -127,8 +127,8 @@ class LibraryActions:
 
     def _view(self, voice: SavedVoice, job: Job | None) -> VoiceView:
         try:
-            status = self._services.models.status(voice.model_key)
-            model, has_model = status.entry.display_name, status.valid
+            found = self._services.voice_models.model(voice.model_key)
+            model, has_model = found.name, found.problem() is None
         except UnknownModelKey:
             model, has_model = voice.model_key, False
         return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))
