@@ -27,7 +27,7 @@ CODES = {
     408: "body_too_slow",
     409: """
         conflict consent_missing downloads_running embedder_missing job_not_retryable model_being_changed
-        model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
+        model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished yourtts_missing
         OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists voice_not_ready
     """,
     413: "body_too_large",

@@ -50,6 +50,11 @@ class ByLanguageEngine:
         self._problem = ""
 
     @property
+    def engines(self) -> tuple[Engine, ...]:
+        """This engine and the two it speaks with, whose voices can be chosen by themselves."""
+        return (self, self._other, self._natural)
+
+    @property
     def problem(self) -> str:
         """Why the natural voice does not speak on this machine, as a sentence in English; "" if it does."""
         if not self._natural.voices():
