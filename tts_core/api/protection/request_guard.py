@@ -7,6 +7,8 @@ import ipaddress
 import logging
 import re
 from asyncio import CancelledError
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.access.public_link import PublicLink
 from tts_core.api.errors import failure_response
+from tts_core.api.protection.cross_origin import OtherOrigins
 from tts_core.api.protection.proxy import as_asked, route_path
 from tts_core.domain.errors import (
     BodyTooLarge,
@@ -77,6 +80,7 @@ class RequestGuard:
         self._any_address = settings.host in WILDCARD_HOSTS
         self._limits = settings.limits
         self._proxies = settings.proxies
+        self._others = OtherOrigins(settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -88,16 +92,21 @@ class RequestGuard:
         headers = Headers(scope=asked)
         limit_bytes = _body_limit(route_path(asked), headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes, self._limits)
+        exchange.add_headers = partial(self._others.add_headers, asked)
         exchange.is_whole = scope["type"] == "websocket"
         try:
             self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
             host = self._check_host(headers)
-            _check_origin(asked, headers, host)
+            if not self._others.sender(asked):
+                _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
             if scope["type"] == "http":
                 await exchange.drain()
             await failure_response(error, CLOSE)(asked, receive, exchange.send)
+            return
+        if (preflight := self._others.preflight(asked)) is not None:  # it carries no key, so nobody looks for one
+            await preflight(asked, exchange.receive, exchange.send)
             return
         await self._answer(asked, exchange)
 
@@ -154,6 +163,8 @@ class _Exchange:
         self._limits = limits
         self._received_bytes = 0
         self._waited_s = 0.0
+        self.add_headers: Callable[[MutableHeaders], None] = lambda _headers: None
+        """Adds what this request's sender needs in the answer's head."""
         self.is_whole = False
         """Whether all of the body has come, or there is none: after it, a client may be silent for as long as it
         likes."""
@@ -213,6 +224,7 @@ class _Exchange:
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            self.add_headers(headers)
             self.is_answering = True
         elif message["type"].endswith("http.response.body") and not message.get("more_body", False):
             self.is_answering = False

@@ -19,8 +19,14 @@ from tts_core.cli.serve.single_service import port_number
 from tts_core.cli.status import Exit
 from tts_core.domain.errors import InvalidSetting, NothingServed, ServicePortTaken, UnknownService
 from tts_core.platform.settings.compute import AUTO
-from tts_core.platform.settings.options import SERVER_OPTIONS, add_login_options, options_parser
-from tts_core.platform.settings.studio import DEFAULT_HOST, FIRST_PORT, WILDCARD_HOSTS, Settings, allowed_hosts
+from tts_core.platform.settings.options import (
+    SERVER_OPTIONS,
+    add_admission_options,
+    add_login_options,
+    options_parser,
+    with_admitted,
+)
+from tts_core.platform.settings.studio import DEFAULT_HOST, FIRST_PORT, WILDCARD_HOSTS, Settings
 from tts_core.services import Services
 
 if TYPE_CHECKING:
@@ -66,7 +72,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"among {names}; default: all of them")
     for known in KNOWN:
         parser.add_argument(known.flag, type=port_number, default=known.port, metavar="N", help=f"default {known.port}")
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    add_admission_options(parser)
     add_login_options(parser)
     parser.add_argument(
         "--gpu",
@@ -81,8 +87,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    hosts = allowed_hosts(services.settings.host, [*services.settings.allowed_hosts, *args.allow_host])
-    services = replace(services, settings=replace(services.settings, allowed_hosts=hosts))
+    services = replace(services, settings=with_admitted(services.settings, args))
     settings, chosen = services.settings, _chosen(args.services)
     ports = {known.name: int(getattr(args, f"{known.name}_port")) for known in chosen}
     if args.status:

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 from tts_core.cli.status import Exit
 from tts_core.platform.settings.compute import AUTO
 from tts_core.platform.settings.environ import MAX_PORT
-from tts_core.platform.settings.options import SERVER_OPTIONS, options_parser
-from tts_core.platform.settings.studio import AUTH_VARIABLE, allowed_hosts
+from tts_core.platform.settings.options import (
+    SERVER_OPTIONS,
+    add_admission_options,
+    options_parser,
+    with_admitted,
+)
+from tts_core.platform.settings.studio import AUTH_VARIABLE
 from tts_core.services import Services
 
 if TYPE_CHECKING:
@@ -26,7 +31,7 @@ def add_service_parser(
     server = options_parser(*(option for option in SERVER_OPTIONS if option.flag != "--port"))
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared, server], help=about)
     parser.add_argument("--port", type=port_number, default=port, metavar="N", help=f"default {port}")
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    add_admission_options(parser)
     parser.add_argument(
         "--no-auth",
         dest=AUTH_VARIABLE,
@@ -51,8 +56,7 @@ def run_service(args: argparse.Namespace, services: Services, title: str, build:
     from tts_core.api.serving import bind, build_server, end_on_signals  # noqa: PLC0415 - the web framework
     from tts_core.cli.serve.studio import report_start  # noqa: PLC0415
 
-    hosts = allowed_hosts(services.settings.host, [*services.settings.allowed_hosts, *args.allow_host])
-    settings = replace(services.settings, port=args.port, allowed_hosts=hosts)
+    settings = replace(with_admitted(services.settings, args), port=args.port)
     if settings.certificate is not None:
         settings.certificate.check()
     listener = bind(settings)
