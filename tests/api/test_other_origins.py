@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -166,9 +167,9 @@ def test_an_origin_is_named(wrong: str) -> None:
         allowed_origins([wrong])
 
 
-def test_a_key_comes_in_the_header_that_a_program_knows(studio_of: Callable[..., TestClient]) -> None:
-    studio = studio_of(TTS_STUDIO_AUTH="on")
-    paths = studio.app.state.services.settings.paths
+def test_a_key_comes_in_the_header_that_a_program_knows(studio_of: Callable[..., TestClient], tmp_path: Path) -> None:
+    variables = {"TTS_STUDIO_AUTH": "on", "TTS_STUDIO_DATA_DIR": str(tmp_path)}
+    studio, paths = studio_of(**variables), Settings.from_env(variables).paths
     key = AccountsFile(paths.accounts_file).add_key("a program", Role.ADMIN)[1]
     for headers in (
         {"Authorization": f"Bearer {key}"},

@@ -21,7 +21,8 @@ _EXAMPLE: Mapping[str, Any] = MappingProxyType(
         "key": "custom_0_6b",
         "provider": "auto",
         "source": "modelscope",
-        "status": "downloading",
+        "status": "running",
+        "download_status": "downloading",
         "phase": "transferring",
         "progress": 41.3,
         "message": "Downloading model.safetensors from ModelScope.",
@@ -45,6 +46,13 @@ _EXAMPLE: Mapping[str, Any] = MappingProxyType(
         "seq": 1718,
         "timestamp": "2026-03-04T05:06:07.890+00:00",
     }
+)
+
+
+DownloadStatus = Literal["waiting", "running", "paused", "ready", "error", "cancelled"]
+_STATUS = Field(description='"running" while a download runs: programs show their Stop button then.')
+_OWN_STATUS = Field(
+    description='An addition of ours: as `status`, but "downloading", a model\'s status, while it runs.'
 )
 
 
@@ -87,12 +95,13 @@ class Download(Progress):
     model_config = ConfigDict(json_schema_extra={"examples": [dict(_EXAMPLE)]})
 
     key: str
-    status: TaskState
+    status: DownloadStatus = _STATUS
+    download_status: TaskState = _OWN_STATUS
     phase: Phase
 
     @classmethod
     def of(cls, task: DownloadTask) -> Download:
-        return cls.model_validate(facts(task))
+        return cls.model_validate(_facts(task))
 
 
 class StartedDownload(BaseModel):
@@ -105,6 +114,7 @@ class StartedDownload(BaseModel):
                     "key": "custom_0_6b",
                     "path": "/home/me/.local/share/SuperAutoCutVideo/models/Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice",
                     "status": "waiting",
+                    "download_status": "waiting",
                     "downloaded_bytes": 0,
                     "total_bytes": 2498383610,
                     "position": 1,
@@ -115,14 +125,15 @@ class StartedDownload(BaseModel):
 
     key: str
     path: str = Field(description="The model's folder.")
-    status: TaskState
+    status: DownloadStatus = _STATUS
+    download_status: TaskState = _OWN_STATUS
     downloaded_bytes: int
     total_bytes: int
     position: int | None = Field(None, description="Place in the queue while it waits; 1 is next.")
 
     @classmethod
     def of(cls, task: DownloadTask, path: str) -> StartedDownload:
-        return cls.model_validate({**facts(task), "path": path, "position": task.position or None})
+        return cls.model_validate({**_facts(task), "path": path, "position": task.position or None})
 
 
 class SocketMessage(Progress):
@@ -155,12 +166,13 @@ class SocketMessage(Progress):
     ]
     project_id: None = None
     model_key: str
-    status: TaskState
+    status: DownloadStatus = _STATUS
+    download_status: TaskState = _OWN_STATUS
 
     @classmethod
     def of(cls, task: DownloadTask) -> SocketMessage:
         kind, phase = _socket_words(task)
-        return cls.model_validate({**facts(task), "type": kind, "phase": phase, "model_key": task.subject})
+        return cls.model_validate({**_facts(task), "type": kind, "phase": phase, "model_key": task.subject})
 
 
 class ModelEvent(Progress):
@@ -173,7 +185,7 @@ class ModelEvent(Progress):
                     "type": "model_progress",
                     "model_id": "custom_0_6b",
                     **{name: value for name, value in _EXAMPLE.items() if name != "key"},
-                    "download_status": "downloading",
+                    "status": "downloading",
                 }
             ]
         }
@@ -223,6 +235,11 @@ _EVENTS = MappingProxyType(
         TaskState.READY: ("model_complete", ModelState.READY),
     }
 )
+
+
+def _facts(task: DownloadTask) -> dict[str, Any]:
+    is_running = task.status is TaskState.RUNNING
+    return {**facts(task), "status": "running" if is_running else task.status.value, "download_status": task.status}
 
 
 def _socket_words(task: DownloadTask) -> tuple[str, str]:

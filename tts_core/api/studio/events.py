@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing, suppress
 from itertools import filterfalse
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from anyio import create_task_group, fail_after
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Response, WebSocket
+from pydantic import BaseModel
 from starlette.websockets import WebSocketDisconnect
 
 from tts_core.api.context import UseServices, UseStreams
@@ -96,7 +97,7 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
             async with create_task_group() as both:
 
                 async def send_news() -> None:
-                    await _send_all(websocket, streams, going_on, news)
+                    await _send_all(websocket, streams, going_on, news, after_other)
                     both.cancel_scope.cancel()
 
                 both.start_soon(send_news)
@@ -120,22 +121,40 @@ async def _events(services: Services, streams: Streams, last_event_id: str | Non
 
 
 async def _send_all(
-    websocket: WebSocket, streams: Streams, going_on: Iterable[Job], news: AsyncGenerator[Job | None, None]
+    websocket: WebSocket,
+    streams: Streams,
+    going_on: Iterable[Job],
+    news: AsyncGenerator[Job | None, None],
+    after_other: int,
 ) -> None:
-    """Send the running jobs, then every change, until the client has gone or reads no more, or the server ends."""
+    """Send the running jobs, then every change, until the client has gone or reads no more, or the server ends.
+
+    No phase of a voice's preparation after the number `after_other` is left out, however quick it was.
+    """
+    sent: dict[str, int] = {}
     with suppress(WebSocketDisconnect, TimeoutError):
         async with aclosing(news):
             for job in going_on:
-                await _send(websocket, _message(job), streams)
+                await _send(websocket, _messages(job, job.seq)[-1], streams)
+                sent[job.key] = job.seq
             async for change in news:
-                if change is not None:
-                    await _send(websocket, _message(change), streams)
+                if change is None:
+                    continue
+                for message in _messages(change, sent.get(change.key, after_other)):
+                    await _send(websocket, message, streams)
+                sent[change.key] = change.seq
+                if change.state.is_over:
+                    del sent[change.key]  # another run passes its own phases
 
 
-def _message(job: Job) -> dict[str, Any]:
+def _messages(job: Job, after_seq: int) -> list[dict[str, Any]]:
+    """Messages about the job's change, for a client whose last one about it had that number."""
+    messages: Sequence[BaseModel]
     if isinstance(job, DownloadTask):
-        return SocketMessage.of(job).model_dump(mode="json")
-    return (CloneMessage if job.kind in CLONE_KINDS else JobMessage).of(job).model_dump(mode="json")
+        messages = [SocketMessage.of(job)]
+    else:
+        messages = CloneMessage.since(job, after_seq) if job.kind in CLONE_KINDS else [JobMessage.of(job)]
+    return [message.model_dump(mode="json") for message in messages]
 
 
 def _is_download(job: Job) -> bool:

@@ -45,7 +45,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
         "clone_start": "Starting.",
         "design_generate": "The model speaks with the described voice.",
         "load_audio": "Listening to the recording.",
-        "write_wav": "Keeping what the voice said.",
+        "write_wav": "Saving the voice.",
         "read_audio": "Reading the recording.",
         "load_model": "Loading the model.",
         "transcribe": "Writing down what is said.",
@@ -164,6 +164,15 @@ class CloneMessage(JobFacts):
         """The message about a job of one of CLONE_KINDS."""
         fields = {"voice_id": job.subject, "job_id": job.key, "timestamp": _time(job.updated_at)}
         return cls.model_validate({**_facts(job), **fields, "type": _socket_type(job), "phase": _clone_phase(job)})
+
+    @classmethod
+    def since(cls, job: Job, seq: int) -> list[CloneMessage]:
+        """A message for each phase that the job came to since its state with that number, and one about its present
+        state."""
+        passed = [phase for phase in job.passed if phase.after_seq >= seq]
+        if passed and job.state is JobState.RUNNING:
+            passed.pop()  # the present one
+        return [cls.of(job.at(phase)) for phase in passed] + [cls.of(job)]
 
 
 def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:
