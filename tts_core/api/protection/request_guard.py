@@ -101,9 +101,7 @@ class RequestGuard:
                 _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
-            if scope["type"] == "http":
-                await exchange.drain()
-            await failure_response(error, CLOSE)(asked, receive, exchange.send)
+            await exchange.refuse(asked, error)
             return
         if (preflight := self._others.preflight(asked)) is not None:  # it carries no key, so nobody looks for one
             await preflight(asked, exchange.receive, exchange.send)
@@ -127,9 +125,7 @@ class RequestGuard:
                 failure = OutOfMemory() if is_out_of_memory(problem) else StudioError()
                 await failure_response(failure)(scope, exchange.receive, exchange.send)
         if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
-            if isinstance(exchange.refusal, BodyTooLarge):
-                await exchange.drain()
-            await failure_response(exchange.refusal, CLOSE)(scope, exchange.receive, exchange.send_anyway)
+            await exchange.refuse(scope, exchange.refusal)
 
     def _check_host(self, headers: Headers) -> _Host:
         given = headers.getlist("host")
@@ -204,9 +200,23 @@ class _Exchange:
         pause_s = self._limits.body_pause_s
         return min(pause_s, pause_s + self._received_bytes / self._limits.min_body_bytes_per_s - self._waited_s)
 
-    async def drain(self) -> None:
-        """Read on for a moment: a connection closed on a client that still sends may take the answer with it."""
-        allowed_bytes = self._received_bytes + MAX_DRAINED_BYTES
+    async def refuse(self, scope: Scope, error: StudioError) -> None:
+        """Answer at once, and end the connection later: one that is closed on a client that still sends may take the
+        answer with it. A body that comes too slowly is not waited for."""
+
+        async def send(message: Message) -> None:
+            is_end = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if is_end and not isinstance(error, BodyTooSlow):
+                await self.send_anyway({**message, "more_body": True})
+                await self._drain()
+                message = {"type": "http.response.body"}
+            await self.send_anyway(message)
+
+        await failure_response(error, CLOSE)(scope, self.receive, send)
+
+    async def _drain(self) -> None:
+        """Read on for a moment, as much as an allowed body may hold."""
+        allowed_bytes = self._received_bytes + max(MAX_DRAINED_BYTES, self._limit_bytes)
         with move_on_after(DRAIN_S):
             while self._received_bytes < allowed_bytes:
                 message = await self._receive()

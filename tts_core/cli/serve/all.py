@@ -10,12 +10,11 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tts_core.cli.serve import embedding, yourtts
-from tts_core.cli.serve.single_service import port_number
+from tts_core.cli.serve.single_service import KeepWarm, kept_warm, port_number
 from tts_core.cli.status import Exit
 from tts_core.domain.errors import InvalidSetting, NothingServed, ServicePortTaken, UnknownService
 from tts_core.platform.settings.compute import AUTO
@@ -45,6 +44,7 @@ class Known:
     port: int
     build: Callable[[Services], FastAPI]
     """Makes its application; loads the web framework, so it is called only by this command."""
+    keep_warm: KeepWarm | None = None
 
     @property
     def flag(self) -> str:
@@ -59,8 +59,8 @@ def _studio(services: Services) -> FastAPI:
 
 KNOWN = (
     Known("studio", FIRST_PORT, _studio),
-    Known("yourtts", yourtts.PORT, yourtts.build),
-    Known("embedding", embedding.PORT, embedding.build),
+    Known("yourtts", yourtts.PORT, yourtts.build, yourtts.keep_warm),
+    Known("embedding", embedding.PORT, embedding.build, embedding.keep_warm),
 )
 
 
@@ -113,15 +113,10 @@ def _serve(services: Services, chosen: Sequence[Known], ports: Mapping[str, int]
         report_start(known.name, listener, settings)
     by_port = {ports[known.name]: app for known, app in zip(chosen[1:], others, strict=True)}
     server = build_server(first, settings.certificate, others=by_port)
-    is_over = Event()
     end_on_signals()
-    try:
-        services.start()
-        if "yourtts" in ports:
-            Thread(target=yourtts.keep_warm, args=(services, is_over), name="warm-up", daemon=True).start()
+    services.start()
+    with kept_warm(services, *(known.keep_warm for known in chosen if known.keep_warm)):
         server.run(sockets=listeners)
-    finally:
-        is_over.set()
 
 
 def _chosen(names: Sequence[str]) -> list[Known]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from tts_core.cli.status import Exit
@@ -17,11 +19,15 @@ from tts_core.platform.settings.options import (
     options_parser,
     with_admitted,
 )
-from tts_core.platform.settings.studio import AUTH_VARIABLE
+from tts_core.platform.settings.studio import AUTH_VARIABLE, DEFAULT_KEEP_ALIVE_S
 from tts_core.services import Services
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+KeepWarm = Callable[[Services, Event], None]
+"""Keeps a service's model in memory until the event is set."""
 
 
 def add_service_parser(
@@ -49,6 +55,21 @@ def add_service_parser(
         help="compute on the graphics card where there is one that can",
     )
     return parser
+
+
+@contextmanager
+def kept_warm(services: Services, *keepers: KeepWarm) -> Iterator[None]:
+    """Keep models in memory for as long as the context lasts: what these services' clients wait for is seconds.
+
+    Where --keep-alive says otherwise, nothing is kept.
+    """
+    is_over = Event()
+    for keeper in keepers if services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S else ():
+        Thread(target=keeper, args=(services, is_over), name="warm-up", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def run_service(args: argparse.Namespace, services: Services, title: str, build: Callable[[Services], FastAPI]) -> Exit:
