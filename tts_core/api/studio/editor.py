@@ -14,7 +14,7 @@ from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Success
 from tts_core.api.studio.voices import present
-from tts_core.domain.errors import EngineFailed, ModelNotReady, QueueFull, UnknownVoice, VoiceNotReady
+from tts_core.domain.errors import EngineFailed, ModelNotReady, OutputFailed, QueueFull, UnknownVoice, VoiceNotReady
 from tts_core.voices.record import SavedVoice
 
 router = APIRouter(prefix="/api", tags=["video editor"], responses=failures())
@@ -148,7 +148,7 @@ def list_voices(provider: str, services: UseServices) -> Success[list[EditorVoic
 
 @router.post(
     "/tts/voices/{voice_id}/preview",
-    responses=failures(UnknownVoice, ModelNotReady, VoiceNotReady, QueueFull, EngineFailed),
+    responses=failures(UnknownVoice, ModelNotReady, VoiceNotReady, QueueFull, EngineFailed, OutputFailed),
 )
 async def preview_voice(
     voice_id: str,
