@@ -11,6 +11,11 @@ from tests.api.conftest import API
 
 ROUTES = {
     ("get", "/health"),
+    *(
+        ("get", f"/api/{path}")
+        for path in ("hello", "status", "server/info", "tts/engines", "tts/configs", "tts/voices")
+    ),
+    ("post", "/api/tts/voices/{voice_id}/preview"),
     ("get", f"{API}/acceleration-status"),
     ("get", f"{API}/models"),
     ("post", f"{API}/models/validate"),
@@ -75,7 +80,7 @@ def test_the_device_is_named_with_its_reasons(client: httpx.Client) -> None:
         "loaded": False,
         "model_key": None,
         "model_path": None,
-        "device": None,
+        "device": found["preferred_device"],
         "last_device_error": None,
     }
     assert client.get("/health").json()["device"] == found["preferred_device"]

@@ -24,6 +24,7 @@ from tts_core.api.faults import (
     UpgradeRequired,
 )
 from tts_core.api.openai.errors import is_openai, openai_response
+from tts_core.api.protection.proxy import route_path
 from tts_core.api.schemas import Failure
 from tts_core.audio.faults import OutputFailed
 from tts_core.domain.errors import (
@@ -81,6 +82,8 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
 )
 """The HTTP status of each error type; a type that is not listed has that of its nearest ancestor."""
 
+ERROR_FIELD_ROUTES = frozenset({"/synthesize", "/register_speaker", "/extract", "/similarity", "/similarity/files"})
+"""Routes whose old clients read what went wrong in the field `error`."""
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -90,7 +93,8 @@ def status_of(kind: type[StudioError]) -> int:
 
 
 class FailureResponse(JSONResponse):
-    """An answer with the envelope of a failure; below /v1 with the one that OpenAI's clients know."""
+    """An answer with the envelope of a failure, which has one more field on ERROR_FIELD_ROUTES; below /v1 with the one
+    that OpenAI's clients know."""
 
     def __init__(self, error: StudioError, headers: Mapping[str, str]) -> None:
         body = Failure(detail=error.code, message=error.message)
@@ -101,6 +105,12 @@ class FailureResponse(JSONResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_openai(scope):
             await openai_response(self._error, self.status_code, self._extra_headers)(scope, receive, send)
+        elif route_path(scope) in ERROR_FIELD_ROUTES:
+            body = {
+                **Failure(detail=self._error.code, message=self._error.message).model_dump(),
+                "error": self._error.message,
+            }
+            await JSONResponse(body, self.status_code, dict(self._extra_headers))(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

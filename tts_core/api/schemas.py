@@ -316,17 +316,23 @@ class Runtime(BaseModel):
     loaded: bool
     model_key: str | None
     model_path: str | None
-    device: str | None
+    device: str = Field(description="The device that it computes on; where none is loaded, the one that would.")
     last_device_error: str | None = Field(description="Why the last load failed.")
 
     @classmethod
-    def of(cls, models: Sequence[CachedModel], folder_of: Callable[[str], Path], last_error: str | None) -> Runtime:
+    def of(
+        cls,
+        models: Sequence[CachedModel],
+        folder_of: Callable[[str], Path],
+        last_error: str | None,
+        preferred_device: str,
+    ) -> Runtime:
         last = next((model for model in models if model.is_loaded), None)
         return cls(
             loaded=last is not None,
             model_key=None if last is None else last.key,
             model_path=None if last is None else str(folder_of(last.key)),
-            device=None if last is None else last.device,
+            device=(last and last.device) or preferred_device,
             last_device_error=last_error,
         )
 

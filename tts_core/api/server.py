@@ -25,6 +25,7 @@ from tts_core.api.services import embedding, yourtts
 from tts_core.api.streams import Streams
 from tts_core.api.studio import (
     downloads,
+    editor,
     events,
     jobs,
     models,
@@ -59,7 +60,10 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     app.add_middleware(RequestGuard, settings=services.settings, link=services.link)
     add_handlers(app)
     add_docs(app)
-    manager, studio = (system, models, store, downloads), (voice_files, voices, transcriptions, jobs, events, speech)
+    manager, studio = (
+        (system, models, store, downloads),
+        (voice_files, voices, transcriptions, jobs, events, speech, editor),
+    )
     for part in (*manager, *studio, embedding):
         app.include_router(part.router)
     app.include_router(yourtts.router)

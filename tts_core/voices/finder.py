@@ -13,7 +13,7 @@ from tts_core.voices.engine import NAME as LIBRARY
 from tts_core.voices.faults import AmbiguousVoice, ModelNotLoadable
 from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.models import VoiceModels
-from tts_core.voices.record import SavedVoice
+from tts_core.voices.record import SavedVoice, VoiceKind
 from tts_core.voices.rules import spoken_as
 
 
@@ -29,7 +29,8 @@ class VoiceFinder:
         """The id of the voice with that `voice_id`, or with that `name` or id; None where nothing was asked for.
 
         A saved voice is known by its own id, too. Only a voice that the model with the key `model` speaks is found
-        where one is given. Of several preset voices with one name the best model's is meant.
+        where one is given. Of several preset voices with one name the best model's is meant; a role that was named as
+        a preset voice is known by its id.
 
         Raises UnknownVoice, UnknownModelKey, ModelNotLoadable, AmbiguousVoice where a saved voice shares its name, and
         ModelNotReady or VoiceNotReady for a saved voice that can't speak yet.
@@ -44,6 +45,8 @@ class VoiceFinder:
             if model in (None, "", voice.engine) or (wanted and self.model_of(voice) == model)
         ]
         found = [voice for voice in found if voice.engine == model] or found  # a preset, whatever saved ones are called
+        if name and any(voice.engine != LIBRARY for voice in found):
+            found = [voice for voice in found if not self._is_role(voice)]
         if name and len(found) > 1 and any(voice.engine == LIBRARY for voice in found):
             raise AmbiguousVoice(voice=name, choices=", ".join(voice.id for voice in found))
         if found:
@@ -81,6 +84,11 @@ class VoiceFinder:
             return self._kept(voice.id, or_deleted=True).model_key
         except UnknownVoice:  # removed meanwhile
             return voice.engine
+
+    def _is_role(self, voice: Voice) -> bool:
+        with suppress(UnknownVoice):  # removed meanwhile
+            return voice.engine == LIBRARY and self._kept(voice.id).kind is VoiceKind.CUSTOM_ROLE
+        return False
 
     def _kept(self, voice_id: str, *, or_deleted: bool = False) -> SavedVoice:
         saved = self._library.voice(voice_id.removeprefix(f"{LIBRARY}/"))

@@ -160,7 +160,7 @@ class VoiceLibrary:
         if not self._models.model(design_model_key).capabilities().can_design:
             raise CloneNotSupported(voice=design_model_key)
         check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
-        voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"design_model_key": design_model_key}))
+        voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"voice_design_model_key": design_model_key}))
         return voice, self._jobs.submit(JobKind.DESIGN_CLONE, voice.id)
 
     def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
@@ -335,20 +335,20 @@ class VoiceLibrary:
         self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
         for _loading in self._prompts.prepare(voice, cancelled=run.cancelled):
             pass
-        run.check()
+        self._mark(run, "write_wav", 90)
 
     def _designed(self, run: JobRun) -> None:
         voice = self._store.voice(run.subject)
         self._mark(run, "design_generate", 10)
         request = SynthesisRequest(
             voice.ref_text,
-            voice=f"{voice.meta.get('design_model_key')}/design",
+            voice=f"{voice.design_model_key}/design",
             language=voice.language,
             instruct=voice.instruct,
             max_seconds=DESIGN_MAX_S,
         )
         take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
-        self._mark(run, "write_wav", 50)
+        self._mark(run, "load_audio", 50)
         clip = read_recording(take.path, max_seconds=MAX_REFERENCE_S)
         self._keep_another(run.subject, take.path, clip)
         self._prepared(run)

@@ -7,6 +7,8 @@ import ipaddress
 import logging
 import re
 from asyncio import CancelledError
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tts_core.access.public_link import PublicLink
 from tts_core.api.errors import failure_response
 from tts_core.api.faults import BodyTooLarge, BodyTooSlow, HostNotAllowed, OriginNotAllowed
+from tts_core.api.protection.cross_origin import OtherOrigins
 from tts_core.api.protection.proxy import as_asked, route_path
 from tts_core.domain.errors import OutOfMemory, StudioError, is_out_of_memory
 from tts_core.platform.settings.studio import WILDCARD_HOSTS, Limits, Settings
@@ -70,6 +73,7 @@ class RequestGuard:
         self._any_address = settings.host in WILDCARD_HOSTS
         self._limits = settings.limits
         self._proxies = settings.proxies
+        self._others = OtherOrigins(settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -81,16 +85,19 @@ class RequestGuard:
         headers = Headers(scope=asked)
         limit_bytes = _body_limit(route_path(asked), headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes, self._limits)
+        exchange.add_headers = partial(self._others.add_headers, asked)
         exchange.is_whole = scope["type"] == "websocket"
         try:
             self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
             host = self._check_host(headers)
-            _check_origin(asked, headers, host)
+            if not self._others.sender(asked):
+                _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
-            if scope["type"] == "http":
-                await exchange.drain()
-            await failure_response(error, CLOSE)(asked, receive, exchange.send)
+            await exchange.refuse(asked, error)
+            return
+        if (preflight := self._others.preflight(asked)) is not None:  # it carries no key, so nobody looks for one
+            await preflight(asked, exchange.receive, exchange.send)
             return
         await self._answer(asked, exchange)
 
@@ -111,9 +118,7 @@ class RequestGuard:
                 failure = OutOfMemory() if is_out_of_memory(problem) else StudioError()
                 await failure_response(failure)(scope, exchange.receive, exchange.send)
         if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
-            if isinstance(exchange.refusal, BodyTooLarge):
-                await exchange.drain()
-            await failure_response(exchange.refusal, CLOSE)(scope, exchange.receive, exchange.send_anyway)
+            await exchange.refuse(scope, exchange.refusal)
 
     def _check_host(self, headers: Headers) -> _Host:
         given = headers.getlist("host")
@@ -147,6 +152,8 @@ class _Exchange:
         self._limits = limits
         self._received_bytes = 0
         self._waited_s = 0.0
+        self.add_headers: Callable[[MutableHeaders], None] = lambda _headers: None
+        """Adds what this request's sender needs in the answer's head."""
         self.is_whole = False
         """Whether all of the body has come, or there is none: after it, a client may be silent for as long as it
         likes."""
@@ -186,9 +193,23 @@ class _Exchange:
         pause_s = self._limits.body_pause_s
         return min(pause_s, pause_s + self._received_bytes / self._limits.min_body_bytes_per_s - self._waited_s)
 
-    async def drain(self) -> None:
-        """Read on for a moment: a connection closed on a client that still sends may take the answer with it."""
-        allowed_bytes = self._received_bytes + MAX_DRAINED_BYTES
+    async def refuse(self, scope: Scope, error: StudioError) -> None:
+        """Answer at once, and end the connection later: one that is closed on a client that still sends may take the
+        answer with it. A body that comes too slowly is not waited for."""
+
+        async def send(message: Message) -> None:
+            is_end = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if is_end and not isinstance(error, BodyTooSlow):
+                await self.send_anyway({**message, "more_body": True})
+                await self._drain()
+                message = {"type": "http.response.body"}
+            await self.send_anyway(message)
+
+        await failure_response(error, CLOSE)(scope, self.receive, send)
+
+    async def _drain(self) -> None:
+        """Read on for a moment, as much as an allowed body may hold."""
+        allowed_bytes = self._received_bytes + max(MAX_DRAINED_BYTES, self._limit_bytes)
         with move_on_after(DRAIN_S):
             while self._received_bytes < allowed_bytes:
                 message = await self._receive()
@@ -206,6 +227,7 @@ class _Exchange:
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            self.add_headers(headers)
             self.is_answering = True
         elif message["type"].endswith("http.response.body") and not message.get("more_body", False):
             self.is_answering = False

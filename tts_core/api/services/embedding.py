@@ -142,7 +142,8 @@ def health(services: UseServices) -> EmbeddingHealth:
     """Whether the server answers. Never waits for anything."""
     loaded, found = services.embedder.loaded(), services.system.acceleration_if_known()
     device = loaded.device if loaded is not None and loaded.device else found.preferred_device if found else "cpu"
-    return EmbeddingHealth(model_loaded=loaded is not None, model_ready=bool(services.embedder.ready()), device=device)
+    is_loaded = loaded is not None and loaded.is_loaded
+    return EmbeddingHealth(model_loaded=is_loaded, model_ready=bool(services.embedder.ready()), device=device)
 
 
 def _clip(services: Services, speaker: SpeakerBody) -> Clip:

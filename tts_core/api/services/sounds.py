@@ -31,6 +31,8 @@ class SoundBody(RequestBody):
 
 def clip_of(audio: list[float], sample_rate: int | None, *, max_seconds: float = MAX_REFERENCE_S) -> Clip:
     """The recording; without a rate it has DEFAULT_RATE. Raises InvalidValue, InvalidRequest, RecordingTooLong."""
+    if not audio:
+        raise InvalidRequest(reason="audio: it holds no sound.")
     rate = DEFAULT_RATE if sample_rate is None else sample_rate
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InvalidValue(name="sample_rate", low=MIN_RATE, high=MAX_RATE)

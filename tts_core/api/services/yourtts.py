@@ -13,12 +13,18 @@ from tts_core.api.errors import failures
 from tts_core.api.faults import BodyTooLarge
 from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
 from tts_core.audio.faults import OutputFailed, RecordingTooLong
-from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO
-from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, UnknownVoice
+from tts_core.audio.streaming import MAX_TEMPO
+from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, ReferenceRequired
 from tts_core.domain.events import Samples
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.yourtts.faults import LanguageNotServed, SpeakerServiceUnavailable, SpeakerVectorMisfit
-from tts_core.engines.yourtts.speaker_service import EngineName, ImitatedSpeech, SpeakerRequest
+from tts_core.engines.yourtts.speaker_service import (
+    CHINESE_RATE,
+    NORMAL_RATE,
+    EngineName,
+    ImitatedSpeech,
+    SpeakerRequest,
+)
 from tts_core.services import Services
 
 router = APIRouter(tags=["yourtts"], responses=failures())
@@ -30,7 +36,7 @@ _RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
 _VECTOR = Field(
     None, max_length=MAX_VECTOR, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract."
 )
-_FAILURES = (LanguageNotServed, UnknownVoice, RecordingTooLong, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
+_FAILURES = (LanguageNotServed, ReferenceRequired, RecordingTooLong, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
 
 
 class _Body(BaseModel):
@@ -45,9 +51,16 @@ class SpeakBody(_Body):
     reference_audio: Floats | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
     reference_sample_rate: int | None = _RATE
     voice_embedding: Floats | None = _VECTOR
-    speaker: str | None = Field(None, description="A preset speaker's name.")
-    language: str | None = Field(None, description="en, fr-fr or pt-br; if left out, the text decides.")
-    speech_rate: float | None = Field(None, description=f"{MIN_TEMPO:g} to {MAX_TEMPO:g}; 2 is twice as fast.")
+    speaker: str | None = Field(None, description="A preset speaker's name; for an unknown one the first speaks.")
+    language: str | None = Field(
+        None,
+        description="en, fr-fr or pt-br; where Qwen3-TTS speaks, its ten, such as zh; left out, the text decides.",
+    )
+    speech_rate: float | None = Field(
+        None,
+        description=f"Above {MAX_TEMPO:g} characters a second: {NORMAL_RATE:g} is normal, {CHINESE_RATE:g} in Chinese. "
+        f"Up to {MAX_TEMPO:g} a tempo: 2 is twice as fast.",
+    )
 
     def to_domain(self) -> SpeakerRequest:
         """The request. Raises the errors of `clip_of`."""
@@ -58,7 +71,7 @@ class SpeakBody(_Body):
             vector=_vector(self.voice_embedding),
             speaker=self.speaker or "",
             language=self.language or AUTO_LANGUAGE,
-            speed=1.0 if self.speech_rate is None else self.speech_rate,
+            speech_rate=1.0 if self.speech_rate is None else self.speech_rate,
         )
 
 

@@ -139,7 +139,8 @@ def delete_voice(voice_id: str, services: UseServices, remove_files: bool = Fals
         names = ()
         services.voices.delete(present(services, voice_id).id)
         message = "The voice is deleted; its files are kept."
-    return Success(data=RemovedVoice(id=voice_id, removed_files=list(names)), message=message)
+    data = RemovedVoice(id=voice_id, removed_files=remove_files, removed_file_names=list(names))
+    return Success(data=data, message=message)
 
 
 @router.post("/{voice_id}/restore", responses=failures(UnknownVoice, *_WRITE_FAILURES))

@@ -24,7 +24,13 @@ from tts_core.platform.settings.preferences import (
     SOURCES_VARIABLE,
     PreferencesFile,
 )
-from tts_core.platform.settings.server import Certificate, ProxySettings, ShareSettings
+from tts_core.platform.settings.server import (
+    ORIGIN_VARIABLE,
+    Certificate,
+    ProxySettings,
+    ShareSettings,
+    allowed_origins,
+)
 from tts_core.platform.settings.sources import SourceSettings
 from tts_core.platform.settings.yourtts import YourTtsSettings
 
@@ -70,6 +76,8 @@ class Settings:
     """The port to listen on; None takes the first free one from FIRST_PORT on."""
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
     """The host names, without port, that requests may name."""
+    allowed_origins: tuple[str, ...] = ()
+    """The origins, besides its own, whose pages may use the routes for programs."""
     auth: str = AUTO
     """Whether people have to log in: "on", "off", or "auto": wherever others than this machine can reach the studio."""
     admin_password: str = field(default="", repr=False)
@@ -105,8 +113,8 @@ class Settings:
         """Read `environ`; raises InvalidSetting naming the variable that can't be used.
 
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
-        TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
-        TTS_STUDIO_PIPER_DIR,
+        TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_ALLOWED_ORIGINS
+        (comma-separated), TTS_STUDIO_CATALOG, TTS_STUDIO_PIPER_DIR,
         TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
         TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
@@ -129,6 +137,7 @@ class Settings:
             host=host,
             port=given.port("TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, given.names("TTS_STUDIO_ALLOWED_HOSTS")),
+            allowed_origins=allowed_origins(given.names(ORIGIN_VARIABLE)),
             auth=given.choice(AUTH_VARIABLE, (AUTO, "on", "off")),
             admin_password=given.secret("TTS_STUDIO_ADMIN_PASSWORD"),
             share=ShareSettings.from_env(given),
