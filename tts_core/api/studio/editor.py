@@ -36,12 +36,12 @@ class ServerInfo(BaseModel):
     boot_token: str = Field(default="", description="Empty: the editor did not start this server.")
 
 
-class Told(BaseModel):
+class EditorAnswer(BaseModel):
     message: str
     timestamp: str = Field(description="ISO 8601.")
 
 
-class ToldInfo(Told):
+class EditorInfoAnswer(EditorAnswer):
     data: ServerInfo
 
 
@@ -109,16 +109,16 @@ class EditorPreview(BaseModel):
 
 
 @router.get("/server/info")
-def server_info(request: Request) -> ToldInfo:
+def server_info(request: Request) -> EditorInfoAnswer:
     """The server that answers here. The editor looks for its backend by this, from port to port."""
     host, port = request.scope.get("server") or ("127.0.0.1", 0)
-    return ToldInfo(message="This is the server.", timestamp=_now(), data=ServerInfo(host=host, port=port or 0))
+    return EditorInfoAnswer(message="This is the server.", timestamp=_now(), data=ServerInfo(host=host, port=port or 0))
 
 
 @router.get("/hello")
-def hello() -> Told:
+def hello() -> EditorAnswer:
     """A greeting, to see whether the server answers."""
-    return Told(message="TTS Studio is here.", timestamp=_now())
+    return EditorAnswer(message="TTS Studio is here.", timestamp=_now())
 
 
 @router.get("/status")

@@ -51,7 +51,7 @@ class ByLanguageEngine:
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """This engine and the two it speaks with, whose voices can be chosen by themselves."""
+        """The engine itself and the two it speaks with, whose voices can be chosen by themselves."""
         return (self, self._other, self._natural)
 
     @property
