@@ -82,7 +82,8 @@ class TorchFile:
             raise NotUnderstood
         strides = [stride * numbers.itemsize for stride in tensor.strides]
         view = np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides, writeable=False)
-        return view.copy()
+        copied: npt.NDArray[Any] = view.copy()
+        return copied
 
 
 def is_torch_file(path: Path, names: frozenset[str]) -> bool:
