@@ -18,7 +18,7 @@ from tests.api.test_transcriptions import recording, root, services, uploads
 from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import KEY
 from tests.serving import Serve, serving
-from tts_core.api.openai import transcriptions as openai_transcriptions
+from tts_core.api import listening
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
@@ -157,7 +157,7 @@ def test_what_is_no_recording_is_named(client: openai.OpenAI, services: Services
 def test_a_queue_that_is_full_takes_no_more(
     client: openai.OpenAI, recording: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_transcriptions, "MAX_WAITING_UPLOADS", 0)
+    monkeypatch.setattr(listening, "MAX_WAITING_UPLOADS", 0)
     with pytest.raises(openai.RateLimitError):
         told(client.with_options(max_retries=0), recording)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from threading import Event
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -12,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
 from tts_core.api.context import UseServices, UseWorkers
+from tts_core.api.listening import WantedTranscript, listen_as_job
 from tts_core.api.openai.errors import FAILURES, PREFIX
 from tts_core.api.openai.names import listening_model
 from tts_core.api.openai.speech_request import lower_case
@@ -20,12 +20,9 @@ from tts_core.api.streams import data_event
 from tts_core.api.uploads import kept_upload
 from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.languages import LANGUAGES
-from tts_core.engines.whisper.transcriber import MAX_WAITING_UPLOADS
 from tts_core.engines.whisper.transcript import Transcript, TranscriptOptions, as_srt, as_vtt
-from tts_core.platform.job import JobKind
 from tts_core.services import Services
 
 router = APIRouter(prefix=PREFIX, tags=["openai"], responses=FAILURES)
@@ -65,13 +62,6 @@ class OpenAITranscriptionForm(OpenAITranslationForm):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    model_key: str
-    language: str
-    options: TranscriptOptions
-
-
-@dataclass(frozen=True, slots=True)
 class _Transcribed:
     transcript: Transcript
     options: TranscriptOptions
@@ -105,7 +95,7 @@ async def create_transcription(
     """
     model_key = services.transcriber.choose(listening_model(services, body.model)).key
     clip = await workers.decode(lambda: _read(body))
-    wanted = _Wanted(model_key, body.language or AUTO_LANGUAGE, body.options())
+    wanted = WantedTranscript(model_key, body.language or AUTO_LANGUAGE, body.options())
     transcribed = await workers.run(request, lambda gone: _listen(services, clip, wanted, gone))
     if body.stream:
         return StreamingResponse(_events(transcribed), media_type=SSE, headers={"Cache-Control": "no-store"})
@@ -122,7 +112,7 @@ async def create_translation(
     """Write down in English what is said in any language; else like a transcription."""
     model_key = services.transcriber.choose_translator(listening_model(services, body.model)).key
     clip = await workers.decode(lambda: _read(body))
-    wanted = _Wanted(model_key, AUTO_LANGUAGE, TranscriptOptions(in_english=True))
+    wanted = WantedTranscript(model_key, AUTO_LANGUAGE, TranscriptOptions(in_english=True))
     transcribed = await workers.run(request, lambda gone: _listen(services, clip, wanted, gone))
     return _answer(transcribed, body.response_format)
 
@@ -132,23 +122,8 @@ def _read(body: OpenAITranslationForm) -> Clip:
         return read_recording(upload, max_seconds=MAX_RECORDING_S)
 
 
-def _listen(services: Services, clip: Clip, wanted: _Wanted, gone: CancelCheck) -> _Transcribed:
-    """Transcribe as a job that everybody sees and that can be cancelled; the text goes to the caller alone."""
-    jobs, stop = services.jobs, Event()
-    waiting = [job for job in jobs.jobs() if job.kind is JobKind.TRANSCRIPTION and not job.state.is_over]
-    if len(waiting) >= MAX_WAITING_UPLOADS:
-        raise QueueFull(waiting=len(waiting))
-    with jobs.watch(JobKind.TRANSCRIPTION, _SUBJECT, stop) as run:
-        transcript = services.transcriber.transcribe(
-            clip,
-            language=wanted.language,
-            model_key=wanted.model_key,
-            options=wanted.options,
-            cancelled=lambda: gone() or stop.is_set(),
-            say=run.say,
-        )
-        run.result = {"language": transcript.language, "model_key": wanted.model_key}
-    return _Transcribed(transcript, wanted.options, clip.duration_s)
+def _listen(services: Services, clip: Clip, wanted: WantedTranscript, gone: CancelCheck) -> _Transcribed:
+    return _Transcribed(listen_as_job(services, clip, wanted, _SUBJECT, gone), wanted.options, clip.duration_s)
 
 
 def _answer(transcribed: _Transcribed, response_format: str) -> Response:
