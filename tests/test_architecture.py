@@ -48,6 +48,8 @@ HOMES = {
     "h11": {"api.protection"},
     "mcp": {"api"},
     "anyio": {"api"},
+    "wyoming": {"api.wyoming"},
+    "zeroconf": {"api.wyoming"},
     "fastapi_offline": {"api"},
     "torch": {"engines.qwen", "engines.whisper", "engines.yourtts.service", "cli.bench"},
     "qwen_tts": {"cli.bench.peer_runner"},

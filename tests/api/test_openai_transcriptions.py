@@ -18,13 +18,13 @@ from tests.api.test_transcriptions import recording, root, services, uploads
 from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import KEY
 from tests.serving import Serve, serving
-from tts_core.api.openai import transcriptions as openai_transcriptions
+from tts_core.api import listening
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
 from tts_core.engines.whisper.transcriber import Say, Transcriber
-from tts_core.engines.whisper.transcript import Transcript
+from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
 from tts_core.platform.job import JobState
 from tts_core.services import Services
 
@@ -63,6 +63,13 @@ def test_their_names_stand_for_the_best_model_that_is_ready(
     assert told(client, recording, model=model).text == "hello world"
 
 
+@pytest.mark.parametrize("model", ["gpt-4o-transcribe-diarize", "gpt-4o-mini-transcribe-2025-03-20", KEY.upper()])
+def test_a_model_that_is_not_listed_is_known_by_the_beginning_of_its_name(
+    client: openai.OpenAI, recording: bytes, model: str
+) -> None:
+    assert told(client, recording, model=model).text == "hello world"
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -94,10 +101,30 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
     assert answer.segments[0].tokens == [], "fields that strict clients miss are there"
 
 
+def test_words_are_timed_where_they_are_asked_for(client: openai.OpenAI, recording: bytes) -> None:
+    fields: Any = {"response_format": "verbose_json", "language": "en", "timestamp_granularities": ["word", "segment"]}
+    answer = told(client, recording, **fields)
+    assert [word.word for word in answer.words] == ["hello", "world"]
+    assert all(0 <= word.start <= word.end <= answer.duration for word in answer.words)
+    assert told(client, recording, response_format="verbose_json").words is None
+
+
+def test_a_format_may_be_written_in_capitals(client: openai.OpenAI, recording: bytes) -> None:
+    assert told(client, recording, response_format="TEXT") == "hello world\n"
+
+
+def test_a_translation_is_in_english(client: openai.OpenAI, recording: bytes) -> None:
+    translate = client.audio.translations.create
+    assert translate(model="whisper-1", file=("me.flac", recording)).text == "hello world"
+    answer: Any = translate(model=KEY, file=("me.flac", recording), response_format="verbose_json")
+    assert (answer.task, answer.language, answer.text) == ("translate", "english", "hello world")
+    assert translate(model=KEY, file=("me.flac", recording), response_format="text") == "hello world\n"
+
+
 def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes) -> None:
     events = list(told(client, recording, stream=True))
     assert [event.type for event in events] == ["transcript.text.delta"] * 2 + ["transcript.text.done"]
-    assert ([event.delta for event in events[:-1]], events[-1].text) == (["hello", "world"], "hello world")
+    assert ([event.delta for event in events[:-1]], events[-1].text) == (["hello", " world"], "hello world")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +134,6 @@ def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes)
         ({"model": "whisper_tiny"}, 409, "model", "model_not_ready"),
         ({"model": "gpt-9"}, 404, "model", "unknown_model_key"),
         ({"response_format": "diarized_json"}, 400, "response_format", "invalid_request"),
-        ({"timestamp_granularities": ["word"]}, 400, "timestamp_granularities", "invalid_request"),
     ],
 )
 def test_what_is_asked_wrongly_is_named(
@@ -131,7 +157,7 @@ def test_what_is_no_recording_is_named(client: openai.OpenAI, services: Services
 def test_a_queue_that_is_full_takes_no_more(
     client: openai.OpenAI, recording: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_transcriptions, "MAX_WAITING_UPLOADS", 0)
+    monkeypatch.setattr(listening, "MAX_WAITING_UPLOADS", 0)
     with pytest.raises(openai.RateLimitError):
         told(client.with_options(max_retries=0), recording)
 
@@ -150,6 +176,7 @@ class Slow(Transcriber):
         *,
         language: str = "auto",
         model_key: str = "",
+        options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
         say: Say | None = None,
     ) -> Transcript:

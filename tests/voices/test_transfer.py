@@ -85,6 +85,14 @@ def test_the_official_demos_prompt_speaks_as_the_voice_it_was_made_from(
     assert speak(services, "official 2") != speak(services, "plain")
 
 
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_prompt_is_recognised_by_its_contents(services: Services, tmp_path: Path, is_zip: bool) -> None:
+    prompt = {"ref_code": None, "ref_spk_embedding": torch.zeros(8), "x_vector_only_mode": True}
+    torch.save(prompt, tmp_path / "mine", _use_new_zipfile_serialization=is_zip)
+    (voice,) = services.voice_transfer.import_file(tmp_path / "mine", new("Mine", ref_text=""), MINE)
+    assert (voice.name, voice.x_vector_only_mode) == ("Mine", True)
+
+
 def test_what_is_no_prompt_is_refused(services: Services, tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"no")
     with pytest.raises(VoicePromptInvalid):

@@ -17,6 +17,7 @@ from tts_core.api.openai import (
     models as openai_models,
     speech as openai_speech,
     transcriptions as openai_transcriptions,
+    voices as openai_voices,
 )
 from tts_core.api.protection.authentication import Authentication
 from tts_core.api.protection.path_mask import PathMask
@@ -67,7 +68,7 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     for part in (*manager, *studio, embedding):
         app.include_router(part.router)
     app.include_router(yourtts.router)
-    for part in (openai_models, openai_speech, openai_transcriptions):
+    for part in (openai_models, openai_voices, openai_speech, openai_transcriptions):
         app.include_router(part.router)
     add_mcp(app, services, app.state.workers)
     _answer_the_rest(app)

@@ -20,6 +20,7 @@ from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
 from tts_core.voices.rules import MAX_NAME, MAX_TEXT, check_record
 from tts_core.voices.store import VoiceStore
+from tts_core.voices.torch_file import is_torch_file
 
 ARCHIVE_SUFFIX = ".voice.zip"
 _MAX_FACTS, _LARGEST = 100, 1e15
@@ -63,17 +64,18 @@ class VoiceTransfer:
         return target
 
     def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
-        """Import an exported voice or the official demo's prompts; the file's contents tell which.
+        """Import an exported voice or the prompts of qwen-tts; the file's contents tell which.
 
         Raises the errors of `import_archive` and `import_official`.
         """
         try:
             names = names_in(source)
+            is_prompt = is_torch_file(source, names)
         except OSError as error:
             raise VoiceArchiveInvalid(file=source.name, reason=error.strerror or "it can't be read") from error
         if RECORD in names:
             return (self.import_archive(source),)
-        if not any(name.endswith("/data.pkl") for name in names):
+        if not is_prompt:
             raise VoiceArchiveInvalid(file=source.name, reason="it is no voice that is known here")
         return self.import_official(source, new, consent)
 
@@ -92,7 +94,7 @@ class VoiceTransfer:
             return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
 
     def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
-        """Import the official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
+        """Import the `.pt` prompts of qwen-tts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
         if consent is None:
             raise ConsentMissing
         self._voices.check(new)

@@ -102,6 +102,7 @@ def _generation(*, multilingual: bool) -> GenerationConfig:
         max_initial_timestamp_index=50,
         no_timestamps_token_id=TOKENS["<|notimestamps|>"],
         is_multilingual=multilingual,
+        alignment_heads=[[0, 0], [0, 1]],
         **({"lang_to_id": languages, "task_to_id": tasks} if multilingual else {}),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.engines.whisper.conftest import noise
 from tests.engines.whisper.scripted_whisper import HELLO, change_json, write_whisper
-from tts_core.domain.errors import Cancelled
+from tts_core.domain.errors import Cancelled, InvalidRequest
 from tts_core.engines.faults import (
     ModelFileMissing,
     ModelFolderInvalid,
@@ -26,7 +27,7 @@ from tts_core.engines.faults import (
 )
 from tts_core.engines.whisper import model as whisper
 from tts_core.engines.whisper.model import WhisperModel
-from tts_core.engines.whisper.transcript import Segment
+from tts_core.engines.whisper.transcript import Segment, TranscriptOptions
 
 FILES = ("config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json")
 
@@ -45,6 +46,42 @@ def test_it_writes_down_phrases_with_their_times_in_the_language_it_finds(model:
 
 def test_no_phrase_ends_after_the_recording(model: WhisperModel) -> None:
     assert model.transcribe(noise(3), 16_000).segments[-1] == Segment(2.0, 3.0, "world")
+
+
+def test_words_have_times_within_their_phrase(model: WhisperModel) -> None:
+    found = model.transcribe(noise(5), 16_000, language="en", options=TranscriptOptions(with_words=True))
+    assert [[word.text for word in one.words] for one in found.segments] == [["hello"], ["world"]]
+    assert all(0 <= word.start_s <= word.end_s <= one.end_s for one in found.segments for word in one.words)
+
+
+def test_words_of_a_later_block_have_the_recordings_times(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whisper, "BLOCK_S", 30.0)
+    found = model.transcribe(noise(64), 16_000, language="en", options=TranscriptOptions(with_words=True))
+    words = [word for one in found.segments for word in one.words]
+    assert len(words) == len(found.segments)
+    assert all(one.start_s <= one.words[0].end_s <= one.end_s for one in found.segments)
+
+
+def test_a_model_that_cannot_time_words_says_so(copy: Path) -> None:
+    data = json.loads((copy / "generation_config.json").read_text(encoding="utf-8"))
+    del data["alignment_heads"]
+    (copy / "generation_config.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InvalidRequest, match="words"):
+        WhisperModel.load(copy).transcribe(noise(1), 16_000, options=TranscriptOptions(with_words=True))
+
+
+def test_a_translation_is_in_english(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real: Any = model._model
+    generate = real.generate
+
+    def watched(**fields: Any) -> Any:
+        asked.append(fields["task"])
+        return generate(**fields)
+
+    monkeypatch.setattr(model._model, "generate", watched)
+    assert model.transcribe(noise(1), 16_000, options=TranscriptOptions(in_english=True)).language == "en"
+    assert asked == ["translate"]
 
 
 def test_a_language_that_is_asked_for_is_not_looked_for(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:

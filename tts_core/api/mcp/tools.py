@@ -7,12 +7,10 @@ fields are what the assistants read.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,9 +21,8 @@ from pydantic import Field
 from starlette.requests import Request
 
 import tts_core
-from tts_core.api.uploads import kept_upload
+from tts_core.api.uploads import audio_in_base64, kept_upload
 from tts_core.api.work import Workers
-from tts_core.audio.faults import AudioUnreadable
 from tts_core.audio.files import FORMATS
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, ReferenceRequired, StudioError
@@ -108,8 +105,9 @@ class _Tools:
                 return replace(plain, voice=self._services.finder.find(name=voice))
             if not audio:
                 raise ReferenceRequired(voice="clone")
-            recording = Recording(held.enter_context(kept_upload(_decoded(audio))), transcript or None, True)
-            return replace(plain, voice=f"{self._services.voice_models.best_cloning().key}/clone", source=recording)
+            path = held.enter_context(kept_upload(audio_in_base64(audio, "audio")))
+            cloned = f"{self._services.voice_models.best_cloning().key}/clone"
+            return replace(plain, voice=cloned, source=Recording(path, transcript or None, True))
 
         return await self._spoken(ctx, wanted, format)
 
@@ -152,16 +150,6 @@ def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:
     server.add_tool(tools.list_voices, annotations=changes_nothing)
     server.add_tool(tools.clone, annotations=makes_a_file)
     return server
-
-
-def _decoded(audio: str) -> BytesIO:
-    """The sound in base64 text, also from a data: address, as browsers write it. Raises AudioUnreadable."""
-    head, comma, body = audio.partition(",")
-    encoded = body if comma and head.startswith("data:") and head.endswith(";base64") else audio
-    try:
-        return BytesIO(base64.b64decode("".join(encoded.split()), validate=True))
-    except (binascii.Error, ValueError):
-        raise AudioUnreadable(path="audio", reason="it is not base64") from None
 
 
 def _result(take: Take, url: str) -> CallToolResult:

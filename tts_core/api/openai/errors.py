@@ -105,5 +105,5 @@ def _type(status: int) -> str:
 
 def _parameter(error: StudioError) -> str | None:
     known = next((_PARAMETERS[kind] for kind in type(error).__mro__ if kind in _PARAMETERS), None)
-    named = error.params.get("field") or error.params.get("name")
-    return known or (named if isinstance(named, str) else None)
+    named = error.params.get("field") or known or error.params.get("name")
+    return named if isinstance(named, str) else None

@@ -23,7 +23,7 @@ from tts_core.api.openai.errors import openai_error
 from tts_core.api.streams import SEND_TIMEOUT_S, data_event
 from tts_core.api.work import Workers
 from tts_core.audio.files import FULL_SCALE
-from tts_core.audio.stream_formats import stream_format
+from tts_core.audio.stream_formats import STREAM_RATE, stream_format
 from tts_core.audio.streaming import StreamEncoder
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, StudioError
@@ -44,14 +44,21 @@ class StreamedSpeech:
     """A text as speech that leaves while it is made. `make` runs in one thread, `pieces` in others; a slow listener
     never holds up the engine."""
 
-    def __init__(self, begin: Begin, format: str, tempo: float) -> None:  # noqa: A002 - the requests' word
-        self.mime = stream_format(format).mime
+    def __init__(
+        self,
+        begin: Begin,
+        format: str,  # noqa: A002 - the requests' word
+        tempo: float,
+        rate: int = STREAM_RATE,
+    ) -> None:
+        self.mime = stream_format(format, rate).mime
         self.duration_s = 0.0
         """The seconds of sound that were handed on."""
         self.stop_reason = StopReason.COMPLETE
         self._begin = begin
         self._format = format
         self._tempo = tempo
+        self._rate = rate
         self._sound: LiveStream | None = None
         self._is_whole = False
         self._begun = Event()
@@ -83,7 +90,7 @@ class StreamedSpeech:
         sound = self._sound
         if sound is None:
             return
-        encoder = StreamEncoder(self._format, sound.sample_rate, self._tempo)
+        encoder = StreamEncoder(self._format, sound.sample_rate, self._tempo, self._rate)
         for data in sound.read():
             samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
             if piece := encoder.encode(samples):

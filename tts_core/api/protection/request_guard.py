@@ -29,7 +29,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
 """Addresses whose origin is checked although nothing changes: another site's page could take all places there."""
 MCP_ROUTES = ("/mcp", "/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/")
-FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker", *MCP_ROUTES})
+FLOAT_ROUTES = frozenset(
+    {"/extract", "/similarity", "/synthesize", "/register_speaker", "/v1/audio/speech", *MCP_ROUTES}
+)
 """Routes that take sound inside of JSON."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain

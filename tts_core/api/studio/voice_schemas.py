@@ -140,7 +140,7 @@ def _name_of_file(filename: str) -> str:
 
 
 class ImportForm(_ConsentFields):
-    file: UploadFile = Field(description="A voice that `/export` gave (zip), or the official demo's prompt (.pt).")
+    file: UploadFile = Field(description="A voice that `/export` gave (zip), or a prompt of qwen-tts (.pt).")
     name: str = Field("", description="Name for a prompt's voice; an exported voice brings its own.")
     model_key: str = Field("", description="A prompt's Base model: the one that it was made with.", examples=[MODEL])
     language: str = "auto"

@@ -34,7 +34,7 @@ def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         type=Path,
-        help="an exported zip, the official demo's .pt, or a folder of recordings with a .txt each",
+        help="an exported zip, a .pt of qwen-tts, or a folder of recordings with a .txt each",
     )
     importing.add_argument("--name", default="", metavar="N", help="of the voice in a .pt; default: the file's")
     importing.add_argument("--model", default="base_0_6b", metavar="KEY", help="a Base model (default: base_0_6b)")

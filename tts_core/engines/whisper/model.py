@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from tts_core.audio.files import resample
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import Cancelled, is_out_of_memory
+from tts_core.domain.errors import Cancelled, InvalidRequest, is_out_of_memory
 from tts_core.domain.events import Samples
 from tts_core.engines.faults import (
     ModelFileMissing,
@@ -33,7 +34,8 @@ from tts_core.engines.faults import (
     WeightsMismatch,
     WeightsUnreadable,
 )
-from tts_core.engines.whisper.transcript import Segment, Transcript
+from tts_core.engines.whisper.transcript import PLAIN, Segment, Transcript, TranscriptOptions, Word
+from tts_core.engines.whisper.words import words_of
 from tts_core.models.cached_model import LoadProgress
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ BLOCK_S = 300.0
 """Seconds handed over at once, ten windows: transformers keeps a window's scores, 20 to 90 MB, until all are done."""
 _MAX_NAMES = 5
 _ENGLISH = "en"
+_WORDS_NOT_TIMED = "this Whisper model does not say when words are spoken, only phrases."
 _LOCK_POLL_S = 0.2
 # Section 4.5 of the Whisper paper (arXiv:2212.04356): when an attempt is made again with more chance in it, and when
 # a window holds no speech. The compression ratio is transformers', of tokens.
@@ -110,15 +113,19 @@ class WhisperModel:
         sample_rate: int,
         *,
         language: str | None = None,
+        options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
         progress: Progress = _no_progress,
     ) -> Transcript:
         """Transcribe mono samples (n,). `language`: Whisper's code; None finds it out from the first 30 s.
 
-        Raises Cancelled within a token of being asked to stop, UnknownSpokenLanguage, TranscriptionFailed.
+        Raises Cancelled within a token of being asked to stop, UnknownSpokenLanguage, TranscriptionFailed, and
+        InvalidRequest for a model that can't time words.
         """
         sound = resample(samples, sample_rate, WHISPER_RATE)
         with self._alone(cancelled) as model, _failures_typed(), torch.inference_mode(), _own_chances(model.device):
+            if options.with_words and not hasattr(model.generation_config, "alignment_heads"):
+                raise InvalidRequest(reason=_WORDS_NOT_TIMED, field="timestamp_granularities")
             code = self._language(model, sound, language)
             pieces: list[Segment] = []
             start_s, total_s = 0.0, len(sound) / WHISPER_RATE
@@ -126,15 +133,15 @@ class WhisperModel:
                 block = sound[round(start_s * WHISPER_RATE) : round((start_s + BLOCK_S) * WHISPER_RATE)]
                 is_last = start_s + BLOCK_S >= total_s
                 watch = _Watch(start_s, total_s, cancelled, progress)
-                found = self._segments(model, block, code, watch)
+                found = self._segments(model, block, code, options, watch)
                 kept, length_s = (found, BLOCK_S) if is_last else _without_cut_end(found)
-                pieces += [Segment(one.start_s + start_s, one.end_s + start_s, one.text) for one in kept]
+                pieces += [_later(one, start_s) for one in kept]
                 start_s += length_s
             progress(total_s, total_s)
         segments = tuple(_tidied(pieces, total_s))
         text = "".join(one.text for one in segments).strip()
-        shown = tuple(Segment(one.start_s, one.end_s, one.text.strip()) for one in segments)
-        return Transcript(text, code, shown)
+        shown = tuple(replace(one, text=one.text.strip()) for one in segments)
+        return Transcript(text, _ENGLISH if options.in_english else code, shown)
 
     def close(self) -> None:
         """Free the weights once no recording is being transcribed."""
@@ -186,7 +193,12 @@ class WhisperModel:
         return mel["input_features"].to(model.device, model.dtype), mel["attention_mask"].to(model.device)
 
     def _segments(
-        self, model: WhisperForConditionalGeneration, sound: Samples, language: str, watch: _Watch
+        self,
+        model: WhisperForConditionalGeneration,
+        sound: Samples,
+        language: str,
+        options: TranscriptOptions,
+        watch: _Watch,
     ) -> list[Segment]:
         """The segments of one block: seconds from its start, texts with their leading spaces."""
         mel, mask = self._mel(model, sound)
@@ -200,16 +212,23 @@ class WhisperModel:
             monitor_progress=watch.window,
             stopping_criteria=StoppingCriteriaList([watch]),
             language=language if is_asked else None,
-            task="transcribe" if is_asked else None,
+            task=("translate" if options.in_english else "transcribe") if is_asked else None,
+            return_token_timestamps=options.with_words,
             temperature=_TEMPERATURES,
             compression_ratio_threshold=_COMPRESSION_RATIO,
             logprob_threshold=_LOG_PROBABILITY,
             no_speech_threshold=_NO_SPEECH,
         )
-        return [
-            Segment(float(row["start"]), float(row["end"]), self._text(model, row["tokens"].tolist()))
-            for row in answer["segments"][0]
-        ]
+        spoken = _ENGLISH if options.in_english else language
+        return [self._segment(model, row, spoken, with_words=options.with_words) for row in answer["segments"][0]]
+
+    def _segment(self, model: WhisperForConditionalGeneration, row: Any, language: str, *, with_words: bool) -> Segment:
+        tokens, end_s = row["tokens"].tolist(), float(row["end"])
+        words: tuple[Word, ...] = ()
+        if with_words:
+            starts_s = row["token_timestamps"].tolist()
+            words = words_of(tokens, starts_s, end_s, lambda run: self._text(model, run), language)
+        return Segment(float(row["start"]), end_s, self._text(model, tokens), words)
 
     def _text(self, model: WhisperForConditionalGeneration, tokens: list[int]) -> str:
         """The text of tokens. Every token from the end mark on is a mark: languages, tasks, times."""
@@ -255,7 +274,13 @@ def _tidied(pieces: list[Segment], total_s: float) -> Iterator[Segment]:
     for one in pieces:
         end_s = min(one.end_s, total_s)
         if one.text.strip():
-            yield Segment(round(min(one.start_s, end_s), 2), round(end_s, 2), one.text)
+            words = tuple(replace(word, end_s=min(word.end_s, round(end_s, 2))) for word in one.words)
+            yield Segment(round(min(one.start_s, end_s), 2), round(end_s, 2), one.text, words)
+
+
+def _later(one: Segment, seconds: float) -> Segment:
+    words = tuple(Word(word.start_s + seconds, word.end_s + seconds, word.text) for word in one.words)
+    return Segment(one.start_s + seconds, one.end_s + seconds, one.text, words)
 
 
 def _language_ids(model: WhisperForConditionalGeneration) -> Mapping[str, int]:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import Cancelled, QueueFull
+from tts_core.domain.errors import Cancelled, InvalidRequest, QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
-from tts_core.engines.whisper.transcript import Transcript
+from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
 from tts_core.models.cached_model import LoadProgress
 from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.memory import ModelCache
@@ -41,6 +41,8 @@ SUGGESTED = "whisper_small"
 READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
 """The phases of a transcription, in this order."""
 MAX_WAITING_UPLOADS = 16
+_NO_TRANSLATORS = ("large-v3-turbo",)
+"""The sizes of models that write down what is said in its own language, also where a translation is asked for."""
 _READ, _LOADED = 2.0, 20.0
 """Percent when these phases are over; the rest is transcribing."""
 
@@ -83,19 +85,31 @@ class Transcriber:
         """The model of that key, "" for the best one. Raises TranscriberMissing, UnknownModelKey, ModelNotReady."""
         return self._whispers.chosen(model_key, self.ready(), SUGGESTED, TranscriberMissing)
 
+    def choose_translator(self, model_key: str = "") -> ModelStatus:
+        """The model of that key, "" for the best one, for translating into English, which the turbo models were not
+        trained for. Raises what `choose` raises, and InvalidRequest for such a model."""
+        able = [status for status in self.ready() if status.entry.size not in _NO_TRANSLATORS]
+        if not model_key and able:
+            return able[0]
+        chosen = self.choose(model_key)
+        if chosen.entry.size in _NO_TRANSLATORS:
+            raise InvalidRequest(reason=f"{chosen.entry.display_name} does not translate.", field="model")
+        return chosen
+
     def transcribe(
         self,
         recording: Path | Clip,
         *,
         language: str = AUTO_LANGUAGE,
         model_key: str = "",
+        options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
         say: Say = _say_nothing,
     ) -> Transcript:
         """Transcribe at most half an hour of sound. `language`: name or code, "auto" to find it out.
 
         Raises what `choose` raises, UnknownSpokenLanguage, AudioUnreadable, RecordingTooLong, Cancelled,
-        MemoryBudgetFull and EngineFailed.
+        MemoryBudgetFull, EngineFailed, and InvalidRequest for words that the model can't time.
         """
         status = self.choose(model_key)
         code = spoken_language(language)
@@ -110,6 +124,7 @@ class Transcriber:
                 clip.samples,
                 clip.sample_rate,
                 language=code,
+                options=options,
                 cancelled=cancelled,
                 progress=lambda done_s, total_s: say(TRANSCRIBING, _LOADED + (100.0 - _LOADED) * done_s / total_s),
             )

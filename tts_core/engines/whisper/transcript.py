@@ -7,6 +7,27 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptOptions:
+    """The transcript that is wanted, where it is not the plain one."""
+
+    in_english: bool = False
+    """Whether what is said is translated into English."""
+    with_words: bool = False
+    """Whether each word has its time; that takes longer."""
+
+
+PLAIN = TranscriptOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    start_s: float
+    """Seconds from the recording's start."""
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A phrase and its time."""
 
@@ -14,6 +35,8 @@ class Segment:
     """Seconds from the recording's start."""
     end_s: float
     text: str
+    words: tuple[Word, ...] = ()
+    """The words of the phrase; empty where nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +47,16 @@ class Transcript:
     """Whisper's code of the language, e.g. "zh": as asked for, or as found."""
     segments: tuple[Segment, ...]
     """The phrases in the order of time."""
+
+    def pieces(self) -> tuple[str, ...]:
+        """The text cut at the end of each phrase: joined, the pieces are the text, spaces included."""
+        pieces, place = [], 0
+        for one in self.segments:
+            found = self.text.find(one.text, place)
+            end = place if found < 0 else found + len(one.text)
+            pieces.append(self.text[place:end])
+            place = end
+        return tuple(pieces)
 
     def as_json(self) -> dict[str, Any]:
         """The transcript as JSON; `from_json` takes it back."""
