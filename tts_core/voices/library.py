@@ -22,7 +22,7 @@ from tts_core.domain.errors import (
     UnknownVoice,
 )
 from tts_core.domain.text import find_name
-from tts_core.domain.values import StopReason, SynthesisRequest, Take
+from tts_core.domain.values import ReadAs, StopReason, SynthesisRequest, Take
 from tts_core.models.status import ModelStatuses
 from tts_core.platform.job import Job, JobKind, JobRun
 from tts_core.platform.jobs import Jobs
@@ -353,6 +353,7 @@ class VoiceLibrary:
             language=voice.language,
             instruct=voice.instruct,
             max_seconds=DESIGN_MAX_S,
+            read_as=ReadAs.PLAIN,  # it is the transcript, too
         )
         take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
         self._mark(run, "write_wav", 50)

@@ -2,7 +2,7 @@
 
     StudioError
     ├── InvalidRequest          the caller can mend it (HTTP 422)
-    │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
+    │   ├── EmptyText · TextTooLong · InvalidValue · InvalidChoice · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
     │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
     │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
@@ -123,6 +123,7 @@ from tts_core.domain.errors.requests import (
     EmptyText as EmptyText,
     InstructNotSupported as InstructNotSupported,
     InstructRequired as InstructRequired,
+    InvalidChoice as InvalidChoice,
     InvalidValue as InvalidValue,
     OutputExists as OutputExists,
     OutputUnwritable as OutputUnwritable,

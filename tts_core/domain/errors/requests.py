@@ -20,6 +20,11 @@ class InvalidValue(InvalidRequest):
     template = "{name} must lie between {low} and {high}."
 
 
+class InvalidChoice(InvalidRequest):
+    code = "invalid_choice"
+    template = "{name} can't be {value!r}. Choose one of: {choices}."
+
+
 class UnknownLanguage(InvalidRequest):
     code = "unknown_language"
     template = "This voice does not speak {language!r}. Choose Auto or one of the voice's languages."
