@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 NormalForm = Literal["NFC", "NFKC"]
@@ -63,6 +64,8 @@ _TELLING_WORDS = {
 }
 _ENOUGH_WORDS = 2
 
+_LONGEST_NAME = 100
+"""The most characters of a name that others are compared with."""
 _MOST_MARKS = 30
 """The most marks one letter may carry; no writing needs more (Unicode's Stream-Safe Text Format)."""
 _WIDTH_MARKS = "\uff9e\uff9f"  # letters themselves, but marks in NFKC
@@ -152,6 +155,18 @@ def find_name(wanted: str, known: Iterable[str]) -> str | None:
     """The first of the known names that is the wanted one, apart from case, blanks and underscores; None without."""
     plain = plain_name(wanted)
     return next((name for name in known if plain_name(name) == plain), None)
+
+
+def nearest_names(wanted: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """Those of the known names that are most like the wanted one, best first; none where all are far off."""
+    if len(wanted) > _LONGEST_NAME:
+        return []
+    plain, spelt = plain_name(wanted), {}
+    for name in known:
+        # an id is like a name if its last part is: "vivian" means "custom_0_6b/vivian"
+        for form in (plain_name(name), plain_name(name.rpartition("/")[2])):
+            spelt.setdefault(form, name)
+    return list(dict.fromkeys(spelt[form] for form in get_close_matches(plain, spelt, n=2 * most, cutoff=0.5)))[:most]
 
 
 def plain_name(name: str) -> str:

@@ -195,6 +195,16 @@ class StopReason(str, Enum):
         """Whether the model lost its way, so that the take is not what the request asked for."""
         return self in (StopReason.RUNAWAY, StopReason.LOOP)
 
+    @property
+    def warning(self) -> str:
+        """What a listener should know about such a take, as an English sentence; "" for one that says the whole
+        text."""
+        if self is StopReason.MAX_LENGTH:
+            return "Cut at the maximum length: the end of the text may be missing."
+        if self.is_failure:
+            return f"The model lost its way ({self.value}): listen before you use this."
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Take:

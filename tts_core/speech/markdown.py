@@ -31,7 +31,8 @@ _LINE_TAGS = (
 """HTML's elements that begin a line of their own."""
 _TAGS_INSIDE = (
     " a abbr b bdi bdo big body button center cite code col data del dfn em font head html i img input ins kbd label"
-    " link mark meta picture q rp rt ruby s samp small source span strike strong sub sup svg td th time tt u var video wbr "
+    " link mark meta picture q rp rt ruby s samp small source span strike strong sub sup svg td th time"
+    " tt u var video wbr "
 )
 """HTML's other elements. Whatever else stands between < and > is text, as in "press <enter>"."""
 

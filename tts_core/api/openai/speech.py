@@ -12,10 +12,11 @@ from tts_core.api.context import UseServices, UseStreams, UseWorkers
 from tts_core.api.openai.errors import FAILURES, PREFIX
 from tts_core.api.openai.names import speaking_voice
 from tts_core.api.openai.stream import SSE, SpokenResponse, StreamedSpeech
+from tts_core.api.schemas import READ_AS, ReadAsName
 from tts_core.audio.stream_formats import STREAM_FORMATS, stream_format
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed
 from tts_core.domain.errors import InvalidValue
-from tts_core.domain.values import AUTO_LANGUAGE, SynthesisRequest
+from tts_core.domain.values import AUTO_LANGUAGE, ReadAs, SynthesisRequest
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
 
@@ -61,7 +62,10 @@ class SpeechBody(BaseModel):
     language: str | None = Field(
         None, description="An addition of ours: code or English name; if left out, it is detected."
     )
-    seed: int | None = Field(None, description="An addition of ours: the same seed gives the same take.")
+    seed: int | None = Field(
+        None, description="An addition of ours: the same seed gives the same take; -1 draws a new one."
+    )
+    read_as: ReadAsName | None = Field(None, description=f"An addition of ours: {READ_AS}")
 
 
 @router.post(
@@ -92,6 +96,7 @@ def create_speech(body: SpeechBody, services: UseServices, workers: UseWorkers, 
         instruct=(body.instructions or "") if can.supports_instruct else "",
         speed=engine_speed,
         seed=body.seed,
+        read_as=ReadAs.named(body.read_as),
     )
     format_name = body.response_format or DEFAULT_FORMAT
     stream_format(format_name)

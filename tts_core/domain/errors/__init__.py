@@ -11,6 +11,7 @@
     │   ├── UnknownProvider · LanguageNotServed     (400)
     ├── NotFound                (404)
     │   ├── UnknownModelKey · UnknownVoice · UnknownTake · UnknownFile · UnknownJob · UnknownUser · UnknownKey
+    │   │   └── MisnamedVoice
     ├── Conflict                not in the state it is in (409)
     │   ├── ModelInUse · ModelInMemory · ModelBeingChanged · ModelNotLoaded · ModelNotReady
     │   ├── VoiceNotReady · JobNotRetryable · ConsentMissing · TranscriberMissing · EmbedderMissing · UserExists
@@ -160,6 +161,7 @@ from tts_core.domain.errors.states import (
     EmbedderMissing as EmbedderMissing,
     JobNotRetryable as JobNotRetryable,
     MemoryBudgetFull as MemoryBudgetFull,
+    MisnamedVoice as MisnamedVoice,
     ModelBeingChanged as ModelBeingChanged,
     ModelInMemory as ModelInMemory,
     ModelInUse as ModelInUse,

@@ -9,11 +9,18 @@ class StudioError(Exception):
     """The base of all errors that reach a user. Raise a subclass: `raise TextTooLong(length=9, limit=5)`."""
 
     code: ClassVar[str] = "internal_error"
+    wording: ClassVar[str] = ""
+    """Which of the texts of one code it is; "" for the only one. Frontends add it to the code as ".wording"."""
     template: ClassVar[str] = "Something went wrong inside TTS Studio. The log has the details."
 
     def __init__(self, **params: object) -> None:
         self.params = params
         super().__init__(self.template.format(**params))
+
+    @property
+    def text_key(self) -> str:
+        """The code with its wording, by which frontends find their own text."""
+        return f"{self.code}.{self.wording}" if self.wording else self.code
 
     @property
     def message(self) -> str:

@@ -15,6 +15,13 @@ class UnknownVoice(NotFound):
     template = "There is no voice {voice!r}. List the voices to see what can speak."
 
 
+class MisnamedVoice(UnknownVoice):
+    """A voice that is not there, and those whose names are the nearest to it (`nearest`)."""
+
+    wording = "nearest"
+    template = "There is no voice {voice!r}. The nearest are: {nearest}."
+
+
 class UnknownTake(NotFound):
     code = "audio_not_found"
     template = "This audio is no longer kept. Generate it again."

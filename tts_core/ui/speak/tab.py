@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from tts_core.audio.files import FORMATS
-from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Sampling, Voice
+from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, Capabilities, Sampling, Voice
 from tts_core.services import Services
 from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakHandler
 from tts_core.ui.speak.player import Player, SpeakEvent
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.forms import NEW_SEED, SpeakForm
+from tts_core.ui.widgets.forms import SpeakForm
 from tts_core.ui.widgets.voice_choices import BUILTIN, best_voice, language_choices, speaking_voices, voice_label
 from tts_core.ui.words import Words
 
@@ -54,6 +54,7 @@ class SpeakTab:
     predictor_temperature: gr.Slider
     predictor_top_k: gr.Slider
     predictor_top_p: gr.Slider
+    read_as: gr.Radio
     player: Player
     is_chosen: gr.State
     """Whether somebody chose the voice; otherwise it is the best one there is."""
@@ -181,6 +182,7 @@ def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.
 
 def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
     """The folded widgets by name; sampling widgets work only for voices that sample."""
+    read_as = player.read_as_choice(words)
     max_seconds = gr.Number(label=words("speak.max_seconds"), info=words("speak.max_seconds_info"), value=0)
     sampling_note = gr.HTML(fragments.hint(panel.sampling_note), js_on_load=None, elem_id="speak-sampling-note")
     works = panel.supports_sampling
@@ -202,6 +204,7 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
             low, high, value=getattr(default, name), step=step, label=words(f"speak.{name}"), interactive=works
         )
     return {
+        "read_as": read_as,
         "max_seconds": max_seconds,
         "sampling_note": sampling_note,
         "seed": seed,

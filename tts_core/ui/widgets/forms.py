@@ -9,10 +9,8 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from tts_core.domain.values import AUTO_LANGUAGE, Sampling, SynthesisRequest
+from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, ReadAs, Sampling, SynthesisRequest
 
-NEW_SEED = -1
-"""The value of the seed's box that means: draw a new one each time."""
 _DEFAULT = Sampling()
 IN_CONTEXT, TIMBRE_ONLY = "in_context", "timbre_only"
 """The two ways to imitate a recording: go on from it, with its transcript; or take over only its timbre."""
@@ -52,6 +50,7 @@ class SpeakForm:
     predictor_temperature: float = _DEFAULT.predictor_temperature
     predictor_top_k: float = _DEFAULT.predictor_top_k
     predictor_top_p: float = _DEFAULT.predictor_top_p
+    read_as: str = ReadAs.MARKDOWN.value
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
@@ -73,9 +72,10 @@ class SpeakForm:
             language=self.language,
             instruct=self.instruct,
             speed=self.speed,
-            seed=None if self.seed == NEW_SEED else int(self.seed),
+            seed=int(self.seed),
             sampling=sampling,
             max_seconds=self.max_seconds or None,
+            read_as=ReadAs.named(self.read_as),
         )
 
 
@@ -89,11 +89,20 @@ class DesignForm:
     """A voice that can be designed; None is the best one that is ready."""
     language: str = AUTO_LANGUAGE
     seed: float = NEW_SEED
+    read_as: str = ReadAs.MARKDOWN.value
 
-    def to_speak(self) -> SpeakForm:
-        """The same request as a form of the Speak tab."""
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+    def to_speak(self, voice: str) -> SpeakForm:
+        """The same request as a form of the Speak tab, for the voice with that id."""
         return SpeakForm(
-            text=self.text, voice=self.voice, language=self.language, instruct=self.description, seed=self.seed
+            text=self.text,
+            voice=voice,
+            language=self.language,
+            instruct=self.description,
+            seed=self.seed,
+            read_as=self.read_as,
         )
 
 
@@ -113,6 +122,7 @@ class CloneForm:
     append_silence: bool = True
     seed: float = NEW_SEED
     max_seconds: float = 0
+    read_as: str = ReadAs.MARKDOWN.value
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
