@@ -30,6 +30,7 @@ from tts_core.ui.widgets.forms import (
     CloneForm,
     SaveForm,
     Spoken,
+    whole,
 )
 from tts_core.voices.library import Consent, NewVoice
 from tts_core.voices.record import SavedVoice
@@ -150,7 +151,7 @@ class CloneHandler:
             form.text,
             voice=f"{model}/clone",
             language=form.language,
-            seed=int(form.seed),
+            seed=whole("seed", form.seed),
             max_seconds=form.max_seconds or None,
             source=Recording(Path(form.file), transcript, append_silence=form.append_silence),
             read_as=ReadAs.named(form.read_as),

@@ -82,7 +82,7 @@ def wire(
 
     sound.run.click(
         lambda description, text, language, read_as: [
-            (description, text_to_say(text, ReadAs.named(read_as)), language),
+            (description, text_to_say(text or "", ReadAs.named(read_as)), language),
             gr.update(visible=False),
             "",
         ],

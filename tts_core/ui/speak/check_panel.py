@@ -73,7 +73,7 @@ def wire(
     checking = _Checking(services, words)
     take.run.click(
         lambda text, read_as: [
-            text_to_say(text, ReadAs.named(read_as)),
+            text_to_say(text or "", ReadAs.named(read_as)),
             gr.update(visible=False),
             "",
             "",

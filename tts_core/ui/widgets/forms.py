@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from inspect import Parameter, Signature
+from math import isfinite
 from typing import Any, Protocol
 
 import gradio as gr
 
+from tts_core.domain.errors import InvalidRequest
 from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, ReadAs, Sampling, SynthesisRequest
 
 _DEFAULT = Sampling()
@@ -59,11 +61,11 @@ class SpeakForm:
         """The request. Raises InvalidValue naming the field that is out of range."""
         sampling = Sampling(
             temperature=self.temperature,
-            top_k=int(self.top_k),
+            top_k=whole("top_k", self.top_k),
             top_p=self.top_p,
             repetition_penalty=self.repetition_penalty,
             predictor_temperature=self.predictor_temperature,
-            predictor_top_k=int(self.predictor_top_k),
+            predictor_top_k=whole("predictor_top_k", self.predictor_top_k),
             predictor_top_p=self.predictor_top_p,
         )
         return SynthesisRequest(
@@ -72,7 +74,7 @@ class SpeakForm:
             language=self.language,
             instruct=self.instruct,
             speed=self.speed,
-            seed=int(self.seed),
+            seed=whole("seed", self.seed),
             sampling=sampling,
             max_seconds=self.max_seconds or None,
             read_as=ReadAs.named(self.read_as),
@@ -147,6 +149,14 @@ class SaveForm:
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
+
+
+def whole(name: str, value: float) -> int:
+    """The whole number that a program sent, which may be a float in JSON. Raises InvalidRequest for infinity and the
+    like."""
+    if not isfinite(value):
+        raise InvalidRequest(reason=f"{name} must be a whole number.", field=name)
+    return int(value)
 
 
 def _fill_in_defaults(form: Any) -> None:
