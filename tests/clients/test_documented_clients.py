@@ -175,8 +175,7 @@ def test_gradio_client_speaks(studio: Studio, tmp_path: Path) -> None:
     assert soundfile.info(file).duration > 0.2
 
 
-def test_the_same_blocks_speak_with_a_model(studio_with_a_model: Studio, tmp_path: Path) -> None:
-    run(block("audio.speech"), studio_with_a_model, tmp_path)
+def test_gradio_client_speaks_with_a_model(studio_with_a_model: Studio, tmp_path: Path) -> None:
     file = run(block("gradio_client"), studio_with_a_model, tmp_path).splitlines()[-1]
     assert soundfile.info(file).duration > 0
     with client_of(studio_with_a_model.url) as client:

@@ -59,6 +59,7 @@ CHEAP: dict[str, Asked] = {
     "speak.check_panel._Checking.follow": Asked(),
     "speak.tab._wire_seed.keep": Asked([True, 1, None]),
     "speak.tab._wire_voice.follow": Asked(["builtin/aria", "auto", 1.0]),
+    "speak.tab._wire_voice.loaded": Asked(["builtin/aria", None, "auto", 1.0]),
     "speak.tab._wire_voice.<lambda>": Asked(),
     "speak.tab._wire_voice.look_again": Asked(["builtin/aria", None, "auto", 1.0]),
     "clone.tab._wire_models.look": Asked([None, "auto"]),

@@ -84,7 +84,7 @@ def test_a_form_becomes_a_request_with_whole_numbers_where_they_are_meant() -> N
 
 
 def test_null_means_the_default() -> None:
-    nothing = SpeakForm("hello", *[None] * 14)  # type: ignore[arg-type]
+    nothing = SpeakForm("hello", *[None] * 15)  # type: ignore[arg-type]
     assert nothing.to_request() == SpeakForm("hello").to_request()
 
 

@@ -166,7 +166,9 @@ def nearest_names(wanted: str, known: Iterable[str], *, most: int = 3) -> list[s
         # an id is like a name if its last part is: "vivian" means "custom_0_6b/vivian"
         for form in (plain_name(name), plain_name(name.rpartition("/")[2])):
             spelt.setdefault(form, name)
-    return list(dict.fromkeys(spelt[form] for form in get_close_matches(plain, spelt, n=2 * most, cutoff=0.5)))[:most]
+    longer = [form for form in spelt if len(plain) > 2 and plain in form]
+    alike = get_close_matches(plain, spelt, n=2 * most, cutoff=0.5)
+    return list(dict.fromkeys(spelt[form] for form in (*longer, *alike)))[:most]
 
 
 def plain_name(name: str) -> str:
