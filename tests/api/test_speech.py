@@ -136,7 +136,7 @@ def test_model_voice_and_speaker_together_name_the_voice(
         ({"format": "aac"}, (422, "unsupported_format")),
         ({"instruct": "whisper"}, (422, "instruct_not_supported")),
         ({"speed": 2.5}, (422, "invalid_value")),
-        ({"seed": -1}, (422, "invalid_value")),
+        ({"seed": -2}, (422, "invalid_value")),
         ({"seed": 10**400}, (422, "invalid_value")),
         ({"max_seconds": 0}, (422, "invalid_value")),
         ({"sampling": {"temperature": 0}}, (422, "invalid_value")),
