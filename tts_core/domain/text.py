@@ -161,7 +161,8 @@ def nearest_names(wanted: str, known: Iterable[str], *, most: int = 3) -> list[s
     """Those of the known names that are most like the wanted one, best first; none where all are far off."""
     if len(wanted) > _LONGEST_NAME:
         return []
-    plain, spelt = plain_name(wanted), {}
+    plain = plain_name(wanted)
+    spelt: dict[str, str] = {}
     for name in known:
         # an id is like a name if its last part is: "vivian" means "custom_0_6b/vivian"
         for form in (plain_name(name), plain_name(name.rpartition("/")[2])):

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
-from gradio.data_classes import PredictBodyInternal
+from gradio.data_classes import APIInfo, PredictBodyInternal
 from gradio.route_utils import FileUploadProgress, call_process_api, file_fetch, upload_fn
 from gradio.state_holder import SessionState
 from starlette.exceptions import HTTPException
@@ -49,13 +49,12 @@ class GuardedBlocks(gr.Blocks):
         # Gradio checks paths itself, too, but only where this is set: `launch()` does, mounting does not.
         self.has_launched = True
 
-    def get_api_info(self, all_endpoints: bool = False) -> dict[str, Any] | None:
+    def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> APIInfo:
         """What programs can call. A parameter that is left out has the default of the function, not what the page
         showed when it was built: there may be other voices by now."""
-        info: dict[str, Any] | None = super().get_api_info(all_endpoints)  # type: ignore[no-untyped-call]
-        described = (info or {}).get("named_endpoints", {})
+        info = super().get_api_info(all_endpoints, page)
         for event in self.fns.values():
-            if event.fn is not None and (endpoint := described.get(f"/{event.api_name}")):
+            if event.fn is not None and (endpoint := info["named_endpoints"].get(f"/{event.api_name}")):
                 _name_defaults(endpoint["parameters"], event.fn)
         return info
 
@@ -94,13 +93,13 @@ def guard_gradio() -> None:
     answer_shortly()
 
 
-def _name_defaults(parameters: list[dict[str, Any]], function: Callable[..., Any]) -> None:
+def _name_defaults(parameters: Sequence[Any], function: Callable[..., Any]) -> None:
     defaults = {
         name: one.default for name, one in signature(function).parameters.items() if one.default is not Parameter.empty
     }
     for parameter in parameters:
         if (name := parameter["parameter_name"]) in defaults:
-            parameter |= {"parameter_has_default": True, "parameter_default": defaults[name]}
+            parameter["parameter_has_default"], parameter["parameter_default"] = True, defaults[name]
 
 
 def _chosen(_dropdown: gr.Dropdown, payload: object) -> str | None:
