@@ -154,7 +154,7 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def _wrong_header(request: Request, error: RequestValidationError) -> str:
-    """What to say where a body is refused for its Content-Type; "" where that is not the reason."""
+    """The reason that names the header, where a body is refused for its Content-Type; "" otherwise."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     named = f"it is {kind!r}" if _MEDIA_TYPE.fullmatch(kind) else "it is missing"
     whole_body = any(tuple(one["loc"]) == ("body",) and one["type"] != "missing" for one in error.errors())

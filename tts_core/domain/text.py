@@ -158,7 +158,7 @@ def find_name(wanted: str, known: Iterable[str]) -> str | None:
 
 
 def nearest_names(wanted: str, known: Iterable[str], *, most: int = 3) -> list[str]:
-    """Those of the known names that are most like the wanted one, best first; none where all are far off."""
+    """The known names that are most like the wanted one, best first; none where all are far off."""
     if len(wanted) > _LONGEST_NAME:
         return []
     plain = plain_name(wanted)

@@ -197,8 +197,7 @@ class StopReason(str, Enum):
 
     @property
     def warning(self) -> str:
-        """What a listener should know about such a take, as an English sentence; "" for one that says the whole
-        text."""
+        """An English sentence about what such a take may lack; "" for one that says the whole text."""
         if self is StopReason.MAX_LENGTH:
             return "Cut at the maximum length: the end of the text may be missing."
         if self.is_failure:

@@ -10,7 +10,7 @@ class StudioError(Exception):
 
     code: ClassVar[str] = "internal_error"
     wording: ClassVar[str] = ""
-    """Which of the texts of one code it is; "" for the only one. Frontends add it to the code as ".wording"."""
+    """The name of the text, where one code has several; "". Frontends find theirs by code and wording."""
     template: ClassVar[str] = "Something went wrong inside TTS Studio. The log has the details."
 
     def __init__(self, **params: object) -> None:
