@@ -50,8 +50,8 @@ class GuardedBlocks(gr.Blocks):
         self.has_launched = True
 
     def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> APIInfo:
-        """Describe what programs can call. A parameter that is left out has the default of the function, not what the page
-        showed when it was built: there may be other voices by now."""
+        """Describe what programs can call. A parameter that is left out has the default of the function, not what the
+        page showed when it was built: there may be other voices by now."""
         info = super().get_api_info(all_endpoints, page)
         for event in self.fns.values():
             if event.fn is not None and (endpoint := info["named_endpoints"].get(f"/{event.api_name}")):
