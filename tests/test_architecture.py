@@ -70,6 +70,7 @@ HOMES = {
     "av": {"audio"},
     "soundfile": {"audio", "engines.yourtts.service"},
     "soxr": {"audio"},
+    "markdown_it": {"speech.markdown"},
     "espeakng_loader": {"engines.espeak"},
     "piper": {"engines.piper"},
     "onnxruntime": {"engines.piper", "engines.hibari"},

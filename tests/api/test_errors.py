@@ -137,6 +137,20 @@ def test_a_bad_body_is_a_422_that_names_the_field_and_not_the_text(
 def test_what_a_foreign_page_could_post_without_asking_is_no_request(client: httpx.Client, content_type: str) -> None:
     answer = client.post(f"{API}/synthesize", content=b'{"text": "a"}', headers={"Content-Type": content_type})
     assert (answer.status_code, answer.json()["detail"]) == (422, "invalid_request")
+    assert "Content-Type must be application/json" in answer.json()["message"]
+    assert content_type in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", [f"{API}/synthesize", "/v1/audio/speech", f"{API}/models/validate"])
+def test_json_without_its_header_is_told_which_header_it_needs(client: httpx.Client, path: str) -> None:
+    answer = client.post(path, content=b'{"text": "a"}')
+    assert "the header Content-Type must be application/json for a JSON body; it is missing." in answer.text
+    assert "Content-Type" not in client.post(path).text
+
+
+@pytest.mark.parametrize("path", [f"{API}/transcriptions", "/v1/audio/transcriptions", f"{API}/voices/check"])
+def test_json_where_a_form_is_needed_is_told_so(client: httpx.Client, path: str) -> None:
+    assert "Content-Type must be multipart/form-data" in client.post(path, json={"model": "whisper-1"}).text
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/tts", f"{API}/", f"{API}/nothing", f"{API}/models/", "/nothing"])

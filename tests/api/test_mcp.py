@@ -81,7 +81,7 @@ def test_there_are_three_tools_and_each_says_what_it_does(api: RunningApi) -> No
     assert found["speak"].description.startswith("Speak a text aloud and return the audio")
     assert "agreed" in found["clone"].description
     fields = found["clone"].input_schema["properties"]
-    assert fields.keys() == {"text", "audio", "voice", "transcript", "language", "format", "max_seconds"}
+    assert fields.keys() == {"text", "audio", "voice", "transcript", "language", "format", "max_seconds", "read_as"}
     assert all(field["description"] for field in fields.values())
 
 
@@ -90,6 +90,14 @@ def test_the_built_in_voice_speaks(api: RunningApi) -> None:
     samples, rate = sound(result)
     assert abs(len(samples) / rate - facts(result)["duration_seconds"]) < 0.01
     assert str(api.services.settings.paths.data_dir) not in result.model_dump_json()
+
+
+def test_a_take_that_was_cut_is_told_and_a_text_is_read_as_asked(api: RunningApi) -> None:
+    said = facts(call(api.url, "speak", text="One two three four five.", max_seconds=0.2))
+    assert (said["finish_reason"], "Cut at the maximum length" in said["warning"]) == ("length", True)
+    marked = [facts(call(api.url, "speak", text="**a** `b`", read_as=way)) for way in ("markdown", "plain")]
+    assert marked[0]["duration_seconds"] < 0.8 * marked[1]["duration_seconds"]
+    assert "warning" not in marked[0]
 
 
 def test_voices_are_listed_as_speak_takes_them(api: RunningApi) -> None:

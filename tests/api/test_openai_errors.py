@@ -54,7 +54,7 @@ def error_of(answer: httpx.Response) -> dict[str, Any]:
         ({"input": "a", "speed": "fast"}, 400, "speed", "invalid_request"),
         ({"input": "a", "stream_format": "morse"}, 400, "stream_format", "invalid_request"),
         ({"input": "a", "language": "Klingonese"}, 400, "language", "unknown_language"),
-        ({"input": "a", "seed": -1}, 400, "seed", "invalid_value"),
+        ({"input": "a", "seed": -2}, 400, "seed", "invalid_value"),
         ("no object", 400, None, "invalid_request"),
     ],
 )

@@ -128,7 +128,7 @@ def test_a_model_that_cannot_speak_here_is_refused(
 
 def test_default_is_any_voice_unless_one_is_called_so(stage: Stage, http: httpx.Client) -> None:
     assert speaker(http, voice="default") == f"{ROLES}/{PUBLISHED_SPEAKERS[0]}"
-    assert speaker(http, voice="Default", model="builtin") == "builtin/aria"
+    assert speaker(http, voice="Default", model="builtin") == VOICE
     voice_id = ready(http, stage.recording, name="Default")
     assert speaker(http, voice="default") == f"library/{voice_id}"
     http.delete(f"/v1/audio/voices/{voice_id}")

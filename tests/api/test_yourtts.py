@@ -138,6 +138,7 @@ def refused(client: httpx.Client, path: str, **body: Any) -> tuple[int, str]:
 def test_a_voice_that_is_sent_along_is_imitated(client: httpx.Client, stage: Stage) -> None:
     answer = spoken(client, reference_audio=somebody(rate=22_050), reference_sample_rate=22_050)
     assert (answer["used_reference"], answer["speaker_applied"], answer["engine"]) == (True, True, "qwen3")
+    assert answer["finish_reason"] == "stop"
     assert (answer["text"], answer["sample_rate"]) == ("Hi.", 24_000)
     assert answer["audio"] == np.concatenate([tone(at) for at in range(3)]).tolist()
     heard = stage.base.heard[-1]

@@ -62,6 +62,19 @@ def test_the_longest_length_is_kept(run: Run, tmp_path: Path) -> None:
     assert facts["duration_s"] <= 3.01
 
 
+def test_a_take_that_was_cut_is_told(run: Run, tmp_path: Path) -> None:
+    answer = run("speak", LONG, "--out", tmp_path / "a.wav", "--max-seconds", "0.5")
+    assert (answer.status, "Cut at the maximum length" in answer.err) == (0, True)
+
+
+def test_a_text_is_read_as_asked_and_a_seed_of_minus_one_is_a_new_one(run: Run, tmp_path: Path) -> None:
+    lengths = []
+    for way in ("markdown", "plain"):
+        arguments = ("--out", tmp_path / f"{way}.wav", "--read-as", way, "--seed", "-1", "--json")
+        lengths.append(json.loads(run("speak", "**a** `b`", *arguments).out)["duration_s"])
+    assert lengths[0] < 0.8 * lengths[1]
+
+
 def test_a_dash_reads_standard_input(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("你好，世界。".encode())))
     assert run("speak", "-", "--out", tmp_path / "a.wav").status == 0

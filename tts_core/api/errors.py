@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -84,6 +85,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
 
 ERROR_FIELD_ROUTES = frozenset({"/synthesize", "/register_speaker", "/extract", "/similarity", "/similarity/files"})
 """Routes whose old clients read what went wrong in the field `error`."""
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -150,12 +152,30 @@ def add_handlers(app: FastAPI) -> None:
         return failure_response(error)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return failure_response(InvalidRequest(reason=_explain(error), field=_field(error)))
+    async def on_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        reason = _wrong_header(request, error) or _explain(error)
+        return failure_response(InvalidRequest(reason=reason, field=_field(error)))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
         return failure_response(_typed(request, error), error.headers)
+
+
+def _wrong_header(request: Request, error: RequestValidationError) -> str:
+    """The reason that names the header, where a body is refused for its Content-Type; "" otherwise."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    named = f"it is {kind!r}" if _MEDIA_TYPE.fullmatch(kind) else "it is missing"
+    whole_body = any(tuple(one["loc"]) == ("body",) and one["type"] != "missing" for one in error.errors())
+    if whole_body and kind != "application/json" and not kind.endswith("+json"):
+        return f"the header Content-Type must be application/json for a JSON body; {named}."
+    if kind == "application/json" and _takes_a_form(request):
+        return f"the header Content-Type must be multipart/form-data, with the fields as a form; {named}."
+    return ""
+
+
+def _takes_a_form(request: Request) -> bool:
+    field = getattr(request.scope.get("route"), "body_field", None)
+    return isinstance(getattr(field, "field_info", None), Form)
 
 
 def _explain(error: RequestValidationError) -> str:

@@ -24,9 +24,19 @@ from tts_core.cli.status import Exit
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, InvalidRequest, StudioError
 from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
-from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
+from tts_core.domain.values import (
+    AUTO_LANGUAGE,
+    Decoding,
+    ReadAs,
+    Recording,
+    StopReason,
+    SynthesisRequest,
+    Take,
+    TextMode,
+)
 from tts_core.engines.whisper.transcriber import SpokenCheck
 from tts_core.services import Services, folder_synthesis
+from tts_core.speech.reading import text_to_say
 from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.finder import VoiceFinder
 
@@ -41,7 +51,13 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", default=AUTO_LANGUAGE, metavar="L", help="code or name; default: from the text")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="2 is twice as fast")
     parser.add_argument("--instruct", default="", metavar="I", help="style instruction, where the voice follows one")
-    parser.add_argument("--seed", type=int, metavar="N", help="repeats a take, where the voice samples")
+    parser.add_argument("--seed", type=int, metavar="N", help="repeats a take, where the voice samples; -1: a new one")
+    parser.add_argument(
+        "--read-as",
+        choices=[way.value for way in ReadAs],
+        default=ReadAs.MARKDOWN.value,
+        help="markdown: signs of Markdown and HTML are not said; plain: every sign counts",
+    )
     parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; default: from FILE's name")
     parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after this much speech")
     parser.add_argument("--check", action="store_true", help="let Whisper listen, and say which words differ")
@@ -81,7 +97,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         _deliver(take, out, force=args.force)
         if args.codes is not None:
             save_codes(codes, args.codes)
-        check = _checked(services, take, out, request.text, stop.is_set) if args.check else None
+        check = _checked(services, take, out, _said(request), stop.is_set) if args.check else None
     return _print_outcome(args, take, check)
 
 
@@ -100,6 +116,7 @@ def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder
         seed=args.seed,
         max_seconds=args.max_seconds,
         source=_reference(args),
+        read_as=ReadAs.named(args.read_as),
         decoding=Decoding(
             text_mode=TextMode(args.text_mode),
             greedy=args.greedy,
@@ -146,12 +163,13 @@ def _print_outcome(args: argparse.Namespace, take: Take, check: SpokenCheck | No
         return Exit.STOPPED
     if take.retried:
         print("The first attempt lost its way: this is the second one, with another seed.", file=sys.stderr)
-    if take.stop_reason.is_failure:
-        print(f"The model lost its way ({take.stop_reason.value}): listen before you use this.", file=sys.stderr)
-        return Exit.NO
-    if take.stop_reason is StopReason.MAX_LENGTH:
-        print("Cut at the maximum length.", file=sys.stderr)
-    return Exit.DONE
+    if warning := take.stop_reason.warning:
+        print(warning, file=sys.stderr)
+    return Exit.NO if take.stop_reason.is_failure else Exit.DONE
+
+
+def _said(request: SynthesisRequest) -> str:
+    return request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
 
 
 def _checked(services: Services, take: Take, out: Path, text: str, cancelled: CancelCheck) -> SpokenCheck | None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from inspect import Parameter, signature
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
-from gradio.data_classes import PredictBodyInternal
+from gradio.data_classes import APIInfo, PredictBodyInternal
 from gradio.route_utils import FileUploadProgress, call_process_api, file_fetch, upload_fn
 from gradio.state_holder import SessionState
 from starlette.exceptions import HTTPException
@@ -48,6 +49,15 @@ class GuardedBlocks(gr.Blocks):
         # Gradio checks paths itself, too, but only where this is set: `launch()` does, mounting does not.
         self.has_launched = True
 
+    def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> APIInfo:
+        """Describe what programs can call. A parameter that is left out has the default of the function, not what the
+        page showed when it was built: there may be other voices by now."""
+        info = super().get_api_info(all_endpoints, page)
+        for event in self.fns.values():
+            if event.fn is not None and (endpoint := info["named_endpoints"].get(f"/{event.api_name}")):
+                _name_defaults(endpoint["parameters"], event.fn)
+        return info
+
     async def postprocess_data(
         self, block_fn: BlockFunction, predictions: list[Any] | dict[Any, Any], state: SessionState | None
     ) -> list[Any]:
@@ -64,6 +74,8 @@ def guard_gradio() -> None:
     - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
       message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
     - A file given by a public address would be downloaded whole, whatever its size, or passed on to whoever asks.
+    - Choices would be refused that have come since the page was built: voices, models, their languages. What there is,
+      and which numbers fit, the use cases know, as for all other ways in.
     - Its queues look for work a thousand times a second.
     - A file given by its path would be read wherever it lies, and whatever lies in Gradio's folder be handed out to
       all. Every event passes `call_process_api`, however it was asked for; every file leaves through `file_fetch`.
@@ -75,13 +87,36 @@ def guard_gradio() -> None:
     _replace(route_utils, "call_process_api", _answer_event)
     _replace(routes, "upload_fn", _take_upload)
     _replace(routes, "file_fetch", _hand_out)
+    _replace(gr.Dropdown, "preprocess", _chosen)
+    _replace(gr.Slider, "preprocess", _slid)
     let_queues_wait()
     answer_shortly()
 
 
-def _replace(module: ModuleType, name: str, stand_in: object) -> None:
-    """Replace an attribute of a module. Raises AttributeError where this version of Gradio has nothing of that name:
-    better no page than an open one."""
+def _name_defaults(parameters: Sequence[Any], function: Callable[..., Any]) -> None:
+    defaults = {
+        name: one.default for name, one in signature(function).parameters.items() if one.default is not Parameter.empty
+    }
+    for parameter in parameters:
+        if (name := parameter["parameter_name"]) in defaults:
+            parameter["parameter_has_default"], parameter["parameter_default"] = True, defaults[name]
+
+
+def _chosen(_dropdown: gr.Dropdown, payload: object) -> str | None:
+    if payload is None or isinstance(payload, str):
+        return payload
+    raise gr.Error("A choice is named by a text.", print_exception=False)
+
+
+def _slid(_slider: gr.Slider, payload: object) -> float | None:
+    if payload is None or (isinstance(payload, (int, float)) and not isinstance(payload, bool)):
+        return payload
+    raise gr.Error("A number is needed.", print_exception=False)
+
+
+def _replace(module: ModuleType | type, name: str, stand_in: object) -> None:
+    """Replace an attribute of a module or a class. Raises AttributeError where this version of Gradio has nothing of
+    that name: better no page than an open one."""
     getattr(module, name)
     setattr(module, name, stand_in)
 

@@ -55,7 +55,7 @@ class Words:
         return self.get(f"engine.{voice.engine}", voice.description)
 
     def error(self, error: StudioError) -> str:
-        return self.explain("error", error.code, error.params, error.message)
+        return self.explain("error", error.text_key, error.params, error.message)
 
     def fact(self, kind: str, fact: Explained) -> str:
         """The sentence about a fact; `kind` is hint or reason, the first part of the table's key."""

@@ -3,10 +3,11 @@ error then says why."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
-from tts_core.domain.errors import UnknownVoice
-from tts_core.domain.text import plain_name
+from tts_core.domain.errors import MisnamedVoice, UnknownVoice
+from tts_core.domain.text import nearest_names, plain_name
 from tts_core.domain.values import Voice
 from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.engine import NAME as LIBRARY
@@ -59,7 +60,7 @@ class VoiceFinder:
         if model and not any(voice.engine == model for voice in speaking):
             self._models.model(model)  # raises UnknownModelKey
             raise ModelNotLoadable(key=model)
-        raise UnknownVoice(voice=wanted)
+        raise _misnamed(wanted or "", (part for voice in speaking for part in (voice.id, voice.name)))
 
     def saved(self, id_or_name: str, *, or_deleted: bool = False) -> SavedVoice:
         """The saved voice with that id, else the only one with that name, whether it can speak or not.
@@ -73,7 +74,7 @@ class VoiceFinder:
         if len(named) > 1:
             raise AmbiguousVoice(voice=id_or_name, choices=", ".join(voice.id for voice in named))
         if not named:
-            raise UnknownVoice(voice=id_or_name)
+            raise _misnamed(id_or_name, (voice.name for voice in self._library.voices()))
         return named[0]
 
     def model_of(self, voice: Voice) -> str:
@@ -97,9 +98,17 @@ class VoiceFinder:
         return saved
 
 
+def _misnamed(wanted: str, known: Iterable[str]) -> UnknownVoice:
+    nearest = nearest_names(wanted, known)
+    return MisnamedVoice(voice=wanted, nearest=", ".join(nearest)) if nearest else UnknownVoice(voice=wanted)
+
+
 def _called(voices: tuple[Voice, ...], wanted: str, *, by_name: bool) -> tuple[Voice, ...]:
-    """The voices with that id, else, where `by_name`, those with that name."""
-    by_id = tuple(voice for voice in voices if voice.id in (wanted, f"{LIBRARY}/{wanted}"))
+    """The voices with that id in any case, else, where `by_name`, those with that name."""
+    ids = (wanted, f"{LIBRARY}/{wanted}")
+    small = tuple(map(str.casefold, ids))
+    exact = tuple(voice for voice in voices if voice.id in ids)
+    by_id = exact or tuple(voice for voice in voices if voice.id.casefold() in small)
     if by_id or not by_name:
         return by_id
     plain = plain_name(wanted)

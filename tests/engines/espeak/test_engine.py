@@ -72,6 +72,18 @@ def test_every_voice_is_loud_enough_and_does_not_clip(voice: str, text: str) -> 
     assert not clips(samples)
 
 
+@pytest.mark.parametrize(
+    ("short", "plain"),
+    [
+        ("We met at No. 5 today.", "We met at No 5 today."),
+        ("Ask Prof. Green of St. Louis today.", "Ask Prof Green of St Louis today."),
+        ("Buy fruit, e.g. The apple.", "Buy fruit, e.g The apple."),
+    ],
+)
+def test_no_pause_is_made_inside_an_abbreviation(short: str, plain: str) -> None:
+    assert len(sound(short)) == pytest.approx(len(sound(plain)), abs=RATE // 50)
+
+
 def test_more_than_a_hundred_languages_have_their_own_code_and_a_name() -> None:
     languages = ENGINE.capabilities().languages
     assert languages[0].code == "auto"

@@ -20,7 +20,7 @@ from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import InvalidValue
 from tts_core.domain.events import SpeakEvent
-from tts_core.domain.values import Recording, SynthesisRequest
+from tts_core.domain.values import ReadAs, Recording, SynthesisRequest
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
 
@@ -64,6 +64,7 @@ def create_speech(body: SpeechBody, services: UseServices, workers: UseWorkers, 
         seed=body.seed,
         sampling=body.sampling(),
         decoding=body.decoding(),
+        read_as=ReadAs.named(body.read_as),
     )
     return SpokenResponse(
         StreamedSpeech(

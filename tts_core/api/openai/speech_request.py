@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tts_core.api.openai.names import openai_names, speaking_voice, speech_models, task_kind
+from tts_core.api.schemas import READ_AS, ReadAsName
 from tts_core.api.uploads import audio_in_base64
 from tts_core.audio.stream_formats import STREAM_RATE
 from tts_core.domain.errors import InvalidRequest
@@ -72,7 +73,10 @@ class SpeechBody(BaseModel):
     language: str | None = Field(
         None, description="An addition of ours: code or English name; if left out, it is detected."
     )
-    seed: int | None = Field(None, description="An addition of ours: the same seed gives the same take.")
+    seed: int | None = Field(
+        None, description="An addition of ours: the same seed gives the same take; -1 draws a new one."
+    )
+    read_as: ReadAsName | None = Field(None, description=f"An addition of ours: {READ_AS}")
     sample_rate: int | None = Field(None, description="Hertz of the sound that is sent; 24000 if left out.")
     ref_audio: str | None = Field(
         None, description="A recording to imitate, as base64 or data: address. No other address is fetched."

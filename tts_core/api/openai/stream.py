@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from tts_core.api.errors import status_of
 from tts_core.api.faults import StreamTooLong
 from tts_core.api.openai.errors import openai_error
+from tts_core.api.schemas import finish_reason
 from tts_core.api.streams import SEND_TIMEOUT_S, data_event
 from tts_core.api.work import Workers
 from tts_core.audio.files import FULL_SCALE
@@ -63,6 +64,11 @@ class StreamedSpeech:
         self._is_whole = False
         self._begun = Event()
         self._stop = Event()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all sound was made, so that `stop_reason` is known."""
+        return self._is_whole
 
     def stop(self) -> None:
         """Tell `make` to end soon, for nobody listens any more."""
@@ -153,6 +159,8 @@ class SpokenResponse(Response):
             first = await anext(pieces, b"")
             if not first:
                 await making
+            if self._speech.has_ended:  # a short take: what only its end tells can still be said ahead of it
+                self.headers["X-Finish-Reason"] = finish_reason(self._speech.stop_reason)
             await self._put(
                 send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
@@ -194,8 +202,14 @@ class SpokenResponse(Response):
 
     def _done(self, text: str) -> dict[str, Any]:
         characters, frames = len(text), math.ceil(self._speech.duration_s * TOKENS_PER_S)
+        reason = self._speech.stop_reason
         usage = {"input_tokens": characters, "output_tokens": frames, "total_tokens": characters + frames}
-        return {"type": "speech.audio.done", "usage": usage, "stop_reason": self._speech.stop_reason.value}
+        return {
+            "type": "speech.audio.done",
+            "usage": usage,
+            "stop_reason": reason.value,
+            "finish_reason": finish_reason(reason),
+        }
 
 
 def _body(data: bytes, *, more: bool) -> dict[str, Any]:

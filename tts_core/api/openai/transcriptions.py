@@ -76,13 +76,13 @@ _TEXTS: dict[str, Any] = {
     "application/json": {"schema": {"type": "object"}, "example": {"text": "Hello."}},
     "text/plain": {"schema": {"type": "string"}},
 }
-_SAID = "What is said, as `response_format` asks for it"
+_TEXT_OF_RESULT = "What is said, as `response_format` asks for it"
 
 
 @router.post(
     "/audio/transcriptions",
     response_class=Response,
-    responses={200: {"content": {**_TEXTS, SSE: {"schema": {"type": "string"}}}, "description": _SAID}},
+    responses={200: {"content": {**_TEXTS, SSE: {"schema": {"type": "string"}}}, "description": _TEXT_OF_RESULT}},
 )
 async def create_transcription(
     request: Request,
@@ -102,7 +102,9 @@ async def create_transcription(
     return _answer(transcribed, body.response_format)
 
 
-@router.post("/audio/translations", response_class=Response, responses={200: {"content": _TEXTS, "description": _SAID}})
+@router.post(
+    "/audio/translations", response_class=Response, responses={200: {"content": _TEXTS, "description": _TEXT_OF_RESULT}}
+)
 async def create_translation(
     request: Request,
     body: Annotated[OpenAITranslationForm, Form(media_type="multipart/form-data")],

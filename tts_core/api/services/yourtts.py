@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.faults import BodyTooLarge
+from tts_core.api.schemas import finish_reason
 from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
 from tts_core.audio.faults import OutputFailed, RecordingTooLong
 from tts_core.audio.streaming import MAX_TEMPO
@@ -82,6 +83,7 @@ class SpokenAnswer(BaseModel):
     used_reference: bool = Field(description="A recording or a vector was imitated.")
     speaker_applied: bool = Field(description="The requested speaker speaks; false: it is the first voice there is.")
     engine: EngineName
+    finish_reason: str = Field(description="stop, or length, runaway or loop: it may not say the whole text.")
 
 
 class RegisterBody(_Body):
@@ -166,4 +168,5 @@ def _answer(text: str, spoken: ImitatedSpeech) -> SpokenAnswer:
         used_reference=spoken.used_reference,
         speaker_applied=spoken.speaker_applied,
         engine=spoken.engine,
+        finish_reason=finish_reason(spoken.stop_reason),
     )

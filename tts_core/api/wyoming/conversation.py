@@ -29,7 +29,7 @@ from tts_core.api.wyoming.wire import Connection
 from tts_core.audio.stream_formats import STREAM_RATE
 from tts_core.domain.errors import InvalidRequest, StudioError, UnknownLanguage
 from tts_core.domain.languages import short_code
-from tts_core.domain.text import split_sentences
+from tts_core.domain.sentences import split_sentences
 from tts_core.domain.values import AUTO_LANGUAGE, Language, SynthesisRequest
 from tts_core.services import Services
 from tts_core.speech.faults import TextTooLong

@@ -15,7 +15,8 @@ from tts_core.domain.engine import CancelCheck, Engine
 from tts_core.domain.errors import EngineFailed, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import detect_language, paragraphs, split_sentences
+from tts_core.domain.sentences import split_sentences
+from tts_core.domain.text import detect_language, paragraphs
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, StopReason, SynthesisRequest, Voice
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import paragraphs, split_sentences
+from tts_core.domain.sentences import split_sentences
+from tts_core.domain.text import paragraphs
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.hibari.model import MEMORY_BYTES, SAMPLE_RATE, HibariModel, is_installed, packaged_file
 from tts_core.engines.hibari.voices import NAME, VOICES, HibariVoice

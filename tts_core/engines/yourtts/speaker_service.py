@@ -67,6 +67,7 @@ class ImitatedSpeech:
     speaker_applied: bool
     """Whether the speaker that was asked for speaks: False where only the engine's first voice was left."""
     engine: EngineName
+    stop_reason: StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,10 @@ class SpeakerService:
         with self._with_speaker(engine, request) as (plain, used_reference, applied):
             can = self._synthesis.capabilities(plain.voice)
             speed, rest = split_speed(_tempo(request.speech_rate, language), is_known=can.supports_speed)
-            samples, rate = self._sound(replace(plain, language=language.code, speed=speed), cancelled)
+            samples, rate, reason = self._sound(replace(plain, language=language.code, speed=speed), cancelled)
         if rest != 1.0:
             samples, rate = stretched(samples, rate, rest)
-        return ImitatedSpeech(samples, rate, used_reference, applied, engine)
+        return ImitatedSpeech(samples, rate, used_reference, applied, engine, reason)
 
     @contextmanager
     def _with_speaker(
@@ -185,8 +186,8 @@ class SpeakerService:
         """The ready models of a kind, the smallest first: this service is asked for answers in a conversation."""
         return ModelsOfKind(self._models, kind).ready()
 
-    def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int]:
-        """The sound as it is played, and its rate; the take's file is 16-bit and is deleted."""
+    def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int, StopReason]:
+        """The sound as it is played, its rate and why it ended; the take's file is 16-bit and is deleted."""
         chunks: list[Samples] = []
         for event in self._synthesis.speak(wanted, cancelled=cancelled):
             if isinstance(event, AudioChunk):
@@ -197,7 +198,7 @@ class SpeakerService:
                 event.take.path.unlink(missing_ok=True)
                 if event.take.stop_reason is StopReason.CANCELLED:
                     raise Cancelled
-                return np.concatenate(chunks), event.take.sample_rate
+                return np.concatenate(chunks), event.take.sample_rate, event.take.stop_reason
         raise AssertionError("a stream of speech ends with TakeReady")
 
     @contextmanager

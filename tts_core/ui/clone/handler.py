@@ -17,19 +17,19 @@ from tts_core.audio.judging import ClipReport, Fix, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.errors import ReferenceRequired
 from tts_core.domain.events import Samples
-from tts_core.domain.values import Capabilities, Recording, SynthesisRequest
+from tts_core.domain.values import Capabilities, ReadAs, Recording, SynthesisRequest
 from tts_core.engines.qwen.voice_check import Likeness
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.ui.widgets.forms import (
     IN_CONTEXT,
-    NEW_SEED,
     OWN_VOICE,
     OWNER_AGREED,
     TIMBRE_ONLY,
     CloneForm,
     SaveForm,
     SpeakingForm,
+    whole,
 )
 from tts_core.voices.faults import ConsentMissing, TranscriptMissing
 from tts_core.voices.library import Consent, NewVoice
@@ -147,9 +147,10 @@ class CloneHandler:
             form.text,
             voice=f"{model}/clone",
             language=form.language,
-            seed=None if form.seed == NEW_SEED else int(form.seed),
+            seed=whole("seed", form.seed),
             max_seconds=form.max_seconds or None,
             source=Recording(Path(form.file), transcript, append_silence=form.append_silence),
+            read_as=ReadAs.named(form.read_as),
         )
         return _Asked(wanted)
 
