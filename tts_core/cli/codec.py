@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tts_core.audio.files import AudioWriter, read_audio
+from tts_core.audio.files import AudioWriter
+from tts_core.audio.reading import read_recording
 from tts_core.cli.codes import load_codes, save_codes
 from tts_core.cli.status import Exit
 from tts_core.domain.errors import CodesUnreadable, OutputExists, OutputUnwritable
+from tts_core.engines.qwen.codec.recording import MAX_SECONDS
 from tts_core.engines.qwen.round_trip import load_codec
 from tts_core.services import Services
 
@@ -35,8 +37,8 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run_encode(args: argparse.Namespace, services: Services) -> Exit:
     _check_target(args)
-    samples, sample_rate = read_audio(args.source)
-    codes = load_codec(args.model_dir, services.settings.device).encode(samples, sample_rate)
+    clip = read_recording(args.source, max_seconds=MAX_SECONDS)
+    codes = load_codec(args.model_dir, services.settings.device).encode(clip.samples, clip.sample_rate)
     save_codes([codes], args.out)
     print(f"{args.out}: {len(codes)} frames of 16 codes, {len(codes) * 0.08:.2f} s")
     return Exit.DONE

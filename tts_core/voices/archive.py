@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from tts_core.platform.whole_files import make_private, open_private
 from tts_core.voices.faults import VoiceArchiveInvalid
-from tts_core.voices.folders import REFERENCE, UNRECORDED
+from tts_core.voices.folders import REFERENCE, SOUND_SUFFIXES, UNRECORDED
 from tts_core.voices.record import SavedVoice, from_json, to_json
 
 MAX_ARCHIVE_BYTES = 300_000_000
@@ -35,7 +35,6 @@ RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.tx
 _FOLDERS = ("", "prompts")
 _LISTED = b"PK\x01\x02"
 """The mark that begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
-SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
 _SUFFIXES = (*SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError),

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tts_core.domain.errors import CloneNotSupported, ConsentMissing, StudioError
+from tts_core.audio.judging import require_speech
+from tts_core.audio.reading import read_recording
+from tts_core.domain.errors import (
+    AudioUnreadable,
+    CloneNotSupported,
+    ConsentMissing,
+    RecordingTooLong,
+    StudioError,
+)
 from tts_core.domain.values import PreparedVoice
 from tts_core.models.status import ModelStatuses
 from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
@@ -78,8 +87,8 @@ class VoiceTransfer:
         return self.import_official(source, new, consent)
 
     def import_archive(self, source: Path) -> SavedVoice:
-        """Import a voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, and the errors of
-        `check_record`."""
+        """Import a voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, RecordingSilent, and the
+        errors of `check_record`."""
         voice_id = new_id()
         with disk_errors_typed(self._folders.folder(voice_id)):
             read = read_archive(source, self._folders.folder(voice_id))
@@ -89,7 +98,15 @@ class VoiceTransfer:
         voice = replace(voice, meta=_plain(read.meta), others={})
         with self._folders.gaining_record(voice_id):
             check_record(voice, self._models)
+            self._refuse_silence(voice)
             return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
+
+    def _refuse_silence(self, voice: SavedVoice) -> None:
+        """Check that the voice's recording holds speech; one that can't be read is found out when it is used."""
+        with suppress(AudioUnreadable, RecordingTooLong):
+            if (recording := self._recordings.reference(voice)) is not None:
+                clip = read_recording(recording)
+                require_speech(clip.samples, clip.sample_rate)
 
     def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
         """Import the official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""

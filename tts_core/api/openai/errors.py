@@ -23,6 +23,7 @@ from tts_core.domain.errors import (
     ModelNotLoadable,
     ModelNotReady,
     RecordingTooLong,
+    RecordingWithoutSound,
     ReferenceRequired,
     StudioError,
     TextTooLong,
@@ -42,7 +43,7 @@ _PARAMETERS: Mapping[type[StudioError], str] = MappingProxyType(
         **dict.fromkeys((UnknownVoice, AmbiguousVoice, VoiceNotReady, ReferenceRequired, CloneNotSupported), "voice"),
         **dict.fromkeys((EmptyText, TextTooLong), "input"),
         **dict.fromkeys((UnknownLanguage, UnknownSpokenLanguage), "language"),
-        **dict.fromkeys((AudioUnreadable, RecordingTooLong, BodyTooLarge), "file"),
+        **dict.fromkeys((AudioUnreadable, RecordingWithoutSound, RecordingTooLong, BodyTooLarge), "file"),
         UnsupportedFormat: "response_format",
         InstructRequired: "instructions",
     }

@@ -17,12 +17,12 @@ from tts_core.api.openai.names import listening_model
 from tts_core.api.openai.stream import SSE
 from tts_core.api.streams import data_event
 from tts_core.api.uploads import kept_upload
-from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
+from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import InvalidRequest, QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.languages import LANGUAGES
-from tts_core.engines.whisper.transcriber import MAX_WAITING_UPLOADS
+from tts_core.engines.whisper.transcriber import MAX_WAITING_UPLOADS, read_speech
 from tts_core.engines.whisper.transcript import Transcript, as_srt, as_vtt
 from tts_core.platform.job import JobKind
 from tts_core.services import Services
@@ -96,7 +96,7 @@ async def create_transcription(
 
 def _read(body: OpenAITranscriptionForm) -> Clip:
     with kept_upload(body.file.file) as upload:
-        return read_recording(upload, max_seconds=MAX_RECORDING_S)
+        return read_speech(upload)
 
 
 def _listen(services: Services, clip: Clip, model_key: str, language: str, gone: CancelCheck) -> _Transcribed:

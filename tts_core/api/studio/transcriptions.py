@@ -12,7 +12,6 @@ from tts_core.api.errors import failures
 from tts_core.api.protection.counting import place_of
 from tts_core.api.schemas import Success
 from tts_core.api.uploads import kept_upload
-from tts_core.audio.reading import MAX_RECORDING_S, read_recording
 from tts_core.domain.errors import (
     AudioUnreadable,
     BodyTooLarge,
@@ -73,7 +72,7 @@ async def transcribe(
 def _started(services: Services, body: TranscriptionForm) -> Job:
     services.transcriber.choose(body.model_key)  # cheap, so before the decoding
     with kept_upload(body.file.file) as upload:
-        read_recording(upload, max_seconds=MAX_RECORDING_S)
+        read_speech(upload)
         return services.transcriber.start_upload(
             services.jobs, upload, language=body.language, model_key=body.model_key
         )

@@ -4,7 +4,8 @@
     ├── InvalidRequest          the caller can mend it (HTTP 422)
     │   ├── EmptyText · TextTooLong · InvalidValue · UnknownLanguage · UnsupportedFormat
     │   ├── InstructNotSupported · InstructRequired · SpeedNotSupported · CloneNotSupported · ReferenceRequired
-    │   ├── AudioUnreadable · RecordingTooLong · CodesUnreadable · VoicePromptInvalid
+    │   ├── AudioUnreadable (RecordingWithoutSound) · RecordingTooLong · RecordingSilent · CodesUnreadable
+    │   ├── VoicePromptInvalid
     │   ├── TranscriptMissing · UnknownSpokenLanguage · AmbiguousVoice · PrecisionNotSupported · DeviceUnavailable
     │   ├── OutputExists · OutputUnwritable · InvalidAccount
     │   ├── SpeakerVectorMisfit
@@ -127,7 +128,9 @@ from tts_core.domain.errors.requests import (
     OutputExists as OutputExists,
     OutputUnwritable as OutputUnwritable,
     PrecisionNotSupported as PrecisionNotSupported,
+    RecordingSilent as RecordingSilent,
     RecordingTooLong as RecordingTooLong,
+    RecordingWithoutSound as RecordingWithoutSound,
     ReferenceRequired as ReferenceRequired,
     SpeedNotSupported as SpeedNotSupported,
     TextTooLong as TextTooLong,

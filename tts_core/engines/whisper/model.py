@@ -34,7 +34,7 @@ from tts_core.domain.errors import (
     is_out_of_memory,
 )
 from tts_core.domain.events import Samples
-from tts_core.engines.whisper.transcript import Segment, Transcript
+from tts_core.engines.whisper.transcript import WHISPER_RATE, Segment, Transcript
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,6 @@ WEIGHTS_FILE = "model.safetensors"
 GENERATION_FILE = "generation_config.json"
 FEATURES_FILE = "preprocessor_config.json"
 TOKENIZER_FILE = "tokenizer.json"
-WHISPER_RATE = 16_000
-"""Hertz of the sound that Whisper reads."""
 WINDOW_S = 30.0
 BLOCK_S = 300.0
 """Seconds handed over at once, ten windows: transformers keeps a window's scores, 20 to 90 MB, until all are done."""

@@ -16,6 +16,7 @@ from threading import Event, Lock
 import numpy as np
 
 from tts_core.audio.files import resample
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
@@ -280,6 +281,7 @@ def _imitated(request: SynthesisRequest) -> Speaker:
     if isinstance(request.source, PreparedVoice):
         return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, request.source.vector)
     clip = read_recording(request.source.path, max_seconds=MAX_REFERENCE_S)
+    require_speech(clip.samples, clip.sample_rate)
     samples = np.pad(clip.samples, (0, max(0, round(_LEAST_S * clip.sample_rate) - len(clip.samples))))
     return Speaker("", samples, clip.sample_rate)
 
