@@ -80,7 +80,9 @@ def speex() -> bytes:
     header = b"Speex   " + b"1.2".ljust(20, b"\0") + struct.pack("<13i", 1, 80, rate, 0, 4, 1, -1, 160, 0, 1, 0, 0, 0)
     random = np.random.default_rng(1)
     first = 0b00101 << 3  # narrow band, mode 5
-    frames = [bytes([first | int(random.integers(8)), *random.integers(0, 256, 36, dtype=np.uint8)]) for _ in range(count)]
+    frames = [
+        bytes([first | int(random.integers(8)), *random.integers(0, 256, 36, dtype=np.uint8)]) for _ in range(count)
+    ]
     pages = [_ogg_page(0, 2, 0, header), _ogg_page(1, 0, 0, struct.pack("<II", 0, 0))]
     for number, frame in enumerate(frames, start=1):
         pages.append(_ogg_page(number + 1, 4 if number == count else 0, 160 * number, frame))
@@ -90,8 +92,10 @@ def speex() -> bytes:
 def _ogg_page(number: int, flags: int, position: int, packet: bytes) -> bytes:
     """RFC 3533, section 6, with one packet."""
     lacing = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
-    page = bytearray(struct.pack("<4sBBqIIIB", b"OggS", 0, flags, position, 1, number, 0, len(lacing)) + lacing + packet)
-    page[22:26] = struct.pack("<I", _ogg_checksum(page))
+    page = bytearray(
+        struct.pack("<4sBBqIIIB", b"OggS", 0, flags, position, 1, number, 0, len(lacing)) + lacing + packet
+    )
+    page[22:26] = struct.pack("<I", _ogg_checksum(bytes(page)))
     return bytes(page)
 
 

@@ -135,7 +135,7 @@ class _Sound:
     def __init__(self, container: av.container.InputContainer, stream: av.AudioStream) -> None:
         self.container = CONTAINERS[container.format.name.partition(",")[0]]
         self.rate = self.channels = 0
-        """Both are those of the first frame: what the container says of them may be wrong."""
+        """The first frame says rate and channels: what the container says of them may be wrong."""
         self.lost_s = 0.0
         self._container = container
         self._stream = stream
@@ -178,8 +178,8 @@ class _Sound:
                 faults += 1
                 if faults > _MOST_FAULTS:
                     return
-                known = packet.duration is not None and packet.time_base is not None
-                self.lost_s += float(packet.duration * packet.time_base) if known else last_s
+                duration, unit = packet.duration, packet.time_base
+                self.lost_s += float(duration * unit) if duration and unit else last_s
                 continue
             for frame in frames:
                 if not isinstance(frame, av.AudioFrame) or not frame.samples:
@@ -192,7 +192,7 @@ class _Sound:
                 yield frame
         self.lost_s = round(self.lost_s + max(0.0, missing_s), 3)
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def _packets(self) -> Iterator[av.Packet[av.AudioStream]]:
         """The stream's packets, and an empty one at the end; those that the container has broken are passed over."""
         for _ in range(_MOST_FAULTS):
             try:
@@ -210,10 +210,11 @@ def _floats(frame: av.AudioFrame) -> npt.NDArray[np.float32]:
     if not frame.format.is_planar:
         found = found.reshape(-1, frame.layout.nb_channels).T
     if found.dtype == np.uint8:
-        return (found.astype(np.float32) - 128) / 128
-    if found.dtype.kind in "iu":
-        scale = np.float32(-1 / np.iinfo(found.dtype).min)
-        return np.multiply(found, scale, dtype=np.float32, casting="unsafe")
+        return (found.astype(np.float32) - np.float32(128)) / np.float32(128)
+    if found.dtype.kind == "i":
+        scale = np.float32(2.0 ** (1 - 8 * found.itemsize))
+        scaled: npt.NDArray[np.float32] = np.multiply(found, scale, dtype=np.float32, casting="unsafe")
+        return scaled
     return found.astype(np.float32, copy=False)
 
 

@@ -15,9 +15,8 @@ import soxr
 
 from tts_core.domain.errors import OutputFailed, UnsupportedFormat
 from tts_core.domain.events import Samples
-from tts_core.platform.whole_files import make_private, open_private
+from tts_core.platform.whole_files import PART_SUFFIX, make_private, open_private
 
-PART_SUFFIX = ".part"
 FULL_SCALE = 32768.0
 MAX_CHANNELS, MIN_RATE, MAX_RATE = 8, 4_000, 192_000
 """The limits of a sound file that is read; rates in hertz."""

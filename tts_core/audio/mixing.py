@@ -8,7 +8,7 @@ import numpy.typing as npt
 from tts_core.domain.events import Samples
 
 MEAN = -1
-"""In place of a channel's number: the mean of all channels."""
+"""The number that stands for the mean of all channels."""
 _CANCELLED = 1 / 8
 """The share of the loudest channel's energy below which the mean has lost it: 9 dB. The mean of one voice and one
 silent channel has a quarter."""
@@ -30,10 +30,9 @@ class Mixer:
 
     def mix(self, block: npt.NDArray[np.float32]) -> Samples:
         """The block of (channels, samples) as one channel."""
-        if len(block) == 1:
-            return block[0]
-        if self._channel != MEAN:
-            return block[min(self._channel, len(block) - 1)]
+        if len(block) == 1 or self._channel != MEAN:
+            taken: Samples = block[min(max(0, self._channel), len(block) - 1)]
+            return taken
         mean: Samples = block.mean(axis=0, dtype=np.float32)
         with np.errstate(all="ignore"):  # a forged file may hold any numbers
             rows = np.concatenate([block, mean[None]]).astype(np.float64)

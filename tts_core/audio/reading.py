@@ -6,12 +6,12 @@ import json
 import logging
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import soundfile
@@ -155,37 +155,34 @@ def _decoder(path: Path, max_seconds: float, long_rate: int, channel: int) -> It
 
 def _collected(path: Path, process: subprocess.Popen[bytes], max_seconds: float) -> tuple[Clip, Mapping[str, Any]]:
     """The recording that the process sends, and what it says at the end."""
-    out = process.stdout
-    assert out is not None and process.stderr is not None  # noqa: S101, PT018 - both are pipes
+    out, err = process.stdout, process.stderr
+    assert out is not None and err is not None  # noqa: S101, PT018 - both are pipes
     header = bytearray()
     while not header.endswith(b"\n") and (letter := out.read(1)):
         header += letter
-    facts = json.loads(header) if header.endswith(b"\n") else None
-    if facts is not None:
-        rate = int(facts["rate"])
-        _check_shape(path, int(facts["channels"]), rate)
-        samples = _samples(process, round(max_seconds * rate))
-        if samples is None:
+    facts: Mapping[str, Any] = json.loads(header) if header.endswith(b"\n") else {}
+    rate, channels, samples = int(facts.get("rate", 0)), int(facts.get("channels", 0)), np.zeros(0, np.float32)
+    if facts:
+        _check_shape(path, channels, rate)
+        samples = _samples(out, round(max_seconds * rate))
+        if len(samples) > max_seconds * rate:
             raise RecordingTooLong(limit_s=round(max_seconds))
-    words = process.stderr.read()
-    status = process.wait()
+    words, status = err.read(), process.wait()
     if status == NO_SOUND:
         raise RecordingWithoutSound(path=path.name)
     if status != 0:
         raise _refusal(path, "it is damaged or no sound file that is known here")
-    if facts is None:
+    if not facts:
         raise _refusal(path, "it holds no sound")
     ended: Mapping[str, Any] = json.loads(words)
-    clip = Clip(samples, rate, str(facts["container"]), int(facts["channels"]), float(ended["lost_s"]))
-    return clip, ended
+    return Clip(samples, rate, str(facts["container"]), channels, float(ended["lost_s"])), ended
 
 
-def _samples(process: subprocess.Popen[bytes], most: int) -> Samples | None:
-    """The samples that the process sends; None if there are more than `most`."""
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
+def _samples(source: IO[bytes], most: int) -> Samples:
+    """The samples that the process sends; one more than `most` where there are too many."""
     # one array for all: what is never filled takes no memory
     samples = np.empty(most + 1, "<f4")
-    room, length = memoryview(samples).cast("B"), 0
-    while length < len(room) and (count := process.stdout.readinto(room[length:])):  # type: ignore[attr-defined]
+    room, length = samples.view(np.uint8).data, 0
+    while length < len(room) and (count := source.readinto(room[length:])):  # type: ignore[attr-defined]
         length += count
-    return None if length == len(room) else samples[: length // 4].astype(np.float32, copy=False)
+    return samples[: length // 4].astype(np.float32, copy=False)

@@ -11,9 +11,10 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
 
-from tts_core.audio.files import FORMATS, PART_SUFFIX, audio_format
+from tts_core.audio.files import FORMATS, audio_format
 from tts_core.domain.errors import UnknownTake
 from tts_core.platform.settings.studio import Limits
+from tts_core.platform.whole_files import PART_SUFFIX
 
 _TAKE_ID = re.compile(r"[0-9a-f]{32}")
 _TAKE_FILE = re.compile(rf"take-[0-9a-f]{{32}}\.[a-z0-9]{{1,8}}(?:{re.escape(PART_SUFFIX)})?")

@@ -19,11 +19,12 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.values import PreparedVoice
 from tts_core.models.status import ModelStatuses
-from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
+from tts_core.voices.archive import RECORD, names_in, read_archive, write_archive
 from tts_core.voices.faults import VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
 from tts_core.voices.official_prompt import read_official_prompt
+from tts_core.voices.pairs import find_pairs, read_transcript
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
@@ -41,6 +42,8 @@ class PairsImported:
     voices: tuple[SavedVoice, ...]
     refused: tuple[tuple[str, StudioError], ...]
     """Names of the recordings that could not be used, and why."""
+    alone: tuple[str, ...] = ()
+    """The names of files that were left out, as there is no recording or text of the same name."""
 
 
 class VoiceTransfer:
@@ -124,13 +127,14 @@ class VoiceTransfer:
             raise ConsentMissing
         voices: list[SavedVoice] = []
         refused: list[tuple[str, StudioError]] = []
-        for pair in find_pairs(folder):
+        found = find_pairs(folder)
+        for pair in found.pairs:
             try:
-                one = replace(new, name=pair.name, ref_text=pair.transcript)
+                one = replace(new, name=pair.name, ref_text=read_transcript(pair.text))
                 voices.append(self._voices.add_clone(pair.recording, one, consent))
             except StudioError as error:
                 refused.append((pair.name, error))
-        return PairsImported(tuple(voices), tuple(refused))
+        return PairsImported(tuple(voices), tuple(refused), found.alone)
 
     def _kept(self, prompt: PreparedVoice, new: NewVoice, consent: Consent, number: int) -> SavedVoice:
         voice = SavedVoice(

@@ -39,7 +39,15 @@ _RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
 _VECTOR = Field(
     None, max_length=MAX_VECTOR, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract."
 )
-_FAILURES = (LanguageNotServed, UnknownVoice, RecordingTooLong, RecordingSilent, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
+_FAILURES = (
+    LanguageNotServed,
+    UnknownVoice,
+    RecordingTooLong,
+    RecordingSilent,
+    BodyTooLarge,
+    QueueFull,
+    SpeakerVectorMisfit,
+)
 
 
 class _Body(BaseModel):

@@ -24,6 +24,7 @@ from tts_core.domain.errors import (
     UnknownSpokenLanguage,
 )
 from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.engines.whisper.transcriber import read_speech
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable

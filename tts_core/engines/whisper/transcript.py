@@ -8,6 +8,7 @@ from typing import Any
 WHISPER_RATE = 16_000
 """The rate of the sound that Whisper reads, hertz."""
 
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A phrase and its time."""

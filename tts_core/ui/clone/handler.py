@@ -248,7 +248,7 @@ def _first_heard(path: Path) -> tuple[Clip, bool]:
 
 
 def _lost_s(desk: Desk) -> float:
-    """What was damaged in the upload: it is not in the mended files that were made of it."""
+    """The seconds that were damaged in the upload: they are not in the mended files that were made of it."""
     return desk.report.lost_s if desk.report else 0.0
 
 
