@@ -210,7 +210,7 @@ def _floats(frame: av.AudioFrame) -> npt.NDArray[np.float32]:
     if not frame.format.is_planar:
         found = found.reshape(-1, frame.layout.nb_channels).T
     if found.dtype == np.uint8:
-        return (found.astype(np.float32) - np.float32(128)) / np.float32(128)
+        found = (found.astype(np.int16) - 128) * 256
     if found.dtype.kind == "i":
         scale = np.float32(2.0 ** (1 - 8 * found.itemsize))
         scaled: npt.NDArray[np.float32] = np.multiply(found, scale, dtype=np.float32, casting="unsafe")
