@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 import soundfile
 from mcp import Client
@@ -31,6 +32,12 @@ __all__ = ["http", "stage", "voice_models", "voice_recording"]  # pytest finds f
 TIMEOUT_S = 300.0
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+def silence() -> str:
+    target = io.BytesIO()
+    soundfile.write(target, np.zeros(4000), 8000, format="WAV")
+    return base64.b64encode(target.getvalue()).decode()
 
 
 @asynccontextmanager
@@ -129,6 +136,7 @@ def test_a_recording_is_imitated_and_so_is_a_saved_voice(stage: Stage, http: htt
         ("/etc/passwd", "audio_unreadable"),
         ("aGVsbG8=", "audio_unreadable"),
         ("", "reference_required"),
+        (silence(), "recording_silent"),
     ],
 )
 def test_no_address_is_fetched_and_no_file_is_opened(stage: Stage, audio: str, code: str) -> None:

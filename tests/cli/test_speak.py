@@ -146,3 +146,34 @@ def test_a_text_is_never_logged(run: Run, tmp_path: Path, data_dir: Path) -> Non
     run("speak", "Zanzibar whispers quietly.", "--out", tmp_path / "a.wav")
     run("speak", "Zanzibar whispers quietly.", "--out", tmp_path / "b.wav", "--voice", "nobody")
     assert "Zanzibar" not in (data_dir / "logs" / "tts_studio.log").read_text(encoding="utf-8")
+
+
+def test_the_longest_name_is_written(run: Run, tmp_path: Path) -> None:
+    """A temporary name that was longer than the file's own lost the finished take."""
+    for length in (216, 251):
+        out = tmp_path / f"{'n' * length}.wav"
+        assert run("speak", "Hello.", "--out", out).status == 0
+        assert soundfile.info(out).duration > 0.2
+    refused = run("speak", "Hello.", "--out", tmp_path / f"{'n' * 252}.wav")
+    assert (refused.status, "[out_unwritable]" in refused.err) == (2, True)
+
+
+def test_a_pipe_or_a_device_takes_the_sound_and_stays(run: Run, tmp_path: Path) -> None:
+    link = tmp_path / "null.wav"
+    link.symlink_to("/dev/null")
+    assert run("speak", "Hello.", "--out", link).status == 0
+    assert link.is_symlink()
+    assert Path("/dev/null").is_char_device()
+    command = (sys.executable, "-m", "tts_core", "speak", "Hello.", "--out", "/dev/stdout", "--format", "flac")
+    done = subprocess.run(command, cwd=ROOT_DIR, capture_output=True, check=True)
+    samples, rate = soundfile.read(io.BytesIO(done.stdout))
+    assert len(samples) / rate > 0.2
+    assert b"times real time" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="only Linux has a device that is always full")
+def test_a_take_that_cannot_go_where_it_should_is_kept(run: Run) -> None:
+    refused = run("speak", "Hello.", "--out", "/dev/full", "--format", "wav")
+    assert (refused.status, "[out_unwritable]" in refused.err) == (2, True)
+    kept = Path(refused.err.partition("is kept: ")[2].partition("\n")[0])
+    assert soundfile.info(kept).duration > 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import os
 import signal
 import sys
 import threading
@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from tts_core.audio.faults import UnsupportedFormat
 from tts_core.audio.files import FORMATS
 from tts_core.cli import progress
 from tts_core.cli.check import check_as_json, check_as_words, show_listening
 from tts_core.cli.codes import save_codes
-from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
+from tts_core.cli.targets import check_target, put
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, InvalidRequest, StudioError
 from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
@@ -83,7 +83,7 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, services: Services) -> Exit:
     out: Path = args.out
     for file in (out, *([args.codes] if args.codes else [])):
-        _refuse_to_replace(file, force=args.force)
+        check_target(file, force=args.force)
     if args.check:
         services.transcriber.choose()  # before anything is made
     with ExitStack() as cleanup:
@@ -151,13 +151,14 @@ def _reference(args: argparse.Namespace) -> Recording | None:
 
 def _print_outcome(args: argparse.Namespace, take: Take, check: SpokenCheck | None) -> Exit:
     out: Path = args.out
+    target = _printing_to(out)
     if args.json:
         facts = _as_json(take, out) if check is None else {**_as_json(take, out), "check": check_as_json(check)}
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps(facts, ensure_ascii=False), file=target)
     else:
-        print(_as_words(take, out))
+        print(_as_words(take, out), file=target)
         if check is not None:
-            print(check_as_words(check))
+            print(check_as_words(check), file=target)
     if take.stop_reason is StopReason.CANCELLED:
         print(f"Stopped: the {take.duration_s:.1f} s made so far are kept.", file=sys.stderr)
         return Exit.STOPPED
@@ -246,26 +247,23 @@ def _stop_on_ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _refuse_to_replace(out: Path, *, force: bool) -> None:
-    if out.is_dir():
-        raise OutputUnwritable(path=out, reason="it is a folder.")
-    if not out.parent.is_dir():
-        raise OutputUnwritable(path=out, reason="its folder does not exist.")
-    if out.exists() and not force:
-        raise OutputExists(path=out)
-
-
 def _deliver(take: Take, out: Path, *, force: bool) -> None:
-    """Move the take to `out`, which appears whole or not at all."""
-    _refuse_to_replace(out, force=force)  # it may have appeared while we spoke
-    part = out.with_name(f".{out.name}.{take.id}.part")
+    """Move the take to `out`, which appears whole or not at all. A take that can't go there is kept."""
     try:
-        shutil.copyfile(take.path, part)
-        part.replace(out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputUnwritable(path=out, reason=error.strerror or str(error)) from error
+        check_target(out, force=force)  # it may have appeared while we spoke
+        put(take.path, out)
+    except StudioError:
+        print(f"What was spoken is kept: {take.path}", file=sys.stderr)
+        raise
     take.path.unlink(missing_ok=True)
+
+
+def _printing_to(out: Path) -> TextIO:
+    """The stream for the outcome: not the one that the sound went to."""
+    try:
+        return sys.stderr if os.path.samestat(out.stat(), os.fstat(1)) else sys.stdout
+    except OSError:
+        return sys.stdout
 
 
 def _as_words(take: Take, out: Path) -> str:

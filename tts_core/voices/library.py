@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, CloneNotSupported, InvalidRequest, StudioError, UnknownVoice
@@ -129,7 +130,8 @@ class VoiceLibrary:
         """Keep a recording as a voice, not yet prepared. `clip` is the improved recording; without it the upload is
         read.
 
-        `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong.
+        `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong,
+        RecordingSilent.
         """
         self.check(new)
         check_abilities(_record(new, VoiceKind.CLONE, {}), self._models)
@@ -276,10 +278,13 @@ class VoiceLibrary:
             return self._store.put(voice)
 
     def _keep_new(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
+        require_speech(clip.samples, clip.sample_rate)
         with self._recordings.keeping(voice.id, upload, clip):
             return self._store.put(self._recordings.with_paths(voice))
 
     def _keep_another(self, voice_id: str, upload: Path, clip: Clip) -> SavedVoice:
+        require_speech(clip.samples, clip.sample_rate)
+
         def renewed(voice: SavedVoice) -> SavedVoice:
             voice = self._recordings.with_paths(voice)
             voice = voice.with_meta({"duration_s": clip.duration_s, "imported_prompt": None})

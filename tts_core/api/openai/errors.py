@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from tts_core.api.faults import BodyTooLarge
 from tts_core.api.protection.proxy import route_path
-from tts_core.audio.faults import AudioUnreadable, RecordingTooLong, UnsupportedFormat
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong, RecordingWithoutSound, UnsupportedFormat
 from tts_core.domain.errors import (
     Busy,
     CloneNotSupported,
@@ -35,7 +35,7 @@ _PARAMETERS: Mapping[type[StudioError], str] = MappingProxyType(
         **dict.fromkeys((UnknownVoice, AmbiguousVoice, VoiceNotReady, ReferenceRequired, CloneNotSupported), "voice"),
         **dict.fromkeys((EmptyText, TextTooLong), "input"),
         **dict.fromkeys((UnknownLanguage, UnknownSpokenLanguage), "language"),
-        **dict.fromkeys((AudioUnreadable, RecordingTooLong, BodyTooLarge), "file"),
+        **dict.fromkeys((AudioUnreadable, RecordingWithoutSound, RecordingTooLong, BodyTooLarge), "file"),
         UnsupportedFormat: "response_format",
         InstructRequired: "instructions",
     }

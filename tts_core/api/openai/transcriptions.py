@@ -18,10 +18,11 @@ from tts_core.api.openai.speech_request import lower_case
 from tts_core.api.openai.stream import SSE
 from tts_core.api.streams import data_event
 from tts_core.api.uploads import kept_upload
-from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
+from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.languages import LANGUAGES
+from tts_core.engines.whisper.transcriber import read_speech
 from tts_core.engines.whisper.transcript import Transcript, TranscriptOptions, as_srt, as_vtt
 from tts_core.services import Services
 
@@ -76,13 +77,13 @@ _TEXTS: dict[str, Any] = {
     "application/json": {"schema": {"type": "object"}, "example": {"text": "Hello."}},
     "text/plain": {"schema": {"type": "string"}},
 }
-_TEXT_OF_RESULT = "What is said, as `response_format` asks for it"
+_RESULT = "What is said, as `response_format` asks for it"
 
 
 @router.post(
     "/audio/transcriptions",
     response_class=Response,
-    responses={200: {"content": {**_TEXTS, SSE: {"schema": {"type": "string"}}}, "description": _TEXT_OF_RESULT}},
+    responses={200: {"content": {**_TEXTS, SSE: {"schema": {"type": "string"}}}, "description": _RESULT}},
 )
 async def create_transcription(
     request: Request,
@@ -103,7 +104,7 @@ async def create_transcription(
 
 
 @router.post(
-    "/audio/translations", response_class=Response, responses={200: {"content": _TEXTS, "description": _TEXT_OF_RESULT}}
+    "/audio/translations", response_class=Response, responses={200: {"content": _TEXTS, "description": _RESULT}}
 )
 async def create_translation(
     request: Request,
@@ -121,7 +122,7 @@ async def create_translation(
 
 def _read(body: OpenAITranslationForm) -> Clip:
     with kept_upload(body.file.file) as upload:
-        return read_recording(upload, max_seconds=MAX_RECORDING_S)
+        return read_speech(upload)
 
 
 def _listen(services: Services, clip: Clip, wanted: WantedTranscript, gone: CancelCheck) -> _Transcribed:

@@ -10,6 +10,7 @@ from pydantic import Field
 from tts_core.api.schemas import RequestBody
 from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.files import MAX_RATE, MIN_RATE
+from tts_core.audio.mixing import mended
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip
 from tts_core.domain.errors import InvalidRequest, InvalidValue
 
@@ -43,4 +44,4 @@ def clip_of(audio: list[float], sample_rate: int | None, *, max_seconds: float =
         raise InvalidRequest(reason="audio holds values that are no numbers.")
     if float(np.abs(samples).max(initial=0.0)) > MAX_LEVEL:
         raise InvalidRequest(reason="audio must lie between -1 and 1; divide 16-bit samples by 32768.")
-    return Clip(samples.astype(np.float32), rate)
+    return Clip(mended(samples.astype(np.float32)), rate)

@@ -13,7 +13,7 @@ from tts_core.api.errors import failures
 from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import finish_reason
 from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
-from tts_core.audio.faults import OutputFailed, RecordingTooLong
+from tts_core.audio.faults import OutputFailed, RecordingSilent, RecordingTooLong
 from tts_core.audio.streaming import MAX_TEMPO
 from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, ReferenceRequired
 from tts_core.domain.events import Samples
@@ -37,7 +37,15 @@ _RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
 _VECTOR = Field(
     None, max_length=MAX_VECTOR, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract."
 )
-_FAILURES = (LanguageNotServed, ReferenceRequired, RecordingTooLong, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
+_FAILURES = (
+    LanguageNotServed,
+    ReferenceRequired,
+    RecordingTooLong,
+    RecordingSilent,
+    BodyTooLarge,
+    QueueFull,
+    SpeakerVectorMisfit,
+)
 
 
 class _Body(BaseModel):

@@ -29,7 +29,7 @@ from tts_core.api.studio.voice_schemas import (
     VoiceObject,
 )
 from tts_core.api.uploads import kept_upload
-from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
+from tts_core.audio.faults import AudioUnreadable, RecordingSilent, RecordingTooLong
 from tts_core.audio.judging import examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck
@@ -54,7 +54,8 @@ router = APIRouter(prefix="/api/tts/qwen3/voices", tags=["voices"], responses=fa
 
 _WRITE_FAILURES = (LibraryBusy, LibraryUnwritable)
 _NEW_FAILURES = (UnknownModelKey, CloneNotSupported, UnknownLanguage, *_WRITE_FAILURES)
-_UPLOAD_FAILURES = (AudioUnreadable, RecordingTooLong, BodyTooLarge)
+_CHECK_FAILURES = (AudioUnreadable, RecordingTooLong, BodyTooLarge)
+_UPLOAD_FAILURES = (*_CHECK_FAILURES, RecordingSilent)
 
 
 @router.get("", response_model=Success[list[VoiceObject]] | Success[list[GuestVoice]])
@@ -89,10 +90,12 @@ async def upload_voice(
     """Keep a recording as a voice, not yet prepared: `POST /voices/{id}/clone` comes next. The upload is kept as it
     is, whatever happens later. Without a consent field the voice is shown as not confirmed.
     """
-    return _answer(await workers.decode(lambda: _kept(services, body)), "The recording is kept as a voice.")
+    voice, lost_s = await workers.decode(lambda: _kept(services, body))
+    damage = f" {lost_s:.1f} s of it are damaged and left out." if lost_s else ""
+    return _answer(voice, f"The recording is kept as a voice.{damage}")
 
 
-@router.post("/check", responses=failures(*_UPLOAD_FAILURES))
+@router.post("/check", responses=failures(*_CHECK_FAILURES))
 async def check_recording(
     body: Annotated[CheckForm, Form(media_type="multipart/form-data")], workers: UseWorkers
 ) -> Success[RecordingReport]:
@@ -243,15 +246,17 @@ def _answer(voice: SavedVoice, message: str) -> Success[VoiceObject]:
     return Success(data=VoiceObject.of(voice), message=message)
 
 
-def _kept(services: Services, body: UploadForm) -> SavedVoice:
+def _kept(services: Services, body: UploadForm) -> tuple[SavedVoice, float]:
+    """The new voice, and the seconds of its recording that are damaged."""
     with kept_upload(body.file.file) as upload:
         services.voices.check(body.new())  # cheap, so before the decoding
         clip = read_recording(upload, max_seconds=MAX_REFERENCE_S)
         named = upload.rename(upload.with_suffix(f".{clip.container}"))
-        return services.voices.add_clone(named, body.new(), body.consent(), clip=clip, strict=False)
+        voice = services.voices.add_clone(named, body.new(), body.consent(), clip=clip, strict=False)
+        return voice, clip.lost_s
 
 
 def _examined(body: CheckForm) -> RecordingReport:
     with kept_upload(body.file.file) as upload:
         clip = read_recording(upload, max_seconds=MAX_RECORDING_S)
-    return RecordingReport.of(clip, examine(clip.samples, clip.sample_rate))
+    return RecordingReport.of(clip, examine(clip.samples, clip.sample_rate, lost_s=clip.lost_s))

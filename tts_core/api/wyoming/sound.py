@@ -7,7 +7,7 @@ from wyoming.audio import AudioChunk
 
 from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.files import MAX_CHANNELS, MAX_RATE, MIN_RATE
-from tts_core.audio.reading import MAX_RECORDING_S, MAX_SAMPLES, Clip
+from tts_core.audio.reading import LONG_RATE, MAX_RECORDING_S, Clip
 
 _WIDTHS = {1: "u1", 2: "<i2", 4: "<i4"}
 """The types of samples by their bytes; single bytes have no sign, as in wav files."""
@@ -33,7 +33,7 @@ class IncomingSound:
             raise AudioUnreadable(path=SOURCE, reason="its form changes midway")
         self._data += chunk.audio
         samples = len(self._data) // (chunk.width * chunk.channels)
-        if samples > min(MAX_RECORDING_S * chunk.rate, MAX_SAMPLES):
+        if samples > MAX_RECORDING_S * min(chunk.rate, LONG_RATE):
             raise RecordingTooLong(limit_s=round(MAX_RECORDING_S))
 
     def clip(self) -> Clip:

@@ -72,7 +72,7 @@ def add_consent(parser: argparse.ArgumentParser) -> None:
 
 def run_check(args: argparse.Namespace, _services: Services) -> Exit:
     clip = read_recording(args.file, max_seconds=MAX_RECORDING_S)
-    report = examine(clip.samples, clip.sample_rate)
+    report = examine(clip.samples, clip.sample_rate, lost_s=clip.lost_s)
     print(json.dumps(_as_json(clip, report), ensure_ascii=False) if args.json else _as_words(clip, report))
     return Exit.DONE if report.is_good else Exit.NO
 
@@ -86,7 +86,9 @@ def run_add(args: argparse.Namespace, services: Services) -> Exit:
     )
     services.voices.check(new)
     consent = demanded_consent(args)
-    clips = [read_recording(file, max_seconds=MAX_RECORDING_S) for file in args.files]
+    clips = _clips(args.files)
+    if (lost_s := sum(clip.lost_s for clip in clips)) > 0:
+        print(f"{lost_s:.1f} s of it are damaged and left out.", file=sys.stderr)
     clip = _mended(join(clips) if len(clips) > 1 else clips[0], [Fix(name) for name in args.fix])
     if clip.duration_s > MAX_REFERENCE_S:
         print("Add --fix best_part to keep the best of it.", file=sys.stderr)
@@ -142,6 +144,15 @@ def _best(services: Services, kind: ModelKind) -> str:
     entries.sort(key=lambda entry: entry.size)
     ready = [entry.key for entry in entries if services.models.status(entry.key).valid]
     return ready[-1] if ready else entries[0].key
+
+
+def _clips(files: list[Path]) -> list[Clip]:
+    """The recordings, all together no longer than one may be. Raises RecordingTooLong and what reading raises."""
+    clips: list[Clip] = []
+    for file in files:
+        left_s = MAX_RECORDING_S - sum(clip.duration_s for clip in clips)
+        clips.append(read_recording(file, max_seconds=left_s))
+    return clips
 
 
 def _mended(clip: Clip, fixes: list[Fix]) -> Clip:

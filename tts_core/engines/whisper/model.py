@@ -34,7 +34,7 @@ from tts_core.engines.faults import (
     WeightsMismatch,
     WeightsUnreadable,
 )
-from tts_core.engines.whisper.transcript import PLAIN, Segment, Transcript, TranscriptOptions, Word
+from tts_core.engines.whisper.transcript import PLAIN, WHISPER_RATE, Segment, Transcript, TranscriptOptions, Word
 from tts_core.engines.whisper.words import words_of
 from tts_core.models.cached_model import LoadProgress
 
@@ -45,8 +45,6 @@ WEIGHTS_FILE = "model.safetensors"
 GENERATION_FILE = "generation_config.json"
 FEATURES_FILE = "preprocessor_config.json"
 TOKENIZER_FILE = "tokenizer.json"
-WHISPER_RATE = 16_000
-"""Hertz of the sound that Whisper reads."""
 WINDOW_S = 30.0
 BLOCK_S = 300.0
 """Seconds handed over at once, ten windows: transformers keeps a window's scores, 20 to 90 MB, until all are done."""

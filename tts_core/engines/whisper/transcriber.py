@@ -21,7 +21,7 @@ from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
-from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
+from tts_core.engines.whisper.transcript import PLAIN, WHISPER_RATE, Transcript, TranscriptOptions
 from tts_core.models.cached_model import LoadProgress
 from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.memory import ModelCache
@@ -60,6 +60,11 @@ class SpokenCheck:
 
 def _say_nothing(_phase: str, _percent: float) -> None:
     pass
+
+
+def read_speech(recording: Path) -> Clip:
+    """A recording to transcribe, a long one at the models' own rate. Raises the errors of `read_recording`."""
+    return read_recording(recording, max_seconds=MAX_RECORDING_S, long_rate=WHISPER_RATE)
 
 
 class Transcriber:
@@ -114,7 +119,7 @@ class Transcriber:
         status = self.choose(model_key)
         code = spoken_language(language)
         say(READING, 0.0)
-        clip = read_recording(recording, max_seconds=MAX_RECORDING_S) if isinstance(recording, Path) else recording
+        clip = read_speech(recording) if isinstance(recording, Path) else recording
         with self._cache.begin(status.key) as lease:
             for done_bytes, total_bytes in lease.progress():
                 if cancelled():

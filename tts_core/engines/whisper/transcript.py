@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+WHISPER_RATE = 16_000
+"""The rate of the sound that Whisper reads, hertz."""
+
 
 @dataclass(frozen=True, slots=True)
 class TranscriptOptions:

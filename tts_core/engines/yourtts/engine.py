@@ -16,6 +16,7 @@ from threading import Event, Lock
 import numpy as np
 
 from tts_core.audio.files import resample
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
 from tts_core.domain.engine import CancelCheck, Engine
 from tts_core.domain.errors import (
@@ -343,6 +344,7 @@ def _imitated(request: SynthesisRequest) -> Speaker:
 def _speaker_in(recording: Recording) -> Speaker:
     """The speaker of a recording. Raises AudioUnreadable, RecordingTooLong."""
     clip = read_recording(recording.path, max_seconds=MAX_REFERENCE_S)
+    require_speech(clip.samples, clip.sample_rate)
     samples = np.pad(clip.samples, (0, max(0, round(_LEAST_S * clip.sample_rate) - len(clip.samples))))
     return Speaker("", samples, clip.sample_rate)
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from tts_core.audio.files import AudioWriter
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import Clip
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed, stretched
 from tts_core.domain.engine import CancelCheck
@@ -97,7 +98,9 @@ class SpeakerService:
         return self._yourtts.speakers.count()
 
     def register(self, speaker_id: str, clip: Clip, vector: Samples | None) -> int:
-        """Remember a speaker, restarts included; answers how many are known then. Raises OutputFailed."""
+        """Remember a speaker, restarts included; answers how many are known then. Raises OutputFailed,
+        RecordingSilent."""
+        require_speech(clip.samples, clip.sample_rate)
         return self._yourtts.speakers.put(Speaker(speaker_id, clip.samples, clip.sample_rate, vector))
 
     def speak(self, request: SpeakerRequest, cancelled: CancelCheck) -> ImitatedSpeech:

@@ -112,7 +112,7 @@ class CloneHandler:
             if clip.duration_s > MAX_REFERENCE_S:
                 raise RecordingTooLong(limit_s=round(MAX_REFERENCE_S))
         plain = self._written(clip)
-        report = examine(clip.samples, clip.sample_rate)
+        report = examine(clip.samples, clip.sample_rate, lost_s=clip.lost_s)
         return Desk(path, plain, plain, report, desk.kept, was_cut)
 
     def mend(self, desk: Desk, fix: Fix) -> Desk:
@@ -126,7 +126,7 @@ class CloneHandler:
         if desk.plain is None:
             return desk
         clip = read_recording(desk.plain)
-        return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate))
+        return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate, lost_s=_lost_s(desk)))
 
     def note_language(self, desk: Desk, recording: Path, language: str) -> Desk:
         """Note the language of `recording`, which was transcribed; a recording that is no longer worked on changes
@@ -216,7 +216,7 @@ class CloneHandler:
 
     def _with(self, desk: Desk, clip: Clip) -> Desk:
         working = self._written(clip)
-        return replace(desk, working=working, report=examine(clip.samples, clip.sample_rate))
+        return replace(desk, working=working, report=examine(clip.samples, clip.sample_rate, lost_s=_lost_s(desk)))
 
     def _written(self, clip: Clip) -> Path:
         """A new WAV file with an address that nobody can guess; Gradio removes it after a day."""
@@ -233,3 +233,8 @@ def _reference_of(path: Path) -> tuple[Clip, bool]:
     except RecordingTooLong:
         clip = read_recording(path, max_seconds=MAX_RECORDING_S)
         return replace(clip, samples=best_part(clip.samples, clip.sample_rate)), True
+
+
+def _lost_s(desk: Desk) -> float:
+    """The seconds that were damaged in the upload: they are not in the mended files that were made of it."""
+    return desk.report.lost_s if desk.report else 0.0
