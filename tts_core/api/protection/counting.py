@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from anyio import move_on_after
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,10 +14,6 @@ from tts_core.access.visitor import Visitor
 from tts_core.api.errors import failure_response
 from tts_core.api.protection.guest_rules import Right
 from tts_core.domain.errors import StudioError
-
-DRAIN_S = 3.0
-"""The seconds for which a body is read after an early answer: the answer may be lost with the connection while the
-client still sends."""
 
 _PLACE = "place"
 
@@ -43,8 +38,6 @@ async def answer_counted(
             if counted.refusal is None:
                 raise
     if counted.refusal is not None and not counted.has_begun:
-        if counted.has_more:
-            await _drain(receive)
         await failure_response(counted.refusal)(scope, receive, send)
 
 
@@ -94,9 +87,3 @@ class _Counted:
             self._quotas.receive(self._visitor, size_bytes)
         elif not self.has_more:
             self._place.enter_context(self._quotas.work(self._visitor))
-
-
-async def _drain(receive: Receive) -> None:
-    with move_on_after(DRAIN_S):
-        while (await receive()).get("more_body", False):
-            pass
