@@ -53,7 +53,7 @@ class Limits:
     """The least average speed of a body, after the first such pause: even an old telephone line is faster."""
     smallest_body_s: float = 60.0
     largest_body_bytes_per_s: int = 100_000
-    """With `smallest_body_s`, the time in which all of a body must have come: the more bytes its route takes, the longer
+    """With `smallest_body_s`, the time in which a whole body must have come: the more bytes its route takes, the longer
     it is."""
     max_waiting: int = 16
     """The most requests that may wait for an engine at once."""
