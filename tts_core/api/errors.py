@@ -42,6 +42,7 @@ from tts_core.domain.errors import (
     UpgradeRequired,
 )
 from tts_core.models.download_faults import DiskFault, DownloadFault, OwnedByOther
+from tts_core.platform.paths import shared_temporary_dir
 from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
@@ -176,6 +177,9 @@ def _typed(request: Request, error: HTTPException) -> StudioError:
             return NotFound()
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(method=request.method)
+        case _ if isinstance(error.__cause__, OSError):  # a form's files are on the disk
+            reason = error.__cause__.strerror or type(error.__cause__).__name__
+            return OutputFailed(folder=shared_temporary_dir(), reason=reason)
         case _:  # FastAPI's 400 for a body that can't even be decoded
             is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
             return InvalidRequest(reason=f"the body can't be read as {'a form' if is_form else 'JSON'}.")
