@@ -36,6 +36,7 @@ from tts_core.domain.errors import (
     OutputFailed,
     PreferencesUnwritable,
     Refused,
+    ServerStopping,
     StartFailed,
     StudioError,
     UnknownProvider,
@@ -80,6 +81,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
         CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
         StartFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+        ServerStopping: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 """The HTTP status of each error type; a type that is not listed has that of its nearest ancestor."""
@@ -114,7 +116,7 @@ def failure_response(error: StudioError, headers: Mapping[str, str] | None = Non
 
 
 def _headers_of(error: StudioError) -> dict[str, str]:
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | ServerStopping):
         return {"Retry-After": str(error.params.get("retry_after_s", RETRY_AFTER_S))}
     if isinstance(error, OutOfMemory):
         return {"Retry-After": str(MEMORY_RETRY_AFTER_S)}

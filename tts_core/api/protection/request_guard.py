@@ -27,6 +27,7 @@ from tts_core.domain.errors import (
     InvalidRequest,
     OriginNotAllowed,
     OutOfMemory,
+    ServerStopping,
     StudioError,
     is_out_of_memory,
 )
@@ -127,7 +128,10 @@ class RequestGuard:
         except ClientDisconnect:
             pass  # nobody is there to be answered, or the body was refused, which is answered below
         except CancelledError:
-            return  # the server ends and waits no longer for an open page
+            # The server ends and waits no longer; a page or a stream that is open ends with it.
+            if scope["type"] == "websocket" or exchange.is_answering or exchange.is_answered:
+                return
+            await failure_response(ServerStopping(), CLOSE)(scope, exchange.receive, exchange.send)
         except Exception as problem:
             # The route's pattern, not the address: whoever wrote the address may have put a text there.
             logger.exception("%s %s failed", scope.get("method"), getattr(scope.get("route"), "path", "(no route)"))

@@ -22,6 +22,7 @@
     │   ├── BodyTooSlow · NeighboursOnly
     │   └── LoginRequired       (401)
     │       └── WrongPassword · WrongKey
+    ├── ServerStopping          the server ends before it could answer (503)
     ├── ServicePortTaken · NothingServed    several services at once (command line)
     ├── AccountsMissing         nobody could log in (start-up)
     ├── AccountsUnusable · AccountsUnwritable    the file of users and keys
@@ -140,6 +141,7 @@ from tts_core.domain.errors.requests import (
 )
 from tts_core.domain.errors.serving import (
     NothingServed as NothingServed,
+    ServerStopping as ServerStopping,
     ServicePortTaken as ServicePortTaken,
     UnknownService as UnknownService,
 )

@@ -1,4 +1,4 @@
-"""Errors that keep several services from being served together."""
+"""Errors of serving: several services that can't be served together, and a server that is about to end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ class ServicePortTaken(StudioError):
         "Port {port}, which {service} wants, is taken by {holder}. End that, or choose another port: {flag} N. "
         "This shows who has it: {finder}"
     )
+
+
+class ServerStopping(StudioError):
+    code = "server_stopping"
+    template = "The studio is being stopped, so this was not finished. Send it again once the studio has started."
 
 
 class NothingServed(StudioError):
