@@ -7,9 +7,12 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given, strategies
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from tts_core.api.protection.request_guard import MAX_JSON_VALUES
-from tts_core.api.services.numbers import MIN_CUT_BYTES, Numbers, parsed
+from tts_core.api.services.numbers import MIN_CUT_BYTES, Numbers, NumbersResponse, parsed, written
 from tts_core.api.services.sounds import clip_of
 from tts_core.domain.errors import BodyTooLarge, InvalidRequest, RecordingTooLong
 
@@ -21,8 +24,8 @@ def test_long_lists_are_what_json_says_wherever_they_stand() -> None:
     sound = np.linspace(-1.0, 1.0, MANY)
     text = 'a "quoted" [1, 2 \\ ' + "[0," * 100
     value = {"audio": sound.tolist(), "text": text, "first": {"audio": sound.tolist(), "short": [1, 2.5]}, "none": None}
-    for written in (json.dumps(value), json.dumps(value, indent=8)):
-        found = parsed(written.encode(), LIMIT_BYTES)
+    for body in (json.dumps(value), json.dumps(value, indent=8)):
+        found = parsed(body.encode(), LIMIT_BYTES)
         for numbers in (found.pop("audio"), found["first"].pop("audio")):
             assert isinstance(numbers, Numbers)
             assert len(numbers) == MANY
@@ -68,3 +71,13 @@ def test_a_recording_too_long_is_refused_before_its_numbers_are_read() -> None:
     unreadable = Numbers(b",".join([b"-"] * 16_000 * 61))
     with pytest.raises(RecordingTooLong):
         clip_of(unreadable, 16_000)
+
+
+def test_what_is_written_in_pieces_is_one_answer() -> None:
+    sound = np.linspace(-1.0, 1.0, 50_000, dtype=np.float32)
+    app = Starlette(routes=[Route("/", lambda _request: NumbersResponse(written({"rate": 1}, "audio", sound)))])
+    answer = TestClient(app).get("/")
+    assert answer.headers["content-type"] == "application/json"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert answer.json() == {"audio": sound.tolist(), "rate": 1}
+    assert json.loads(written({"rate": 1}, "audio", sound[:0])) == {"audio": [], "rate": 1}

@@ -33,7 +33,7 @@ from tts_core.platform.settings.studio import FIRST_PORT, WILDCARD_HOSTS, Settin
 logger = logging.getLogger(__name__)
 
 PORTS_TRIED = 100
-STOP_AFTER_S = 1.2
+STOP_AFTER_S = 1
 """The seconds that running requests have to end, once the server stops."""
 LAST_WORD_S = 0.5
 """The seconds in which those that have not ended then are answered with ServerStopping."""

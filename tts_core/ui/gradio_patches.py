@@ -89,11 +89,11 @@ def guard_gradio() -> None:
     answer_shortly()
 
 
-class _UploadParser(route_utils.GradioMultiPartParser):  # type: ignore[misc]
+class _UploadParser(route_utils.GradioMultiPartParser):
     """Gradio's parser of uploads, with a lower number of files and without what is left of an upload that failed."""
 
     def on_headers_finished(self) -> None:
-        if self._current_files >= _MAX_FILES.get() and b"filename" in self._current_part.content_disposition:
+        if self._current_files >= _MAX_FILES.get() and b"filename" in (self._current_part.content_disposition or b""):
             raise MultiPartException(f"Too many files: one upload has {_MAX_FILES.get()} at most.")
         super().on_headers_finished()
 

@@ -42,7 +42,7 @@ NUMBER_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_
 FLOAT_ROUTES = NUMBER_ROUTES | frozenset(MCP_ROUTES)
 """Routes that take sound inside of JSON, as numbers or as a text."""
 JSON_MARKS = (b",", b"[", b"{")
-"""What each value in JSON stands behind; what stands behind a colon has its name behind one of these."""
+"""The marks before each value in JSON, or before its name where it has one."""
 MAX_JSON_VALUES = 100_000
 """The most values of a JSON body that is parsed in one go, as all but NUMBER_ROUTES do: beyond it the event loop would
 stand still. No text that is spoken has so many commas."""

@@ -10,23 +10,27 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from anyio import sleep
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from starlette.types import Receive, Scope, Send
 
 from tts_core.api.protection.request_guard import JSON_MARKS, MAX_JSON_VALUES
 from tts_core.api.work import Workers
 from tts_core.domain.errors import BodyTooLarge, InvalidRequest
+from tts_core.domain.events import Samples
 
 MIN_CUT_BYTES = 65_536
 """The length from which a list of numbers is read in pieces. A shorter one is parsed in a millisecond."""
 _PIECE_BYTES = 32_768
+_PIECE_NUMBERS = 8192
 _LONGEST_BYTES = 1000
 """The most bytes of one number with the white space around it."""
 _CHARACTERS = b"0123456789+-.eE, \t\r\nNaIfinty"
@@ -111,6 +115,28 @@ class _NumbersRequest(Request):
         assert isinstance(workers, Workers)  # noqa: S101 - what every application is given
         max_bytes = self.app.state.services.settings.limits.max_body_bytes
         return await workers.decode(lambda: parsed(body, max_bytes))
+
+
+class NumbersResponse(Response):
+    """An answer with a long list of numbers, made by `written` and sent in pieces: others are answered in between."""
+
+    media_type = "application/json"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for at in range(0, len(self.body), MIN_CUT_BYTES):
+            end = at + MIN_CUT_BYTES
+            await send({"type": "http.response.body", "body": self.body[at:end], "more_body": end < len(self.body)})
+            await sleep(0)
+
+
+def written(facts: Mapping[str, Any], name: str, numbers: Samples) -> bytes:
+    """A JSON object of facts, and of the numbers under `name`. Takes a moment for millions: call it in a thread."""
+    pieces = []
+    for at in range(0, len(numbers), _PIECE_NUMBERS):
+        pieces.append(json.dumps(numbers[at : at + _PIECE_NUMBERS].tolist())[1:-1])
+        time.sleep(0)  # lets other threads run
+    return f'{{"{name}":[{",".join(pieces)}],{json.dumps(facts)[1:]}'.encode()
 
 
 def parsed(body: bytes, max_bytes: int) -> Any:

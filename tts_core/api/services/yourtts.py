@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
-from tts_core.api.services.numbers import Numbers, NumbersRoute
+from tts_core.api.services.numbers import Numbers, NumbersResponse, NumbersRoute, written
 from tts_core.api.services.sounds import DEFAULT_RATE, clip_of
 from tts_core.audio.reading import Clip
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO
@@ -115,12 +115,17 @@ class SpeakerHealth(BaseModel):
     )
 
 
-@router.post("/synthesize", responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable))
-async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> SpokenAnswer:
+@router.post(
+    "/synthesize",
+    response_model=SpokenAnswer,
+    responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable),
+)
+async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> NumbersResponse:
     """Speak a text as a registered speaker, as whoever is heard in `reference_audio`, or as a preset speaker."""
     wanted = await workers.decode(body.to_domain)
-    spoken = await workers.run(request, lambda gone: services.speaker_service.speak(wanted, gone))
-    return _answer(body.text, spoken)
+    return NumbersResponse(
+        await workers.run(request, lambda gone: _answer(body.text, services.speaker_service.speak(wanted, gone)))
+    )
 
 
 @router.post("/register_speaker", responses=failures(RecordingTooLong, BodyTooLarge, OutputFailed))
@@ -163,12 +168,12 @@ def _vector(numbers: Numbers | None) -> Samples | None:
     return vector.astype(np.float32)
 
 
-def _answer(text: str, spoken: Spoken) -> SpokenAnswer:
-    return SpokenAnswer.model_construct(  # a million numbers of our own need no check
-        audio=spoken.samples.tolist(),
+def _answer(text: str, spoken: Spoken) -> bytes:
+    facts = SpokenAnswer.model_construct(
         sample_rate=spoken.sample_rate,
         text=text,
         used_reference=spoken.used_reference,
         speaker_applied=spoken.speaker_applied,
         engine=spoken.engine,
     )
+    return written(facts.model_dump(exclude={"audio"}), "audio", spoken.samples)
