@@ -44,6 +44,7 @@ HOMES = {
     "fastapi": {"api", "cli.serve"},
     "starlette": {"api", "cli.serve.studio", "ui"},
     "pydantic": {"api"},
+    "pydantic_core": {"api.services.numbers"},
     "uvicorn": {"api"},
     "h11": {"api.protection"},
     "mcp": {"api"},

@@ -104,7 +104,7 @@ def check_jobs(services: Services, data_dir: Path) -> None:
 
 
 def check_people_and_choices(services: Services) -> None:
-    user = services.login.by_session(services.login.log_in("anna", PASSWORD, "127.0.0.1"))
+    user = services.login.by_session(services.login.log_in("anna", PASSWORD, "127.0.0.1"), "127.0.0.1")
     assert user is not None
     assert user.role is Role.ADMIN
     assert services.login.by_key(KEY, "127.0.0.1").role is Role.GUEST

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -50,10 +49,10 @@ from tts_core.models.status import ModelStatuses
 from tts_core.models.store.store import ModelFolders
 from tts_core.platform.job import JobKind
 from tts_core.platform.jobs import Jobs
-from tts_core.platform.paths import Paths, default_data_dir
+from tts_core.platform.paths import Paths, default_data_dir, shared_temporary_dir
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
-from tts_core.platform.whole_files import close_to_others
+from tts_core.platform.whole_files import check_writable, close_to_others
 from tts_core.speech.live import LiveStreams
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
@@ -140,6 +139,13 @@ class Services:
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
         self.login.log_problem()
+        try:
+            check_writable(self.settings.paths.data_dir)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            logger.warning(
+                "Nothing can be written to %s (%s). What needs no file works.", self.settings.paths.data_dir, reason
+            )
 
     def check_accounts(self, settings: Settings, *, is_shared: bool = False) -> None:
         """Raises AccountsMissing where everybody has to log in and nobody can; AccountsUnusable there and where people
@@ -245,7 +251,7 @@ def build_login(settings: Settings) -> LoginService:
 
 def build_temporary(paths: Paths, jobs: Jobs, login: LoginService) -> TemporaryFiles:
     """Build the pruning of temporary files, which reports to the quotas what is left of guests' files."""
-    return TemporaryFiles(places_of(paths, Path(gettempdir())), jobs.files_in_use, login.quotas.pruned)
+    return TemporaryFiles(places_of(paths, shared_temporary_dir()), jobs.files_in_use, login.quotas.pruned)
 
 
 def build_memory(settings: Settings, system: SystemInfo) -> ModelMemory:

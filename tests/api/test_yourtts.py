@@ -23,6 +23,7 @@ from tests.fakes import FakeEngine, tone
 from tests.serving import serving
 from tts_core.api.protection.private_network import is_on_private_network
 from tts_core.api.server import create_api
+from tts_core.api.services.numbers import Numbers
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.reading import Clip, read_recording
 from tts_core.cli.serve.yourtts import build
@@ -355,7 +356,7 @@ def test_words_are_never_logged(client: httpx.Client, caplog: pytest.LogCaptureF
 @pytest.mark.usefixtures("one_thread")
 def test_a_real_model_imitates_by_a_vector_and_by_a_recording(variables: dict[str, str], tmp_path: Path) -> None:
     services = build_services(Settings.from_env(variables))
-    clip = clip_of(somebody(3.0), RATE)
+    clip = clip_of(Numbers.of(somebody(3.0)), RATE)
     vector = services.embedder.extract(clip).embedding
     assert vector is not None
     file = tmp_path / "me.wav"

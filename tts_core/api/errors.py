@@ -22,6 +22,7 @@ from tts_core.api.faults import (
     HostNotAllowed,
     MethodNotAllowed,
     OriginNotAllowed,
+    ServerStopping,
     UpgradeRequired,
 )
 from tts_core.api.openai.errors import is_openai, openai_response
@@ -43,6 +44,7 @@ from tts_core.engines.yourtts.faults import LanguageNotServed
 from tts_core.models.download_faults import DiskFault, DownloadFault, OwnedByOther
 from tts_core.models.faults import CatalogueInvalid, UnknownProvider
 from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
+from tts_core.platform.paths import shared_temporary_dir
 from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
@@ -79,6 +81,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
         InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
         CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+        ServerStopping: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 """The HTTP status of each error type; a type that is not listed has that of its nearest ancestor."""
@@ -123,7 +126,7 @@ def failure_response(error: StudioError, headers: Mapping[str, str] | None = Non
 
 
 def _headers_of(error: StudioError) -> dict[str, str]:
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | ServerStopping):
         return {"Retry-After": str(error.params.get("retry_after_s", RETRY_AFTER_S))}
     if isinstance(error, OutOfMemory):
         return {"Retry-After": str(MEMORY_RETRY_AFTER_S)}
@@ -204,6 +207,9 @@ def _typed(request: Request, error: HTTPException) -> StudioError:
             return NotFound()
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(method=request.method)
+        case _ if isinstance(error.__cause__, OSError):  # a form's files are on the disk
+            reason = error.__cause__.strerror or type(error.__cause__).__name__
+            return OutputFailed(folder=shared_temporary_dir(), reason=reason)
         case _:  # FastAPI's 400 for a body that can't even be decoded
             is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
             return InvalidRequest(reason=f"the body can't be read as {'a form' if is_form else 'JSON'}.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir, mkdtemp
+from tempfile import mkdtemp
 from typing import BinaryIO
 
 from anyio import CancelScope
@@ -18,6 +18,7 @@ from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from tts_core.audio.faults import AudioUnreadable
+from tts_core.platform.paths import shared_temporary_dir
 from tts_core.platform.whole_files import open_private
 from tts_core.voices.recordings import disk_errors_typed
 
@@ -31,11 +32,14 @@ def kept_upload(stream: BinaryIO) -> Iterator[Path]:
 
     Raises LibraryUnwritable when there is no room for it.
     """
-    with TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "upload"
-        with disk_errors_typed(path.parent), open_private(path, "wb") as target:
+    folder = new_folder()
+    try:
+        path = folder / "upload"
+        with disk_errors_typed(folder), open_private(path, "wb") as target:
             shutil.copyfileobj(stream, target, _COPIED_BYTES)
         yield path
+    finally:
+        _remove(folder)
 
 
 def audio_in_base64(text: str, field: str) -> BytesIO:
@@ -52,8 +56,8 @@ def audio_in_base64(text: str, field: str) -> BytesIO:
 
 
 def new_folder() -> Path:
-    """A new folder for a file that is about to be sent; PassingFile removes it. Raises LibraryUnwritable."""
-    with disk_errors_typed(Path(gettempdir())):
+    """A new folder for a file; PassingFile removes it once the file is sent. Raises LibraryUnwritable."""
+    with disk_errors_typed(shared_temporary_dir()):
         return Path(mkdtemp(prefix=_PREFIX))
 
 

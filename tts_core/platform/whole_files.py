@@ -82,6 +82,30 @@ def takes_bytes(file: Path) -> bool:
     return file.exists() and not file.is_file() and not file.is_dir()
 
 
+def set_aside(file: Path) -> Path:
+    """Give a file that can't be used another name, so that nothing is written over it; returns the new name.
+
+    Files that were set aside earlier stay. Raises OSError.
+    """
+    number = 1
+    while os.path.lexists(aside := file.with_name(f"{file.name}.broken-{number}")):
+        number += 1
+    patiently(lambda: file.rename(aside))
+    sync_folder(file.parent)
+    return aside
+
+
+def check_writable(folder: Path) -> None:
+    """Write a small file and remove it again. Raises OSError where nothing can be written now, as on a full disk."""
+    trial = part_of(folder / "trial")
+    make_private(folder)
+    try:
+        with open_private(trial, "wb") as stream:
+            stream.write(bytes(4096))
+    finally:
+        trial.unlink(missing_ok=True)
+
+
 def make_private(folder: Path) -> None:
     """Make the folder, and those above it that are missing; only their owner can enter them. Raises OSError."""
     try:

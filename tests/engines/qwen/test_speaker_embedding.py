@@ -25,6 +25,7 @@ from tests.conftest import wait_until
 from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.api.services.numbers import Numbers
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.gender import estimated_gender
 from tts_core.cli.main import main
@@ -238,7 +239,7 @@ def test_without_a_base_model_it_says_which_to_download(tmp_path: Path) -> None:
 
 
 def test_only_the_encoder_is_loaded(services: Services) -> None:
-    services.embedder.extract(clip_of(sound(), RATE), "base_0_6b")
+    services.embedder.extract(clip_of(Numbers.of(sound()), RATE), "base_0_6b")
     loaded = services.embedder.loaded()
     whole = QwenModel.load(services.models.folder("base_0_6b"), device="cpu")
     assert loaded is not None

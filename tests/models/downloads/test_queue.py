@@ -347,7 +347,7 @@ def test_a_broken_file_is_kept_aside(desk: Desk, tmp_path: Path, name: str, cont
     (tmp_path / name).write_text(content, encoding="utf-8")
     desk.restore(resume=True)
     assert desk.downloads.tasks() == ()
-    assert (tmp_path / f"{name}.broken").read_text(encoding="utf-8") == content
+    assert (tmp_path / f"{name}.broken-1").read_text(encoding="utf-8") == content
 
 
 def test_a_download_holds_up_no_other_job(desk: Desk) -> None:

@@ -63,9 +63,9 @@ class Authentication:
         except StudioError as error:
             await _refusal(error, scope)(scope, receive, send)
             return
-        if visitor is not None and visitor.is_guest:
-            scope, receive, send = self._mask.over(scope, receive, send)
         app = self._app
+        if visitor is not None and visitor.is_guest:
+            app = self._masked  # inside of what counts: the mask waits for a whole body
         if visitor is not None and right in (Right.WORK, Right.UPLOAD):
             app = partial(answer_counted, app, self._login.quotas, visitor, right)
         if may_stay is None:
@@ -74,6 +74,9 @@ class Authentication:
         exchange = Exchange(scope, receive, send)
         with self._watch.watching(exchange, may_stay):
             await exchange.run(app)
+
+    async def _masked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(*self._mask.over(scope, receive, send))
 
     def _let_in(self, scope: Scope) -> tuple[Visitor | None, Right | None, MayStay | None]:
         """The visitor, the guests' right that the request needs, and the check that may end the answer while it lasts.
@@ -115,7 +118,7 @@ class Authentication:
             found: Visitor | None = self._login.by_key(key, address)
             again: _Known = partial(self._login.of_key, key)
         else:
-            ways = [partial(self._login.by_session, token) for token in session_tokens(headers)]
+            ways = [partial(self._login.by_session, token, address) for token in session_tokens(headers)]
             found, again = next(((known, way) for way in ways if (known := way())), (None, lambda: None))
         # The share server may belong to somebody else and could forge such requests: no more than a guest's rights.
         visitor = replace(found, role=Role.GUEST) if found and by_link else found

@@ -12,8 +12,10 @@ from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import finish_reason
-from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
+from tts_core.api.services.numbers import Numbers, NumbersResponse, NumbersRoute, written
+from tts_core.api.services.sounds import DEFAULT_RATE, clip_of
 from tts_core.audio.faults import OutputFailed, RecordingSilent, RecordingTooLong
+from tts_core.audio.reading import Clip
 from tts_core.audio.streaming import MAX_TEMPO
 from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, ReferenceRequired
 from tts_core.domain.events import Samples
@@ -28,15 +30,19 @@ from tts_core.engines.yourtts.speaker_service import (
 )
 from tts_core.services import Services
 
-router = APIRouter(tags=["yourtts"], responses=failures())
+router = APIRouter(tags=["yourtts"], responses=failures(), route_class=NumbersRoute)
 health_router = APIRouter(tags=["system"])
 
-MAX_VECTOR = 4096
+
+class Vector(Numbers):
+    """A speaker as numbers."""
+
+    MAX = 4096
+
+
 _SpeakerId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
-_VECTOR = Field(
-    None, max_length=MAX_VECTOR, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract."
-)
+_VECTOR = Field(None, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract.")
 _FAILURES = (
     LanguageNotServed,
     ReferenceRequired,
@@ -57,9 +63,9 @@ class _Body(BaseModel):
 class SpeakBody(_Body):
     text: str
     speaker_id: str | None = Field(None, description="An id given to /register_speaker. An unknown one is ignored.")
-    reference_audio: Floats | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
+    reference_audio: Numbers | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
     reference_sample_rate: int | None = _RATE
-    voice_embedding: Floats | None = _VECTOR
+    voice_embedding: Vector | None = _VECTOR
     speaker: str | None = Field(None, description="A preset speaker's name; for an unknown one the first speaks.")
     language: str | None = Field(
         None,
@@ -96,9 +102,15 @@ class SpokenAnswer(BaseModel):
 
 class RegisterBody(_Body):
     speaker_id: _SpeakerId
-    reference_audio: Floats = Field(description="Mono samples between -1 and 1, up to 60 s.")
+    reference_audio: Numbers = Field(description="Mono samples between -1 and 1, up to 60 s.")
     reference_sample_rate: int | None = _RATE
-    voice_embedding: Floats | None = _VECTOR
+    voice_embedding: Vector | None = _VECTOR
+
+    def to_domain(self) -> tuple[Clip, Samples | None]:
+        """The recording and the vector. Raises the errors of `clip_of`."""
+        if not self.reference_audio:
+            raise InvalidRequest(reason="reference_audio: it holds no sound.")
+        return clip_of(self.reference_audio, self.reference_sample_rate), _vector(self.voice_embedding)
 
 
 class Registered(BaseModel):
@@ -118,12 +130,17 @@ class SpeakerHealth(BaseModel):
     )
 
 
-@router.post("/synthesize", responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable))
-async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> SpokenAnswer:
+@router.post(
+    "/synthesize",
+    response_model=SpokenAnswer,
+    responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable),
+)
+async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> NumbersResponse:
     """Speak a text as a registered speaker, as whoever is heard in `reference_audio`, or as a preset speaker."""
-    wanted = body.to_domain()
-    spoken = await workers.run(request, lambda gone: services.speaker_service.speak(wanted, gone))
-    return _answer(body.text, spoken)
+    wanted = await workers.decode(body.to_domain)
+    return NumbersResponse(
+        await workers.run(request, lambda gone: _answer(body.text, services.speaker_service.speak(wanted, gone)))
+    )
 
 
 @router.post("/register_speaker", responses=failures(RecordingTooLong, BodyTooLarge, OutputFailed))
@@ -131,9 +148,7 @@ async def register_speaker(
     request: Request, body: RegisterBody, services: UseServices, workers: UseWorkers
 ) -> Registered:
     """Remember somebody by an id of the program's own; restarts don't forget. An id that exists gets the new voice."""
-    if not body.reference_audio:
-        raise InvalidRequest(reason="reference_audio: it holds no sound.")
-    clip, vector = clip_of(body.reference_audio, body.reference_sample_rate), _vector(body.voice_embedding)
+    clip, vector = await workers.decode(body.to_domain)
     known = await workers.run(request, lambda _gone: services.speaker_service.register(body.speaker_id, clip, vector))
     return Registered(speaker_id=body.speaker_id, message="The speaker is registered.", cache_size=known)
 
@@ -158,19 +173,18 @@ def speaker_health(services: Services) -> SpeakerHealth:
     )
 
 
-def _vector(numbers: list[float] | None) -> Samples | None:
+def _vector(numbers: Numbers | None) -> Samples | None:
     """The vector as an array; None if there is none. Raises InvalidRequest."""
     if not numbers:
         return None
-    vector = np.asarray(numbers, np.float64)
+    vector = numbers.values()
     if not np.isfinite(vector).all() or not np.abs(vector).max() < np.finfo(np.float32).max:
         raise InvalidRequest(reason="voice_embedding holds values that are no numbers.")
     return vector.astype(np.float32)
 
 
-def _answer(text: str, spoken: ImitatedSpeech) -> SpokenAnswer:
-    return SpokenAnswer.model_construct(  # a million numbers of our own need no check
-        audio=spoken.samples.tolist(),
+def _answer(text: str, spoken: ImitatedSpeech) -> bytes:
+    facts = SpokenAnswer.model_construct(
         sample_rate=spoken.sample_rate,
         text=text,
         used_reference=spoken.used_reference,
@@ -178,3 +192,4 @@ def _answer(text: str, spoken: ImitatedSpeech) -> SpokenAnswer:
         engine=spoken.engine,
         finish_reason=finish_reason(spoken.stop_reason),
     )
+    return written(facts.model_dump(exclude={"audio"}), "audio", spoken.samples)

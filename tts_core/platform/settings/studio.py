@@ -57,6 +57,10 @@ class Limits:
     """The longest pause within a request's body."""
     min_body_bytes_per_s: int = 500
     """The least average speed of a body, after the first such pause: even an old telephone line is faster."""
+    smallest_body_s: float = 60.0
+    """The seconds that every body has, from its begin to its end."""
+    largest_body_bytes_per_s: int = 100_000
+    """The speed at which the largest body that a route takes must come, beyond the time that every body has."""
     max_waiting: int = 16
     """The most requests that may wait for an engine at once."""
     keep_outputs_days: float = 7.0
