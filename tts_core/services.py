@@ -132,6 +132,8 @@ class Services:
     def _tell_what_needs_a_hand(self) -> None:
         if problem := self.settings.preferences_problem:
             logger.warning("%s What can't be used is left out.", problem)
+        for sentence in (*self.settings.network.problems, *map(str, self.settings.source_problems)):
+            logger.warning("%s", sentence)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
         self.login.tell_problem()

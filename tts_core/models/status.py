@@ -17,11 +17,11 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import CheckProgress
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language
-from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile, ModelKind
+from tts_core.models.catalogue import CONFIG_FILE, Catalogue, ModelEntry, ModelFile, ModelKind
 from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask
-from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS, read_config
-from tts_core.models.files.content import FileFacts, unreadable
+from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS
+from tts_core.models.files.content import FileFacts, look_at, unreadable
 from tts_core.models.files.findings import MISPLACED_CODES, FileProblem, Hint, ModelState, NextStep, Verification
 from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
@@ -104,8 +104,13 @@ class ModelStatus:
             return None
         stopped = (JobState.PAUSED, JobState.ERROR)
         download = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
+        return " ".join([*download, self.disk_reason]).strip()
+
+    @property
+    def disk_reason(self) -> str:
+        """What is wrong or missing on the disk, in English; "" if nothing is."""
         missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
-        return " ".join([*download, *(problem.message for problem in self.problems), *missing])
+        return " ".join([*(problem.message for problem in self.problems), *missing])
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,10 @@ class ModelStatuses:
             logger.warning("model file %s can't be looked at: %s", path, error)
 
     def capabilities(self, key: str) -> Capabilities:
-        """The capabilities by the folder's config.json if it fits, else as published. Raises UnknownModelKey."""
+        """The capabilities by the folder's config.json if it fits or is the published one, else as published.
+
+        Raises UnknownModelKey.
+        """
         entry = self.entry(key)
         if entry.kind is ModelKind.PIPER:
             codes = {language_code(Path(path).stem.removesuffix(".onnx")) for path in entry.inference_files}
@@ -223,16 +231,16 @@ class ModelStatuses:
             return Capabilities((Language(AUTO_LANGUAGE, "Auto"), *spoken), supports_speed=True)
         if not entry.kind.speaks:
             return Capabilities(languages=())
-        config = read_config(self.folder(key) / "config.json")
-        config = config if config is not None and config.fits(entry) else None
+        found = next(file for file in entry.files if file.path == CONFIG_FILE)
+        fact = look_at(self.folder(key), found, self._hashes)
+        config = fact.config if fact.config and (fact.is_published or fact.config.fits(entry)) else None
         languages = (config.languages if config else ()) or PUBLISHED_LANGUAGES
         published_speakers = PUBLISHED_SPEAKERS if entry.kind is ModelKind.CUSTOM_VOICE else ()
-        is_large = "1.7B" in (entry.size, config.size if config else "")
+        obeys = entry.kind is ModelKind.VOICE_DESIGN or (entry.kind is ModelKind.CUSTOM_VOICE and entry.size == "1.7B")
         return Capabilities(
             languages=tuple(Language(code, code.title()) for code in (AUTO_LANGUAGE, *languages)),
             speakers=config.speakers if config else published_speakers,
-            supports_instruct=entry.kind is ModelKind.VOICE_DESIGN
-            or (entry.kind is ModelKind.CUSTOM_VOICE and is_large),
+            supports_instruct=config.obeys_instruct if config else obeys,
             supports_sampling=True,
             can_clone=entry.kind is ModelKind.BASE,
             can_design=entry.kind is ModelKind.VOICE_DESIGN,

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import ModelArchiveInvalid
+from tts_core.domain.errors import InvalidEndpoint, ModelArchiveInvalid
 from tts_core.engines.yourtts.finder import LOCAL_NAME
 from tts_core.engines.yourtts.model_folder import FILES, missing_from
 from tts_core.models.download_faults import Offline
@@ -41,10 +41,13 @@ _COPY_BYTES = 1 << 20
 def fetch_model(settings: Settings, *, cancelled: CancelCheck, progress: Callable[[int, int], None]) -> Path:
     """Fetch the model; answers its folder in the models folder. `progress` gets bytes done and to do.
 
-    Raises DownloadFault of many kinds, Interrupted among them, and ModelArchiveInvalid. What was fetched is kept.
+    Raises InvalidEndpoint, DownloadFault of many kinds, Interrupted among them, and ModelArchiveInvalid. What was
+    fetched is kept.
     """
     if settings.sources.offline:
         raise Offline
+    if (problem := settings.yourtts.url_problem) is not None:
+        raise InvalidEndpoint(**problem.params)
     url = settings.yourtts.model_url
     remote = Remote(url, urlsplit(url).hostname or url)
     size = remote_size(remote)

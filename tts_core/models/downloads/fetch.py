@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tts_core.domain.events import CheckProgress
 from tts_core.models.catalogue import ModelEntry, ModelFile
 from tts_core.models.download_faults import (
-    DownloadFault,
+    FilesStillWrong,
     HashMismatch,
     Interrupted,
     NotFoundThere,
@@ -90,7 +90,7 @@ class HubFetcher:
                 return
             _Fetch(self._models, self._parts, key, run).bring(wanted, provider, self._places(), self._settings())
         if self._look(key, run):
-            raise DownloadFault
+            raise FilesStillWrong(reasons=self._models.status(key).disk_reason)
 
     def _look(self, key: str, run: Run) -> tuple[ModelFile, ...]:
         """The files that are missing or wrong, after every other one has been read through."""

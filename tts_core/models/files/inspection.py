@@ -58,10 +58,11 @@ def inspect(
 ) -> Inspection:
     """Look at the folder now. `read_errors` are problems that a deep check met while reading."""
     facts = tuple(look_at(folder, file, hashes) for file in entry.files)
-    own_config = next((fact.config for fact in facts if fact.file.path == CONFIG_FILE), None)
-    is_other = own_config is not None and own_config.fits(entry) and _has_other_weights(facts)
+    own = next((fact for fact in facts if fact.file.path == CONFIG_FILE and fact.config is not None), None)
+    fits = own is not None and (own.is_published or (own.config is not None and own.config.fits(entry)))
+    is_other = fits and _has_other_weights(facts)
     # In a wrong model's folder, differences of its files add no information.
-    is_explained = is_other or (own_config is not None and not own_config.fits(entry))
+    is_explained = is_other or (own is not None and not fits)
     needed = [fact for fact in facts if not is_other or fact.file.path in entry.inference_files]
     missing = tuple(fact.file.path for fact in needed if fact.is_missing)
     problems = [*read_errors]
@@ -99,7 +100,7 @@ def _is_misplaced(fact: FileFacts, weights: list[FileFacts]) -> bool:
 
 def _kind_problem(entry: ModelEntry, fact: FileFacts) -> FileProblem | None:
     config = fact.config
-    if config is None:
+    if config is None or fact.is_published:  # the catalogue means this very file, whatever names make of it
         return None
     if fact.file.path == CONFIG_FILE:
         fits, expected = config.fits(entry), expected_label(entry)

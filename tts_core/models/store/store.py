@@ -178,9 +178,12 @@ class ModelFolders:
         return Imported(key, target, tuple(adopted), tuple(file.path for file in _wanted(status)))
 
     def updates(self, keys: Sequence[str] = (), *, cancelled: CancelCheck = never) -> Iterator[UpdateReport]:
-        """The hubs' newest versions of these models, or of all; asks the network. Raises Offline and Cancelled."""
+        """The hubs' newest versions of these models, or of all; asks the network. Raises Offline, InvalidSetting where
+        a source's address can't be used, and Cancelled."""
         entries = [self._models.entry(key) for key in keys or self._models.keys()]
         is_offline = self._settings.sources.offline
+        if not is_offline:
+            self._settings.sources.check()
         return updates.check_updates(entries, self._hubs(), is_offline=is_offline, cancelled=cancelled)
 
     def leftovers(self) -> tuple[Leftover, ...]:
