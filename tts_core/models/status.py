@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import CheckProgress
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language
+from tts_core.models.by_hand import ManualDownload
 from tts_core.models.catalogue import CONFIG_FILE, Catalogue, ModelEntry, ModelFile, ModelKind
 from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask
@@ -34,7 +34,6 @@ __all__ = [
     "BackgroundCheck",
     "FileProblem",
     "Hint",
-    "ManualDownload",
     "ModelState",
     "ModelStatus",
     "ModelStatuses",
@@ -108,18 +107,9 @@ class ModelStatus:
 
     @property
     def disk_reason(self) -> str:
-        """What is wrong or missing on the disk, in English; "" if nothing is."""
+        """The problems and missing files on the disk, in English; "" if there are none."""
         missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
         return " ".join([*(problem.message for problem in self.problems), *missing])
-
-
-@dataclass(frozen=True, slots=True)
-class ManualDownload:
-    """The commands to paste into a shell; "" for a hub where the model is not published."""
-
-    hf_command: str
-    modelscope_command: str
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,19 +238,7 @@ class ModelStatuses:
 
     def manual_download(self, key: str) -> ManualDownload:
         """The commands that fetch the model by hand. Raises UnknownModelKey."""
-        entry, folder = self.entry(key), self.folder(key)
-        is_windows = os.name == "nt"
-        target = quote_for_shell(str(folder), windows=is_windows)
-        # All voices share one repository, of many gigabytes.
-        files = entry.inference_files if entry.kind is ModelKind.PIPER else ()
-        wanted = " ".join((entry.hf, *(quote_for_shell(file, windows=is_windows) for file in files)))
-        return ManualDownload(
-            hf_command=f"hf download {wanted} --local-dir {target}" if entry.hf else "",
-            modelscope_command=(
-                f"modelscope download --model {entry.modelscope} --local_dir {target}" if entry.modelscope else ""
-            ),
-            folder=folder,
-        )
+        return ManualDownload.of(self.entry(key), self.folder(key))
 
     @property
     def background(self) -> BackgroundCheck:
@@ -378,11 +356,6 @@ class ModelStatuses:
             raise
         except Exception:
             logger.exception("model %s could not be checked", key)
-
-
-def quote_for_shell(argument: str, *, windows: bool) -> str:
-    """The argument quoted for a POSIX shell, or for cmd and PowerShell; no Windows path contains a double quote."""
-    return f'"{argument}"' if windows else shlex.quote(argument)
 
 
 def _with_download(status: ModelStatus, bytes_done: int) -> ModelStatus:

@@ -39,7 +39,7 @@ class NetworkVariables:
     changes: Mapping[str, str] = field(default_factory=dict)
     """The new values by the variable's name; "" takes the variable away."""
     problems: tuple[str, ...] = ()
-    """One English sentence for each value that is left out. No password is in them."""
+    """The English sentences, for each value that is left out. No password is in them."""
 
     @classmethod
     def of(
@@ -145,7 +145,7 @@ def _usable_exceptions(value: str) -> tuple[str, str]:
 
 
 def _exception(part: str) -> str:
-    """One place of NO_PROXY; "" if not all libraries understand it."""
+    """The place in NO_PROXY; "" if not all libraries understand it."""
     if bracketed := re.fullmatch(r"\[([^\]]*)\](?::\d+)?", part):
         return bracketed[1] if _is_ipv6(bracketed[1]) else ""
     if part.startswith("*."):
