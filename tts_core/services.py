@@ -29,6 +29,7 @@ from tts_core.engines.qwen.engine import (
     model_in,
     weights_bytes,
 )
+from tts_core.engines.qwen.folder_check import FolderCheck
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
@@ -170,6 +171,7 @@ def build_services(settings: Settings) -> Services:
         paths.hash_cache_file,
         task_of=lambda key: task_of(jobs, key),
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
+        judge=FolderCheck(),
     )
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)

@@ -208,7 +208,7 @@ class FilesStillWrong(DownloadFault):
     """The params hold `reasons`, one sentence per file."""
 
     code = "FILES_STILL_WRONG"
-    template = "All files were fetched, and the model is still not ready; nothing is lost. {reasons}"
+    template = "Nothing more can be fetched, and the model is not ready; nothing is lost. {reasons}"
     rule = Rule.STOP
 
 

@@ -26,8 +26,9 @@ from tts_core.models.files.findings import MISPLACED_CODES, FileProblem, Hint, M
 from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.models.files.hints import look_around
-from tts_core.models.files.inspection import Inspection, inspect
+from tts_core.models.files.inspection import OWN_FILES, Inspection, inspect
 from tts_core.models.files.piper_voices import language_code
+from tts_core.models.files.verdict import FolderJudge, loads_anyway
 from tts_core.platform.job import JobState
 
 __all__ = [
@@ -67,6 +68,8 @@ class ModelStatus:
     bytes_done: int
     """The bytes of the expected files that need no second download."""
     bytes_total: int
+    is_own: bool = False
+    """Whether the folder is taken for another model than the published one, such as a fine-tune."""
     download: DownloadTask | None = None
     """The model's newest download since start, finished ones included."""
 
@@ -81,7 +84,12 @@ class ModelStatus:
             return NextStep.NOTHING
         if any(hint.code in MISPLACED_CODES for hint in self.hints):
             return NextStep.MOVE
-        if not (self.entry.hf or self.entry.modelscope):
+        lacks_own = self.is_own and not set(OWN_FILES).isdisjoint(self.missing)
+        if (
+            lacks_own
+            or any(problem.is_own for problem in self.problems)
+            or not (self.entry.hf or self.entry.modelscope)
+        ):
             return NextStep.COPY
         steps = {ModelState.NOT_DOWNLOADED: NextStep.FETCH, ModelState.INCOMPLETE: NextStep.FETCH_MISSING}
         return steps.get(self.state, NextStep.MEND)
@@ -125,7 +133,7 @@ class BackgroundCheck:
 
 class ModelStatuses:
     """The statuses of all models. Thread-safe. `task_of` returns a model's download, `part_bytes` the bytes of a
-    file's unfinished part."""
+    file's unfinished part, `judge` the engine's verdict about a folder with other files than the published ones."""
 
     def __init__(
         self,
@@ -134,7 +142,9 @@ class ModelStatuses:
         hash_cache_file: Path,
         task_of: Callable[[str], DownloadTask | None] = lambda _key: None,
         part_bytes: Callable[[ModelEntry, ModelFile], int] = lambda _entry, _file: 0,
+        judge: FolderJudge = loads_anyway,
     ) -> None:
+        self._judge = judge
         self._task_of = task_of
         self._part_bytes = part_bytes
         self._catalogue = catalogue
@@ -184,8 +194,9 @@ class ModelStatuses:
         found = self._inspect(self.entry(key))
         if found.state is ModelState.READY:
             return ()
-        bad = {*found.missing, *(problem.file for problem in found.problems)}
+        bad = {*found.missing, *(problem.file for problem in found.problems if not problem.is_own)}
         if found.differing:
+            bad -= set(OWN_FILES)
             return tuple(fact.file for fact in found.facts if fact.file.path in bad)
         # With another kind of model's config here, no other file can be told from that model's.
         return tuple(fact.file for fact in found.facts if fact.file.path in bad or fact.differs)
@@ -268,7 +279,7 @@ class ModelStatuses:
         self, entry: ModelEntry, neighbours: Sequence[FoundModel], read_errors: tuple[FileProblem, ...] = ()
     ) -> ModelStatus:
         folder = self._models_dir / entry.local
-        found = inspect(entry, folder, self._hashes, read_errors=read_errors)
+        found = inspect(entry, folder, self._hashes, read_errors=read_errors, judge=self._judge)
         around = look_around(entry, folder, found, neighbours=neighbours, models_dir=self._models_dir)
         status = ModelStatus(
             key=entry.key,
@@ -283,6 +294,7 @@ class ModelStatuses:
             extra_files=around.extra_files,
             bytes_done=found.bytes_done,
             bytes_total=entry.total_bytes,
+            is_own=bool(found.differing),
             download=self._task_of(entry.key),
         )
         return _with_download(status, self._bytes_with_parts(entry, found))
@@ -294,7 +306,7 @@ class ModelStatuses:
         return sum(fact.bytes_done or self._part_bytes(entry, fact.file) for fact in found.facts)
 
     def _inspect(self, entry: ModelEntry) -> Inspection:
-        return inspect(entry, self._models_dir / entry.local, self._hashes)
+        return inspect(entry, self._models_dir / entry.local, self._hashes, judge=self._judge)
 
     def _validate(
         self, entry: ModelEntry, *, deep: bool, cancelled: CancelCheck

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from tests.engines.qwen.conftest import WriteCheckpoint
+from tests.models.model_folders import catalogue_entry, write_catalogue
+from tts_core.domain.engine import never
 from tts_core.domain.errors import ModelConfigInvalid, ModelFolderInvalid, WeightsMismatch, WeightsUnreadable
 from tts_core.domain.events import AudioChunk, Samples
 from tts_core.engines.qwen.cloning.speaker import SpeakerEncoder
@@ -26,6 +29,9 @@ from tts_core.engines.qwen.talker.prompt import PresetSpeaker, PromptRequest
 from tts_core.engines.qwen.talker.talker import Talker
 from tts_core.engines.qwen.talker.text_tokenizer import TextTokenizer
 from tts_core.engines.qwen.talker.weights import build_on_meta
+from tts_core.models.catalogue import ModelKind, load_catalogue
+from tts_core.models.files.findings import ModelState, NextStep, Verification
+from tts_core.models.status import ModelStatus, ModelStatuses
 
 Json = dict[str, Any]
 Variation = Callable[[Path], None]
@@ -221,6 +227,64 @@ HOSTILE: dict[str, tuple[Variation, type[ModelFolderInvalid]]] = {
     "shards elsewhere": (elsewhere, ModelConfigInvalid),
     "a shard short": (a_shard_short, ModelFolderInvalid),
 }
+
+
+@pytest.fixture
+def models(checkpoint: WriteCheckpoint, tmp_path: Path) -> ModelStatuses:
+    """The plain checkpoint is the published model, and the folder of the test lies in its place."""
+    plain = checkpoint("custom_voice", "a")
+    paths = (file.relative_to(plain).as_posix() for file in plain.rglob("*") if file.is_file())
+    files = {path: (plain / path).read_bytes() for path in paths}
+    entry = catalogue_entry(ModelKind.CUSTOM_VOICE, "model", files)
+    catalogue = load_catalogue(write_catalogue(tmp_path / "catalogue.json", {"mine": entry}))
+    return ModelStatuses(catalogue, tmp_path, tmp_path / "hashes.json", judge=FolderCheck())
+
+
+@pytest.mark.parametrize("name", ["no dialects", "shards", "tokenizer.json alone", "left-over weights", "mixed case"])
+def test_ready_is_what_speaks(name: str, folder: Path, models: ModelStatuses) -> None:
+    SPEAKING[name](folder)
+    if name == "tokenizer.json alone":
+        without_dialects(folder)  # else nothing shows that the weights are others
+    status = models.status("mine")
+    assert (status.state, status.verification, status.missing) == (ModelState.READY, Verification.UNVERIFIED, ())
+    assert ("ignored_weights" in {hint.code for hint in status.hints}) is (name == "left-over weights")
+    assert models.files_to_fetch("mine") == ()
+    speakers = models.capabilities("mine").speakers
+    assert ("Ryan" if name == "mixed case" else "ryan") in speakers
+
+
+def test_a_published_model_is_asked_nothing(folder: Path, models: ModelStatuses) -> None:
+    *_, status = models.validate("mine", deep=True, cancelled=never)
+    assert isinstance(status, ModelStatus)
+    assert status.verification is Verification.VERIFIED
+
+
+def test_nobody_is_sent_to_download_what_only_they_have(folder: Path, models: ModelStatuses) -> None:
+    without_dialects(folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    status = models.status("mine")
+    assert (status.state, status.next_step) == (ModelState.INCOMPLETE, NextStep.COPY)
+    assert "ownload" not in (status.reason or "")
+    assert models.files_to_fetch("mine") == ()
+    weights.unlink()
+    (folder / "vocab.json").unlink()
+    assert models.status("mine").next_step is NextStep.COPY
+    assert [file.path for file in models.files_to_fetch("mine")] == ["vocab.json"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.timeout(20)
+def test_what_can_not_load_is_said_with_its_reason(name: str, folder: Path, models: ModelStatuses) -> None:
+    without_dialects(folder)  # whatever else is wrong: this is no damaged copy of the published model
+    HOSTILE[name][0](folder)
+    began = time.monotonic()
+    status = models.status("mine")
+    assert time.monotonic() - began < 2
+    assert not status.valid
+    assert status.reason
+    assert "ownload" not in status.reason
+    assert models.files_to_fetch("mine") == ()
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -22,6 +22,7 @@ from tts_core.models.download_task import DownloadTask, Provider
 from tts_core.models.downloads.hubs import ordering as sources
 from tts_core.models.downloads.transfer.part_file import PartStore, Want
 from tts_core.models.files.findings import ModelState, Verification
+from tts_core.models.files.verdict import loads_anyway
 from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
@@ -37,6 +38,12 @@ def a_busy_machine_abroad(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the tests run, sources have one order, and however slow that is, they answer in time."""
     monkeypatch.setattr(sources, "is_mainland", lambda: False)
     monkeypatch.setattr(sources, "PROBE_S", PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
+def made_up_weights_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models of these tests are noise, which no engine would take for a fine-tune."""
+    monkeypatch.setattr("tts_core.services.FolderCheck", lambda: loads_anyway)
 
 
 @pytest.fixture

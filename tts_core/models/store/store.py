@@ -282,5 +282,5 @@ def _is_begun(status: ModelStatus) -> bool:
 
 
 def _wanted(status: ModelStatus) -> list[ModelFile]:
-    lacking = {*status.missing, *(problem.file for problem in status.problems)}
+    lacking = {*status.missing, *(problem.file for problem in status.problems if not problem.is_own)}
     return [file for file in status.entry.files if file.path in lacking]

@@ -94,8 +94,8 @@ def load_weights(
 ) -> None:
     """Fill every parameter and persistent buffer of `module` from a file, or its shards, that must hold exactly these.
 
-    Names in the file that begin with one of `skip` are left aside, and what is computed anyway. `rename` maps a name in the file to the module's.
-    Raises ModelFileMissing, WeightsUnreadable or WeightsMismatch.
+    Names in the file that begin with one of `skip` are left aside, and what is computed anyway. `rename` maps a name in
+    the file to the module's. Raises ModelFileMissing, WeightsUnreadable or WeightsMismatch.
     """
     rename = rename or str
     stored = read_header(file)
