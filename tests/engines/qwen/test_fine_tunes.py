@@ -23,7 +23,7 @@ from tts_core.engines.qwen.cloning.speaker import SpeakerEncoder
 from tts_core.engines.qwen.codec.codec import Codec
 from tts_core.engines.qwen.folder_check import FolderCheck
 from tts_core.engines.qwen.speech_model import QwenModel, SpeechRequest
-from tts_core.engines.qwen.talker.config import read_model_config, read_speech_tokenizer_config
+from tts_core.engines.qwen.talker.config import ModelConfig, read_model_config, read_speech_tokenizer_config
 from tts_core.engines.qwen.talker.expected import encoder_shapes, talker_shapes
 from tts_core.engines.qwen.talker.prompt import PresetSpeaker, PromptRequest
 from tts_core.engines.qwen.talker.talker import Talker
@@ -120,7 +120,11 @@ def without_generation(folder: Path) -> None:
 
 
 def part_of_generation(folder: Path) -> None:
-    changed(folder / "generation_config.json", lambda data: [data.pop(key) for key in list(data)[::2]])
+    def drop_half(data: Json) -> None:
+        for key in list(data)[::2]:
+            del data[key]
+
+    changed(folder / "generation_config.json", drop_half)
 
 
 SPEAKING: dict[str, Variation] = {
@@ -308,10 +312,12 @@ def test_the_encoder_is_compared_with_its_weights_before_it_is_built(folder: Pat
 
 def test_a_verdict_is_kept_until_a_file_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check, read = FolderCheck(), list[Path]()
-    monkeypatch.setattr(
-        "tts_core.engines.qwen.folder_check.read_model_config",
-        lambda where: read.append(where) or read_model_config(where),
-    )
+
+    def counted(where: Path) -> ModelConfig:
+        read.append(where)
+        return read_model_config(where)
+
+    monkeypatch.setattr("tts_core.engines.qwen.folder_check.read_model_config", counted)
     assert check(folder) == check(folder)
     assert len(read) == 1
     sets("num_hidden_layers", 10**9, "talker_config")(folder)

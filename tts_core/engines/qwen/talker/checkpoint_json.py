@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from tts_core.domain.errors import ModelConfigInvalid, ModelFileMissing
 
@@ -108,5 +108,5 @@ def read_json(file: Path, *, most_bytes: int = MAX_CONFIG_BYTES) -> Section:
     return Section(data, file)
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= _MAX_NUMBER
