@@ -30,6 +30,7 @@ from tts_core.engines.qwen.engine import (
     model_in,
     weights_bytes,
 )
+from tts_core.engines.qwen.folder_check import FolderCheck
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
@@ -136,6 +137,8 @@ class Services:
     def _log_problems(self) -> None:
         if problem := self.settings.preferences_problem:
             logger.warning("%s What can't be used is left out.", problem)
+        for sentence in (*self.settings.network.problems, *map(str, self.settings.source_problems)):
+            logger.warning("%s", sentence)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
         self.login.log_problem()
@@ -179,6 +182,7 @@ def build_services(settings: Settings) -> Services:
         paths.hash_cache_file,
         task_of=lambda key: task_of(jobs, key),
         part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
+        judge=FolderCheck(),
     )
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)

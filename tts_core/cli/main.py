@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> Exit:
 
 def _run(args: argparse.Namespace) -> Exit:
     settings = Settings.from_env(with_options(os.environ, args))
+    settings.network.apply(os.environ)
     setup_logging(settings.paths.log_file, console=False)
     services = build_services(settings)
     try:

@@ -30,6 +30,8 @@ ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_SUFFIX = ".safetensors"
+WEIGHTS_INDEX_SUFFIX = ".index.json"
+"""The ending, after a weights file's name, of the list of shards that stand for it."""
 PIPER_SUFFIXES = (".onnx", ".onnx.json")
 SPEECH_TOKENIZER_DIR = "speech_tokenizer"
 

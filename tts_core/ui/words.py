@@ -62,8 +62,8 @@ class Words:
         return self.explain(kind, fact.code, fact.params, fact.message)
 
     def problem(self, problem: FileProblem) -> str:
-        params = {"file": problem.file, **problem.params}
-        return self.explain("problem", problem.code, params, problem.message)
+        code, params = problem.explanation
+        return self.explain("problem", code, params, problem.message)
 
     def explain(self, kind: str, code: str, params: Mapping[str, object], english: str) -> str:
         template = self.table.get(f"{kind}.{code}")

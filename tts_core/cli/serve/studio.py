@@ -133,6 +133,7 @@ def main(arguments: list[str]) -> int:
     try:
         options = parse_arguments(arguments)
         settings = resolve_settings(options)
+        settings.network.apply(os.environ)
         setup_logging(settings.paths.log_file)
         services = build_services(settings)
         services.check_accounts(settings, is_shared=options.share)

@@ -46,6 +46,8 @@ class ModelConfig:
     """The kind of model; None if the studio can't run it."""
     size: str
     """The size as in the catalogue, "" if the file does not say."""
+    obeys_instruct: bool
+    """Whether style instructions reach the model: voice design, and custom voice except its 0.6B size."""
     label: str
     """The size and kind in the file's own words, for people."""
     languages: tuple[str, ...]
@@ -76,12 +78,14 @@ def parse_config(text: str | bytes) -> ModelConfig | None:
         kind, label = kinds.get(voice_type), voice_type
     elif model_type == _WHISPER_MODEL:
         kind = ModelKind.WHISPER
-    size = _whisper_size(data) if kind is ModelKind.WHISPER else _SIZE_NAMES.get(str(data.get("tts_model_size")), "")
+    size_name = str(data.get("tts_model_size"))
+    size = _whisper_size(data) if kind is ModelKind.WHISPER else _SIZE_NAMES.get(size_name, "")
     talker = _mapping(data.get("talker_config"))
     languages = [name.lower() for name in _mapping(talker.get("codec_language_id"))]
     return ModelConfig(
         kind=kind,
         size=size,
+        obeys_instruct=kind is ModelKind.VOICE_DESIGN or (kind is ModelKind.CUSTOM_VOICE and size_name != "0b6"),
         label=f"{size} {label}".strip(),
         languages=tuple(name for name in languages if not name.endswith("_dialect")),
         speakers=tuple(_mapping(talker.get("spk_id"))),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tts_core.platform.addresses import is_this_machine
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.paths import Paths, default_data_dir
 from tts_core.platform.settings.compute import (
     AUTO,
@@ -17,6 +18,7 @@ from tts_core.platform.settings.compute import (
     checked_threads,
 )
 from tts_core.platform.settings.environ import Environ
+from tts_core.platform.settings.network import NetworkVariables, system_proxies
 from tts_core.platform.settings.preferences import (
     CHOOSABLE,
     MIRROR_VARIABLE,
@@ -75,6 +77,8 @@ class Settings:
     """The variables that are set, so that choices made in the app in their place don't count."""
     preferences_problem: str = ""
     """The parts of the preferences that can't be used, in English; "" if all is well."""
+    network: NetworkVariables = field(default_factory=NetworkVariables)
+    """The variables of proxies and certificates that libraries could not read; entry points apply the changes."""
     host: str = DEFAULT_HOST
     port: int | None = None
     """The port to listen on; None takes the first free one from FIRST_PORT on."""
@@ -138,6 +142,7 @@ class Settings:
             paths=replace(paths, models_dir=given.path(MODELS_DIR_VARIABLE) or paths.default_models_dir),
             fixed=fixed,
             preferences_problem=stored.problem,
+            network=NetworkVariables.of(environ, system_proxies()),
             host=host,
             port=given.port("TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, given.names("TTS_STUDIO_ALLOWED_HOSTS")),
@@ -164,6 +169,11 @@ class Settings:
     def needs_login(self) -> bool:
         """Whether everybody has to log in at the studio's own address; users of a public link always have to."""
         return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
+
+    @property
+    def source_problems(self) -> tuple[InvalidSetting, ...]:
+        """The reasons why downloads, of some or all models, can't begin."""
+        return (*self.sources.problems, *([self.yourtts.url_problem] if self.yourtts.url_problem else []))
 
     def precision_now(self) -> str:
         """`precision` with the choice made in the app since the start."""
