@@ -37,7 +37,7 @@ from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_tran
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, YourTtsModel, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.cached_model import LoadProgress, ModelLoader
-from tts_core.models.catalogue import ModelKind, load_catalogue
+from tts_core.models.catalogue import Catalogue, ModelKind, load_catalogue
 from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.fetch import HubFetcher
 from tts_core.models.downloads.folder_lock import FolderLock
@@ -59,6 +59,7 @@ from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
 from tts_core.voices.engine import LibraryEngine
+from tts_core.voices.exchange.transfer import VoiceTransfer
 from tts_core.voices.finder import VoiceFinder
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.library import VoiceLibrary
@@ -66,7 +67,6 @@ from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.recordings import VoiceRecordings
 from tts_core.voices.store import VoiceStore
-from tts_core.voices.transfer import VoiceTransfer
 
 if TYPE_CHECKING:
     from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
@@ -176,20 +176,14 @@ def build_services(settings: Settings) -> Services:
     outputs, system = Outputs(paths.outputs_dir, limits), SystemInfo(settings, probe_acceleration)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
     jobs = Jobs(paths.jobs_file)
-    models = ModelStatuses(
-        catalogue,
-        paths.models_dir,
-        paths.hash_cache_file,
-        task_of=lambda key: task_of(jobs, key),
-        part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
-        judge=FolderCheck(),
-    )
+    models = build_statuses(catalogue, paths, jobs, parts)
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
     memory = build_memory(settings, system)
     qwen_models = build_qwen_models(settings, memory, models.folder, models.display_name)
     whisper_models = build_whisper_models(settings, memory, models)
     transcriber = Transcriber(models, whisper_models, paths.transcription_dir)
+    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
@@ -204,7 +198,6 @@ def build_services(settings: Settings) -> Services:
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
-    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
     return Services(
         settings=settings,
         models=models,
@@ -230,6 +223,17 @@ def build_services(settings: Settings) -> Services:
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),
         temporary=build_temporary(paths, jobs, login),
+    )
+
+
+def build_statuses(catalogue: Catalogue, paths: Paths, jobs: Jobs, parts: PartStore) -> ModelStatuses:
+    return ModelStatuses(
+        catalogue,
+        paths.models_dir,
+        paths.hash_cache_file,
+        task_of=lambda key: task_of(jobs, key),
+        part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
+        judge=FolderCheck(),
     )
 
 

@@ -27,17 +27,19 @@ CODES = {
     408: "body_too_slow",
     409: """
         conflict consent_missing downloads_running embedder_missing job_not_retryable model_being_changed
-        model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished yourtts_missing
+        model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
         OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists voice_not_ready
+        yourtts_missing
     """,
     413: "body_too_large",
     422: """
         ambiguous_voice audio_unreadable clone_not_supported codes_unreadable device_unavailable empty_text
         folder_not_there folder_unusable inside_models instruct_not_supported instruct_required invalid_account
-        invalid_request invalid_value model_itself_there models_inside models_there_already no_folder no_full_path
-        out_exists out_unwritable precision_not_supported recording_too_long reference_required
-        speaker_vector_misfit speed_not_supported text_too_long transcript_missing unknown_language unknown_service
-        unknown_spoken_language unsupported_format voice_archive_invalid voice_prompt_invalid
+        invalid_choice invalid_request invalid_value model_itself_there models_inside models_there_already no_folder
+        no_full_path out_exists out_unwritable precision_not_supported recording_silent recording_too_long
+        recording_without_sound reference_required speaker_vector_misfit speed_not_supported text_too_long
+        transcript_missing transcript_unreadable unknown_language unknown_service unknown_spoken_language
+        unsupported_format voice_archive_invalid voice_prompt_invalid
     """,
     426: "upgrade_required",
     429: """
@@ -56,12 +58,12 @@ CODES = {
     502: """
         ALL_SOURCES_FAILED DOWNLOAD_FAILED GATED HASH_MISMATCH HTTP_401 HTTP_403 NET_CONNECT NET_DNS NET_STALLED
         NET_TIMEOUT NOT_A_HUB NOT_FOUND OFFLINE PROXY_ERROR RATE_LIMITED REMOTE_CHANGED REVISION_NOT_FOUND
-        SERVER_5XX SIZE_MISMATCH TLS_VERIFY UNSAFE_PATH URL_EXPIRED
+        SERVER_5XX SIZE_MISMATCH FILES_STILL_WRONG INTERRUPTED TLS_VERIFY UNSAFE_PATH URL_EXPIRED
     """,
     503: """
         engine_failed model_config_invalid model_file_missing model_folder_invalid model_not_loadable out_of_memory
-        piper_missing piper_voice_invalid speaker_service_unavailable stream_too_long transcription_failed
-        weights_mismatch weights_unreadable
+        piper_missing piper_voice_invalid server_stopping speaker_service_unavailable stream_too_long
+        transcription_failed weights_mismatch weights_unreadable
     """,
     507: """
         DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED library_unwritable output_failed PERMISSION preferences_unwritable

@@ -41,7 +41,7 @@ from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.platform.settings.studio import Limits
 from tts_core.services import build_services
-from tts_core.voices.archive import names_in
+from tts_core.voices.exchange.archive import names_in
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 

@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from tts_core.voices.archive import CHECKSUMS, RECORD, names_in, read_archive, write_archive
+from tts_core.voices.exchange.archive import CHECKSUMS, RECORD, names_in, read_archive, write_archive
 from tts_core.voices.faults import VoiceArchiveInvalid
 from tts_core.voices.folders import UNRECORDED
 from tts_core.voices.record import SavedVoice, VoiceStatus

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from tts_core.domain.errors import VoicePromptInvalid
-from tts_core.voices.official_prompt import read_official_prompt
+from tts_core.voices.exchange.official_prompt import read_official_prompt
 
 
 def item(**changes: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tts_core.voices.exchange.pairs import MAX_TRANSCRIPT_BYTES, decoded, find_pairs, read_transcript
 from tts_core.voices.faults import TranscriptUnreadable
-from tts_core.voices.pairs import MAX_TRANSCRIPT_BYTES, decoded, find_pairs, read_transcript
 
 CHINESE = "你好，世界！今天天气很好。"
 

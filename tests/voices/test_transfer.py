@@ -21,8 +21,8 @@ from tts_core.domain.errors import StudioError, VoicePromptInvalid
 from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
-from tts_core.voices.transfer import archive_name
 
 __all__ = ["models_dir", "recording", "services"]
 

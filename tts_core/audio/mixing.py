@@ -14,7 +14,7 @@ _CANCELLED = 1 / 8
 silent channel has a quarter."""
 _OFFSET = 2e-3
 """The least offset that is taken out, -54 dB: below it nothing is changed."""
-_LOOKED_AT = 1 << 20
+_MEDIAN_SAMPLES = 1 << 20
 """The samples that an offset is estimated from."""
 
 
@@ -63,7 +63,7 @@ def mended(samples: Samples) -> Samples:
     if not len(samples):
         return samples
     # not the mean: the waves of a voice are steeper on one side
-    offset = float(np.median(samples[:: len(samples) // _LOOKED_AT + 1]))
+    offset = float(np.median(samples[:: len(samples) // _MEDIAN_SAMPLES + 1]))
     if abs(offset) > _OFFSET:
         samples -= np.float32(offset)
     peak = max(float(samples.max()), -float(samples.min()))

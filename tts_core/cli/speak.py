@@ -97,7 +97,7 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         _deliver(take, out, force=args.force)
         if args.codes is not None:
             save_codes(codes, args.codes)
-        check = _checked(services, take, out, _said(request), stop.is_set) if args.check else None
+        check = _checked(services, take, out, _spoken_text(request), stop.is_set) if args.check else None
     return _print_outcome(args, take, check)
 
 
@@ -169,7 +169,7 @@ def _print_outcome(args: argparse.Namespace, take: Take, check: SpokenCheck | No
     return Exit.NO if take.stop_reason.is_failure else Exit.DONE
 
 
-def _said(request: SynthesisRequest) -> str:
+def _spoken_text(request: SynthesisRequest) -> str:
     return request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
 
 

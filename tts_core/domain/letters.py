@@ -9,7 +9,7 @@ from functools import lru_cache
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _PLAIN_SIGNS = frozenset("％＋－＝＆＠＃＄／＂＇￥￡￠￦")
 """Full-width signs that mean the same when narrow. Chinese and Japanese punctuation stays: it parts sentences."""
-_SAID_AS_THEY_ARE = frozenset("ªº™℠№…‥⋯¨¯´¸˘˙˚˛˜˝῀") | frozenset("¹²³⁰⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
+_KEPT = frozenset("ªº™℠№…‥⋯¨¯´¸˘˙˚˛˜˝῀") | frozenset("¹²³⁰⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
 """Signs that synthesizers know, as in "m²", and that would mean something else in plain letters."""
 _KEPT_KINDS = frozenset({"<fraction>", "<noBreak>"})
 _LETTER_SETS = ("\U0001f150", "\U0001f170")
@@ -54,7 +54,7 @@ def _plain(char: str) -> str:
     """The characters that `char` stands for; itself where it can be said as it is."""
     if char in _PLAIN_SIGNS:
         return unicodedata.normalize("NFKC", char)
-    if char in _SAID_AS_THEY_ARE or _HANGUL_LETTERS[0] <= char <= _HANGUL_LETTERS[1]:
+    if char in _KEPT or _HANGUL_LETTERS[0] <= char <= _HANGUL_LETTERS[1]:
         return char
     if other := _HYPHENS.get(char) or _letter_in_black(char) or _number_in_black(char):
         return other

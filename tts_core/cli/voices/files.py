@@ -14,9 +14,9 @@ from tts_core.cli.voices.making import add_consent
 from tts_core.cli.voices.saved import consent_of, demanded_consent, show_voices
 from tts_core.domain.errors import ReferenceRequired
 from tts_core.services import Services
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.library import NewVoice
 from tts_core.voices.record import SavedVoice
-from tts_core.voices.transfer import archive_name
 
 
 def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:

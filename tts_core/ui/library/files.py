@@ -14,8 +14,8 @@ import gradio as gr
 
 from tts_core.platform.whole_files import copy_private, make_private
 from tts_core.ui.words import Words
+from tts_core.voices.exchange.pairs import MAX_TRANSCRIPT_BYTES, TEXT_SUFFIX as TEXT, name_of
 from tts_core.voices.folders import SOUND_SUFFIXES
-from tts_core.voices.pairs import MAX_TRANSCRIPT_BYTES, TEXT_SUFFIX as TEXT, name_of
 
 ARCHIVE, PROMPT = ".zip", ".pt"
 SUFFIXES = (ARCHIVE, PROMPT, TEXT, *SOUND_SUFFIXES)

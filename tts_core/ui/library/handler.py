@@ -19,8 +19,8 @@ from tts_core.services import Services
 from tts_core.ui.library import view as library_view
 from tts_core.ui.library.view import VoiceAction, VoiceView
 from tts_core.ui.words import Words
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.record import SavedVoice, seconds_of
-from tts_core.voices.transfer import archive_name
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
 PAGE = 40

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from tts_core.voices.archive import refuse_many_entries
+from tts_core.voices.exchange.archive import refuse_many_entries
 
 MAX_FILE_BYTES = 20_000_000
 MAX_ENTRIES = 200

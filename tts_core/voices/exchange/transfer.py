@@ -13,19 +13,19 @@ from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import read_recording
 from tts_core.domain.errors import CloneNotSupported, StudioError
 from tts_core.domain.values import PreparedVoice
-from tts_core.voices.archive import RECORD, names_in, read_archive, write_archive
+from tts_core.voices.exchange.archive import RECORD, names_in, read_archive, write_archive
+from tts_core.voices.exchange.official_prompt import read_official_prompt
+from tts_core.voices.exchange.pairs import find_pairs, read_transcript
+from tts_core.voices.exchange.torch_file import is_torch_file
 from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
 from tts_core.voices.models import VoiceModels
-from tts_core.voices.official_prompt import read_official_prompt
-from tts_core.voices.pairs import find_pairs, read_transcript
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
 from tts_core.voices.rules import MAX_NAME, MAX_TEXT, check_record
 from tts_core.voices.store import VoiceStore
-from tts_core.voices.torch_file import is_torch_file
 
 ARCHIVE_SUFFIX = ".voice.zip"
 _MAX_FACTS, _LARGEST = 100, 1e15

@@ -15,8 +15,15 @@ import numpy as np
 
 from tts_core.domain.errors import VoicePromptInvalid
 from tts_core.domain.values import PreparedVoice
-from tts_core.voices.archive import DAMAGE
-from tts_core.voices.torch_file import MAX_FILE_BYTES, ClassName, NotUnderstood, Tensor, TorchFile, read_torch_file
+from tts_core.voices.exchange.archive import DAMAGE
+from tts_core.voices.exchange.torch_file import (
+    MAX_FILE_BYTES,
+    ClassName,
+    NotUnderstood,
+    Tensor,
+    TorchFile,
+    read_torch_file,
+)
 
 MAX_ITEMS = 16
 CODES_PER_FRAME = 16
