@@ -48,8 +48,12 @@ ROUTES = {
     ("get", "/api/jobs/{job_id}"),
     *(("post", f"/api/jobs/{{job_id}}/{what}") for what in ("cancel", "retry")),
     *(("post", f"/{what}") for what in ("extract", "similarity", "similarity/files", "synthesize", "register_speaker")),
-    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices")),
-    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions")),
+    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices", "voices")),
+    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions", "translations", "voices")),
+    ("delete", "/v1/audio/voices/{voice_id}"),
+    *(("get", f"/api/{what}") for what in ("hello", "status", "server/info")),
+    *(("get", f"/api/tts/{what}") for what in ("engines", "configs", "voices")),
+    ("post", "/api/tts/voices/{voice_id}/preview"),
 }
 
 

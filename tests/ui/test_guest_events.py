@@ -170,7 +170,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     app = build_app(services)
     worked: list[int] = []
     with pytest.MonkeyPatch.context() as patch, serving(app) as url, client_of(url) as client:
-        for kind, name in ((SpeechQueue, "join"), (ModelMemory, "begin"), (reading, "_container")):
+        for kind, name in (
+            (SpeechQueue, "join"),
+            (ModelMemory, "begin"),
+            (reading, "_read_decoded"),
+            (reading, "_read_plain"),
+        ):
             _spy(patch, kind, name, lambda: worked.append(services.login.quotas._guests_working))
         ready = (services.models.statuses()[0],)
         # As if models were there that listen and compare; no event may come so far that it needs them.
