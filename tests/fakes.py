@@ -35,7 +35,6 @@ class FakeEngine:
     """
 
     name: str = "fake"
-    sample_rate: int = SAMPLE_RATE
     speakers: tuple[str, ...] = ("Tone",)
     supports_instruct: bool = False
     go: Event = field(default_factory=Event)
@@ -58,6 +57,9 @@ class FakeEngine:
         return Capabilities(
             LANGUAGES, speakers=self.speakers, supports_instruct=self.supports_instruct, supports_speed=True
         )
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         return self.slots

@@ -28,13 +28,15 @@ from tts_core.domain.values import Capabilities, Language, StopReason, Synthesis
 
 class ToyEngine:
     name = "toy"
-    sample_rate = 8000
 
     def voices(self) -> tuple[Voice, ...]:
         return (Voice("toy/beep", "Beep", self.name),)
 
     def capabilities(self, voice: str | None = None) -> Capabilities:
         return Capabilities((Language("auto", "Auto"), Language("en", "English")), speakers=("Beep",))
+
+    def sample_rate(self, voice: str) -> int:
+        return 8000
 
     def at_once(self, voice: str) -> int:
         return 1
@@ -43,13 +45,13 @@ class ToyEngine:
         for _ in request.text:
             if cancelled():
                 break
-            yield AudioChunk(np.full(self.sample_rate // 10, 0.1, np.float32))
+            yield AudioChunk(np.full(800, 0.1, np.float32))
         yield Finished(StopReason.COMPLETE, None)
 
     def close(self) -> None:
         pass
 '''
-LINE, IMPORT = "        EspeakEngine(),\n", "from tts_core.engines.espeak.engine import EspeakEngine\n"
+LINE, IMPORT = "(*builtin.engines, ", "from tts_core.engines.espeak.engine import EspeakEngine\n"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = services.read_text(encoding="utf-8")
     assert text.count(LINE) == text.count(IMPORT) == 1
     text = text.replace(IMPORT, IMPORT + "from tts_core.engines.toy.engine import ToyEngine\n")
-    services.write_text(text.replace(LINE, LINE + "        ToyEngine(),\n"), encoding="utf-8")
+    services.write_text(text.replace(LINE, LINE + "ToyEngine(), "), encoding="utf-8")
     return root
 
 

@@ -17,6 +17,8 @@ import pytest
 
 import tts_core
 from tts_core.domain.languages import find_language
+from tts_core.domain.letters import spoken_forms
+from tts_core.domain.sentences import split_sentences, without_inner_stops
 from tts_core.domain.text import (
     NormalForm,
     clean,
@@ -25,7 +27,6 @@ from tts_core.domain.text import (
     paragraphs,
     part_long_words,
     speakable,
-    split_sentences,
 )
 from tts_core.engines.espeak.engine import MAX_SENTENCE_CHARS
 from tts_core.engines.whisper.error_rate import compare
@@ -66,6 +67,11 @@ KINDS = (
         "a. ",
         "A. ",
         "Mr. ",
+        "e.g. ",
+        "I. ",
+        "No. 5 ",
+        "１，",
+        "①",
         "a,",
         "1,",
         "1. ",
@@ -104,7 +110,9 @@ def test_a_run_of_marks_is_split_in_no_time(mark: str) -> None:
     assert seconds_of(split, repeated(mark)) < ALLOWED_S
 
 
-@pytest.mark.parametrize("work", [split, clean, detect_language, speakable, paragraphs, part_long_words])
+@pytest.mark.parametrize(
+    "work", [split, without_inner_stops, clean, spoken_forms, detect_language, speakable, paragraphs, part_long_words]
+)
 def test_every_kind_of_text_takes_time_in_proportion(work: Work) -> None:
     slow = [unit for unit in KINDS if seconds_of(work, repeated(unit, MOST_CHARS)) > ALLOWED_S]
     assert slow == []
@@ -168,9 +176,12 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
 SEARCHED = {
     *(
         "tts_core.domain.text._LINE_END",
-        "tts_core.domain.text._SENTENCE_END",
-        "tts_core.domain.text._CLAUSE_END",
+        "tts_core.domain.sentences._SENTENCE_END",
+        "tts_core.domain.sentences._CLAUSE_END",
         "tts_core.domain.text._LONG_WORD",
+        "tts_core.domain.sentences._STOP_INSIDE",
+        "tts_core.domain.letters._NOT_ASCII",
+        "tts_core.domain.letters._INSIDE_NUMBERS",
     ),
     *(f"tts_core.engines.whisper.error_rate.{name}" for name in ("_APOSTROPHES", "_BRACKETS", "_IN_NUMBERS")),
     *(f"tts_core.engines.whisper.error_rate.{name}" for name in ("_LONG_NUMBER", "_CHINESE_NUMBER", "_PERCENT")),

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -31,14 +30,15 @@ from tts_core.engines.qwen.engine import (
     model_in,
     weights_bytes,
 )
+from tts_core.engines.qwen.folder_check import FolderCheck
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.conversion import WhisperConversion
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber, weights_bytes as whisper_bytes
-from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, build_yourtts
+from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, YourTtsModel, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.cached_model import LoadProgress, ModelLoader
-from tts_core.models.catalogue import ModelKind, load_catalogue
+from tts_core.models.catalogue import Catalogue, ModelKind, load_catalogue
 from tts_core.models.downloads.existing import CopyPlaces
 from tts_core.models.downloads.fetch import HubFetcher
 from tts_core.models.downloads.folder_lock import FolderLock
@@ -51,22 +51,23 @@ from tts_core.models.status import ModelStatuses
 from tts_core.models.store.store import ModelFolders
 from tts_core.platform.job import JobKind
 from tts_core.platform.jobs import Jobs
-from tts_core.platform.paths import Paths, default_data_dir
+from tts_core.platform.paths import Paths, default_data_dir, shared_temporary_dir
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
-from tts_core.platform.whole_files import close_to_others
+from tts_core.platform.whole_files import check_writable, close_to_others
 from tts_core.speech.live import LiveStreams
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
 from tts_core.voices.engine import LibraryEngine
+from tts_core.voices.exchange.transfer import VoiceTransfer
 from tts_core.voices.finder import VoiceFinder
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.library import VoiceLibrary
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.recordings import VoiceRecordings
 from tts_core.voices.store import VoiceStore
-from tts_core.voices.transfer import VoiceTransfer
 
 if TYPE_CHECKING:
     from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
@@ -99,6 +100,7 @@ class Services:
     synthesis: Synthesis
     builtin: ByLanguageEngine
     voices: VoiceLibrary
+    voice_models: VoiceModels
     transcriber: Transcriber
     conversion: WhisperConversion
     voice_transfer: VoiceTransfer
@@ -116,7 +118,7 @@ class Services:
     @property
     def finder(self) -> VoiceFinder:
         """The finder of the voice that a request means."""
-        return VoiceFinder(self.synthesis, self.voices, self.models)
+        return VoiceFinder(self.synthesis, self.voices, self.voice_models)
 
     def cache_of(self, key: str) -> ModelCache[QwenModel] | ModelCache[WhisperModel]:
         """The models in memory of that model's kind, which speaks or listens. Raises UnknownModelKey."""
@@ -137,9 +139,18 @@ class Services:
     def _log_problems(self) -> None:
         if problem := self.settings.preferences_problem:
             logger.warning("%s What can't be used is left out.", problem)
+        for sentence in (*self.settings.network.problems, *map(str, self.settings.source_problems)):
+            logger.warning("%s", sentence)
         if target := self.store.unfinished_move():
             logger.warning("the models folder's move to %s has not finished: models move %s", target, target)
         self.login.log_problem()
+        try:
+            check_writable(self.settings.paths.data_dir)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            logger.warning(
+                "Nothing can be written to %s (%s). What needs no file works.", self.settings.paths.data_dir, reason
+            )
 
     def check_accounts(self, settings: Settings, *, is_shared: bool = False) -> None:
         """Raises AccountsMissing where everybody has to log in and nobody can; AccountsUnusable there and where people
@@ -167,13 +178,7 @@ def build_services(settings: Settings) -> Services:
     outputs, system = Outputs(paths.outputs_dir, limits), SystemInfo(settings, probe_acceleration)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
     jobs = Jobs(paths.jobs_file)
-    models = ModelStatuses(
-        catalogue,
-        paths.models_dir,
-        paths.hash_cache_file,
-        task_of=lambda key: task_of(jobs, key),
-        part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
-    )
+    models = build_statuses(catalogue, paths, jobs, parts)
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
     memory = build_memory(settings, system)
@@ -184,16 +189,16 @@ def build_services(settings: Settings) -> Services:
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
     speakers: dict[str, Engine] = {engine.name: engine for engines in qwen.values() for engine in engines}
-    prompts = VoicePrompts(voice_folders, recordings, models, speakers)
     yourtts = build_yourtts(settings, memory)
-    library = LibraryEngine(voice_store, prompts, models, speakers)
-    espeak, hibari = EspeakEngine(), build_hibari(models, memory)
-    builtin = ByLanguageEngine(hibari, espeak)
-    piper = build_piper(settings, models, memory)
-    engines = build_engines(qwen, (builtin, espeak, hibari, piper, library, YourTtsEngine(yourtts)))
+    yourtts_engine = YourTtsEngine(yourtts)
+    voice_models = VoiceModels(models, speakers, [YourTtsModel(yourtts, yourtts_engine)])
+    prompts = VoicePrompts(voice_folders, recordings, voice_models)
+    library = LibraryEngine(voice_store, prompts, voice_models)
+    builtin = ByLanguageEngine(build_hibari(models, memory), EspeakEngine())
+    engines = build_engines(qwen, (*builtin.engines, build_piper(settings, models, memory), library, yourtts_engine))
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
-    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, models, synthesis, jobs)
+    voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
     store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
     return Services(
         settings=settings,
@@ -207,9 +212,10 @@ def build_services(settings: Settings) -> Services:
         synthesis=synthesis,
         builtin=builtin,
         voices=voices,
+        voice_models=voice_models,
         transcriber=transcriber,
         conversion=build_conversion(models, store, jobs),
-        voice_transfer=VoiceTransfer(voices, models, voice_store, voice_folders, recordings, prompts),
+        voice_transfer=VoiceTransfer(voices, voice_models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
         yourtts=yourtts,
@@ -220,6 +226,17 @@ def build_services(settings: Settings) -> Services:
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),
         temporary=build_temporary(paths, jobs, login),
+    )
+
+
+def build_statuses(catalogue: Catalogue, paths: Paths, jobs: Jobs, parts: PartStore) -> ModelStatuses:
+    return ModelStatuses(
+        catalogue,
+        paths.models_dir,
+        paths.hash_cache_file,
+        task_of=lambda key: task_of(jobs, key),
+        part_bytes=lambda entry, file: parts.present_bytes(want_of(file, entry.hf)),
+        judge=FolderCheck(),
     )
 
 
@@ -245,7 +262,7 @@ def build_login(settings: Settings) -> LoginService:
 
 def build_temporary(paths: Paths, jobs: Jobs, login: LoginService) -> TemporaryFiles:
     """Build the pruning of temporary files, which reports to the quotas what is left of guests' files."""
-    return TemporaryFiles(places_of(paths, Path(gettempdir())), jobs.files_in_use, login.quotas.pruned)
+    return TemporaryFiles(places_of(paths, shared_temporary_dir()), jobs.files_in_use, login.quotas.pruned)
 
 
 def build_memory(settings: Settings, system: SystemInfo) -> ModelMemory:

@@ -47,11 +47,11 @@ def login(file: AccountsFile) -> LoginService:
 
 def test_a_password_begins_a_session_that_a_log_out_ends(login: LoginService) -> None:
     token = login.log_in("anna", PASSWORD, HERE)
-    visitor = login.by_session(token)
+    visitor = login.by_session(token, HERE)
     assert visitor is not None
     assert (visitor.name, visitor.role) == ("Anna", Role.ADMIN)
     login.log_out(token)
-    assert login.by_session(token) is None
+    assert login.by_session(token, HERE) is None
 
 
 @pytest.mark.parametrize("name", ["Anna", "nobody"])
@@ -63,27 +63,28 @@ def test_a_wrong_password_and_an_unknown_name_say_the_same(login: LoginService, 
 def test_a_new_password_and_a_removal_end_sessions(file: AccountsFile, login: LoginService) -> None:
     token = login.log_in("Anna", PASSWORD, HERE)
     AccountsFile(file.file).set_password("Anna", OTHER)
-    assert login.by_session(token) is None
+    assert login.by_session(token, HERE) is None
     token = login.log_in("Anna", OTHER, HERE)
     AccountsFile(file.file).remove_user("Anna")
-    assert login.by_session(token) is None
+    assert login.by_session(token, HERE) is None
 
 
 def test_an_account_of_this_run_is_written_nowhere(file: AccountsFile, login: LoginService) -> None:
     before = file.file.read_bytes()
     login.add("guest", OTHER, Role.GUEST)
-    visitor = login.by_session(token := login.log_in("guest", OTHER, HERE))
+    token = login.log_in("guest", OTHER, HERE)
+    visitor = login.by_session(token, HERE)
     assert visitor is not None
     assert visitor.is_guest
     login.remove("guest")
-    assert login.by_session(token) is None
+    assert login.by_session(token, HERE) is None
     assert file.file.read_bytes() == before
 
 
 def test_a_broken_file_of_accounts_ends_sessions(file: AccountsFile, login: LoginService) -> None:
     token = login.log_in("Anna", PASSWORD, HERE)
     file.file.write_text("{", encoding="utf-8")
-    assert login.by_session(token) is None
+    assert login.by_session(token, HERE) is None
     with pytest.raises(WrongPassword):
         login.log_in("Anna", PASSWORD, HERE)
 
@@ -198,6 +199,19 @@ def test_uploads_a_minute_are_counted_apart() -> None:
     with pytest.raises(TooManyRequests):
         quotas.upload(guest)
     quotas.ask(guest)
+
+
+def test_to_log_in_again_gains_nothing_and_gives_no_files_of_another_login(
+    file: AccountsFile, login: LoginService
+) -> None:
+    file.add_user("Gast", PASSWORD, Role.GUEST)
+    one, again = (login.by_session(login.log_in(name, PASSWORD, THERE), THERE) for name in ("Gast", "gast"))
+    elsewhere = login.by_session(login.log_in("Gast", PASSWORD, HERE), HERE)
+    assert one is not None
+    assert again is not None
+    assert elsewhere is not None
+    assert one.counted_as == again.counted_as != elsewhere.counted_as
+    assert len({one.login, again.login, elsewhere.login}) == 3
 
 
 def test_requests_a_minute_are_counted_for_each_visitor() -> None:

@@ -108,7 +108,7 @@ def test_the_link_leads_here_and_ends_when_it_is_closed(
     sharing.link.close()
     assert (sharing.link.now, sharing.link.host) == (Link(), "")
     assert sharing.link.leads(port), "what comes in there still comes from outside"
-    assert sharing.login.by_session(token) is None
+    assert sharing.login.by_session(token, "x") is None
     with pytest.raises(httpx.ConnectError):
         httpx.get(there, trust_env=False, timeout=SOON_S)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from gradio.route_utils import GradioUploadFile
 
 from tests.api.conftest import API, client_of
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.kept_bytes import KEPT_S
-from tts_core.access.quotas import Quota, Quotas
+from tts_core.access.quotas import LARGE_BODY_BYTES, UPLOAD_BYTES, Quota, Quotas
 from tts_core.access.temporary_files import TemporaryFiles, places_of
 from tts_core.access.visitor import Role
 from tts_core.cli.serve.studio import build_app
@@ -26,6 +29,7 @@ from tts_core.models.status import ModelStatuses
 from tts_core.platform.job import JobKind, JobRun
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
+from tts_core.ui.gradio_patches import MAX_GUEST_FILES
 
 JSON, FORM = "application/json", "multipart/form-data; boundary=x"
 BODIES = {
@@ -172,10 +176,68 @@ def test_a_guest_leaves_so_many_bytes_a_day_and_all_guests_together(studio: Stud
     studio.clock[0] += KEPT_S + 3600
     paths = studio.services.settings.paths
     pruning = TemporaryFiles(places_of(paths, tmp_path), set, quotas.pruned, lambda: time.time() + 2 * KEPT_S)
-    assert pruning.prune() == 4, "two uploads, and what had come of two refused ones"
+    assert pruning.prune() == 2, "what had come of refused uploads was removed at once"
     assert [path for path in paths.page_cache_dir.rglob("*") if path.is_file()] == []
     assert upload(0) == (200, "")
     assert upload(2) == (200, "")
+
+
+def test_one_upload_has_few_files_and_large_ones_count_more_than_once(studio: Studio) -> None:
+    quota = Quota(MANY, MANY, 3, uploads=4, kept_bytes=10 * UPLOAD_BYTES)
+    studio.services.login.quotas = Quotas(dict.fromkeys(Role, quota), clock=lambda: studio.clock[0])
+    page_dir = studio.services.settings.paths.page_cache_dir
+    before = set(page_dir.rglob("*"))
+    with studio.client(0) as client:
+
+        def upload(*sizes: int) -> int:
+            files = [("files", (f"{number}.bin", bytes(size))) for number, size in enumerate(sizes)]
+            return client.post("/gradio_api/upload", files=files).status_code
+
+        assert upload(*range(1, MAX_GUEST_FILES + 2)) == 400
+        assert set(page_dir.rglob("*")) == before
+        assert upload(*range(1, MAX_GUEST_FILES + 1)) == 200
+        assert upload(UPLOAD_BYTES + 1000) == 200, "the third and the fourth"
+        assert upload(1) == 429
+
+
+def test_large_bodies_that_come_slowly_have_places_of_their_own(studio: Studio) -> None:
+    quotas = studio.limit(at_once=2, guests_at_once=8)
+    host, _, port = studio.url.removeprefix("http://").partition(":")
+    size = LARGE_BODY_BYTES + 2
+    with ExitStack() as stack:
+
+        def begin(guest: int) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection((host, int(port)), timeout=SOON_S))
+            head = f"POST /extract HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {studio.keys[guest]}\r\n"
+            connection.sendall(f"{head}Content-Type: {JSON}\r\nContent-Length: {size}\r\n\r\n".encode())
+            connection.sendall(b" " * (size - 1))
+            return connection
+
+        first, second = begin(0), begin(0)
+        settled(lambda: quotas._guests_sending == 2)
+        assert begin(0).recv(12) == b"HTTP/1.1 429"
+        begin(1)
+        settled(lambda: quotas._guests_sending == 3)
+        first.sendall(b"1")
+        assert first.recv(12) == b"HTTP/1.1 422"
+        second.close()
+        settled(lambda: quotas._guests_sending == 1)
+
+
+def test_a_full_disk_refuses_an_upload_and_keeps_nothing_of_it(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.limit()
+    page_dir = studio.services.settings.paths.page_cache_dir
+    before = set(page_dir.rglob("*"))
+
+    async def write(_file: GradioUploadFile, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(GradioUploadFile, "write", write)
+    with studio.client() as client:
+        answer = client.post("/gradio_api/upload", files={"files": ("me.bin", b"sound")})
+    assert (answer.status_code, list(answer.json())) == (507, ["detail"])
+    assert str(page_dir) not in answer.text, "guests see no folders"
+    assert set(page_dir.rglob("*")) == before
 
 
 def test_a_transcription_holds_its_place_until_its_job_ends(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

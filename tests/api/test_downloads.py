@@ -70,7 +70,7 @@ def test_a_download_is_started_and_a_second_call_joins_it(client: httpx.Client, 
     assert answer["data"]["total_bytes"] == staged.services.models.entry(KEY).total_bytes
     staged.at(KEY, 7)
     again = start(client, KEY, "modelscope").json()["data"]
-    assert (again["status"], again["downloaded_bytes"]) == ("downloading", 7)
+    assert (again["status"], again["downloaded_bytes"]) == ("running", 7)
     assert "position" not in again, "it does not wait"
     assert len(listed(client)) == 1
 
@@ -78,7 +78,7 @@ def test_a_download_is_started_and_a_second_call_joins_it(client: httpx.Client, 
 def test_the_queue_is_listed_and_can_be_put_in_another_order(client: httpx.Client) -> None:
     for key in (KEY, "base_0_6b", "base_1_7b"):
         last = start(client, key)
-        wait_until(lambda: listed(client)[0]["status"] == "downloading")
+        wait_until(lambda: listed(client)[0]["download_status"] == "downloading")
     assert (last.json()["data"]["status"], last.json()["data"]["position"]) == ("waiting", 2)
     downloads = listed(client)
     assert all(download.keys() >= FIELDS for download in downloads)
@@ -107,7 +107,7 @@ def test_a_stopped_download_leaves_the_queue(client: httpx.Client, path: str, bo
 
 def test_a_paused_download_stays_in_the_list_and_goes_on(client: httpx.Client, staged: StagedDownloads) -> None:
     start(client, KEY, "modelscope")
-    wait_until(lambda: listed(client)[0]["status"] == "downloading")
+    wait_until(lambda: listed(client)[0]["download_status"] == "downloading")
     staged.at(KEY, 420_000)
     paused = client.post(f"{API}/models/downloads/{KEY}/pause").json()["data"]
     assert (paused["status"], paused["downloaded_bytes"]) == ("paused", 420_000)

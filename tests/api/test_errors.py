@@ -28,16 +28,18 @@ CODES = {
     409: """
         conflict consent_missing downloads_running embedder_missing job_not_retryable model_being_changed
         model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
-        OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists voice_not_ready
+        nothing_to_convert OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists
+        voice_not_ready yourtts_missing
     """,
     413: "body_too_large",
     422: """
         ambiguous_voice audio_unreadable clone_not_supported codes_unreadable device_unavailable empty_text
         folder_not_there folder_unusable inside_models instruct_not_supported instruct_required invalid_account
-        invalid_request invalid_value model_itself_there models_inside models_there_already no_folder no_full_path
-        out_exists out_unwritable precision_not_supported recording_too_long reference_required
-        speaker_vector_misfit speed_not_supported text_too_long transcript_missing unknown_language unknown_service
-        unknown_spoken_language unsupported_format voice_archive_invalid voice_prompt_invalid
+        invalid_choice invalid_request invalid_value model_itself_there models_inside models_there_already no_folder
+        no_full_path out_exists out_unwritable precision_not_supported recording_silent recording_too_long
+        recording_without_sound reference_required speaker_vector_misfit speed_not_supported text_too_long
+        transcript_missing transcript_unreadable unknown_language unknown_service unknown_spoken_language
+        unsupported_format voice_archive_invalid voice_prompt_invalid
     """,
     426: "upgrade_required",
     429: """
@@ -56,12 +58,12 @@ CODES = {
     502: """
         ALL_SOURCES_FAILED DOWNLOAD_FAILED GATED HASH_MISMATCH HTTP_401 HTTP_403 NET_CONNECT NET_DNS NET_STALLED
         NET_TIMEOUT NOT_A_HUB NOT_FOUND OFFLINE PROXY_ERROR RATE_LIMITED REMOTE_CHANGED REVISION_NOT_FOUND
-        SERVER_5XX SIZE_MISMATCH TLS_VERIFY UNSAFE_PATH URL_EXPIRED
+        SERVER_5XX SIZE_MISMATCH FILES_STILL_WRONG INTERRUPTED TLS_VERIFY UNSAFE_PATH URL_EXPIRED
     """,
     503: """
-        engine_failed model_config_invalid model_file_missing model_folder_invalid model_not_loadable out_of_memory
-        piper_missing piper_voice_invalid speaker_service_unavailable stream_too_long transcription_failed
-        weights_mismatch weights_unreadable
+        conversion_failed engine_failed model_config_invalid model_file_missing model_folder_invalid model_not_loadable
+        out_of_memory piper_missing piper_voice_invalid server_stopping speaker_service_unavailable stream_too_long
+        transcription_failed weights_mismatch weights_unreadable
     """,
     507: """
         DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED library_unwritable output_failed PERMISSION preferences_unwritable
@@ -137,6 +139,20 @@ def test_a_bad_body_is_a_422_that_names_the_field_and_not_the_text(
 def test_what_a_foreign_page_could_post_without_asking_is_no_request(client: httpx.Client, content_type: str) -> None:
     answer = client.post(f"{API}/synthesize", content=b'{"text": "a"}', headers={"Content-Type": content_type})
     assert (answer.status_code, answer.json()["detail"]) == (422, "invalid_request")
+    assert "Content-Type must be application/json" in answer.json()["message"]
+    assert content_type in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", [f"{API}/synthesize", "/v1/audio/speech", f"{API}/models/validate"])
+def test_json_without_its_header_is_told_which_header_it_needs(client: httpx.Client, path: str) -> None:
+    answer = client.post(path, content=b'{"text": "a"}')
+    assert "the header Content-Type must be application/json for a JSON body; it is missing." in answer.text
+    assert "Content-Type" not in client.post(path).text
+
+
+@pytest.mark.parametrize("path", [f"{API}/transcriptions", "/v1/audio/transcriptions", f"{API}/voices/check"])
+def test_json_where_a_form_is_needed_is_told_so(client: httpx.Client, path: str) -> None:
+    assert "Content-Type must be multipart/form-data" in client.post(path, json={"model": "whisper-1"}).text
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/tts", f"{API}/", f"{API}/nothing", f"{API}/models/", "/nothing"])

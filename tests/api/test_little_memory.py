@@ -112,7 +112,7 @@ def test_assistants_are_told(poor: Poor) -> None:
 
 
 def test_a_recording_that_does_not_fit_is_refused(poor: Poor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_read_native", lambda *_: run_out("numpy"))
+    monkeypatch.setattr(reading, "_read_plain", lambda *_: run_out("numpy"))
     with poor.client as client:
         answer = client.post(f"{API}/voices/check", files={"file": ("a.wav", b"RIFF\0\0\0\0WAVEfmt ")})
         assert (answer.status_code, answer.json()["detail"]) == (503, "out_of_memory")

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 import soundfile
 from mcp import Client
@@ -31,6 +32,12 @@ __all__ = ["http", "stage", "voice_models", "voice_recording"]  # pytest finds f
 TIMEOUT_S = 300.0
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+def silence() -> str:
+    target = io.BytesIO()
+    soundfile.write(target, np.zeros(4000), 8000, format="WAV")
+    return base64.b64encode(target.getvalue()).decode()
 
 
 @asynccontextmanager
@@ -81,7 +88,7 @@ def test_there_are_three_tools_and_each_says_what_it_does(api: RunningApi) -> No
     assert found["speak"].description.startswith("Speak a text aloud and return the audio")
     assert "agreed" in found["clone"].description
     fields = found["clone"].input_schema["properties"]
-    assert fields.keys() == {"text", "audio", "voice", "transcript", "language", "format", "max_seconds"}
+    assert fields.keys() == {"text", "audio", "voice", "transcript", "language", "format", "max_seconds", "read_as"}
     assert all(field["description"] for field in fields.values())
 
 
@@ -90,6 +97,17 @@ def test_the_built_in_voice_speaks(api: RunningApi) -> None:
     samples, rate = sound(result)
     assert abs(len(samples) / rate - facts(result)["duration_seconds"]) < 0.01
     assert str(api.services.settings.paths.data_dir) not in result.model_dump_json()
+
+
+def test_a_take_that_was_cut_is_told_and_a_text_is_read_as_asked(api: RunningApi) -> None:
+    said = facts(call(api.url, "speak", text="One two three four five.", max_seconds=0.2))
+    assert (said["finish_reason"], "Cut at the maximum length" in said["warning"]) == ("length", True)
+    marked = [
+        facts(call(api.url, "speak", text="**a** `b`", voice="builtin/aria", read_as=way))
+        for way in ("markdown", "plain")
+    ]
+    assert marked[0]["duration_seconds"] < 0.8 * marked[1]["duration_seconds"]
+    assert "warning" not in marked[0]
 
 
 def test_voices_are_listed_as_speak_takes_them(api: RunningApi) -> None:
@@ -121,6 +139,7 @@ def test_a_recording_is_imitated_and_so_is_a_saved_voice(stage: Stage, http: htt
         ("/etc/passwd", "audio_unreadable"),
         ("aGVsbG8=", "audio_unreadable"),
         ("", "reference_required"),
+        (silence(), "recording_silent"),
     ],
 )
 def test_no_address_is_fetched_and_no_file_is_opened(stage: Stage, audio: str, code: str) -> None:

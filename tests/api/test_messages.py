@@ -68,7 +68,7 @@ TRANSCRIPT = Job(
             '"message":"huggingface.co stopped sending. ModelScope takes over; nothing that was fetched is lost.",'
             '"source":"hf","next_source":"modelscope"}],"foreign":false,"seq":7,'
             '"timestamp":"1970-01-01T00:00:01.500+00:00","type":"progress","scope":"qwen3_tts_models",'
-            '"project_id":null,"model_key":"custom_0_6b","status":"downloading"}',
+            '"project_id":null,"model_key":"custom_0_6b","status":"running","download_status":"downloading"}',
         ),
         (
             ModelEvent.of(DOWNLOAD),
@@ -89,11 +89,11 @@ TRANSCRIPT = Job(
             '"file":"model.safetensors","code":"","notes":[{"code":"NET_STALLED",'
             '"message":"huggingface.co stopped sending. ModelScope takes over; nothing that was fetched is lost.",'
             '"source":"hf","next_source":"modelscope"}],"foreign":false,"seq":7,'
-            '"timestamp":"1970-01-01T00:00:01.500+00:00","key":"custom_0_6b","status":"downloading"}',
+            '"timestamp":"1970-01-01T00:00:01.500+00:00","key":"custom_0_6b","status":"running","download_status":"downloading"}',
         ),
         (
             StartedDownload.of(DOWNLOAD, "models/folder"),
-            '{"key":"custom_0_6b","path":"models/folder","status":"downloading","downloaded_bytes":420,'
+            '{"key":"custom_0_6b","path":"models/folder","status":"running","download_status":"downloading","downloaded_bytes":420,'
             '"total_bytes":1000,"position":null}',
         ),
         (

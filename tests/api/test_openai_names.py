@@ -90,6 +90,56 @@ def test_a_better_model_takes_over_their_names(stage: Stage, http: httpx.Client)
     assert speaker(http) == f"{ROLES}/{PUBLISHED_SPEAKERS[0]}"
 
 
+@pytest.mark.parametrize(
+    ("model", "voice_id"),
+    [
+        ("tts-1-1106", f"{ROLES}/serena"),
+        ("gpt-4o-mini-tts-2025-03-20", f"{ROLES}/serena"),
+        ("openai/tts-1-hd", f"{ROLES}/serena"),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice", f"{ROLES}/serena"),
+        ("qwen3-tts-12hz-1.7b-customvoice", f"{ROLES}/serena"),
+        ("qwen3-tts", f"{ROLES}/serena"),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B", f"{ROLES}/serena"),
+    ],
+)
+def test_a_model_is_known_by_all_its_names(
+    stage: Stage, http: httpx.Client, models: openai.OpenAI, model: str, voice_id: str
+) -> None:
+    assert speaker(http, model=model, voice="alloy") == voice_id
+    assert models.models.retrieve(model).id == model
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "code"),
+    [
+        ("Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", 409, "model_not_ready"),
+        ("Qwen/Qwen3-TTS-12Hz-9B", 404, "unknown_model_key"),
+        ("qwen", 404, "unknown_model_key"),
+        ("openai/whisper-small", 400, "invalid_request"),
+    ],
+)
+def test_a_model_that_cannot_speak_here_is_refused(
+    stage: Stage, http: httpx.Client, model: str, status: int, code: str
+) -> None:
+    answer = http.post("/v1/audio/speech", json={"input": "hello", "model": model, "voice": "default"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, "model")
+
+
+def test_default_is_any_voice_unless_one_is_called_so(stage: Stage, http: httpx.Client) -> None:
+    assert speaker(http, voice="default") == f"{ROLES}/{PUBLISHED_SPEAKERS[0]}"
+    assert speaker(http, voice="Default", model="builtin") == VOICE
+    voice_id = ready(http, stage.recording, name="Default")
+    assert speaker(http, voice="default") == f"library/{voice_id}"
+    http.delete(f"/v1/audio/voices/{voice_id}")
+
+
+def test_a_saved_voice_speaks_with_the_family_of_its_model(stage: Stage, http: httpx.Client) -> None:
+    voice_id = ready(http, stage.recording, name="Maria of Family")
+    assert speaker(http, voice="maria of family", model="qwen3-tts") == f"library/{voice_id}"
+    assert speaker(http, voice="maria of family", model="Qwen/Qwen3-TTS-12Hz-0.6B-Base") == f"library/{voice_id}"
+
+
 def test_a_designed_voice_needs_its_description_and_no_name(stage: Stage, http: httpx.Client) -> None:
     described = {"model": DESIGN, "voice": "alloy", "instructions": "A calm voice."}
     assert speaker(http, **described) == f"{DESIGN}/design"

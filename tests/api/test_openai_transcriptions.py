@@ -20,7 +20,8 @@ from tests.api.test_transcriptions import recording, root, services, uploads
 from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import KEY
 from tests.serving import Serve, serving
-from tts_core.api.openai import transcriptions as openai_transcriptions
+from tts_core.api import listening
+from tts_core.api.openai.transcriptions import OpenAITranscriptionForm
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
@@ -65,6 +66,13 @@ def test_their_names_stand_for_the_best_model_that_is_ready(
     client: openai.OpenAI, recording: bytes, model: str
 ) -> None:
     assert model in {listed.id for listed in client.models.list()}
+    assert told(client, recording, model=model).text == "hello world"
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-transcribe-diarize", "gpt-4o-mini-transcribe-2025-03-20", KEY.upper()])
+def test_a_model_that_is_not_listed_is_known_by_the_beginning_of_its_name(
+    client: openai.OpenAI, recording: bytes, model: str
+) -> None:
     assert told(client, recording, model=model).text == "hello world"
 
 
@@ -124,7 +132,7 @@ def test_words_have_times_where_real_ears_listen(tmp_path: Path, serve: Serve) -
 
 
 def test_prompt_temperature_and_word_times_reach_the_model() -> None:
-    form = openai_transcriptions.OpenAITranscriptionForm.model_construct(
+    form = OpenAITranscriptionForm.model_construct(
         response_format="verbose_json",
         prompt="A greeting.",
         temperature=0.5,
@@ -134,10 +142,22 @@ def test_prompt_temperature_and_word_times_reach_the_model() -> None:
     assert form.options() == TranscriptOptions(with_words=True, prompt="A greeting.", temperature=0.5)
 
 
+def test_a_format_may_be_written_in_capitals(client: openai.OpenAI, recording: bytes) -> None:
+    assert told(client, recording, response_format="TEXT") == "hello world\n"
+
+
+def test_a_translation_is_in_english(client: openai.OpenAI, recording: bytes) -> None:
+    translate = client.audio.translations.create
+    assert translate(model="whisper-1", file=("me.flac", recording)).text == "hello world"
+    answer: Any = translate(model=KEY, file=("me.flac", recording), response_format="verbose_json")
+    assert (answer.task, answer.language, answer.text) == ("translate", "english", "hello world")
+    assert translate(model=KEY, file=("me.flac", recording), response_format="text") == "hello world\n"
+
+
 def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes) -> None:
     events = list(told(client, recording, stream=True))
     assert [event.type for event in events] == ["transcript.text.delta"] * 2 + ["transcript.text.done"]
-    assert ([event.delta for event in events[:-1]], events[-1].text) == (["hello", "world"], "hello world")
+    assert ([event.delta for event in events[:-1]], events[-1].text) == (["hello", " world"], "hello world")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +191,7 @@ def test_what_is_no_recording_is_named(client: openai.OpenAI, services: Services
 def test_a_queue_that_is_full_takes_no_more(
     client: openai.OpenAI, recording: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_transcriptions, "MAX_WAITING_UPLOADS", 0)
+    monkeypatch.setattr(listening, "MAX_WAITING_UPLOADS", 0)
     with pytest.raises(openai.RateLimitError):
         told(client.with_options(max_retries=0), recording)
 

@@ -19,6 +19,7 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed
 
 from tests.api.watchers import hear, listening, socket_of
+from tts_core.api import serving
 from tts_core.api.server import create_api
 from tts_core.api.serving import bind, build_server, listen
 from tts_core.platform.paths import ROOT_DIR
@@ -86,6 +87,7 @@ import threading
 from types import SimpleNamespace
 from fastapi import FastAPI
 from tts_core.api import serving
+from tts_core.api.protection.request_guard import RequestGuard
 from tts_core.api.streams import Streams
 from tts_core.platform.settings.studio import Settings
 
@@ -93,6 +95,7 @@ serving.STOP_AFTER_S = 0.2
 settings = Settings.from_env({})
 app = FastAPI()
 app.state.streams, app.state.services = Streams(), SimpleNamespace(settings=settings)
+app.add_middleware(RequestGuard, settings=settings)
 
 @app.get("/compile")
 def stuck():
@@ -114,11 +117,10 @@ finally:
 def test_a_thread_that_can_not_be_stopped_does_not_keep_the_process(number: int, status: int) -> None:
     with subprocess.Popen([sys.executable, "-c", STUCK], cwd=ROOT_DIR, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().strip()
+        url, answers = process.stdout.readline().strip(), list[httpx.Response]()
 
         def ask() -> None:
-            with pytest.raises(httpx.HTTPStatusError):
-                httpx.get(f"{url}compile", timeout=END_TIMEOUT_S, trust_env=False).raise_for_status()
+            answers.append(httpx.get(f"{url}compile", timeout=END_TIMEOUT_S, trust_env=False))
 
         asking = threading.Thread(target=ask)
         asking.start()
@@ -130,6 +132,12 @@ def test_a_thread_that_can_not_be_stopped_does_not_keep_the_process(number: int,
         finally:
             process.kill()
             asking.join(END_TIMEOUT_S)
+    assert [(answer.status_code, answer.json()["detail"]) for answer in answers] == [(503, "server_stopping")]
+    assert "retry-after" in answers[0].headers
+
+
+def test_the_whole_end_takes_less_than_three_seconds() -> None:
+    assert serving.STOP_AFTER_S + serving.LAST_WORD_S + serving.REST_S < 3
 
 
 def test_answers_leave_at_once() -> None:

@@ -44,6 +44,7 @@ FACTS = {
     "wall_seconds",
     "rtf",
     "stop_reason",
+    "finish_reason",
     "retried",
 }
 
@@ -139,7 +140,7 @@ def test_model_voice_and_speaker_together_name_the_voice(
         ({"format": "aac"}, (422, "unsupported_format")),
         ({"instruct": "whisper"}, (422, "instruct_not_supported")),
         ({"speed": 2.5}, (422, "invalid_value")),
-        ({"seed": -1}, (422, "invalid_value")),
+        ({"seed": -2}, (422, "invalid_value")),
         ({"seed": 10**400}, (422, "invalid_value")),
         ({"max_seconds": 0}, (422, "invalid_value")),
         ({"sampling": {"temperature": 0}}, (422, "invalid_value")),
@@ -173,7 +174,35 @@ def test_speed_length_and_language_reach_the_voice(client: httpx.Client) -> None
     assert speak(client, speed=2.0)["duration_seconds"] < 0.75 * normal
     short = speak(client, max_seconds=0.3)
     assert (short["duration_seconds"], short["stop_reason"]) == (pytest.approx(0.3, abs=0.01), "max_length")
+    assert short["finish_reason"] == "length"
     assert speak(client, "你好。", language="Chinese")["language"] == "cmn"
+
+
+def test_a_take_that_was_cut_is_no_plain_success(client: httpx.Client) -> None:
+    body = {"text": "Hello there, and much more.", "max_seconds": 0.3}
+    assert "Cut at the maximum length" in client.post(f"{API}/synthesize", json=body).json()["message"]
+    sound = {"Accept": "audio/wav"}
+    assert client.post(f"{API}/synthesize", json=body, headers=sound).headers["x-finish-reason"] == "length"
+    whole = client.post(f"{API}/synthesize", json={"text": "Hello."}, headers=sound)
+    assert whole.headers["x-finish-reason"] == "stop"
+
+
+def test_a_text_is_read_as_markdown_unless_it_is_plain(services: Services, serve: Serve) -> None:
+    engine = FakeEngine()
+    with client_of(serve(create_api(with_engine(services, engine)))) as client:
+        for asked in ({}, {"read_as": "markdown"}, {"read_as": "plain"}):
+            speak(client, "**１**", **asked)
+        assert [request.text for request in engine.seen] == ["1", "1", "**1**"]
+        answer = client.post(f"{API}/synthesize", json={"text": "a", "read_as": "html"})
+        assert (answer.status_code, "read_as" in answer.json()["message"]) == (422, True)
+
+
+def test_a_seed_of_minus_one_is_a_new_one(services: Services, serve: Serve) -> None:
+    engine = FakeEngine()
+    with client_of(serve(create_api(with_engine(services, engine)))) as client:
+        assert speak(client, seed=-1)["seed"] is None  # this engine draws none
+        assert client.post(f"{API}/synthesize", json={"text": "a", "seed": -2}).status_code == 422
+    assert [request.seed for request in engine.seen] == [None]
 
 
 def test_what_is_asked_for_reaches_the_engine_unchanged(services: Services, serve: Serve) -> None:

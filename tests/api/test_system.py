@@ -11,6 +11,11 @@ from tests.api.conftest import API
 
 ROUTES = {
     ("get", "/health"),
+    *(
+        ("get", f"/api/{path}")
+        for path in ("hello", "status", "server/info", "tts/engines", "tts/configs", "tts/voices")
+    ),
+    ("post", "/api/tts/voices/{voice_id}/preview"),
     ("get", f"{API}/acceleration-status"),
     ("get", f"{API}/models"),
     ("post", f"{API}/models/validate"),
@@ -44,8 +49,12 @@ ROUTES = {
     ("get", "/api/jobs/{job_id}"),
     *(("post", f"/api/jobs/{{job_id}}/{what}") for what in ("cancel", "retry")),
     *(("post", f"/{what}") for what in ("extract", "similarity", "similarity/files", "synthesize", "register_speaker")),
-    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices")),
-    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions")),
+    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices", "voices")),
+    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions", "translations", "voices")),
+    ("delete", "/v1/audio/voices/{voice}"),
+    *(("get", f"/api/{what}") for what in ("hello", "status", "server/info")),
+    *(("get", f"/api/tts/{what}") for what in ("engines", "configs", "voices")),
+    ("post", "/api/tts/voices/{voice_id}/preview"),
 }
 
 
@@ -76,7 +85,7 @@ def test_the_device_is_named_with_its_reasons(client: httpx.Client) -> None:
         "loaded": False,
         "model_key": None,
         "model_path": None,
-        "device": None,
+        "device": found["preferred_device"],
         "last_device_error": None,
     }
     assert client.get("/health").json()["device"] == found["preferred_device"]

@@ -116,7 +116,7 @@ def test_what_is_no_recording_is_refused_at_once(http: httpx.Client, services: S
 def test_too_long_a_recording_is_refused_while_it_is_read(
     http: httpx.Client, recording: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tts_core.api.studio.transcriptions.MAX_RECORDING_S", 0.5)
+    monkeypatch.setattr("tts_core.engines.whisper.transcriber.MAX_RECORDING_S", 0.5)
     assert refusal(sent(http, recording)) == (422, "recording_too_long")
 
 

@@ -35,12 +35,13 @@ from tests.api.voice_stage import (
     voice_models,
     voice_recording,
 )
+from tests.audio.recordings import broken, encoded
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.platform.settings.studio import Limits
 from tts_core.services import build_services
-from tts_core.voices.archive import names_in
+from tts_core.voices.exchange.archive import names_in
 
 __all__ = ["http", "stage", "voice_models", "voice_recording"]
 
@@ -146,7 +147,6 @@ def multipart() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"name": ""}, (422, "invalid_request")),
         ({"name": "a\tb"}, (422, "invalid_value")),
         ({"name": "x" * 101}, (422, "invalid_value")),
         ({"model_key": "../x"}, (404, "unknown_model_key")),
@@ -229,6 +229,28 @@ def test_a_recording_is_judged_and_not_kept(stage: Stage, http: httpx.Client) ->
     silence = data_of(http.post(f"{VOICES}/check", files={"file": ("a.wav", wav(np.zeros(24_000, np.float32)))}))
     assert (silence["good"], [finding["code"] for finding in silence["findings"]]) == (False, ["no_speech"])
     assert data_of(http.get(VOICES)) == before
+
+
+def test_silence_is_refused_and_crossed_wires_and_scratches_are_mended(stage: Stage, http: httpx.Client) -> None:
+    before = data_of(http.get(VOICES))
+    silent = wav(np.full(48_000, 0.02, np.float32))  # the offset of a sound card without a microphone
+    assert refusal(sent(http, silent)) == (422, "recording_silent")
+    assert data_of(http.get(VOICES)) == before
+    speech = reference_audio(2.0)
+    crossed = io.BytesIO()
+    soundfile.write(crossed, np.stack([speech, -speech], axis=1), 24_000, format="FLAC")
+    kept = stage.services.voices.voice(data_of(sent(http, crossed.getvalue()))["id"])
+    samples, _ = soundfile.read(kept.ref_audio_path)
+    np.testing.assert_allclose(np.abs(samples), np.abs(speech), atol=1e-3)
+    loud, _ = soundfile.read(
+        stage.services.voices.voice(data_of(sent(http, wav(100 * speech)))["id"]).ref_audio_path, dtype="float32"
+    )
+    assert np.mean(np.abs(loud) > 0.99) < 0.01
+    scratched = broken(encoded("flac", "flac", np.tile(speech, 2), 24_000))
+    answer = sent(http, scratched).json()
+    assert "are damaged and left out" in answer["message"]
+    report = data_of(http.post(f"{VOICES}/check", files={"file": ("a.flac", scratched)}))
+    assert "damaged" in [finding["code"] for finding in report["findings"]]
 
 
 def bomb() -> bytes:

@@ -114,6 +114,12 @@ def test_its_sounds_are_served(stage: Stage, http: httpx.Client, monkeypatch: py
         preview["sample_rate"],
         pytest.approx(preview["duration_seconds"], abs=0.001),
     )
+    asked = {"provider": "qwen3_tts", "config_id": "qwen3_tts_default", "text": "", "language": "english"}
+    tried = data_of(http.post(f"/api/tts/voices/{voice_id}/preview", json=asked))  # as the video editor asks
+    assert (tried["voice_id"], tried["name"]) == (voice_id, "Sounds")
+    sound = http.get(tried["audio_url"])
+    assert (sound.headers["content-type"], sound.content[:4]) == ("audio/wav", b"RIFF")
+    assert refusal(http.post("/api/tts/voices/nobody/preview", json=asked)) == (404, "voice_not_found")
 
 
 def test_without_its_model_a_voice_says_so(stage: Stage, http: httpx.Client) -> None:
@@ -168,7 +174,8 @@ def test_a_deleted_voice_comes_back_until_its_files_are_removed(stage: Stage, ht
     folder = stage.services.settings.paths.voices_dir / voice_id
     assert data_of(http.delete(f"{VOICES}/{voice_id}", params={"remove_files": 0})) == {
         "id": voice_id,
-        "removed_files": [],
+        "removed_files": False,
+        "removed_file_names": [],
     }
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/audio"), ("POST", "/clone")):
         answer = http.request(method, f"{VOICES}/{voice_id}{path}", json={} if method == "PATCH" else None)
@@ -179,7 +186,8 @@ def test_a_deleted_voice_comes_back_until_its_files_are_removed(stage: Stage, ht
     assert data_of(http.post(f"{VOICES}/{voice_id}/restore"))["status"] == "ready"
     assert data_of(http.get(VOICES, params={"search": "mayfly"}))[0]["id"] == voice_id
     removed = data_of(http.delete(f"{VOICES}/{voice_id}", params={"remove_files": 1}))
-    assert {"reference.wav", "original.flac"} <= set(removed["removed_files"])
+    assert removed["removed_files"] is True
+    assert {"reference.wav", "original.flac"} <= set(removed["removed_file_names"])
     assert not folder.exists()
     assert refusal(http.post(f"{VOICES}/{voice_id}/restore")) == (404, "voice_not_found")
 

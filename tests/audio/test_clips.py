@@ -14,8 +14,9 @@ from tts_core.domain.errors import InvalidValue
 from tts_core.domain.events import AudioChunk, Samples
 from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.espeak.engine import EspeakEngine
+from tts_core.engines.espeak.library import SAMPLE_RATE
 
-RATE = EspeakEngine.sample_rate
+RATE = SAMPLE_RATE
 LONG = "The quick brown fox jumps over the lazy dog, and then it goes home to sleep for a long while."
 
 

@@ -46,6 +46,18 @@ def test_a_damaged_accounts_file_is_told(data_dir: Path) -> None:
     assert str(data_dir / "accounts.json") in found.message
 
 
+def test_network_settings_that_can_not_be_used_are_told(data_dir: Path) -> None:
+    environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "NO_PROXY": "localhost,[::1]"}
+    assert finding("network", environ).outcome is Outcome.OK
+    found = finding("network", environ | {"ALL_PROXY": "socks4://127.0.0.1:7891", "NO_PROXY": "fe80::/10"})
+    assert found.outcome is Outcome.WARN
+    assert "socks4://127.0.0.1:7891" in found.message
+    assert "fe80::/10" in found.message
+    found = finding("network", environ | {"HF_ENDPOINT": "http://192.168.1.5:8090"})
+    assert found.outcome is Outcome.WARN
+    assert "HF_ENDPOINT" in found.message
+
+
 def test_a_taken_port_is_told(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_PORT": str(taken.getsockname()[1])}

@@ -62,6 +62,29 @@ def test_the_longest_length_is_kept(run: Run, tmp_path: Path) -> None:
     assert facts["duration_s"] <= 3.01
 
 
+def test_a_take_that_was_cut_is_told(run: Run, tmp_path: Path) -> None:
+    answer = run("speak", LONG, "--out", tmp_path / "a.wav", "--max-seconds", "0.5")
+    assert (answer.status, "Cut at the maximum length" in answer.err) == (0, True)
+
+
+def test_a_text_is_read_as_asked_and_a_seed_of_minus_one_is_a_new_one(run: Run, tmp_path: Path) -> None:
+    lengths = []
+    for way in ("markdown", "plain"):
+        arguments = (
+            "--out",
+            tmp_path / f"{way}.wav",
+            "--read-as",
+            way,
+            "--seed",
+            "-1",
+            "--json",
+            "--voice",
+            "builtin/aria",
+        )
+        lengths.append(json.loads(run("speak", "**a** `b`", *arguments).out)["duration_s"])
+    assert lengths[0] < 0.8 * lengths[1]
+
+
 def test_a_dash_reads_standard_input(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("你好，世界。".encode())))
     assert run("speak", "-", "--out", tmp_path / "a.wav").status == 0
@@ -133,3 +156,34 @@ def test_a_text_is_never_logged(run: Run, tmp_path: Path, data_dir: Path) -> Non
     run("speak", "Zanzibar whispers quietly.", "--out", tmp_path / "a.wav")
     run("speak", "Zanzibar whispers quietly.", "--out", tmp_path / "b.wav", "--voice", "nobody")
     assert "Zanzibar" not in (data_dir / "logs" / "tts_studio.log").read_text(encoding="utf-8")
+
+
+def test_the_longest_name_is_written(run: Run, tmp_path: Path) -> None:
+    """A temporary name that was longer than the file's own lost the finished take."""
+    for length in (216, 251):
+        out = tmp_path / f"{'n' * length}.wav"
+        assert run("speak", "Hello.", "--out", out).status == 0
+        assert soundfile.info(out).duration > 0.2
+    refused = run("speak", "Hello.", "--out", tmp_path / f"{'n' * 252}.wav")
+    assert (refused.status, "[out_unwritable]" in refused.err) == (2, True)
+
+
+def test_a_pipe_or_a_device_takes_the_sound_and_stays(run: Run, tmp_path: Path) -> None:
+    link = tmp_path / "null.wav"
+    link.symlink_to("/dev/null")
+    assert run("speak", "Hello.", "--out", link).status == 0
+    assert link.is_symlink()
+    assert Path("/dev/null").is_char_device()
+    command = (sys.executable, "-m", "tts_core", "speak", "Hello.", "--out", "/dev/stdout", "--format", "flac")
+    done = subprocess.run(command, cwd=ROOT_DIR, capture_output=True, check=True)
+    samples, rate = soundfile.read(io.BytesIO(done.stdout))
+    assert len(samples) / rate > 0.2
+    assert b"times real time" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="only Linux has a device that is always full")
+def test_a_take_that_cannot_go_where_it_should_is_kept(run: Run) -> None:
+    refused = run("speak", "Hello.", "--out", "/dev/full", "--format", "wav")
+    assert (refused.status, "[out_unwritable]" in refused.err) == (2, True)
+    kept = Path(refused.err.partition("is kept: ")[2].partition("\n")[0])
+    assert soundfile.info(kept).duration > 0.2

@@ -201,6 +201,7 @@ def test_recordings_are_judged_mended_and_joined(voices: Voices, voice_recording
     soundfile.write(silence, np.zeros(24_000), 24_000)
     judged = voices("check", silence)
     assert (judged.status, "! No speech" in judged.out) == (1, True)
+    assert "[recording_silent]" in voices("add", silence, "--name", "S", *SAID, "--own-voice", "--no-prepare").err
     (tmp_path / "page.wav").write_text("<html>")
     assert "[audio_unreadable]" in voices("check", tmp_path / "page.wav").err
     joined = voices(

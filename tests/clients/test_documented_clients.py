@@ -18,6 +18,7 @@ import soundfile
 from tests.api.conftest import client_of
 from tests.api.openai_stage import seconds
 from tests.conftest import SOON_S, wait_until
+from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.engines.whisper.speech import write_speech
 from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 from tests.models.staged_downloads import StagedDownloads, stage_downloads
@@ -67,6 +68,20 @@ def studio(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Iterat
     root = tmp_path_factory.mktemp("studio")
     variables = whisper_studio(root) | {"TTS_STUDIO_DATA_DIR": str(root / "data")}
     services = build_services(Settings.from_env(variables))
+    downloads = stage_downloads(services)
+    with serving(build_app(downloads.services)) as url:
+        yield Studio(url, downloads)
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def studio_with_a_model(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Iterator[Studio]:
+    """With a model that speaks, ready before the pages are built."""
+    root = tmp_path_factory.mktemp("model")
+    variables = {"TTS_STUDIO_DATA_DIR": str(root), "TTS_STUDIO_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    services = build_services(Settings.from_env(variables))
+    folder = services.settings.paths.models_dir / "Qwen3-TTS-12Hz-0.6B-CustomVoice"
+    write_checkpoint(folder, kind="custom_voice", geometry="a")
     downloads = stage_downloads(services)
     with serving(build_app(downloads.services)) as url:
         yield Studio(url, downloads)
@@ -159,6 +174,14 @@ def test_curl_speaks_and_transcribes(studio: Studio, tmp_path: Path) -> None:
 def test_gradio_client_speaks(studio: Studio, tmp_path: Path) -> None:
     file = run(block("gradio_client"), studio, tmp_path).splitlines()[-1]
     assert soundfile.info(file).duration > 0.2
+
+
+def test_gradio_client_speaks_with_a_model(studio_with_a_model: Studio, tmp_path: Path) -> None:
+    file = run(block("gradio_client"), studio_with_a_model, tmp_path).splitlines()[-1]
+    assert soundfile.info(file).duration > 0
+    with client_of(studio_with_a_model.url) as client:
+        spoken = client.get("/api/jobs").json()["data"]
+    assert {job["result"]["voice_id"].partition("/")[0] for job in spoken} == {"custom_0_6b"}
 
 
 def test_a_websocket_tells_of_speech_until_it_ends(studio: Studio) -> None:

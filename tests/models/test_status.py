@@ -27,9 +27,10 @@ from tests.models.model_folders import (
 from tts_core.domain.engine import never
 from tts_core.domain.errors import Cancelled, UnknownModelKey
 from tts_core.domain.events import CheckProgress
+from tts_core.models.by_hand import quote_for_shell
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.files.hash_cache import CHUNK_BYTES, ContentReader
-from tts_core.models.status import ModelState, ModelStatus, ModelStatuses, Verification, quote_for_shell
+from tts_core.models.status import ModelState, ModelStatus, ModelStatuses, Verification
 
 MAIN, CODEC = "model.safetensors", "speech_tokenizer/model.safetensors"
 FILES = PUBLISHED[BASE_KEY]

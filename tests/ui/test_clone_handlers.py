@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.audio.recordings import broken, encoded
 from tests.engines.qwen.formula_checkpoint import reference_audio
-from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
+from tts_core.audio.faults import AudioUnreadable, RecordingSilent, RecordingTooLong
 from tts_core.audio.judging import Fix
 from tts_core.domain.errors import ModelNotReady, ReferenceRequired
 from tts_core.domain.values import Recording
@@ -103,9 +104,22 @@ def test_a_long_upload_gives_its_best_part(handler: CloneHandler, tmp_path: Path
 
 def test_silence_is_not_praised_for_its_level(handler: CloneHandler, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(4 * RATE), RATE)
-    told = coach(load_words("en"), handler.take_in(Desk(), tmp_path / "silence.wav"))
+    desk = handler.take_in(Desk(), tmp_path / "silence.wav")
+    told = coach(load_words("en"), desk)
     assert "Check the microphone" in told
     assert " dB" not in told
+    form = SaveForm("Nobody", str(desk.working), mode=TIMBRE_ONLY, model="base_0_6b", consent=OWN_VOICE)
+    with pytest.raises(RecordingSilent):
+        handler.save(form, desk)
+
+
+def test_what_is_damaged_is_told_also_after_mending(handler: CloneHandler, tmp_path: Path) -> None:
+    samples = np.concatenate([np.zeros(3 * RATE, np.float32), reference_audio(6.0, RATE)])
+    (tmp_path / "me.flac").write_bytes(broken(encoded("flac", "flac", samples, RATE)))
+    desk = handler.take_in(Desk(), tmp_path / "me.flac")
+    for shown in (desk, handler.mend(desk, Fix.TRIM)):
+        assert "of the file are damaged and left out" in coach(load_words("en"), shown)
+    assert "已跳过" in coach(load_words("zh"), desk)
 
 
 def test_what_is_no_recording_is_refused(handler: CloneHandler, tmp_path: Path) -> None:

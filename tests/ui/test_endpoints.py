@@ -49,8 +49,9 @@ SYNTHESIZE = [
     "predictor_temperature",
     "predictor_top_k",
     "predictor_top_p",
+    "read_as",
 ]
-CLONE = ["file", "text", "transcript", "language", "model", "mode", "append_silence", "seed", "max_seconds"]
+CLONE = ["file", "text", "transcript", "language", "model", "mode", "append_silence", "seed", "max_seconds", "read_as"]
 SAVE_VOICE = [
     "name",
     "file",

@@ -16,11 +16,14 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.conftest import SOON_S
-from tts_core.access.visitor import IN_STATE, OWNER
+from tts_core.access.visitor import IN_STATE, OWNER, Role, Visitor
+from tts_core.ui.gradio_answers import HANDLERS
 from tts_core.ui.gradio_patches import GuardedBlocks, guard_gradio
+from tts_core.ui.gradio_queue import SHARES
 from tts_core.ui.words import load_words
 
 IDLE_S = 0.5
@@ -41,13 +44,14 @@ class CountingSelector(selectors.DefaultSelector):
 
 
 class AskedByOwner:
-    """Stands in for authentication: the pages give files to visitors that it has let in."""
+    """Stands in for authentication: the pages give files to visitors that it has let in. A guest says who it is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})[IN_STATE] = OWNER
+        guest = Headers(scope=scope).get("guest", "") if scope["type"] == "http" else ""
+        scope.setdefault("state", {})[IN_STATE] = Visitor(guest, Role.GUEST, guest) if guest else OWNER
         await self._app(scope, receive, send)
 
 
@@ -77,8 +81,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         with GuardedBlocks(load_words("en"), tmp_path_factory.mktemp("page")) as page:
             words = gr.Textbox()
             words.submit(work, words, words, api_name="work")
-        pages.append(page.queue())
-        gr.mount_gradio_app(app, page, path=path)
+        pages.append(page.queue(max_size=2 * SHARES))
+        gr.mount_gradio_app(app, page, path=path, app_kwargs={"exception_handlers": HANDLERS})
     app.add_middleware(AskedByOwner)
     selector, listener = CountingSelector(), socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
@@ -124,3 +128,21 @@ def test_an_event_waits_for_the_one_before_it_and_is_then_done(studio: Studio) -
     halfway = [unit["desc"] for message in told if message["msg"] == "progress" for unit in message["progress_data"]]
     assert halfway[0] == "halfway", "of the one that took its time"
     assert studio.page._queue.active_jobs.count(None) == len(studio.page._queue.active_jobs)
+
+
+def test_a_visitors_events_fill_no_more_than_a_share_of_the_queue(studio: Studio) -> None:
+    studio.began.clear()
+    studio.may_end.clear()
+    with httpx.Client(base_url=studio.url, timeout=SOON_S, trust_env=False) as program:
+
+        def join(guest: str) -> int:
+            asked = {"data": ["one"], "fn_index": 0, "session_hash": f"of {guest}"}
+            return program.post("gradio_api/queue/join", json=asked, headers={"guest": guest}).status_code
+
+        assert join("Anna") == 200
+        assert studio.began.wait(SOON_S)
+        assert [join("Anna") for _ in range(6)] == [200, 200, 429, 429, 429, 429]
+        assert [join("Berta"), join("Clara")] == [200, 200]
+        studio.may_end.set()
+        with program.stream("GET", "gradio_api/queue/data?session_hash=of Clara", headers={"guest": "Clara"}) as stream:
+            assert "one!" in "".join(stream.iter_lines()), "when it came to her turn"

@@ -39,7 +39,7 @@ NO_PLACE = {role: Quota(10**6, 10**6, 0, 10**6) for role in Role}
 
 FILE, TAKE = "the upload", "the take"
 """In the place of a file in the table."""
-SPEAK = ["Hello.", None, "auto", "", 1.0, "wav", 0, -1, 0.9, 50, 1.0, 1.05, 0.9, 50, 1.0]
+SPEAK = ["Hello.", None, "auto", "", 1.0, "wav", 0, -1, 0.9, 50, 1.0, 1.05, 0.9, 50, 1.0, "plain"]
 AIM = ["auto", "Hello."]
 
 
@@ -54,14 +54,14 @@ class Asked:
 
 CHEAP: dict[str, Asked] = {
     "speak.player.wire.halt": Asked(),
-    "speak.check_panel.wire.<lambda>": Asked([None]),
+    "speak.check_panel.wire.<lambda>": Asked([None, None]),
     "speak.check_panel._Checking.halt": Asked(),
     "speak.check_panel._Checking.follow": Asked(),
     "speak.tab._wire_seed.keep": Asked([True, 1, None]),
     "speak.tab._wire_voice.follow": Asked(["builtin/aria", "auto", 1.0]),
+    "speak.tab._wire_voice.loaded": Asked(["builtin/aria", None, "auto", 1.0]),
     "speak.tab._wire_voice.<lambda>": Asked(),
     "speak.tab._wire_voice.look_again": Asked(["builtin/aria", None, "auto", 1.0]),
-    "speak.tab._wire_voice.loaded": Asked(["builtin/aria", None, "auto", 1.0]),
     "clone.tab._wire_models.look": Asked([None, "auto"]),
     "clone.tab._wire_recording.<lambda>": Asked([None, *AIM]),
     "transcribe.button._wire_offer.<lambda>": Asked(),
@@ -84,8 +84,8 @@ CHEAP: dict[str, Asked] = {
 """Events that look up or change what is shown."""
 WORKS: dict[str, Asked] = {
     "synthesize": Asked(SPEAK),
-    "clone": Asked([FILE, "Hello.", "", "auto", None, "timbre_only", True, -1, 0]),
-    "design": Asked(["A warm voice.", "Hello.", None, "auto", -1]),
+    "clone": Asked([FILE, "Hello.", "", "auto", None, "timbre_only", True, -1, 0, "plain"]),
+    "design": Asked(["A warm voice.", "Hello.", None, "auto", -1, "plain"]),
     "speak.check_panel._Checking.listen": Asked([TAKE, {"language": "en"}, None]),
     "transcribe.button._Hearing.listen": Asked([None]),
     "clone.tab._wire_recording.changed": Asked([None, FILE, *AIM]),
@@ -170,7 +170,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     app = build_app(services)
     worked: list[int] = []
     with pytest.MonkeyPatch.context() as patch, serving(app) as url, client_of(url) as client:
-        for kind, name in ((SpeechQueue, "join"), (ModelMemory, "begin"), (reading, "_container")):
+        for kind, name in (
+            (SpeechQueue, "join"),
+            (ModelMemory, "begin"),
+            (reading, "_read_decoded"),
+            (reading, "_read_plain"),
+        ):
             _spy(patch, kind, name, lambda: worked.append(services.login.quotas._guests_working))
         ready = (services.models.statuses()[0],)
         # As if models were there that listen and compare; no event may come so far that it needs them.

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import CHUNK_SAMPLES, FakeEngine
-from tts_core.domain.errors import EngineFailed, InvalidValue, UnknownVoice
+from tts_core.domain.errors import EngineFailed, InvalidChoice, InvalidRequest, InvalidValue, UnknownVoice
 from tts_core.domain.events import Loading
-from tts_core.domain.values import Sampling
+from tts_core.domain.values import ReadAs, Sampling
 from tts_core.platform.job import JobState
 from tts_core.platform.jobs import Jobs
 from tts_core.platform.settings.studio import Limits, Settings
@@ -48,7 +48,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 def handler(engine: FakeEngine, jobs: Jobs, live: LiveStreams, tmp_path: Path) -> SpeakHandler:
     synthesis = Synthesis((engine,), SpeechQueue(4), Outputs(tmp_path, Limits()), Limits())
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
-    finder = VoiceFinder(synthesis, services.voices, services.models)
+    finder = VoiceFinder(synthesis, services.voices, services.voice_models)
     return SpeakHandler(synthesis, finder, jobs, live, load_words("en"), "live/")
 
 
@@ -84,8 +84,17 @@ def test_a_form_becomes_a_request_with_whole_numbers_where_they_are_meant() -> N
     assert isinstance(request.sampling.top_k, int)
 
 
+def test_a_forms_text_is_read_as_its_choice_says_and_odd_values_are_named() -> None:
+    assert SpeakForm("a").to_request().read_as is ReadAs.MARKDOWN
+    assert SpeakForm("a", read_as="plain").to_request().read_as is ReadAs.PLAIN
+    with pytest.raises(InvalidChoice, match="markdown, plain"):
+        SpeakForm("a", read_as="html").to_request()
+    with pytest.raises(InvalidRequest, match="seed"):
+        SpeakForm("a", seed=float("inf")).to_request()
+
+
 def test_null_means_the_default() -> None:
-    nothing = SpeakForm("hello", *[None] * 14)  # type: ignore[arg-type]
+    nothing = SpeakForm("hello", *[None] * 15)  # type: ignore[arg-type]
     assert nothing.to_request() == SpeakForm("hello").to_request()
 
 

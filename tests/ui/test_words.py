@@ -19,7 +19,6 @@ from tts_core.ui.words import LANGUAGES, load_words
 CODED = ("error.", "problem.", "hint.", "reason.", "finding.", "language.")
 """Kinds whose English lives beside the code."""
 NOT_THE_PAGES = {
-    "invalid_setting",
     "catalogue_invalid",
     "host_not_allowed",
     "origin_not_allowed",

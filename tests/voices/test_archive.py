@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from tts_core.voices.archive import CHECKSUMS, RECORD, find_pairs, names_in, read_archive, write_archive
+from tts_core.voices.exchange.archive import CHECKSUMS, RECORD, names_in, read_archive, write_archive
 from tts_core.voices.faults import VoiceArchiveInvalid
 from tts_core.voices.folders import UNRECORDED
 from tts_core.voices.record import SavedVoice, VoiceStatus
@@ -104,16 +104,6 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "in.zip").write_bytes(content)
     with pytest.raises(VoiceArchiveInvalid):
         read_archive(tmp_path / "in.zip", tmp_path / "new")
-
-
-def test_pairs_of_recording_and_text_are_found(tmp_path: Path) -> None:
-    for name in ("anna.wav", "anna.txt", "bert.mp3", "bert.txt", "alone.wav", "text.txt"):
-        (tmp_path / name).write_bytes("\ufeffHallo\n".encode())
-    pairs = find_pairs(tmp_path)
-    assert [(pair.name, pair.recording.name, pair.transcript) for pair in pairs] == [
-        ("anna", "anna.wav", "Hallo"),
-        ("bert", "bert.mp3", "Hallo"),
-    ]
 
 
 def test_whatever_is_damaged_is_refused_or_read_and_leaves_nothing_else(tmp_path: Path, folder: Path) -> None:

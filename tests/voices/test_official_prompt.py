@@ -1,13 +1,16 @@
-"""The official demo's files are read number for number, and no file runs anything."""
+"""What qwen-tts and scripts around it save is read number for number, and no file runs anything."""
 
 from __future__ import annotations
 
 import io
 import os
 import pickle
+import sys
 import zipfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ import pytest
 import torch
 
 from tts_core.domain.errors import VoicePromptInvalid
-from tts_core.voices.official_prompt import read_official_prompt
+from tts_core.voices.exchange.official_prompt import read_official_prompt
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -63,6 +66,77 @@ def test_timbre_only_and_several_items(tmp_path: Path) -> None:
     assert third.codes is not None
 
 
+@dataclass
+class VoiceClonePromptItem:
+    """The class of qwen-tts 0.1.1, under the name by which its pickles know it."""
+
+    ref_code: torch.Tensor | None
+    ref_spk_embedding: torch.Tensor
+    x_vector_only_mode: bool
+    icl_mode: bool
+    ref_text: str | None = None
+
+
+FORMS: dict[str, Any] = {
+    "an item": lambda items: items[0],
+    "a list": list,
+    "a tuple": tuple,
+    "a dict": lambda items: asdict(items[0]),
+    "dicts": lambda items: [asdict(one) for one in items],
+    "wrapped items": lambda items: {"items": items},
+    "wrapped dicts": lambda items: {"items": [asdict(one) for one in items]},
+    "a dict of lists": lambda items: {name: [getattr(one, name) for one in items] for name in asdict(items[0])},
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "zip": {},
+    "old": {"_use_new_zipfile_serialization": False},
+    "protocol 4": {"pickle_protocol": 4},
+}
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[VoiceClonePromptItem]:
+    """Two items of the class that pickles name `qwen_tts.inference.qwen3_tts_model VoiceClonePromptItem`."""
+    name = "qwen_tts.inference.qwen3_tts_model"
+    module = ModuleType(name)
+    module.VoiceClonePromptItem = VoiceClonePromptItem  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "qwen_tts", ModuleType("qwen_tts"))
+    monkeypatch.setitem(sys.modules, "qwen_tts.inference", ModuleType("qwen_tts.inference"))
+    monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(VoiceClonePromptItem, "__module__", name)
+    first = item(ref_spk_embedding=torch.linspace(-1, 1, 8).to(torch.bfloat16))
+    second = item(ref_code=None, x_vector_only_mode=True, icl_mode=False, ref_text=None)
+    return [VoiceClonePromptItem(**first), VoiceClonePromptItem(**second)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("form", FORMS)
+def test_what_scripts_save_is_read(tmp_path: Path, published: list[VoiceClonePromptItem], form: str, way: str) -> None:
+    torch.save(FORMS[form](published), tmp_path / "voice.pt", **WAYS[way])
+    first, *others = read_official_prompt(tmp_path / "voice.pt")
+    assert first.codes is not None
+    assert (first.codes.tolist(), first.transcript) == (torch.arange(48).reshape(3, 16).tolist(), "Hello, 你好.")
+    assert np.array_equal(first.vector, published[0].ref_spk_embedding.float().numpy())
+    assert len(others) == (0 if form in ("an item", "a dict") else 1)
+    assert all(other.codes is None and len(other.vector) == 8 for other in others)
+
+
+def test_an_object_of_another_class_is_refused(tmp_path: Path) -> None:
+    """It has the right name and fields, but comes from a module of another name."""
+    torch.save(VoiceClonePromptItem(**item()), tmp_path / "voice.pt")
+    with pytest.raises(VoicePromptInvalid):
+        read_official_prompt(tmp_path / "voice.pt")
+
+
+def test_an_old_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    torch.save([item()], tmp_path / "whole.pt", _use_new_zipfile_serialization=False)
+    whole = (tmp_path / "whole.pt").read_bytes()
+    for length in range(0, len(whole), 7):
+        (tmp_path / "voice.pt").write_bytes(whole[:length])
+        with pytest.raises(VoicePromptInvalid):
+            read_official_prompt(tmp_path / "voice.pt")
+
+
 class Attack:
     def __reduce__(self) -> tuple[Any, ...]:
         return os.system, ("touch ran",)
@@ -72,6 +146,12 @@ def pickled(value: object) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("voice/data.pkl", pickle.dumps(value, protocol=2))
+    return stream.getvalue()
+
+
+def old(value: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(value, stream, _use_new_zipfile_serialization=False)
     return stream.getvalue()
 
 
@@ -93,8 +173,10 @@ def bomb() -> bytes:
         pickled({"items": 3}),
         pickled([]),
         pickled({"items": [{"ref_spk_embedding": "text"}]}),
+        pickled([{"ref_spk_embedding": [Attack()], "ref_code": [None]}]),
         bomb(),
         pickle.dumps(Attack()),
+        old(Attack()),
     ],
 )
 def test_anything_else_is_refused_and_nothing_runs(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -15,12 +16,13 @@ import torch
 from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.voices.test_library import MINE, ended, models_dir, new, ready, recording, services, speak
 from tts_core.api.studio.voice_schemas import VoiceObject
+from tts_core.audio.faults import RecordingSilent
 from tts_core.domain.errors import StudioError, VoicePromptInvalid
 from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
-from tts_core.voices.transfer import archive_name
 
 __all__ = ["models_dir", "recording", "services"]
 
@@ -50,6 +52,18 @@ def test_an_exported_voice_speaks_the_same_elsewhere(
     again = elsewhere.voice_transfer.import_archive(target)
     assert len(elsewhere.voices.voices()) == 2
     assert again.ref_audio_path != there.ref_audio_path
+
+
+def test_a_silent_voice_is_not_taken_over(
+    services: Services, elsewhere: Services, recording: Path, tmp_path: Path
+) -> None:
+    voice = ready(services, recording)
+    nearly = np.random.default_rng(1).normal(0, 1e-4, 48_000)  # zeros would pack better than a voice may
+    soundfile.write(voice.ref_audio_path, nearly, 24_000)
+    target = services.voice_transfer.export(voice.id, tmp_path / archive_name(voice))
+    with pytest.raises(RecordingSilent):
+        elsewhere.voice_transfer.import_archive(target)
+    assert elsewhere.voices.voices() == ()
 
 
 def test_a_damaged_archive_changes_nothing(elsewhere: Services, tmp_path: Path) -> None:
@@ -85,6 +99,14 @@ def test_the_official_demos_prompt_speaks_as_the_voice_it_was_made_from(
     assert speak(services, "official 2") != speak(services, "plain")
 
 
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_prompt_is_recognised_by_its_contents(services: Services, tmp_path: Path, is_zip: bool) -> None:
+    prompt = {"ref_code": None, "ref_spk_embedding": torch.zeros(8), "x_vector_only_mode": True}
+    torch.save(prompt, tmp_path / "mine", _use_new_zipfile_serialization=is_zip)
+    (voice,) = services.voice_transfer.import_file(tmp_path / "mine", new("Mine", ref_text=""), MINE)
+    assert (voice.name, voice.x_vector_only_mode) == ("Mine", True)
+
+
 def test_what_is_no_prompt_is_refused(services: Services, tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"no")
     with pytest.raises(VoicePromptInvalid):
@@ -100,9 +122,25 @@ def test_folders_of_recordings_with_texts(services: Services, tmp_path: Path) ->
         (folder / f"{name}.txt").write_text("hello world")
     (folder / "broken.wav").write_bytes(b"no")
     (folder / "broken.txt").write_text("hello")
+    soundfile.write(folder / "silent.wav", np.zeros(24_000), 24_000)
+    (folder / "silent.txt").write_text("hello")
+    soundfile.write(folder / "CHINESE.WAV", reference_audio(1.0), 24_000)
+    (folder / "CHINESE.TXT").write_bytes("今天天气很好。".encode("gbk"))
+    soundfile.write(folder / "western.wav", reference_audio(1.0), 24_000)
+    (folder / "western.txt").write_bytes("déjà vu, garçon".encode("latin-1"))
+    (folder / "alone.wav").write_bytes(b"no")
     found = services.voice_transfer.import_pairs(folder, new(""), MINE)
-    assert sorted(voice.name for voice in found.voices) == ["anna", "bert"]
-    assert [(name, error.code) for name, error in found.refused] == [("broken", "audio_unreadable")]
+    assert {voice.name: voice.ref_text for voice in found.voices} == {
+        "anna": "hello world",
+        "bert": "hello world",
+        "CHINESE": "今天天气很好。",
+    }
+    assert {name: error.code for name, error in found.refused} == {
+        "broken": "audio_unreadable",
+        "silent": "recording_silent",
+        "western": "transcript_unreadable",
+    }
+    assert found.alone == ("alone.wav",)
 
 
 def test_what_a_stranger_writes_into_an_archive_can_be_shown(services: Services, tmp_path: Path) -> None:

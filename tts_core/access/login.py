@@ -89,13 +89,15 @@ class LoginService:
     def log_out(self, token: str) -> None:
         self._sessions.end(token)
 
-    def by_session(self, token: str) -> Visitor | None:
-        """The visitor of that session; None if there is none, or it has ended."""
+    def by_session(self, token: str, address: str) -> Visitor | None:
+        """The visitor of that session; None if there is none, or it has ended. All sessions of one account from one
+        address are counted together: to log in again gains nothing."""
         session = self._sessions.find(token)
         user = self._user(session.name) if session else None
         if session is None or user is None or user.password != session.proof:
             return None
-        return Visitor(user.name, user.role, f"session {session.id}")
+        counted_as = f"user {user.name.casefold()} at {_place(address)}"
+        return Visitor(user.name, user.role, counted_as, f"session {session.id}")
 
     def by_key(self, secret: str, address: str) -> Visitor:
         """The visitor with that key; a wrong one counts as a failed attempt. Raises WrongKey, TooManyAttempts."""

@@ -28,7 +28,7 @@ class Quota:
     at_once: int
     """Requests for work that run or wait at the same time."""
     uploads: int = 20
-    """Uploads a minute."""
+    """Uploads a minute; one counts again for each UPLOAD_BYTES of it."""
     kept_bytes: int = 1_000_000_000
     """Bytes left on the disk within a day: uploads, and files made on the page."""
 
@@ -39,6 +39,9 @@ QUOTAS: Mapping[Role, Quota] = MappingProxyType(
         Role.ADMIN: Quota(3000, works=600, at_once=32, uploads=600, kept_bytes=20_000_000_000),
     }
 )
+UPLOAD_BYTES = 10_000_000
+LARGE_BODY_BYTES = 1_000_000
+"""The size from which a body that is still coming takes one of a visitor's places for large ones."""
 GUESTS_AT_ONCE = 8
 """Requests for work of all guests together; half of the places that there are stay free for admins."""
 GUESTS_KEPT_BYTES = 4_000_000_000
@@ -73,6 +76,8 @@ class Quotas:
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
         self._working: Counter[str] = Counter()
         self._guests_working = 0
+        self._sending: Counter[str] = Counter()
+        self._guests_sending = 0
         self._kept = KeptBytes(clock)
 
     def ask(self, visitor: Visitor) -> None:
@@ -113,6 +118,29 @@ class Quotas:
             with self._lock:
                 self._check_room(visitor)
                 self._check_space(visitor)
+
+    @contextmanager
+    def sending(self, visitor: Visitor) -> Iterator[None]:
+        """Hold one of the visitor's places for a large body while it comes and is kept. There are as many as for work,
+        and twice as many for all guests, so that slow ones leave room. Raises TooManyAtOnce, GuestsWaiting."""
+        if not visitor.counted_as:
+            yield
+            return
+        limit = self._quotas[visitor.role].at_once
+        with self._lock:
+            if self._sending[visitor.counted_as] >= limit:
+                raise TooManyAtOnce(limit=limit)
+            if visitor.is_guest and self._guests_sending >= 2 * self._guests_at_once:
+                raise GuestsWaiting(limit=2 * self._guests_at_once)
+            self._sending[visitor.counted_as] += 1
+            self._guests_sending += visitor.is_guest
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending[visitor.counted_as] -= 1
+                self._sending += Counter()
+                self._guests_sending -= visitor.is_guest
 
     @contextmanager
     def work(self, visitor: Visitor) -> Iterator[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import requests
 
 from tts_core.access.faults import HelperDamaged, HelperMissing, HelperUnsupported, ShareServerSilent
 from tts_core.platform.settings.server import ShareSettings
+from tts_core.platform.whole_files import part_of
 
 CONNECT_S, SILENCE_S = 10.0, 30.0
 MAX_HELPER_BYTES = 100_000_000
@@ -89,7 +89,7 @@ def find_server(settings: ShareSettings, sources: Sources, certificate_file: Pat
 def _fetch(sources: Sources) -> None:
     """Fetch the helper; its sum is checked before the file gets its name."""
     file = sources.helper_file
-    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    part = part_of(file)
     params = {"address": sources.helper_address, "file": str(file), "sha256": sources.helper_sha256}
     digest, size = hashlib.sha256(), 0
     try:

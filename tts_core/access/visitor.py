@@ -26,6 +26,8 @@ class Visitor:
     role: Role
     counted_as: str
     """The name that the visitor's requests are counted under; "" where they are not counted."""
+    login: str = ""
+    """The session that the visitor has begun, to which the files of its page belong; "" where nothing begins one."""
 
     @property
     def is_guest(self) -> bool:

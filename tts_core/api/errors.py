@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -21,9 +22,11 @@ from tts_core.api.faults import (
     HostNotAllowed,
     MethodNotAllowed,
     OriginNotAllowed,
+    ServerStopping,
     UpgradeRequired,
 )
 from tts_core.api.openai.errors import is_openai, openai_response
+from tts_core.api.protection.proxy import route_path
 from tts_core.api.schemas import Failure
 from tts_core.audio.faults import OutputFailed
 from tts_core.domain.errors import (
@@ -41,6 +44,7 @@ from tts_core.engines.yourtts.faults import LanguageNotServed
 from tts_core.models.download_faults import DiskFault, DownloadFault, OwnedByOther
 from tts_core.models.faults import CatalogueInvalid, UnknownProvider
 from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
+from tts_core.platform.paths import shared_temporary_dir
 from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
@@ -77,10 +81,14 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
         InvalidSetting: HTTPStatus.INTERNAL_SERVER_ERROR,
         CatalogueInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
+        ServerStopping: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 """The HTTP status of each error type; a type that is not listed has that of its nearest ancestor."""
 
+ERROR_FIELD_ROUTES = frozenset({"/synthesize", "/register_speaker", "/extract", "/similarity", "/similarity/files"})
+"""Routes whose old clients read what went wrong in the field `error`."""
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -90,7 +98,8 @@ def status_of(kind: type[StudioError]) -> int:
 
 
 class FailureResponse(JSONResponse):
-    """An answer with the envelope of a failure; below /v1 with the one that OpenAI's clients know."""
+    """An answer with the envelope of a failure, which has one more field on ERROR_FIELD_ROUTES; below /v1 with the one
+    that OpenAI's clients know."""
 
     def __init__(self, error: StudioError, headers: Mapping[str, str]) -> None:
         body = Failure(detail=error.code, message=error.message)
@@ -101,6 +110,12 @@ class FailureResponse(JSONResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_openai(scope):
             await openai_response(self._error, self.status_code, self._extra_headers)(scope, receive, send)
+        elif route_path(scope) in ERROR_FIELD_ROUTES:
+            body = {
+                **Failure(detail=self._error.code, message=self._error.message).model_dump(),
+                "error": self._error.message,
+            }
+            await JSONResponse(body, self.status_code, dict(self._extra_headers))(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -111,7 +126,7 @@ def failure_response(error: StudioError, headers: Mapping[str, str] | None = Non
 
 
 def _headers_of(error: StudioError) -> dict[str, str]:
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | ServerStopping):
         return {"Retry-After": str(error.params.get("retry_after_s", RETRY_AFTER_S))}
     if isinstance(error, OutOfMemory):
         return {"Retry-After": str(MEMORY_RETRY_AFTER_S)}
@@ -140,12 +155,30 @@ def add_handlers(app: FastAPI) -> None:
         return failure_response(error)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return failure_response(InvalidRequest(reason=_explain(error), field=_field(error)))
+    async def on_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        reason = _wrong_header(request, error) or _explain(error)
+        return failure_response(InvalidRequest(reason=reason, field=_field(error)))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
         return failure_response(_typed(request, error), error.headers)
+
+
+def _wrong_header(request: Request, error: RequestValidationError) -> str:
+    """The reason that names the header, where a body is refused for its Content-Type; "" otherwise."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    named = f"it is {kind!r}" if _MEDIA_TYPE.fullmatch(kind) else "it is missing"
+    whole_body = any(tuple(one["loc"]) == ("body",) and one["type"] != "missing" for one in error.errors())
+    if whole_body and kind != "application/json" and not kind.endswith("+json"):
+        return f"the header Content-Type must be application/json for a JSON body; {named}."
+    if kind == "application/json" and _takes_a_form(request):
+        return f"the header Content-Type must be multipart/form-data, with the fields as a form; {named}."
+    return ""
+
+
+def _takes_a_form(request: Request) -> bool:
+    field = getattr(request.scope.get("route"), "body_field", None)
+    return isinstance(getattr(field, "field_info", None), Form)
 
 
 def _explain(error: RequestValidationError) -> str:
@@ -174,6 +207,9 @@ def _typed(request: Request, error: HTTPException) -> StudioError:
             return NotFound()
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(method=request.method)
+        case _ if isinstance(error.__cause__, OSError):  # a form's files are on the disk
+            reason = error.__cause__.strerror or type(error.__cause__).__name__
+            return OutputFailed(folder=shared_temporary_dir(), reason=reason)
         case _:  # FastAPI's 400 for a body that can't even be decoded
             is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
             return InvalidRequest(reason=f"the body can't be read as {'a form' if is_form else 'JSON'}.")

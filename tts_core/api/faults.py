@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors import Busy, EngineFailed, Refused
+from tts_core.domain.errors import Busy, EngineFailed, Refused, StudioError
 
 
 class HostNotAllowed(Refused):
@@ -58,3 +58,8 @@ class TooManyStreams(Busy):
 class StreamTooLong(EngineFailed):
     code = "stream_too_long"
     template = "The sound is longer than can be streamed in one answer. Send the text in parts."
+
+
+class ServerStopping(StudioError):
+    code = "server_stopping"
+    template = "The studio is being stopped, so this was not finished. Send it again once the studio has started."

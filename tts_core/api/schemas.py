@@ -8,7 +8,16 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Sampling, SynthesisRequest, Take, Voice
+from tts_core.domain.values import (
+    AUTO_LANGUAGE,
+    Capabilities,
+    ReadAs,
+    Sampling,
+    StopReason,
+    SynthesisRequest,
+    Take,
+    Voice,
+)
 from tts_core.models.cached_model import CachedModel
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.files.findings import ModelState, Verification
@@ -16,6 +25,14 @@ from tts_core.models.status import ModelStatus
 from tts_core.platform.acceleration import Acceleration
 
 Data = TypeVar("Data")
+ReadAsName = Literal["markdown", "plain"]
+"""The names of `ReadAs`."""
+READ_AS = "markdown (if left out): signs of Markdown and HTML are not said; plain: every sign is a part of the text."
+
+
+def finish_reason(reason: StopReason) -> str:
+    """The reason why a take ended in the word of OpenAI's answers: stop or length; ours where they have none."""
+    return {StopReason.COMPLETE: "stop", StopReason.MAX_LENGTH: "length"}.get(reason, reason.value)
 
 
 class Success(BaseModel, Generic[Data]):
@@ -78,11 +95,12 @@ class SynthesizeBody(RequestBody):
     speaker: str | None = Field(None, description="A speaker's or a saved voice's name, instead of `voice_id`.")
     language: str | None = Field(None, description='Code or English name, e.g. "auto", "zh", "English".')
     instruct: str | None = Field(None, description="How to speak, for models that follow instructions.")
-    seed: int | None = Field(None, description="The same seed gives the same take. Left out, a new one is drawn.")
+    seed: int | None = Field(None, description="The same seed gives the same take. Left out or -1, a new one is drawn.")
     sampling: SamplingBody | None = None
     format: str | None = Field(None, description="wav, flac, mp3, ogg or opus. Left out: what `Accept` names, or wav.")
     speed: float | None = Field(None, description="2.0 is twice as fast; 0.5 to 2.0.")
     max_seconds: float | None = Field(None, description="Longest audio to make, seconds.")
+    read_as: ReadAsName | None = Field(None, description=READ_AS)
 
     def to_domain(self, voice_id: str | None) -> SynthesisRequest:
         """The request for the voice `voice_id`, which was found for model, voice and speaker. Raises InvalidValue."""
@@ -95,6 +113,7 @@ class SynthesizeBody(RequestBody):
             seed=self.seed,
             sampling=(self.sampling or SamplingBody()).to_domain(),
             max_seconds=self.max_seconds,
+            read_as=ReadAs.named(self.read_as),
         )
 
 
@@ -237,6 +256,7 @@ class Synthesized(BaseModel):
     wall_seconds: float = Field(description="From the request's turn to its last sound.")
     rtf: float = Field(description="Audio seconds made per second; more is faster.")
     stop_reason: str = Field(description="complete, max_length, or runaway or loop: the model lost its way.")
+    finish_reason: str = Field(description="stop, or length, runaway or loop: it may not say the whole text.")
     retried: bool = Field(description="The first attempt lost its way; this is the second, with another seed.")
 
     @classmethod
@@ -254,6 +274,7 @@ class Synthesized(BaseModel):
             wall_seconds=round(take.wall_s, 4),
             rtf=round(take.rtf, 2),
             stop_reason=take.stop_reason.value,
+            finish_reason=finish_reason(take.stop_reason),
             retried=take.retried,
         )
 
@@ -317,17 +338,23 @@ class Runtime(BaseModel):
     loaded: bool
     model_key: str | None
     model_path: str | None
-    device: str | None
+    device: str = Field(description="The device that it computes on; where none is loaded, the one that would.")
     last_device_error: str | None = Field(description="Why the last load failed.")
 
     @classmethod
-    def of(cls, models: Sequence[CachedModel], folder_of: Callable[[str], Path], last_error: str | None) -> Runtime:
+    def of(
+        cls,
+        models: Sequence[CachedModel],
+        folder_of: Callable[[str], Path],
+        last_error: str | None,
+        preferred_device: str,
+    ) -> Runtime:
         last = next((model for model in models if model.is_loaded), None)
         return cls(
             loaded=last is not None,
             model_key=None if last is None else last.key,
             model_path=None if last is None else str(folder_of(last.key)),
-            device=None if last is None else last.device,
+            device=(last and last.device) or preferred_device,
             last_device_error=last_error,
         )
 

@@ -17,6 +17,7 @@ from tts_core.api.openai import (
     models as openai_models,
     speech as openai_speech,
     transcriptions as openai_transcriptions,
+    voices as openai_voices,
 )
 from tts_core.api.protection.authentication import Authentication
 from tts_core.api.protection.path_mask import PathMask
@@ -25,6 +26,7 @@ from tts_core.api.services import embedding, yourtts
 from tts_core.api.streams import Streams
 from tts_core.api.studio import (
     downloads,
+    editor,
     events,
     jobs,
     models,
@@ -59,11 +61,14 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     app.add_middleware(RequestGuard, settings=services.settings, link=services.link)
     add_handlers(app)
     add_docs(app)
-    manager, studio = (system, models, store, downloads), (voice_files, voices, transcriptions, jobs, events, speech)
+    manager, studio = (
+        (system, models, store, downloads),
+        (voice_files, voices, transcriptions, jobs, events, speech, editor),
+    )
     for part in (*manager, *studio, embedding):
         app.include_router(part.router)
     app.include_router(yourtts.router)
-    for part in (openai_models, openai_speech, openai_transcriptions):
+    for part in (openai_models, openai_voices, openai_speech, openai_transcriptions):
         app.include_router(part.router)
     add_mcp(app, services, app.state.workers)
     _answer_the_rest(app)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Timer
 from typing import NoReturn
 
@@ -29,10 +33,12 @@ from tts_core.platform.settings.studio import FIRST_PORT, WILDCARD_HOSTS, Settin
 logger = logging.getLogger(__name__)
 
 PORTS_TRIED = 100
-STOP_AFTER_S = 3
+STOP_AFTER_S = 1
 """The seconds that running requests have to end, once the server stops."""
-REST_S = 1.2
-"""The seconds that everything else has after them; both together stay below five seconds."""
+LAST_WORD_S = 0.5
+"""The seconds in which those that have not ended then are answered with ServerStopping."""
+REST_S = 0.9
+"""The seconds that everything else has after them; all together stay below three seconds."""
 MAX_SOCKET_MESSAGE_BYTES = 16_384
 """The longest message that a client may send over a WebSocket."""
 
@@ -83,8 +89,11 @@ def end_on_signals(rest_s: float | None = REST_S) -> None:
 
     def end(number: int, _frame: object) -> NoReturn:
         is_interrupt = number == signal.SIGINT
+        status = 128 + number if is_interrupt else 0
+        # Python would look through millions of objects before it ends, which takes seconds and frees nothing.
+        atexit.register(_leave, status)
         if rest_s is not None:
-            rest = Timer(rest_s, _leave, args=(128 + number if is_interrupt else 0,))
+            rest = Timer(rest_s, _cut_off, args=(status,))
             rest.daemon = True
             rest.start()
         raise KeyboardInterrupt if is_interrupt else SystemExit(0)
@@ -95,8 +104,15 @@ def end_on_signals(rest_s: float | None = REST_S) -> None:
             signal.signal(number, end)
 
 
-def _leave(status: int) -> NoReturn:
+def _cut_off(status: int) -> NoReturn:
     logger.info("the process ends with threads that could not be stopped")
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or a window without any
+            stream.flush()
     logging.shutdown()
     os._exit(status)
 
@@ -111,6 +127,15 @@ class ByPort:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         port = (scope.get("server") or ("", 0))[1] or 0
         await self._others.get(port, self._app)(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """A server that waits for the last word of the requests that it has cancelled."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=LAST_WORD_S)
 
 
 def build_server(
@@ -141,7 +166,7 @@ def build_server(
         ssl_keyfile=certificate.key_file if certificate else None,
         ssl_keyfile_password=certificate.password if certificate else None,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.server_state = connections
     for served in (app, *(others or {}).values()):
         served.state.streams.end_when(lambda: server.should_exit)

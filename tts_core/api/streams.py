@@ -49,6 +49,11 @@ class Streams:
         leave."""
         self._is_ending = is_ending
 
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return self._open
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold the place of one stream. Raises TooManyStreams."""

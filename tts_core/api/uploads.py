@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir, mkdtemp
+from tempfile import mkdtemp
 from typing import BinaryIO
 
 from anyio import CancelScope
@@ -14,6 +17,8 @@ from anyio.to_thread import run_sync
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
+from tts_core.audio.faults import AudioUnreadable
+from tts_core.platform.paths import shared_temporary_dir
 from tts_core.platform.whole_files import open_private
 from tts_core.voices.recordings import disk_errors_typed
 
@@ -27,16 +32,32 @@ def kept_upload(stream: BinaryIO) -> Iterator[Path]:
 
     Raises LibraryUnwritable when there is no room for it.
     """
-    with TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "upload"
-        with disk_errors_typed(path.parent), open_private(path, "wb") as target:
+    folder = new_folder()
+    try:
+        path = folder / "upload"
+        with disk_errors_typed(folder), open_private(path, "wb") as target:
             shutil.copyfileobj(stream, target, _COPIED_BYTES)
         yield path
+    finally:
+        _remove(folder)
+
+
+def audio_in_base64(text: str, field: str) -> BytesIO:
+    """The sound in base64 text, also from a data: address, as browsers write it; `field` is its place in the request.
+
+    Raises AudioUnreadable.
+    """
+    head, comma, body = text.partition(",")
+    encoded = body if comma and head.startswith("data:") and head.endswith(";base64") else text
+    try:
+        return BytesIO(base64.b64decode("".join(encoded.split()), validate=True))
+    except (binascii.Error, ValueError):
+        raise AudioUnreadable(path=field, reason="it is not base64", field=field) from None
 
 
 def new_folder() -> Path:
-    """A new folder for a file that is about to be sent; PassingFile removes it. Raises LibraryUnwritable."""
-    with disk_errors_typed(Path(gettempdir())):
+    """A new folder for a file; PassingFile removes it once the file is sent. Raises LibraryUnwritable."""
+    with disk_errors_typed(shared_temporary_dir()):
         return Path(mkdtemp(prefix=_PREFIX))
 
 

@@ -46,6 +46,7 @@ class Workers:
             return await run_sync(partial(_typed, partial(work, gone.is_set)), limiter=self._working)
         finally:
             watch.cancel()
+            gone.set()  # the thread may still work where the server ends and waits no longer
 
     async def run_until(self, work: Callable[[CancelCheck], Result]) -> Result:
         """The result of `work`, which is told to stop when the task that waits for it is cancelled."""

@@ -10,6 +10,16 @@ class AudioUnreadable(InvalidRequest):
     template = "The recording {path} can't be read: {reason}. Choose a WAV, FLAC, MP3, OGG, M4A or WebM file."
 
 
+class RecordingWithoutSound(AudioUnreadable):
+    code = "recording_without_sound"
+    template = "{path} is a film without sound. Choose a recording, or a film in which somebody speaks."
+
+
+class RecordingSilent(InvalidRequest):
+    code = "recording_silent"
+    template = "No speech is heard in the recording. Check the microphone and record again."
+
+
 class RecordingTooLong(InvalidRequest):
     code = "recording_too_long"
     template = "The recording is longer than {limit_s} seconds. Cut it to the part that is needed."

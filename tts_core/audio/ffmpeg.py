@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, cast
 
 import av
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from av.filter import Graph
 
 from tts_core.audio.files import to_int16
-from tts_core.audio.stream_formats import STREAM_RATE, StreamFormat
+from tts_core.audio.stream_formats import StreamFormat
 from tts_core.domain.events import Samples
 
 _FILTER_TEMPOS = (0.5, 2.0)
@@ -37,12 +38,16 @@ class _Sink:
 
 
 class Compressor:
-    def __init__(self, kind: StreamFormat) -> None:
+    """Compresses a sound into a file that grows, or that is handed on at its end where its head states the length."""
+
+    def __init__(self, kind: StreamFormat, rate: int) -> None:
+        self._rate = rate
+        self._whole = BytesIO() if kind.says_length else None
         self._sink = _Sink()
         # every packet leaves the container at once
         options = {"flush_packets": "1", **kind.container_options}
-        self._container = av.open(self._sink, "w", format=kind.container, options=options)
-        stream = self._container.add_stream(kind.codec, rate=STREAM_RATE, options=dict(kind.codec_options))
+        self._container = av.open(self._whole or self._sink, "w", format=kind.container, options=options)
+        stream = self._container.add_stream(kind.codec, rate=rate, options=dict(kind.codec_options))
         self._stream = cast("av.AudioStream", stream)  # to the type checker it is a stream of any kind
         self._stream.layout = "mono"
         self._stream.format = kind.sample_format
@@ -56,7 +61,7 @@ class Compressor:
         if not len(samples):
             return b""
         data = to_int16(samples) if self._is_integer else (self._gain * np.clip(samples, -1.0, 1.0)).astype(np.float32)
-        frame = _frame(data, STREAM_RATE, self._position)
+        frame = _frame(data, self._rate, self._position)
         self._position += len(samples)
         self._put(frame)
         return self._sink.take()
@@ -65,7 +70,7 @@ class Compressor:
         if self._position:
             self._put(None)
         self._container.close()
-        return self._sink.take()
+        return self._sink.take() if self._whole is None else self._whole.getvalue()
 
     def _put(self, frame: av.AudioFrame | None) -> None:
         for packet in self._stream.encode(frame):
@@ -73,14 +78,14 @@ class Compressor:
 
 
 class Stretcher:
-    """A filter that brings samples to STREAM_RATE and another tempo, piece by piece."""
+    """A filter that brings samples to another rate and tempo, piece by piece."""
 
-    def __init__(self, source_rate: int, tempo: float) -> None:
+    def __init__(self, source_rate: int, tempo: float, rate: int) -> None:
         self._rate = source_rate
         self._position = 0
         self._graph = Graph()
         last = self._graph.add_abuffer(sample_rate=source_rate, format="flt", layout="mono")
-        filters = [("aresample", str(STREAM_RATE)), *(("atempo", f"{part:.6f}") for part in _tempos(tempo))]
+        filters = [("aresample", str(rate)), *(("atempo", f"{part:.6f}") for part in _tempos(tempo))]
         for name, arguments in (*filters, ("aformat", "sample_fmts=flt:channel_layouts=mono"), ("abuffersink", None)):
             node = self._graph.add(name, arguments)
             last.link_to(node)

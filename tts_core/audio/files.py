@@ -1,4 +1,4 @@
-"""Audio files: reading, writing and resampling with soundfile and soxr. Knows nothing of speech."""
+"""Audio files: writing and resampling with soundfile and soxr. Knows nothing of speech."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from tts_core.audio.faults import AudioUnreadable, OutputFailed, UnsupportedFormat
+from tts_core.audio.faults import OutputFailed, UnsupportedFormat
 from tts_core.domain.events import Samples
-from tts_core.platform.whole_files import make_private, open_private
+from tts_core.platform.whole_files import PART_SUFFIX, make_private, open_private
 
-PART_SUFFIX = ".part"
 FULL_SCALE = 32768.0
-MAX_READ_S = 600.0
 MAX_CHANNELS, MIN_RATE, MAX_RATE = 8, 4_000, 192_000
 """The limits of a sound file that is read; rates in hertz."""
 
@@ -87,7 +85,7 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
     length = int(np.ceil(len(samples) * (to_rate / from_rate)))
     # soxr rounds the length its own way
     resampled: Samples = soxr.resample(samples, from_rate, to_rate, quality="HQ")[:length]
-    return np.pad(resampled, (0, length - len(resampled)))
+    return resampled if len(resampled) == length else np.pad(resampled, (0, length - len(resampled)))
 
 
 class Resampler:
@@ -108,27 +106,6 @@ class Resampler:
     def end(self) -> Samples:
         """The rest of the sound, [N] samples."""
         return self.resample(np.zeros(0, np.float32), last=True)
-
-
-def read_audio(path: Path, *, max_seconds: float = MAX_READ_S) -> tuple[npt.NDArray[np.float32], int]:
-    """The file's samples, (n,) or (n, channels) in [-1, 1], and their rate in hertz. Raises AudioUnreadable.
-
-    The header is checked first: a small file may decode to more than memory holds.
-    """
-    try:
-        info = soundfile.info(path)
-        _check_size(path, info.frames / info.samplerate, max_seconds)
-        if info.channels > MAX_CHANNELS or not MIN_RATE <= info.samplerate <= MAX_RATE:
-            raise AudioUnreadable(path=path, reason=f"{info.channels} channels at {info.samplerate} Hz")
-        samples, sample_rate = soundfile.read(path, dtype="float32")
-    except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise AudioUnreadable(path=path, reason=str(error)) from error
-    return samples, int(sample_rate)
-
-
-def _check_size(path: Path, seconds: float, max_seconds: float) -> None:
-    if seconds > max_seconds:
-        raise AudioUnreadable(path=path, reason=f"it lasts {seconds:.0f} s, at most {max_seconds:.0f} s are read")
 
 
 class AudioWriter:
@@ -195,8 +172,10 @@ class AudioWriter:
     def _append(self, samples: Samples, *, last: bool) -> None:
         samples = self._resampler.resample(samples, last=last)
         with _disk_errors_typed(self._path.parent):
-            # samples beyond full scale are cut off here, so that every format sounds alike
-            self._file.write(np.clip(samples, -1.0, 1.0 - 1.0 / FULL_SCALE))
+            # Samples beyond full scale are cut off here, so that every format sounds alike; 16 bits are rounded as for
+            # the live sound.
+            is_16_bit = self._file.subtype == "PCM_16"
+            self._file.write(to_int16(samples) if is_16_bit else np.clip(samples, -1.0, 1.0 - 1.0 / FULL_SCALE))
 
     def _finish(self) -> None:
         try:

@@ -15,11 +15,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tts_core.audio.faults import RecordingSilent
 from tts_core.domain.events import Samples
 
 FRAME_S = 0.03
 HOP_S = 0.01
 MIN_GOOD_S, MIN_S, MAX_GOOD_S = 3.0, 1.0, 30.0
+LEAST_SPEECH_S = 0.2
+"""Seconds of speech below which there is none."""
 SILENCE_DB = -75.0
 QUIET_DB, LOUD_DB = -34.0, -8.0
 MIN_SNR_DB = 15.0
@@ -34,6 +37,10 @@ _SPEECH_ABOVE_NOISE_DB, _SPEECH_BELOW_PEAK_DB = 9.0, 35.0
 _FLOOR_DB = -100.0
 _PITCH_HZ = (65.0, 420.0)
 _PITCH_STRENGTH = 0.55
+_MEASURED = ("speech_s", "duration_s", "level_db", "snr_db", "bandwidth_hz", "lost_s")
+"""The measurements that messages name."""
+_BLOCK_LEVELS, _BLOCK_SAMPLES, _BLOCK_FRAMES = 512, 1 << 17, 64
+"""The frames, samples and spectra that are looked at together: a few megabytes."""
 _PITCH_STEP = 2
 """The frames from one measured pitch to the next."""
 _OTHER_SPEAKER_RATIO, _OTHER_SPEAKER_SHARE = 1.45, 0.25
@@ -50,6 +57,7 @@ FindingCode = Literal[
     "pauses",
     "narrow_band",
     "several_speakers",
+    "damaged",
 ]
 FINDING_TEMPLATES: Mapping[FindingCode, str] = {
     "no_speech": "No speech is heard in it. Check the microphone and record again.",
@@ -63,6 +71,7 @@ FINDING_TEMPLATES: Mapping[FindingCode, str] = {
     "pauses": "{silence_percent:.0f} % of it is silence. Trim it.",
     "narrow_band": "Nothing sounds above {bandwidth_hz:.0f} Hz, as over a telephone. A better microphone helps.",
     "several_speakers": "It sounds like more than one speaker. Keep a part with only one.",
+    "damaged": "{lost_s:.1f} s of the file are damaged and left out. Listen whether words are missing.",
 }
 
 
@@ -109,14 +118,17 @@ class ClipReport:
     bandwidth_hz: float
     """The frequency below which all but a thousandth of the energy of speech lies."""
     findings: tuple[Finding, ...]
+    lost_s: float = 0.0
+    """The seconds that were damaged in the file and left out."""
 
     @property
     def is_good(self) -> bool:
         return not any(finding.severity is Severity.PROBLEM for finding in self.findings)
 
 
-def examine(samples: Samples, sample_rate: int) -> ClipReport:
-    """The measurements of mono samples in [-1, 1], and the findings they give rise to."""
+def examine(samples: Samples, sample_rate: int, *, lost_s: float = 0.0) -> ClipReport:
+    """The measurements of mono samples in [-1, 1], and the findings they give rise to. Half an hour is looked at in
+    blocks, so that it needs little more memory than the samples themselves."""
     levels = frame_levels(samples, sample_rate)
     speech = speech_frames(levels)
     speech_s = float(speech.sum() * HOP_S)
@@ -126,13 +138,14 @@ def examine(samples: Samples, sample_rate: int) -> ClipReport:
         duration_s=len(samples) / sample_rate,
         sample_rate=sample_rate,
         level_db=level_db,
-        peak_db=_db(float(np.abs(samples).max(initial=0.0))),
+        peak_db=_db(_peak(samples)),
         snr_db=max(0.0, level_db - noise_db),
         speech_s=speech_s,
         silence_share=float(1 - speech.mean()) if len(speech) else 1.0,
         clipped_share=_clipped_share(samples),
         bandwidth_hz=_bandwidth(samples, sample_rate),
         findings=(),
+        lost_s=lost_s,
     )
     pitches = _pitches(samples, sample_rate, speech)
     findings = tuple(_judge(facts, pitches))
@@ -146,15 +159,23 @@ def voiced_pitches(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64
     return _pitches(samples, sample_rate, speech_frames(frame_levels(samples, sample_rate)))
 
 
+def require_speech(samples: Samples, sample_rate: int) -> None:
+    """Check that there is something to imitate in a recording. Raises RecordingSilent."""
+    if speech_frames(frame_levels(samples, sample_rate)).sum() * HOP_S < LEAST_SPEECH_S:
+        raise RecordingSilent
+
+
 def frame_levels(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
     """The RMS of each FRAME_S, one every HOP_S, dB; shape (frames,)."""
     size, hop = round(FRAME_S * sample_rate), round(HOP_S * sample_rate)
-    if len(samples) < size:
-        return np.zeros(0)
-    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    starts = np.arange(0, len(samples) - size + 1, hop)
-    mean = np.maximum((energy[starts + size] - energy[starts]) / size, 10 ** (_FLOOR_DB / 10))
-    levels: npt.NDArray[np.float64] = 10 * np.log10(mean)
+    count = max(0, (len(samples) - size) // hop + 1)
+    mean = np.zeros(count)
+    for first in range(0, count, _BLOCK_LEVELS):
+        starts = np.arange(min(_BLOCK_LEVELS, count - first)) * hop
+        block = samples[first * hop : first * hop + int(starts[-1]) + size].astype(np.float64)
+        energy = np.concatenate([[0.0], np.cumsum(block**2)])
+        mean[first : first + len(starts)] = (energy[starts + size] - energy[starts]) / size
+    levels: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(mean, 10 ** (_FLOOR_DB / 10)))
     return levels
 
 
@@ -171,18 +192,18 @@ def speech_frames(levels: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 def _without_short_gaps(active: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.bool_]:
     places = np.flatnonzero(active)
+    gaps = np.diff(places)
     filled: npt.NDArray[np.bool_] = active.copy()
-    for before, after in itertools.pairwise(places):
-        if 1 < after - before <= most:
-            filled[before:after] = True
+    for place in np.flatnonzero((gaps > 1) & (gaps <= most)):
+        filled[places[place] : places[place + 1]] = True
     return filled
 
 
 def _judge(facts: ClipReport, pitches: npt.NDArray[np.float64]) -> list[Finding]:
-    if facts.speech_s < 0.2:
+    if facts.speech_s < LEAST_SPEECH_S:
         return [Finding("no_speech", Severity.PROBLEM)]
     params: dict[str, object] = {
-        **{name: getattr(facts, name) for name in ("speech_s", "duration_s", "level_db", "snr_db", "bandwidth_hz")},
+        **{name: getattr(facts, name) for name in _MEASURED},
         "silence_percent": 100 * facts.silence_share,
     }
     judgements: tuple[tuple[bool, FindingCode, Severity, Fix | None], ...] = (
@@ -196,6 +217,7 @@ def _judge(facts: ClipReport, pitches: npt.NDArray[np.float64]) -> list[Finding]
         (facts.silence_share > MAX_SILENCE_SHARE, "pauses", Severity.ADVICE, Fix.TRIM),
         (facts.bandwidth_hz < NARROW_HZ, "narrow_band", Severity.ADVICE, None),
         (_several_speakers(pitches), "several_speakers", Severity.ADVICE, Fix.BEST_PART),
+        (facts.lost_s > 0, "damaged", Severity.ADVICE, None),
     )
     return [Finding(code, severity, fix, params) for holds, code, severity, fix in judgements if holds]
 
@@ -208,22 +230,30 @@ def _mean_db(levels: npt.NDArray[np.float64]) -> float:
     return float(10 * np.log10(np.mean(10 ** (levels / 10))))
 
 
+def _peak(samples: Samples) -> float:
+    return float(max(samples.max(initial=0.0), -samples.min(initial=0.0)))
+
+
 def _clipped_share(samples: Samples) -> float:
     """The share of samples that stand at the top for at least three in a row: one alone is a peak."""
-    at_top = np.abs(samples) >= _CLIP_LEVEL * max(0.5, float(np.abs(samples).max(initial=0.0)))
-    run = at_top[:-2] & at_top[1:-1] & at_top[2:]
-    flat = (np.diff(samples)[:-1][run] == 0) if run.any() else np.zeros(0, bool)
-    return float(flat.sum() / max(1, len(samples)))
+    top, flat = _CLIP_LEVEL * max(0.5, _peak(samples)), 0
+    for first in range(0, len(samples), _BLOCK_SAMPLES):
+        block = samples[first : first + _BLOCK_SAMPLES + 2]
+        at_top = np.abs(block) >= top
+        run = at_top[:-2] & at_top[1:-1] & at_top[2:]
+        flat += int((run & (block[1:-1] == block[:-2])).sum()) if run.any() else 0
+    return flat / max(1, len(samples))
 
 
 def _bandwidth(samples: Samples, sample_rate: int) -> float:
     size = 2048
-    if len(samples) < size:
+    whole = samples[: len(samples) // size * size].reshape(-1, size)
+    if not len(whole):
         return sample_rate / 2
-    starts = range(0, len(samples) - size + 1, size)
     power = np.zeros(size // 2 + 1)
-    for start in starts:
-        power += np.abs(np.fft.rfft(samples[start : start + size] * np.hanning(size))) ** 2
+    for first in range(0, len(whole), _BLOCK_FRAMES):
+        spectra = np.fft.rfft(whole[first : first + _BLOCK_FRAMES] * np.hanning(size))
+        power += (np.abs(spectra) ** 2).sum(axis=0)
     share = np.cumsum(power) / max(float(power.sum()), 1e-20)
     return float(np.searchsorted(share, 0.999) * sample_rate / size)
 
@@ -235,7 +265,7 @@ def _several_speakers(pitches: npt.NDArray[np.float64]) -> bool:
     """
     if len(pitches) < 60:
         return False
-    smooth = np.array([np.median(pitches[max(0, i - 15) : i + 16]) for i in range(len(pitches))])
+    smooth = _smooth(pitches, 15)
     middle = np.sqrt(np.percentile(smooth, 5) * np.percentile(smooth, 95))
     low, high = smooth[smooth < middle], smooth[smooth >= middle]
     if min(len(low), len(high)) < _OTHER_SPEAKER_SHARE * len(smooth):
@@ -244,25 +274,32 @@ def _several_speakers(pitches: npt.NDArray[np.float64]) -> bool:
     return float(np.median(high) / np.median(low)) > _OTHER_SPEAKER_RATIO and crossings <= len(smooth) / 40
 
 
+def _smooth(values: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:
+    """The median of each value and its neighbours, `reach` on each side; at the ends there are fewer."""
+    padded = np.pad(values, reach, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    blocks = (windows[first : first + _BLOCK_LEVELS] for first in range(0, len(windows), _BLOCK_LEVELS))
+    smooth: npt.NDArray[np.float64] = np.concatenate([np.nanmedian(block, axis=1) for block in blocks])
+    return smooth
+
+
 def _pitches(samples: Samples, sample_rate: int, speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """The pitch of the voiced frames of speech, hertz, by autocorrelation; shape (voiced,)."""
     hop, size = round(HOP_S * sample_rate), round(0.04 * sample_rate)
     lags = slice(int(sample_rate / _PITCH_HZ[1]), int(sample_rate / _PITCH_HZ[0]) + 1)
-    found = []
-    for place in np.flatnonzero(speech)[::_PITCH_STEP]:
-        frame = samples[place * hop : place * hop + size].astype(np.float64)
-        if len(frame) < size:
-            break
-        frame = (frame - frame.mean()) * np.hanning(size)
-        spectrum = np.abs(np.fft.rfft(frame, 2 * size)) ** 2
-        similarity = np.fft.irfft(spectrum)[:size]
-        if similarity[0] <= 0:
-            continue
-        window = similarity[lags] / similarity[0] / (1 - np.arange(lags.start, lags.stop) / size)
-        best = int(np.argmax(window))
-        if window[best] > _PITCH_STRENGTH:
-            found.append(sample_rate / (lags.start + best))
-    return np.asarray(found)
+    fading = 1 - np.arange(lags.start, lags.stop) / size
+    starts = np.flatnonzero(speech)[::_PITCH_STEP] * hop
+    starts = starts[starts + size <= len(samples)]
+    found = [np.zeros(0)]
+    for first in range(0, len(starts), _BLOCK_FRAMES):
+        frames = samples[starts[first : first + _BLOCK_FRAMES, None] + np.arange(size)].astype(np.float64)
+        frames = (frames - frames.mean(axis=1, keepdims=True)) * np.hanning(size)
+        similarity = np.fft.irfft(np.abs(np.fft.rfft(frames, 2 * size)) ** 2)
+        windows = similarity[:, lags] / np.maximum(similarity[:, :1], np.finfo(float).tiny) / fading
+        best = windows.argmax(axis=1)
+        is_voiced = (similarity[:, 0] > 0) & (windows.max(axis=1) > _PITCH_STRENGTH)
+        found.append(sample_rate / (lags.start + best[is_voiced]))
+    return np.concatenate(found)
 
 
 def leaked_start(result: Samples, result_rate: int, reference: Samples, reference_rate: int) -> float:

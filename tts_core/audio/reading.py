@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-import io
 import json
+import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
+from typing import IO, Any
 
 import numpy as np
 import soundfile
 
-from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong, RecordingWithoutSound
 from tts_core.audio.files import MAX_CHANNELS, MAX_RATE, MIN_RATE
+from tts_core.audio.mixing import MEAN, Mixer, mended
 from tts_core.domain.errors import memory_errors_typed
 from tts_core.domain.events import Samples
+
+logger = logging.getLogger(__name__)
 
 MAX_REFERENCE_S = 60.0
 """The longest recording of a voice."""
 MAX_RECORDING_S = 1800.0
 """The longest recording of any kind."""
-MAX_SAMPLES = round(MAX_RECORDING_S * 48_000)
-"""The most samples read, 350 MB. Higher rates get less time: a megabyte can hold half an hour of silence at
-192 kHz."""
+FULL_RATE_S = MAX_REFERENCE_S
+"""The longest recording that keeps its own rate."""
+LONG_RATE = 24_000
+"""The rate that longer recordings have at most, hertz, and the models' own: half an hour of it takes 173 MB."""
+NO_SOUND = 3
+"""The exit status of the decoder's process for a film without sound."""
 _BLOCK_FRAMES = 1 << 16
-_FOREIGN_TIMEOUT_S = 120.0
-_MAGIC_BYTES = 16
+_DECODING_TIMEOUT_S = 120.0
+_PLAIN = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+"""The encodings of WAV files that are read without a decoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,124 +47,143 @@ class Clip:
     samples: Samples
     """The mono samples in [-1, 1]."""
     sample_rate: int
-    """The rate as recorded, hertz."""
+    """The rate as recorded, hertz; of a recording longer than FULL_RATE_S the one that was asked for at most."""
     container: str = "wav"
-    """The file's container: wav, flac, mp3, ogg, aiff, m4a, webm, aac."""
+    """The file's container: wav, flac, mp3, ogg, aiff, m4a, webm, aac, and others that FFmpeg knows."""
     channels: int = 1
     """The number of the file's channels, which are averaged."""
+    lost_s: float = 0.0
+    """The seconds that are broken in the file and left out."""
 
     @property
     def duration_s(self) -> float:
         return len(self.samples) / self.sample_rate
 
 
-_FOREIGN = {"m4a": "mov", "webm": "matroska", "aac": "aac"}
-"""FFmpeg's demuxer for each container it reads; libsndfile reads all others."""
-
-
-def read_recording(path: Path, *, max_seconds: float = MAX_REFERENCE_S) -> Clip:
-    """Decode a file from outside. Raises AudioUnreadable, RecordingTooLong or OutOfMemory.
+def read_recording(path: Path, *, max_seconds: float = MAX_REFERENCE_S, long_rate: int = LONG_RATE) -> Clip:
+    """Decode a file from outside. Raises AudioUnreadable, RecordingWithoutSound, RecordingTooLong or OutOfMemory.
 
     Samples are counted while they are decoded: a header may lie about length and rate, and 25 MB of Opus hold
-    nine hours.
+    nine hours. `long_rate` is the rate at most of a recording longer than FULL_RATE_S.
     """
-    container = _container(path)
     with memory_errors_typed():
-        if container in _FOREIGN:
-            clip = _read_foreign(path, container, max_seconds)
-        else:
-            clip = _read_native(path, container, max_seconds)
-    if not len(clip.samples):
-        raise _refusal(path, "it holds no sound")
-    if not np.isfinite(clip.samples).all():
-        raise _refusal(path, "it holds values that are no numbers")
+        clip = _read_plain(path, max_seconds) or _read_decoded(path, max_seconds, long_rate)
+        if not len(clip.samples):
+            raise _refusal(path, "it holds no sound")
+        if not np.isfinite((clip.samples.min(), clip.samples.max())).all():
+            raise _refusal(path, "it holds values that are no numbers")
+        mended(clip.samples)
+    if clip.lost_s:
+        logger.warning("a recording is damaged: %.1f s of it are left out", clip.lost_s)
     return clip
-
-
-def _container(path: Path) -> str:
-    """The file's container, recognised by its first bytes alone."""
-    try:
-        with path.open("rb") as stream:
-            magic = stream.read(_MAGIC_BYTES)
-    except OSError as error:
-        raise AudioUnreadable(path=path.name, reason=error.strerror or "it can't be opened") from error
-    if magic[:4] in (b"RIFF", b"RF64") and magic[8:12] == b"WAVE":
-        return "wav"
-    if magic[:4] == b"FORM" and magic[8:12] in (b"AIFF", b"AIFC"):
-        return "aiff"
-    for start, name in ((b"fLaC", "flac"), (b"OggS", "ogg"), (b"ID3", "mp3"), (b"\x1a\x45\xdf\xa3", "webm")):
-        if magic.startswith(start):
-            return name
-    if magic[4:8] == b"ftyp":
-        return "m4a"
-    if len(magic) > 1 and magic[0] == 0xFF and magic[1] & 0xE0 == 0xE0:  # an MPEG frame's sync word
-        return "aac" if magic[1] & 0xF6 == 0xF0 else "mp3"  # ADTS has layer 0
-    raise _refusal(path, "it is no sound file that is known here")
 
 
 def _refusal(path: Path, reason: str) -> AudioUnreadable:
     return AudioUnreadable(path=path.name, reason=reason)
 
 
-def _read_native(path: Path, container: str, max_seconds: float) -> Clip:
-    try:
-        with soundfile.SoundFile(_nameless(path)) as file:
-            if not (file.channels <= MAX_CHANNELS and MIN_RATE <= file.samplerate <= MAX_RATE):
-                raise _refusal(path, f"{file.channels} channels at {file.samplerate} Hz")
-            blocks = list(_blocks(file, max_seconds))
-            return Clip(np.concatenate(blocks or [np.zeros(0, np.float32)]), file.samplerate, container, file.channels)
-    except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise AudioUnreadable(path=path.name, reason="it is damaged or not what it says") from error
+def _check_shape(path: Path, channels: int, rate: int) -> None:
+    if not (0 < channels <= MAX_CHANNELS and MIN_RATE <= rate <= MAX_RATE):
+        raise _refusal(path, f"{channels} channels at {rate} Hz")
 
 
-def _nameless(path: Path) -> Path | io.BytesIO:
-    """The file in a form that soundfile recognises by content; from a name that ends in .raw it expects no header."""
-    return io.BytesIO(path.read_bytes()) if path.suffix.lower() == ".raw" else path
-
-
-def _blocks(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Samples]:
-    """The file's mono blocks; raises RecordingTooLong as soon as they last longer than the limit."""
-    limit_s = _limit_s(max_seconds, file.samplerate)
-    room = round(limit_s * file.samplerate)
-    while True:
-        block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
-        if not len(block):
-            return
-        room -= len(block)
-        if room < 0:
-            raise RecordingTooLong(limit_s=round(limit_s))
-        yield block.mean(axis=1)
-
-
-def _limit_s(max_seconds: float, rate: int) -> float:
-    return min(max_seconds, MAX_SAMPLES / rate)
-
-
-def _read_foreign(path: Path, container: str, max_seconds: float) -> Clip:
-    # One second, or one sample, more than is allowed shows that the recording is too long.
-    limits = (str(max_seconds + 1), str(MAX_SAMPLES + 1))
-    command = [sys.executable, "-m", "tts_core.audio.decoder_process", _FOREIGN[container], *limits]
+def _read_plain(path: Path, max_seconds: float) -> Clip | None:
+    """A short WAV file, such as those that are made here: no process has to start for it. None for all others."""
     try:
         with path.open("rb") as source:
-            done = subprocess.run(  # noqa: S603 - our own module; the name of the file is no part of it
-                command,
-                stdin=source,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=_FOREIGN_TIMEOUT_S,
-                check=False,
+            magic = source.read(12)
+        if magic[:4] != b"RIFF" or magic[8:] != b"WAVE" or path.suffix.lower() == ".raw":
+            return None  # from a name in .raw soundfile would expect no header
+        with soundfile.SoundFile(path) as file:
+            _check_shape(path, file.channels, file.samplerate)
+            is_long = file.frames > FULL_RATE_S * file.samplerate
+            if file.subtype not in _PLAIN or is_long or not file.frames:
+                return None
+            if file.frames > max_seconds * file.samplerate:
+                raise RecordingTooLong(limit_s=round(max_seconds))
+            return _mixed(file)
+    except (soundfile.SoundFileError, ValueError):
+        return None
+    except OSError as error:
+        raise _refusal(path, error.strerror or "it can't be opened") from error
+
+
+def _mixed(file: soundfile.SoundFile) -> Clip | None:
+    channel = MEAN
+    while True:
+        mixer = Mixer(channel)
+        blocks = [mixer.mix(block.T) for block in file.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True)]
+        samples = np.concatenate(blocks or [np.zeros(0, np.float32)])
+        channel = mixer.cancelled_channel()
+        if len(samples) != file.frames:
+            return None
+        if channel == MEAN:
+            return Clip(samples, file.samplerate, "wav", file.channels)
+        file.seek(0)
+
+
+def _read_decoded(path: Path, max_seconds: float, long_rate: int) -> Clip:
+    channel = MEAN
+    while True:
+        with _decoder(path, max_seconds, long_rate, channel) as process:
+            clip, facts = _collected(path, process, max_seconds)
+        channel = int(facts["channel"])
+        if channel == MEAN:
+            return clip
+
+
+@contextmanager
+def _decoder(path: Path, max_seconds: float, long_rate: int, channel: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that decodes the file; it ends with the block."""
+    arguments = (str(max_seconds), str(long_rate), str(channel))
+    command = [sys.executable, "-m", "tts_core.audio.decoder_process", *arguments]
+    try:
+        with path.open("rb") as source:
+            process = subprocess.Popen(  # noqa: S603 - our own module; the name of the file is no part of it
+                command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
             )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AudioUnreadable(path=path.name, reason="it takes too long to decode") from error
-    header, _, body = done.stdout.partition(b"\n")
-    if done.returncode != 0 or not header:
-        raise _refusal(path, "it is damaged or not what it says")
-    facts = json.loads(header)
-    rate, channels = int(facts["rate"]), int(facts["channels"])
-    if not (channels <= MAX_CHANNELS and MIN_RATE <= rate <= MAX_RATE):
-        raise _refusal(path, f"{channels} channels at {rate} Hz")
-    samples = np.frombuffer(body[: len(body) // 4 * 4], "<f4").astype(np.float32)
-    limit_s = _limit_s(max_seconds, rate)
-    if len(samples) > limit_s * rate:
-        raise RecordingTooLong(limit_s=round(limit_s))
-    return Clip(samples, rate, container, channels)
+    except OSError as error:
+        raise _refusal(path, error.strerror or "it can't be opened") from error
+    clock = Timer(_DECODING_TIMEOUT_S, process.kill)
+    clock.start()
+    try:
+        yield process
+    finally:
+        clock.cancel()
+        process.kill()
+        process.communicate()
+
+
+def _collected(path: Path, process: subprocess.Popen[bytes], max_seconds: float) -> tuple[Clip, Mapping[str, Any]]:
+    """The recording that the process sends, and what it says at the end."""
+    out, err = process.stdout, process.stderr
+    assert out is not None and err is not None  # noqa: S101, PT018 - both are pipes
+    header = bytearray()
+    while not header.endswith(b"\n") and (letter := out.read(1)):
+        header += letter
+    facts: Mapping[str, Any] = json.loads(header) if header.endswith(b"\n") else {}
+    rate, channels, samples = int(facts.get("rate", 0)), int(facts.get("channels", 0)), np.zeros(0, np.float32)
+    if facts:
+        _check_shape(path, channels, rate)
+        samples = _samples(out, round(max_seconds * rate))
+        if len(samples) > max_seconds * rate:
+            raise RecordingTooLong(limit_s=round(max_seconds))
+    words, status = err.read(), process.wait()
+    if status == NO_SOUND:
+        raise RecordingWithoutSound(path=path.name)
+    if status != 0:
+        raise _refusal(path, "it is damaged or no sound file that is known here")
+    if not facts:
+        raise _refusal(path, "it holds no sound")
+    ended: Mapping[str, Any] = json.loads(words)
+    return Clip(samples, rate, str(facts["container"]), channels, float(ended["lost_s"])), ended
+
+
+def _samples(source: IO[bytes], most: int) -> Samples:
+    """The samples that the process sends; one more than `most` where there are too many."""
+    # one array for all: what is never filled takes no memory
+    samples = np.empty(most + 1, "<f4")
+    room, length = samples.view(np.uint8).data, 0
+    while length < len(room) and (count := source.readinto(room[length:])):  # type: ignore[attr-defined]
+        length += count
+    return samples[: length // 4].astype(np.float32, copy=False)

@@ -5,7 +5,8 @@
         send(encoder.encode(samples))
     send(encoder.finish())
 
-Nothing is ever sought or corrected afterwards, so that every format can go through a pipe.
+Nothing that was handed on is corrected afterwards, so that every format can go through a pipe. FLAC states its length
+first, and libsndfile reads no file whose length is wrong: it is handed on as a whole.
 """
 
 from __future__ import annotations
@@ -33,22 +34,30 @@ _UNKNOWN_SIZE = 0xFFFFFFFF
 class StreamEncoder:
     """An encoder of a sound as a growing file; for one thread at a time."""
 
-    def __init__(self, format: str, source_rate: int, tempo: float = 1.0) -> None:  # noqa: A002 - the requests' word
-        """`source_rate` is that of the samples, hertz; `tempo` 2.0 is twice as fast at the same pitch.
+    def __init__(
+        self,
+        format: str,  # noqa: A002 - the requests' word
+        source_rate: int,
+        tempo: float = 1.0,
+        rate: int = STREAM_RATE,
+    ) -> None:
+        """`source_rate` is that of the samples, hertz, `rate` that of the file; `tempo` 2.0 is twice as fast at the
+        same pitch.
 
-        Raises UnsupportedFormat, InvalidValue.
+        Raises UnsupportedFormat, InvalidValue, InvalidRequest for a rate that the format can't have.
         """
-        kind = stream_format(format)
+        kind = stream_format(format, rate)
         if not MIN_TEMPO <= tempo <= MAX_TEMPO:  # also refuses nan
             raise InvalidValue(name="speed", low=MIN_TEMPO, high=MAX_TEMPO)
-        self._stretcher = _stretcher(source_rate, tempo)
-        self._packer: _Packer = _packer(kind, format)
+        self._rate = rate
+        self._stretcher = _stretcher(source_rate, tempo, rate)
+        self._packer: _Packer = _packer(kind, format, rate)
         self._sent_samples = 0
 
     @property
     def duration_s(self) -> float:
         """The seconds of sound handed on so far."""
-        return self._sent_samples / STREAM_RATE
+        return self._sent_samples / self._rate
 
     def encode(self, samples: Samples) -> bytes:
         """The bytes that mono float32 samples in [-1, 1] add; b"" while the codec waits for more."""
@@ -67,7 +76,7 @@ class StreamEncoder:
 
 class _Packer(Protocol):
     def pack(self, samples: Samples) -> bytes:
-        """The bytes that mono samples at STREAM_RATE add."""
+        """The bytes that mono samples at the file's rate add."""
 
     def finish(self) -> bytes: ...
 
@@ -87,12 +96,12 @@ class _Bare:
         return header
 
 
-def _packer(kind: StreamFormat, name: str) -> _Packer:
+def _packer(kind: StreamFormat, name: str, rate: int) -> _Packer:
     if not kind.container:
-        return _Bare(_wav_header() if name == "wav" else b"")
+        return _Bare(_wav_header(rate) if name == "wav" else b"")
     from tts_core.audio.ffmpeg import Compressor  # noqa: PLC0415 - see there
 
-    return Compressor(kind)
+    return Compressor(kind, rate)
 
 
 def split_speed(speed: float, *, is_known: bool) -> tuple[float, float]:
@@ -104,24 +113,24 @@ def split_speed(speed: float, *, is_known: bool) -> tuple[float, float]:
 
 def stretched(samples: Samples, source_rate: int, tempo: float) -> tuple[Samples, int]:
     """A whole sound at another tempo (as for StreamEncoder) and the same pitch, and its rate, hertz."""
-    stretcher = _stretcher(source_rate, tempo)
+    stretcher = _stretcher(source_rate, tempo, STREAM_RATE)
     if stretcher is None:
         return samples, source_rate
     return np.concatenate([*stretcher.stretch(samples), *stretcher.rest(), samples[:0]]), STREAM_RATE
 
 
-def _stretcher(source_rate: int, tempo: float) -> Stretcher | None:
-    if source_rate == STREAM_RATE and tempo == 1.0:
+def _stretcher(source_rate: int, tempo: float, rate: int) -> Stretcher | None:
+    if source_rate == rate and tempo == 1.0:
         return None
     from tts_core.audio.ffmpeg import Stretcher  # noqa: PLC0415 - see there
 
-    return Stretcher(source_rate, tempo)
+    return Stretcher(source_rate, tempo, rate)
 
 
-def _wav_header() -> bytes:
+def _wav_header(rate: int) -> bytes:
     """The header of a wav file that may be of any length."""
     width = 2
-    form = struct.pack("<HHIIHH", 1, 1, STREAM_RATE, STREAM_RATE * width, width, 8 * width)
+    form = struct.pack("<HHIIHH", 1, 1, rate, rate * width, width, 8 * width)
     return b"".join(
         (
             *(b"RIFF", struct.pack("<I", _UNKNOWN_SIZE), b"WAVE"),

@@ -6,12 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tts_core.audio.files import AudioWriter, read_audio
+from tts_core.audio.files import AudioWriter
+from tts_core.audio.reading import read_recording
 from tts_core.cli.codes import load_codes, save_codes
-from tts_core.cli.faults import OutputExists, OutputUnwritable
+from tts_core.cli.faults import OutputUnwritable
 from tts_core.cli.status import Exit
+from tts_core.cli.targets import check_target
 from tts_core.engines.faults import CodesUnreadable
+from tts_core.engines.qwen.codec.recording import MAX_SECONDS
 from tts_core.engines.qwen.round_trip import load_codec
+from tts_core.platform.whole_files import replacing
 from tts_core.services import Services
 
 
@@ -35,30 +39,26 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run_encode(args: argparse.Namespace, services: Services) -> Exit:
-    _check_target(args)
-    samples, sample_rate = read_audio(args.source)
-    codes = load_codec(args.model_dir, services.settings.device).encode(samples, sample_rate)
+    check_target(args.out, force=args.force)
+    clip = read_recording(args.source, max_seconds=MAX_SECONDS)
+    codes = load_codec(args.model_dir, services.settings.device).encode(clip.samples, clip.sample_rate)
     save_codes([codes], args.out)
     print(f"{args.out}: {len(codes)} frames of 16 codes, {len(codes) * 0.08:.2f} s")
     return Exit.DONE
 
 
 def run_decode(args: argparse.Namespace, services: Services) -> Exit:
-    _check_target(args)
+    check_target(args.out, force=args.force)
     codes = load_codes(args.source)
     codec = load_codec(args.model_dir, services.settings.device)
     if codes.size and not 0 <= codes.min() <= codes.max() < codec.config.decoder.codebook_size:
         last = codec.config.decoder.codebook_size - 1
         raise CodesUnreadable(path=args.source, reason=f"they must lie between 0 and {last}")
     samples = codec.decode(codes)
-    with AudioWriter(args.out, "wav", codec.sample_rate, private=False) as writer:
-        writer.write(samples)
+    try:
+        with replacing(args.out) as part, AudioWriter(part, "wav", codec.sample_rate, private=False) as writer:
+            writer.write(samples)
+    except OSError as error:
+        raise OutputUnwritable(path=args.out, reason=error.strerror or str(error)) from error
     print(f"{args.out}: {writer.duration_s:.2f} s")
     return Exit.DONE
-
-
-def _check_target(args: argparse.Namespace) -> None:
-    if args.out.is_dir() or not args.out.parent.is_dir():
-        raise OutputUnwritable(path=args.out, reason="it is a folder, or its folder does not exist.")
-    if args.out.exists() and not args.force:
-        raise OutputExists(path=args.out)

@@ -10,6 +10,7 @@ import numpy as np
 from tts_core.cli.faults import OutputUnwritable
 from tts_core.domain.events import Codes
 from tts_core.engines.faults import CodesUnreadable
+from tts_core.platform.whole_files import replacing
 
 CODES_PER_FRAME = 16
 _MAX_FRAMES = 1_000_000
@@ -19,7 +20,7 @@ def save_codes(pieces: Sequence[Codes], path: Path) -> None:
     """Write the pieces one after the other, (frames, 16) int64. The file has exactly this name."""
     codes = np.concatenate([np.zeros((0, CODES_PER_FRAME), np.int64), *pieces])
     try:
-        with path.open("wb") as stream:  # numpy would add ".npy" to a name
+        with replacing(path) as part, part.open("wb") as stream:  # numpy would add ".npy" to a name
             np.save(stream, codes)
     except OSError as error:
         raise OutputUnwritable(path=path, reason=error.strerror or str(error)) from error

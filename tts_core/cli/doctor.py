@@ -138,6 +138,17 @@ def _check_preferences(services: Services) -> Answer:
     return (Outcome.WARN, f"{problem} What can't be used is left out.") if problem else (Outcome.OK, "usable")
 
 
+def _check_network(services: Services) -> Answer:
+    settings = services.settings
+    if settings.source_problems:
+        reasons = " ".join(map(str, (*settings.source_problems, *settings.network.problems)))
+        return Outcome.WARN, f"{reasons} Downloads stop until the source is set right; everything else works."
+    if settings.network.problems:
+        return Outcome.WARN, " ".join(settings.network.problems)
+    rewritten = ", ".join(settings.network.changes)
+    return Outcome.OK, f"{rewritten} understood in other words" if rewritten else "proxies and certificates usable"
+
+
 def _check_accounts(services: Services) -> Answer:
     try:
         accounts = AccountsFile(services.settings.paths.accounts_file).read()
@@ -219,6 +230,7 @@ CHECKS: tuple[Callable[[Services], Answer], ...] = (
     _check_built_in_voice,
     _check_data_folder,
     _check_preferences,
+    _check_network,
     _check_accounts,
     _check_models_folder,
     _check_disk,

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 import tts_core
 from tts_core.cli import codec, doctor, download, install_yourtts, models, similarity, speak, transcribe, users
 from tts_core.cli.bench import checkpoint, command as bench, gpu_check
-from tts_core.cli.serve import all as serve_all, embedding as serve_embedding, yourtts as serve_yourtts
+from tts_core.cli.serve import (
+    all as serve_all,
+    embedding as serve_embedding,
+    wyoming as serve_wyoming,
+    yourtts as serve_yourtts,
+)
 from tts_core.cli.status import Exit
 from tts_core.cli.voices import command as voices
 from tts_core.domain.errors import Cancelled, StudioError
@@ -23,7 +28,7 @@ from tts_core.services import build_services
 
 COMMANDS = (
     *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
-    *(serve_all, serve_embedding),
+    *(serve_all, serve_embedding, serve_wyoming),
     *(install_yourtts, serve_yourtts),
     *(bench, checkpoint, gpu_check),
 )
@@ -57,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> Exit:
 
 def _run(args: argparse.Namespace) -> Exit:
     settings = Settings.from_env(with_options(os.environ, args))
+    settings.network.apply(os.environ)
     setup_logging(settings.paths.log_file, console=False)
     services = build_services(settings)
     try:

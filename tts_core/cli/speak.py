@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import os
 import signal
 import sys
 import threading
@@ -12,21 +12,31 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from tts_core.audio.faults import UnsupportedFormat
 from tts_core.audio.files import FORMATS
 from tts_core.cli import progress
 from tts_core.cli.check import check_as_json, check_as_words, show_listening
 from tts_core.cli.codes import save_codes
-from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
+from tts_core.cli.targets import check_target, put
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, InvalidRequest, StudioError
 from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
-from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Recording, StopReason, SynthesisRequest, Take, TextMode
+from tts_core.domain.values import (
+    AUTO_LANGUAGE,
+    Decoding,
+    ReadAs,
+    Recording,
+    StopReason,
+    SynthesisRequest,
+    Take,
+    TextMode,
+)
 from tts_core.engines.whisper.transcriber import SpokenCheck
 from tts_core.services import Services, folder_synthesis
+from tts_core.speech.reading import text_to_say
 from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.finder import VoiceFinder
 
@@ -41,7 +51,13 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", default=AUTO_LANGUAGE, metavar="L", help="code or name; default: from the text")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="2 is twice as fast")
     parser.add_argument("--instruct", default="", metavar="I", help="style instruction, where the voice follows one")
-    parser.add_argument("--seed", type=int, metavar="N", help="repeats a take, where the voice samples")
+    parser.add_argument("--seed", type=int, metavar="N", help="repeats a take, where the voice samples; -1: a new one")
+    parser.add_argument(
+        "--read-as",
+        choices=[way.value for way in ReadAs],
+        default=ReadAs.MARKDOWN.value,
+        help="markdown: signs of Markdown and HTML are not said; plain: every sign counts",
+    )
     parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; default: from FILE's name")
     parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after this much speech")
     parser.add_argument("--check", action="store_true", help="let Whisper listen, and say which words differ")
@@ -67,7 +83,7 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, services: Services) -> Exit:
     out: Path = args.out
     for file in (out, *([args.codes] if args.codes else [])):
-        _refuse_to_replace(file, force=args.force)
+        check_target(file, force=args.force)
     if args.check:
         services.transcriber.choose()  # before anything is made
     with ExitStack() as cleanup:
@@ -75,13 +91,13 @@ def run(args: argparse.Namespace, services: Services) -> Exit:
         if args.model_dir is not None:
             synthesis = folder_synthesis(services, args.model_dir)
         stop = cleanup.enter_context(_stop_on_ctrl_c())
-        request = _request(args, synthesis, VoiceFinder(synthesis, services.voices, services.models))
+        request = _request(args, synthesis, VoiceFinder(synthesis, services.voices, services.voice_models))
         events = synthesis.speak(request, format=args.format or _format_of(out), cancelled=stop.is_set)
         take, codes = _watch(events)
         _deliver(take, out, force=args.force)
         if args.codes is not None:
             save_codes(codes, args.codes)
-        check = _checked(services, take, out, request.text, stop.is_set) if args.check else None
+        check = _checked(services, take, out, _spoken_text(request), stop.is_set) if args.check else None
     return _print_outcome(args, take, check)
 
 
@@ -100,6 +116,7 @@ def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder
         seed=args.seed,
         max_seconds=args.max_seconds,
         source=_reference(args),
+        read_as=ReadAs.named(args.read_as),
         decoding=Decoding(
             text_mode=TextMode(args.text_mode),
             greedy=args.greedy,
@@ -134,24 +151,26 @@ def _reference(args: argparse.Namespace) -> Recording | None:
 
 def _print_outcome(args: argparse.Namespace, take: Take, check: SpokenCheck | None) -> Exit:
     out: Path = args.out
+    target = _printing_to(out)
     if args.json:
         facts = _as_json(take, out) if check is None else {**_as_json(take, out), "check": check_as_json(check)}
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps(facts, ensure_ascii=False), file=target)
     else:
-        print(_as_words(take, out))
+        print(_as_words(take, out), file=target)
         if check is not None:
-            print(check_as_words(check))
+            print(check_as_words(check), file=target)
     if take.stop_reason is StopReason.CANCELLED:
         print(f"Stopped: the {take.duration_s:.1f} s made so far are kept.", file=sys.stderr)
         return Exit.STOPPED
     if take.retried:
         print("The first attempt lost its way: this is the second one, with another seed.", file=sys.stderr)
-    if take.stop_reason.is_failure:
-        print(f"The model lost its way ({take.stop_reason.value}): listen before you use this.", file=sys.stderr)
-        return Exit.NO
-    if take.stop_reason is StopReason.MAX_LENGTH:
-        print("Cut at the maximum length.", file=sys.stderr)
-    return Exit.DONE
+    if warning := take.stop_reason.warning:
+        print(warning, file=sys.stderr)
+    return Exit.NO if take.stop_reason.is_failure else Exit.DONE
+
+
+def _spoken_text(request: SynthesisRequest) -> str:
+    return request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
 
 
 def _checked(services: Services, take: Take, out: Path, text: str, cancelled: CancelCheck) -> SpokenCheck | None:
@@ -228,26 +247,23 @@ def _stop_on_ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _refuse_to_replace(out: Path, *, force: bool) -> None:
-    if out.is_dir():
-        raise OutputUnwritable(path=out, reason="it is a folder.")
-    if not out.parent.is_dir():
-        raise OutputUnwritable(path=out, reason="its folder does not exist.")
-    if out.exists() and not force:
-        raise OutputExists(path=out)
-
-
 def _deliver(take: Take, out: Path, *, force: bool) -> None:
-    """Move the take to `out`, which appears whole or not at all."""
-    _refuse_to_replace(out, force=force)  # it may have appeared while we spoke
-    part = out.with_name(f".{out.name}.{take.id}.part")
+    """Move the take to `out`, which appears whole or not at all. A take that can't go there is kept."""
     try:
-        shutil.copyfile(take.path, part)
-        part.replace(out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputUnwritable(path=out, reason=error.strerror or str(error)) from error
+        check_target(out, force=force)  # it may have appeared while we spoke
+        put(take.path, out)
+    except StudioError:
+        print(f"What was spoken is kept: {take.path}", file=sys.stderr)
+        raise
     take.path.unlink(missing_ok=True)
+
+
+def _printing_to(out: Path) -> TextIO:
+    """The stream for the outcome: not the one that the sound went to."""
+    try:
+        return sys.stderr if os.path.samestat(out.stat(), os.fstat(1)) else sys.stdout
+    except OSError:
+        return sys.stdout
 
 
 def _as_words(take: Take, out: Path) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tts_core.domain.errors import StudioError
 from tts_core.domain.events import EngineEvent, Loading
 from tts_core.domain.values import Capabilities, PreparedVoice, Recording, SynthesisRequest, Voice
 
@@ -24,9 +26,8 @@ class Engine(Protocol):
     def name(self) -> str:
         """The engine's stable id, the first part of its voices' ids."""
 
-    @property
-    def sample_rate(self) -> int:
-        """The rate of every chunk, hertz."""
+    def sample_rate(self, voice: str) -> int:
+        """The rate of every chunk of that voice, hertz; a cheap question."""
 
     def voices(self) -> tuple[Voice, ...]:
         """The voices it can speak with now, best first."""
@@ -61,3 +62,28 @@ class CloningEngine(Engine, Protocol):
         A voice that was prepared before is only checked. Raises VoicePromptInvalid where it does not fit the model,
         CloneNotSupported, InvalidRequest for a recording that can't be used, EngineFailed, Cancelled.
         """
+
+
+class VoiceModel(Protocol):
+    """A model that saved voices may belong to, whichever engine it is of and whether it is on this machine or not."""
+
+    @property
+    def key(self) -> str:
+        """The key by which records of saved voices name the model."""
+
+    @property
+    def name(self) -> str:
+        """The model's name for people."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that speaks with the model; None for a model that speaks no saved voice."""
+
+    def problem(self) -> StudioError | None:
+        """The reason why the model can't speak now; None where it can. A cheap question."""
+
+    def capabilities(self) -> Capabilities:
+        """The abilities of the model on this machine; those of the published one where it is not here."""
+
+    def weights(self) -> tuple[Path, ...]:
+        """The files that decide what a recording becomes when it is prepared; () where the model is not here."""

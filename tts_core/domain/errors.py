@@ -31,11 +31,18 @@ class StudioError(Exception):
     """The base of all errors that reach a user. Raise a subclass: `raise TextTooLong(length=9, limit=5)`."""
 
     code: ClassVar[str] = "internal_error"
+    wording: ClassVar[str] = ""
+    """The name of the text, where one code has several; "". Frontends find theirs by code and wording."""
     template: ClassVar[str] = "Something went wrong inside TTS Studio. The log has the details."
 
     def __init__(self, **params: object) -> None:
         self.params = params
         super().__init__(self.template.format(**params))
+
+    @property
+    def text_key(self) -> str:
+        """The code with its wording, by which frontends find their own text."""
+        return f"{self.code}.{self.wording}" if self.wording else self.code
 
     @property
     def message(self) -> str:
@@ -83,6 +90,11 @@ class InvalidValue(InvalidRequest):
     template = "{name} must lie between {low} and {high}."
 
 
+class InvalidChoice(InvalidRequest):
+    code = "invalid_choice"
+    template = "{name} can't be {value!r}. Choose one of: {choices}."
+
+
 class UnknownLanguage(InvalidRequest):
     code = "unknown_language"
     template = "This voice does not speak {language!r}. Choose Auto or one of the voice's languages."
@@ -111,6 +123,13 @@ class UnknownModelKey(NotFound):
 class UnknownVoice(NotFound):
     code = "voice_not_found"
     template = "There is no voice {voice!r}. List the voices to see what can speak."
+
+
+class MisnamedVoice(UnknownVoice):
+    """A voice that is not there, and those whose names are the nearest to it (`nearest`)."""
+
+    wording = "nearest"
+    template = "There is no voice {voice!r}. The nearest are: {nearest}."
 
 
 class ModelNotReady(Conflict):

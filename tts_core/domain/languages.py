@@ -45,6 +45,14 @@ def find_language(wanted: str, languages: Sequence[Language]) -> Language | None
     return _plainest_variety(key, languages) or _of_region(key, languages)
 
 
+def short_code(language: Language) -> str:
+    """The code that other programs know the language by, without a region: "Chinese" or "cmn" -> "zh"."""
+    for name in (language.code.lower(), language.name.lower()):
+        if name in _ALIASES:
+            return _ALIASES[name][0]
+    return language.code.partition("-")[0].lower()
+
+
 def _plainest_variety(key: str, languages: Sequence[Language]) -> Language | None:
     """The variety with the shortest code: "vietnamese" -> "Vietnamese (Northern)", whose code is just "vi"."""
     varieties = [

@@ -1,11 +1,12 @@
-"""Text before it is spoken: cleaning, sentences and its likely language. Pure functions that know no engine."""
+"""Text before it is spoken: cleaning, paragraphs and its likely language. Pure functions that know no engine."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 NormalForm = Literal["NFC", "NFKC"]
@@ -14,19 +15,6 @@ _LINE_END = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _BLANK_CATEGORIES = frozenset({"Zs", "Cc", "Cs", "Co", "Cn"})
 _INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINERS = frozenset("\u200c\u200d")  # part of the spelling in Persian and Indic scripts
-
-_CLOSING = "\"'”’»)\\]）】」』》"
-_ENDING = ".!?।॥؟۔։"
-_SENTENCE_END = re.compile(
-    # wide punctuation needs no space after it; a full stop ends nothing before a small letter or after "Dr" or "J"
-    rf"[。！？；…｡]+[{_CLOSING}]*\s*"
-    # a run of marks is looked at from its first one only: from each of them, it would take quadratic time
-    rf"|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\b[A-Z])(?<![{_ENDING}])"
-    rf"[{_ENDING}]+[{_CLOSING}]*(?:\s+(?![a-z\s])|$)"
-)
-CLAUSE_MARKS = ",，、;:：—–،"
-"""The marks that part a sentence without ending it."""
-_CLAUSE_END = re.compile(rf"[{CLAUSE_MARKS}](?!\d)[{_CLOSING}]*\s*")
 
 _KANA_LANGUAGE, _HAN_LANGUAGE = "ja", "cmn"
 _SCRIPT_LANGUAGES = {
@@ -76,6 +64,8 @@ _TELLING_WORDS = {
 }
 _ENOUGH_WORDS = 2
 
+_LONGEST_NAME = 100
+"""The most characters of a name that others are compared with."""
 _MOST_MARKS = 30
 """The most marks one letter may carry; no writing needs more (Unicode's Stream-Safe Text Format)."""
 _WIDTH_MARKS = "\uff9e\uff9f"  # letters themselves, but marks in NFKC
@@ -122,16 +112,6 @@ def paragraphs(text: str) -> list[str]:
     return [line for line in text.splitlines() if speakable(line)]
 
 
-def split_sentences(text: str, *, max_chars: int) -> list[str]:
-    """Sentences of `text` in order, none longer than `max_chars`; long ones part at a comma, else at a space.
-
-    >>> split_sentences("It is 3.5 km. 走吧！好。", max_chars=100)
-    ['It is 3.5 km.', '走吧！', '好。']
-    """
-    pieces = (piece for sentence in _cut(text, _SENTENCE_END) for piece in _shorten(sentence, max_chars))
-    return _join_unspeakable(pieces, max_chars)
-
-
 def detect_language(sentence: str) -> str:
     """The language that the sentence's letters suggest, as a base code: "en", "cmn", "ja", "ko", "ru", …
 
@@ -171,46 +151,25 @@ def _language_of(char: str) -> str | None:
     return _SCRIPT_LANGUAGES.get(unicodedata.name(char, "").split(" ")[0])
 
 
-def _cut(text: str, end: re.Pattern[str]) -> Iterator[str]:
-    """Parts of `text`, each up to and including a match of `end`."""
-    start = 0
-    for match in end.finditer(text):
-        yield text[start : match.end()].strip()
-        start = match.end()
-    if rest := text[start:].strip():
-        yield rest
-
-
-def _shorten(sentence: str, max_chars: int) -> Iterator[str]:
-    """Pieces of at most `max_chars`, parted as late as possible at a clause end, else a space, else anywhere."""
-    start, end = 0, len(sentence)
-    while end - start > max_chars:
-        head = sentence[start : start + max_chars]
-        clause_ends = [match.end() for match in _CLAUSE_END.finditer(head)]
-        cut = clause_ends[-1] if clause_ends else head.rfind(" ") + 1 or max_chars
-        yield head[:cut].strip()
-        start += cut
-        while start < end and sentence[start].isspace():
-            start += 1
-    if start < end:
-        yield sentence[start:]
-
-
-def _join_unspeakable(pieces: Iterator[str], max_chars: int) -> list[str]:
-    """Put stray punctuation at the end of the piece before it; drop it where that grows too long or there is none."""
-    joined: list[str] = []
-    for piece in pieces:
-        if speakable(piece):
-            joined.append(piece)
-        elif joined and len(joined[-1]) + 1 + len(piece) <= max_chars:
-            joined[-1] += f" {piece}"
-    return joined
-
-
 def find_name(wanted: str, known: Iterable[str]) -> str | None:
     """The first of the known names that is the wanted one, apart from case, blanks and underscores; None without."""
     plain = plain_name(wanted)
     return next((name for name in known if plain_name(name) == plain), None)
+
+
+def nearest_names(wanted: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """The known names that are most like the wanted one, best first; none where all are far off."""
+    if len(wanted) > _LONGEST_NAME:
+        return []
+    plain = plain_name(wanted)
+    spelt: dict[str, str] = {}
+    for name in known:
+        # an id is like a name if its last part is: "vivian" means "custom_0_6b/vivian"
+        for form in (plain_name(name), plain_name(name.rpartition("/")[2])):
+            spelt.setdefault(form, name)
+    longer = [form for form in spelt if len(plain) > 2 and plain in form]
+    alike = get_close_matches(plain, spelt, n=2 * most, cutoff=0.5)
+    return list(dict.fromkeys(spelt[form] for form in (*longer, *alike)))[:most]
 
 
 def plain_name(name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tts_core.domain.errors import InvalidValue
+from tts_core.domain.errors import InvalidChoice, InvalidValue
 
 AUTO_LANGUAGE = "auto"
 """The language code that lets the engine decide from the text."""
@@ -52,6 +52,27 @@ class TextMode(str, Enum):
     """The whole text comes before the first frame."""
     STREAM = "stream"
     """The text comes piece by piece along with the frames."""
+
+
+class ReadAs(str, Enum):
+    """The way a text is read."""
+
+    MARKDOWN = "markdown"
+    """Signs of Markdown and HTML set the words and are not said; plain prose is read as it stands."""
+    PLAIN = "plain"
+    """Every sign is a part of the text."""
+
+    @classmethod
+    def named(cls, name: str | None) -> ReadAs:
+        """The way of that name; the usual one for none. Raises InvalidChoice."""
+        choices = [way.value for way in cls]
+        if name and name not in choices:
+            raise InvalidChoice(name="read_as", value=name, choices=", ".join(choices))
+        return cls(name) if name else cls.MARKDOWN
+
+
+NEW_SEED = -1
+"""The seed that means, at every door, that a new one is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +133,19 @@ class SynthesisRequest:
     speed: float = 1.0
     """The factor on the speaking rate: 2.0 is twice as fast."""
     seed: int | None = None
-    """The seed of the sampling; None draws a new one where the engine samples."""
+    """The seed of the sampling; None and NEW_SEED draw a new one where the engine samples."""
     sampling: Sampling = field(default_factory=Sampling)
     max_seconds: float | None = None
     """The longest audio to make, seconds; None derives a bound from the text."""
     source: Recording | PreparedVoice | None = None
     """The voice to imitate; only voices whose capabilities say `can_clone` need and take one."""
     decoding: Decoding = field(default_factory=Decoding)
+    read_as: ReadAs = ReadAs.MARKDOWN
 
     def __post_init__(self) -> None:
         _check_range("speed", self.speed, 0.5, 2.0)
+        if self.seed == NEW_SEED:
+            object.__setattr__(self, "seed", None)
         if self.seed is not None:
             _check_range("seed", self.seed, 0, 2**32 - 1)
         if self.max_seconds is not None:
@@ -152,6 +176,8 @@ class Capabilities:
     supports_speed: bool = False
     can_clone: bool = False
     can_design: bool = False
+    timbre_only: bool = False
+    """Whether a clone takes over the timbre alone, so that the words said in the recording are of no use."""
 
 
 class StopReason(str, Enum):
@@ -170,6 +196,15 @@ class StopReason(str, Enum):
     def is_failure(self) -> bool:
         """Whether the model lost its way, so that the take is not what the request asked for."""
         return self in (StopReason.RUNAWAY, StopReason.LOOP)
+
+    @property
+    def warning(self) -> str:
+        """An English sentence about what such a take may lack; "" for one that says the whole text."""
+        if self is StopReason.MAX_LENGTH:
+            return "Cut at the maximum length: the end of the text may be missing."
+        if self.is_failure:
+            return f"The model lost its way ({self.value}): listen before you use this."
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

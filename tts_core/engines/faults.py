@@ -58,27 +58,30 @@ class PiperMissing(EngineFailed):
     template = "Piper voices need the package piper-tts, which is not installed here. Install it: {command}"
 
 
+_ADVICE = "A published model can be downloaded again; make or copy your own again where it came from."
+
+
 class ModelFolderInvalid(EngineFailed):
     code = "model_folder_invalid"
-    template = "The model file {file} can't be used: {reason}. Download the model again."
+    template = "The model file {file} can't be used: {reason}. " + _ADVICE
 
 
 class ModelFileMissing(ModelFolderInvalid):
     code = "model_file_missing"
-    template = "The model file {file} is missing. Download the model again or choose the folder that holds it."
+    template = "The model file {file} is missing. " + _ADVICE
 
 
 class ModelConfigInvalid(ModelFolderInvalid):
     code = "model_config_invalid"
     template = (
-        "The model's settings in {file} can't be used: {reason}. "
-        "Choose a folder with a Qwen3-TTS 12Hz model, or download the model again."
+        "The model's settings in {file} can't be used: {reason}. Choose a folder with a Qwen3-TTS 12Hz model. "
+        + _ADVICE
     )
 
 
 class WeightsUnreadable(ModelFolderInvalid):
     code = "weights_unreadable"
-    template = "The weights in {file} can't be read: {reason}. Download the model again."
+    template = "The weights in {file} can't be read: {reason}. " + _ADVICE
 
 
 class WeightsMismatch(ModelFolderInvalid):
@@ -87,5 +90,5 @@ class WeightsMismatch(ModelFolderInvalid):
     code = "weights_mismatch"
     template = (
         "The weights in {file} don't belong to this model (missing: {missing}; left over: {unknown}; "
-        "wrong shape: {misshapen}). The folder mixes files of different models: download the model again."
+        "wrong shape: {misshapen}). The folder mixes files of different models. " + _ADVICE
     )

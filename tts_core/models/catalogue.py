@@ -35,6 +35,8 @@ WHISPER_WEIGHTS_FILE = "model.bin"
 VOCABULARY_FILES = ("vocabulary.txt", "vocabulary.json")
 """A Whisper model has one of them; which, depends on the version that converted it."""
 FEATURES_FILE = "preprocessor_config.json"
+WEIGHTS_INDEX_SUFFIX = ".index.json"
+"""The ending, after a weights file's name, of the list of shards that stand for it."""
 PIPER_SUFFIXES = (".onnx", ".onnx.json")
 SPEECH_TOKENIZER_DIR = "speech_tokenizer"
 

@@ -34,7 +34,7 @@ class DownloadFault(StudioError):
     """The base of all faults; each names its `rule`."""
 
     code = "DOWNLOAD_FAILED"
-    template = "The download failed."
+    template = "The download failed ({reason}). The log has the details."
     rule: ClassVar[Rule] = Rule.SWITCH
 
 
@@ -187,6 +187,8 @@ class DiskError(DiskFault):
 class Interrupted(DownloadFault):
     """The download was asked to stop; fetched bytes are kept."""
 
+    code = "INTERRUPTED"
+    template = "The download was stopped."
     rule = Rule.STOP
 
 
@@ -199,6 +201,14 @@ class Offline(DownloadFault):
 class OwnedByOther(DownloadFault):
     code = "OWNED_BY_OTHER_PROCESS"
     template = "Another TTS Studio is downloading into this folder (process {pid}). Wait for it."
+    rule = Rule.STOP
+
+
+class FilesStillWrong(DownloadFault):
+    """The params hold `reasons`, one sentence per file."""
+
+    code = "FILES_STILL_WRONG"
+    template = "Nothing more can be fetched, and the model is not ready; nothing is lost. {reasons}"
     rule = Rule.STOP
 
 

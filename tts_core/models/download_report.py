@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 from tts_core.domain.errors import StudioError
-from tts_core.models.download_faults import DownloadFault
 from tts_core.models.download_task import DownloadTask, Note, Phase
 from tts_core.platform.job import JobState
 
@@ -76,7 +75,7 @@ def summary(task: DownloadTask) -> str:
 
 def sentence(code: str, params: Mapping[str, object]) -> str:
     """The sentence of an error's code; a missing parameter shows as an ellipsis."""
-    templates = {kind.code: kind.template for root in (StudioError, DownloadFault) for kind in _kinds(root)}
+    templates = {kind.code: kind.template for kind in _kinds(StudioError) if "code" in vars(kind)}
     words = {
         name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in params.items()
     }

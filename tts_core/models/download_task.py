@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from tts_core.domain.errors import Cancelled
+from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.models.download_faults import DownloadFault, Interrupted, Rule
 from tts_core.platform.job import Job, JobKind, JobState
 
@@ -118,9 +118,10 @@ class DownloadTask(Job):
     def failed(self, error: BaseException) -> DownloadTask:
         if isinstance(error, Interrupted | Cancelled):
             return self.stopped(JobState.PAUSED)
-        if not isinstance(error, DownloadFault):
+        if not isinstance(error, StudioError):
             error = DownloadFault(reason=type(error).__name__)
-        ended = self.stopped(JobState.PAUSED if error.rule is Rule.PAUSE else JobState.ERROR)
+        is_paused = isinstance(error, DownloadFault) and error.rule is Rule.PAUSE
+        ended = self.stopped(JobState.PAUSED if is_paused else JobState.ERROR)
         return replace(ended, code=error.code, params=error.params)
 
     def done(self, _result: Mapping[str, object] = MappingProxyType({})) -> DownloadTask:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,24 +16,25 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import CheckProgress
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language
-from tts_core.models.catalogue import Catalogue, ModelEntry, ModelFile, ModelKind
+from tts_core.models.by_hand import ManualDownload
+from tts_core.models.catalogue import CONFIG_FILE, Catalogue, ModelEntry, ModelFile, ModelKind
 from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask
-from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS, read_config
-from tts_core.models.files.content import FileFacts, unreadable
+from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS
+from tts_core.models.files.content import FileFacts, look_at, unreadable
 from tts_core.models.files.findings import NEXT_STEPS, FileProblem, Hint, ModelState, NextStep, Verification
 from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.models.files.hints import look_around
-from tts_core.models.files.inspection import Inspection, inspect
+from tts_core.models.files.inspection import OWN_FILES, Inspection, inspect
 from tts_core.models.files.piper_voices import language_code
+from tts_core.models.files.verdict import FolderJudge, loads_anyway
 from tts_core.platform.job import JobState
 
 __all__ = [
     "BackgroundCheck",
     "FileProblem",
     "Hint",
-    "ManualDownload",
     "ModelState",
     "ModelStatus",
     "ModelStatuses",
@@ -68,6 +68,8 @@ class ModelStatus:
     bytes_done: int
     """The bytes of the expected files that need no second download."""
     bytes_total: int
+    is_own: bool = False
+    """Whether the folder is taken for another model than the published one, such as a fine-tune."""
     download: DownloadTask | None = None
     """The model's newest download since start, finished ones included."""
 
@@ -82,7 +84,12 @@ class ModelStatus:
             return NextStep.NOTHING
         if by_hint := NEXT_STEPS.keys() & {hint.code for hint in self.hints}:
             return NEXT_STEPS[by_hint.pop()]
-        if not (self.entry.hf or self.entry.modelscope):
+        lacks_own = self.is_own and not set(OWN_FILES).isdisjoint(self.missing)
+        if (
+            lacks_own
+            or any(problem.is_own for problem in self.problems)
+            or not (self.entry.hf or self.entry.modelscope)
+        ):
             return NextStep.COPY
         steps = {ModelState.NOT_DOWNLOADED: NextStep.FETCH, ModelState.INCOMPLETE: NextStep.FETCH_MISSING}
         return steps.get(self.state, NextStep.MEND)
@@ -104,17 +111,13 @@ class ModelStatus:
             return None
         stopped = (JobState.PAUSED, JobState.ERROR)
         download = [summary(self.download)] if self.download is not None and self.download.state in stopped else []
+        return " ".join([*download, self.disk_reason]).strip()
+
+    @property
+    def disk_reason(self) -> str:
+        """The problems and missing files on the disk, in English; "" if there are none."""
         missing = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
-        return " ".join([*download, *(problem.message for problem in self.problems), *missing])
-
-
-@dataclass(frozen=True, slots=True)
-class ManualDownload:
-    """The commands to paste into a shell; "" for a hub where the model is not published."""
-
-    hf_command: str
-    modelscope_command: str
-    folder: Path
+        return " ".join([*(problem.message for problem in self.problems), *missing])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class BackgroundCheck:
 
 class ModelStatuses:
     """The statuses of all models. Thread-safe. `task_of` returns a model's download, `part_bytes` the bytes of a
-    file's unfinished part."""
+    file's unfinished part, `judge` the engine's verdict about a folder with other files than the published ones."""
 
     def __init__(
         self,
@@ -139,7 +142,9 @@ class ModelStatuses:
         hash_cache_file: Path,
         task_of: Callable[[str], DownloadTask | None] = lambda _key: None,
         part_bytes: Callable[[ModelEntry, ModelFile], int] = lambda _entry, _file: 0,
+        judge: FolderJudge = loads_anyway,
     ) -> None:
+        self._judge = judge
         self._task_of = task_of
         self._part_bytes = part_bytes
         self._catalogue = catalogue
@@ -189,8 +194,9 @@ class ModelStatuses:
         found = self._inspect(self.entry(key))
         if found.state is ModelState.READY:
             return ()
-        bad = {*found.missing, *(problem.file for problem in found.problems)}
+        bad = {*found.missing, *(problem.file for problem in found.problems if not problem.is_own)}
         if found.differing:
+            bad -= set(OWN_FILES)
             return tuple(fact.file for fact in found.facts if fact.file.path in bad)
         # With another kind of model's config here, no other file can be told from that model's.
         return tuple(fact.file for fact in found.facts if fact.file.path in bad or fact.differs)
@@ -215,7 +221,10 @@ class ModelStatuses:
             logger.warning("model file %s can't be looked at: %s", path, error)
 
     def capabilities(self, key: str) -> Capabilities:
-        """The capabilities by the folder's config.json if it fits, else as published. Raises UnknownModelKey."""
+        """The capabilities by the folder's config.json if it fits or is the published one, else as published.
+
+        Raises UnknownModelKey.
+        """
         entry = self.entry(key)
         if entry.kind is ModelKind.HIBARI:
             return Capabilities((Language(AUTO_LANGUAGE, "Auto"), Language("en", "English")), supports_speed=True)
@@ -225,16 +234,16 @@ class ModelStatuses:
             return Capabilities((Language(AUTO_LANGUAGE, "Auto"), *spoken), supports_speed=True)
         if not entry.kind.speaks:
             return Capabilities(languages=())
-        config = read_config(self.folder(key) / "config.json")
-        config = config if config is not None and config.fits(entry) else None
+        found = next(file for file in entry.files if file.path == CONFIG_FILE)
+        fact = look_at(self.folder(key), found, self._hashes)
+        config = fact.config if fact.config and (fact.is_published or fact.config.fits(entry)) else None
         languages = (config.languages if config else ()) or PUBLISHED_LANGUAGES
         published_speakers = PUBLISHED_SPEAKERS if entry.kind is ModelKind.CUSTOM_VOICE else ()
-        is_large = "1.7B" in (entry.size, config.size if config else "")
+        obeys = entry.kind is ModelKind.VOICE_DESIGN or (entry.kind is ModelKind.CUSTOM_VOICE and entry.size == "1.7B")
         return Capabilities(
             languages=tuple(Language(code, code.title()) for code in (AUTO_LANGUAGE, *languages)),
             speakers=config.speakers if config else published_speakers,
-            supports_instruct=entry.kind is ModelKind.VOICE_DESIGN
-            or (entry.kind is ModelKind.CUSTOM_VOICE and is_large),
+            supports_instruct=config.obeys_instruct if config else obeys,
             supports_sampling=True,
             can_clone=entry.kind is ModelKind.BASE,
             can_design=entry.kind is ModelKind.VOICE_DESIGN,
@@ -242,19 +251,7 @@ class ModelStatuses:
 
     def manual_download(self, key: str) -> ManualDownload:
         """The commands that fetch the model by hand. Raises UnknownModelKey."""
-        entry, folder = self.entry(key), self.folder(key)
-        is_windows = os.name == "nt"
-        target = quote_for_shell(str(folder), windows=is_windows)
-        # All voices share one repository, of many gigabytes.
-        files = entry.inference_files if entry.kind.is_single_voice else ()
-        wanted = " ".join((entry.hf, *(quote_for_shell(file, windows=is_windows) for file in files)))
-        return ManualDownload(
-            hf_command=f"hf download {wanted} --local-dir {target}" if entry.hf else "",
-            modelscope_command=(
-                f"modelscope download --model {entry.modelscope} --local_dir {target}" if entry.modelscope else ""
-            ),
-            folder=folder,
-        )
+        return ManualDownload.of(self.entry(key), self.folder(key))
 
     @property
     def background(self) -> BackgroundCheck:
@@ -284,7 +281,7 @@ class ModelStatuses:
         self, entry: ModelEntry, neighbours: Sequence[FoundModel], read_errors: tuple[FileProblem, ...] = ()
     ) -> ModelStatus:
         folder = self._models_dir / entry.local
-        found = inspect(entry, folder, self._hashes, read_errors=read_errors)
+        found = inspect(entry, folder, self._hashes, read_errors=read_errors, judge=self._judge)
         around = look_around(entry, folder, found, neighbours=neighbours, models_dir=self._models_dir)
         status = ModelStatus(
             key=entry.key,
@@ -299,6 +296,7 @@ class ModelStatuses:
             extra_files=around.extra_files,
             bytes_done=found.bytes_done,
             bytes_total=entry.total_bytes,
+            is_own=bool(found.differing),
             download=self._task_of(entry.key),
         )
         return _with_download(status, self._bytes_with_parts(entry, found))
@@ -310,7 +308,7 @@ class ModelStatuses:
         return sum(fact.bytes_done or self._part_bytes(entry, fact.file) for fact in found.facts)
 
     def _inspect(self, entry: ModelEntry) -> Inspection:
-        return inspect(entry, self._models_dir / entry.local, self._hashes)
+        return inspect(entry, self._models_dir / entry.local, self._hashes, judge=self._judge)
 
     def _validate(
         self, entry: ModelEntry, *, deep: bool, cancelled: CancelCheck
@@ -372,11 +370,6 @@ class ModelStatuses:
             raise
         except Exception:
             logger.exception("model %s could not be checked", key)
-
-
-def quote_for_shell(argument: str, *, windows: bool) -> str:
-    """The argument quoted for a POSIX shell, or for cmd and PowerShell; no Windows path contains a double quote."""
-    return f'"{argument}"' if windows else shlex.quote(argument)
 
 
 def _with_download(status: ModelStatus, bytes_done: int) -> ModelStatus:

@@ -44,6 +44,18 @@ class JobState(str, Enum):
         return not self.is_active and self is not JobState.PAUSED
 
 
+@dataclass(frozen=True, slots=True)
+class PassedPhase:
+    """A phase that a job came to."""
+
+    phase: str
+    progress: float
+    after_seq: int
+    """The number of the job's state before it."""
+    at: float
+    """The time it began, seconds since 1970."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(FeedItem):
     """A job as data; `key` is its id."""
@@ -59,6 +71,9 @@ class Job(FeedItem):
     state: JobState = JobState.WAITING
     phase: str = ""
     """The present phase, a name of the kind's own."""
+    passed: tuple[PassedPhase, ...] = ()
+    """The phases since the job was queued, the present one last: a reader gets only the newest state, and quick phases
+    are over by then."""
     progress: float = 0.0
     """The percent done, 0 to 100; never falls while the job runs."""
     position: int = 0
@@ -78,7 +93,7 @@ class Job(FeedItem):
     def queued(self) -> Job:
         """The job waiting for its turn, for the first time or again."""
         state = JobState.WAITING
-        return replace(self, state=state, progress=0.0, phase="", code="", params={}, message="", result={})
+        return replace(self, state=state, progress=0.0, phase="", passed=(), code="", params={}, message="", result={})
 
     def stopped(self, state: JobState) -> Job:
         """The job in `state`, with no work going on."""
@@ -92,13 +107,19 @@ class Job(FeedItem):
         ended = self.stopped(JobState.ERROR)
         return replace(ended, code=shown.code, params=shown.params, message=shown.message)
 
+    def at(self, passed: PassedPhase) -> Job:
+        """The job as it was when it came to that phase."""
+        then = replace(self, state=JobState.RUNNING, phase=passed.phase, progress=passed.progress, eta_s=None)
+        return replace(then, code="", message="", result={}, seq=passed.after_seq + 1, updated_at=passed.at)
+
     def done(self, result: Mapping[str, Any]) -> Job:
         return replace(self.stopped(JobState.DONE), progress=100.0, result=dict(result))
 
 
 def job_from_json(fields: Mapping[str, Any]) -> Job:
-    """The job that the file's fields describe. Raises ValueError, TypeError or KeyError."""
-    return Job(**{**fields, "kind": JobKind(fields["kind"]), "state": JobState(fields["state"])})
+    """The job that the file's fields describe; nobody is told its past phases any more. Raises ValueError, TypeError or
+    KeyError."""
+    return Job(**{**fields, "passed": (), "kind": JobKind(fields["kind"]), "state": JobState(fields["state"])})
 
 
 class JobRun:
@@ -155,7 +176,11 @@ class JobRun:
 
         def progressed(job: Job) -> Job:
             percent = max(job.progress, min(progress, 99.0))
-            return replace(job, state=JobState.RUNNING, position=0, phase=phase, progress=percent, eta_s=eta_s)
+            passed = job.passed
+            if phase != job.phase:
+                passed = (*passed, PassedPhase(phase, percent, after_seq=job.seq, at=time.time()))
+            now = replace(job, state=JobState.RUNNING, position=0, phase=phase, passed=passed)
+            return replace(now, progress=percent, eta_s=eta_s)
 
         self.change(progressed)
 

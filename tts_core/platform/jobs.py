@@ -26,7 +26,7 @@ from tts_core.domain.errors import Cancelled, StudioError, memory_errors_typed
 from tts_core.platform.faults import JobNotRetryable, UnknownJob
 from tts_core.platform.feed import Feed, Subscription
 from tts_core.platform.job import Job, JobKind, JobRun, JobState, job_from_json
-from tts_core.platform.jobs_file import read_list, write_list
+from tts_core.platform.jobs_file import ListFile
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Jobs:
     """The queues of jobs. Thread-safe. Methods that take a job's key raise UnknownJob."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._kept = ListFile(file, "jobs")
         self._feed: Feed[Job] = Feed()
         self._changed = Condition()
         self._registered: dict[JobKind, _Registration] = {}
@@ -86,7 +86,7 @@ class Jobs:
         Those that had not ended are shown as INTERRUPTED (or PAUSED) and returned as they stood then.
         """
         unfinished = []
-        for job in read_list(self._file, "jobs", self._parsed):
+        for job in self._kept.read(self._parsed):
             if job is None or self.find(job.key) is not None:
                 continue
             if job.state.is_over:
@@ -343,7 +343,7 @@ class Jobs:
 
     def _keep(self) -> None:
         if self._is_kept:
-            write_list(self._file, "jobs", map(asdict, self.jobs()))
+            self._kept.write(map(asdict, self.jobs()))
 
 
 def _new_job(kind: JobKind, subject: str, *, inputs: Mapping[str, str] | None = None, is_watched: bool = False) -> Job:

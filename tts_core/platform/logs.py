@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import re
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -69,8 +70,19 @@ class PrivateFormatter(logging.Formatter):
 
 
 class _PrivateFile(RotatingFileHandler):
+    _is_full = False
+
     def _open(self) -> Any:
         return open_private(Path(self.baseFilename), self.mode)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say once, on the console, that the disk takes no more lines; logging itself would print a stack for each."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_full:
+            self._is_full = True
+            logging.getLogger(__name__).warning("The log file can't be written: %s", error.strerror)
 
 
 class RepeatFilter(logging.Filter):

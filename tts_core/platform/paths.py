@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,15 @@ OPENAI_NAMES = PACKAGE_DIR / "api" / "openai" / "names.json"
 def default_data_dir() -> Path:
     """The user's data folder; the name is shared with the desktop app that keeps its models there."""
     return Path(platformdirs.user_data_dir("SuperAutoCutVideo", appauthor=False))
+
+
+def shared_temporary_dir() -> Path:
+    """The folder where programs put their temporary files. Python looks for one that it can write to, which a full disk
+    has not; then it is the usual one of the system, where old files may make room."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path.home() / "AppData" / "Local" / "Temp" if os.name == "nt" else Path("/tmp")  # noqa: S108 - a place
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import stat
+import tempfile
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 _FOLDER, _FILE, _OTHERS = 0o700, 0o600, 0o077
 _LOCK_WAIT_S = 5.0
+PART_SUFFIX = ".part"
+"""The end of the name of a file that is not whole yet."""
 
 
 def write_json(file: Path, data: object, *, for_people: bool = False, durable: bool = True) -> None:
@@ -27,7 +30,7 @@ def write_json(file: Path, data: object, *, for_people: bool = False, durable: b
     letters as they are. `durable` makes it survive a power cut, which takes some milliseconds.
     """
     text = json.dumps(data, default=str, ensure_ascii=not for_people, indent=2 if for_people else None)
-    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    part = part_of(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open_private(part, "wb") as stream:
@@ -42,6 +45,65 @@ def write_json(file: Path, data: object, *, for_people: bool = False, durable: b
         raise
     if durable:
         sync_folder(file.parent)
+
+
+def part_of(file: Path) -> Path:
+    """A new name beside the file for what becomes it. It is short: a file's own name may be as long as the disk
+    allows."""
+    return file.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
+
+
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A path to write to; at the end of the block what lies there becomes the file, whole. Raises OSError.
+
+    If the block fails, the file is as it was. A link stays a link, and what it points at is replaced. A device or a
+    pipe is never replaced: it takes the bytes.
+    """
+    if takes_bytes(file):
+        with tempfile.TemporaryDirectory(prefix="tts-studio-") as folder:
+            part = Path(folder, "part")
+            yield part
+            with part.open("rb") as source, file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        return
+    place = Path(os.path.realpath(file))
+    part = part_of(place)
+    try:
+        yield part
+        patiently(lambda: part.replace(place))
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def takes_bytes(file: Path) -> bool:
+    """Whether it is a device or a pipe, to which a link may lead. Raises OSError."""
+    return file.exists() and not file.is_file() and not file.is_dir()
+
+
+def set_aside(file: Path) -> Path:
+    """Give a file that can't be used another name, so that nothing is written over it; returns the new name.
+
+    Files that were set aside earlier stay. Raises OSError.
+    """
+    number = 1
+    while os.path.lexists(aside := file.with_name(f"{file.name}.broken-{number}")):
+        number += 1
+    patiently(lambda: file.rename(aside))
+    sync_folder(file.parent)
+    return aside
+
+
+def check_writable(folder: Path) -> None:
+    """Write a small file and remove it again. Raises OSError where nothing can be written now, as on a full disk."""
+    trial = part_of(folder / "trial")
+    make_private(folder)
+    try:
+        with open_private(trial, "wb") as stream:
+            stream.write(bytes(4096))
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def make_private(folder: Path) -> None:

@@ -22,11 +22,12 @@ from tts_core.domain.errors import (
 )
 from tts_core.domain.events import Finished, Loading, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import clean, speakable
+from tts_core.domain.text import speakable
 from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.faults import EmptyText, InstructNotSupported, InstructRequired, SpeedNotSupported, TextTooLong
 from tts_core.speech.queue import SpeechQueue
+from tts_core.speech.reading import text_to_say
 from tts_core.speech.takes import Outputs
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Synthesis:
     def _check(self, request: SynthesisRequest, format: str) -> _Prepared:  # noqa: A002 - the requests' word
         if len(request.text) > self._limits.max_text_chars:
             raise TextTooLong(length=len(request.text), limit=self._limits.max_text_chars)
-        text = request.text if request.decoding.verbatim else clean(request.text)
+        text = request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
         if not speakable(text):
             raise EmptyText
         audio_format(format)
@@ -141,8 +142,9 @@ class Synthesis:
         finished: Finished | None = None
         take_id = secrets.token_hex(16)
         path = self._outputs.new_take_path(take_id, job.format)
-        yield Started(job.engine.sample_rate)
-        with memory_errors_typed(), AudioWriter(path, job.format, job.engine.sample_rate) as writer:
+        sample_rate = job.engine.sample_rate(job.voice.id)
+        yield Started(sample_rate)
+        with memory_errors_typed(), AudioWriter(path, job.format, sample_rate) as writer:
             for event in job.engine.stream(job.request, cancelled=cancelled):
                 if isinstance(event, Finished):
                     finished = event

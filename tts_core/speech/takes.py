@@ -11,8 +11,9 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
 
-from tts_core.audio.files import FORMATS, PART_SUFFIX, audio_format
+from tts_core.audio.files import FORMATS, audio_format
 from tts_core.platform.settings.studio import Limits
+from tts_core.platform.whole_files import PART_SUFFIX
 from tts_core.speech.faults import UnknownTake
 
 _TAKE_ID = re.compile(r"[0-9a-f]{32}")

@@ -15,6 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Send
 
+from tts_core.access.faults import TooManyAtOnce
+from tts_core.audio.faults import OutputFailed
+from tts_core.domain.errors import StudioError
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,8 +46,16 @@ async def _misfit(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": "The inputs are not those of this endpoint."}, 422)
 
 
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, StudioError):
+        raise error
+    is_full = isinstance(error, OutputFailed)
+    return JSONResponse({"detail": request.app.get_blocks().words.error(error)}, 507 if is_full else 429)
+
+
 HANDLERS: Mapping[Any, Any] = MappingProxyType(
     {KeyError: _nothing_there, route_utils.FnIndexInferError: _nothing_there, TypeError: _misfit}
+    | {TooManyAtOnce: _refused, OutputFailed: _refused}
 )
 """Handlers for the errors that Gradio's routes raise when they look up what a request names; for the application of
 each page. Errors of the page's functions do not come here."""

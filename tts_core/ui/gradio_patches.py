@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
+from inspect import Parameter, signature
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
@@ -15,13 +17,17 @@ from typing import Any, NoReturn
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
-from gradio.data_classes import PredictBodyInternal
+from gradio.data_classes import APIInfo, PredictBodyInternal
 from gradio.route_utils import FileUploadProgress, call_process_api, file_fetch, upload_fn
 from gradio.state_holder import SessionState
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tts_core.access.visitor import visitor_in
+from tts_core.audio.faults import OutputFailed
 from tts_core.ui.faults import UnknownFile
 from tts_core.ui.gradio_answers import answer_shortly, is_misfit
 from tts_core.ui.gradio_queue import let_queues_wait
@@ -31,6 +37,10 @@ from tts_core.ui.words import Words
 
 TAKES_FILES = (gr.Audio, gr.File)
 """The widgets that take files; no other widget gets any."""
+MAX_FILES = 1000
+"""The most files of one upload: as many as are imported into the library at once."""
+MAX_GUEST_FILES = 10
+_MAX_FILES: ContextVar[int] = ContextVar("max_files", default=MAX_GUEST_FILES)
 _ASKER: ContextVar[str | None] = ContextVar("asker", default=None)
 """The owner whose event is being answered."""
 
@@ -48,6 +58,15 @@ class GuardedBlocks(gr.Blocks):
         # Gradio checks paths itself, too, but only where this is set: `launch()` does, mounting does not.
         self.has_launched = True
 
+    def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> APIInfo:
+        """Describe what programs can call. A parameter that is left out has the default of the function, not what the
+        page showed when it was built: there may be other voices by now."""
+        info = super().get_api_info(all_endpoints, page)
+        for event in self.fns.values():
+            if event.fn is not None and (endpoint := info["named_endpoints"].get(f"/{event.api_name}")):
+                _name_defaults(endpoint["parameters"], event.fn)
+        return info
+
     async def postprocess_data(
         self, block_fn: BlockFunction, predictions: list[Any] | dict[Any, Any], state: SessionState | None
     ) -> list[Any]:
@@ -64,7 +83,10 @@ def guard_gradio() -> None:
     - Its modules print tracebacks that quote the request. They go to our log instead, which writes the stack and no
       message that may hold a text. Of `traceback` these modules use nothing but `print_exc`.
     - A file given by a public address would be downloaded whole, whatever its size, or passed on to whoever asks.
+    - Choices would be refused that have come since the page was built: voices, models, their languages. What there is,
+      and which numbers fit, the use cases know, as for all other ways in.
     - Its queues look for work a thousand times a second.
+    - An upload may have a thousand files, and one that fails leaves on the disk what had come of it.
     - A file given by its path would be read wherever it lies, and whatever lies in Gradio's folder be handed out to
       all. Every event passes `call_process_api`, however it was asked for; every file leaves through `file_fetch`.
     """
@@ -74,14 +96,61 @@ def guard_gradio() -> None:
     _replace(routes, "secure_url_stream_response", _refuse_file)
     _replace(route_utils, "call_process_api", _answer_event)
     _replace(routes, "upload_fn", _take_upload)
+    _replace(route_utils, "GradioMultiPartParser", _UploadParser)
     _replace(routes, "file_fetch", _hand_out)
+    _replace(gr.Dropdown, "preprocess", _chosen)
+    _replace(gr.Slider, "preprocess", _slid)
     let_queues_wait()
     answer_shortly()
 
 
-def _replace(module: ModuleType, name: str, stand_in: object) -> None:
-    """Replace an attribute of a module. Raises AttributeError where this version of Gradio has nothing of that name:
-    better no page than an open one."""
+def _name_defaults(parameters: Sequence[Any], function: Callable[..., Any]) -> None:
+    defaults = {
+        name: one.default for name, one in signature(function).parameters.items() if one.default is not Parameter.empty
+    }
+    for parameter in parameters:
+        if (name := parameter["parameter_name"]) in defaults:
+            parameter["parameter_has_default"], parameter["parameter_default"] = True, defaults[name]
+
+
+def _chosen(_dropdown: gr.Dropdown, payload: object) -> str | None:
+    if payload is None or isinstance(payload, str):
+        return payload
+    raise gr.Error("A choice is named by a text.", print_exception=False)
+
+
+def _slid(_slider: gr.Slider, payload: object) -> float | None:
+    if payload is None or (isinstance(payload, (int, float)) and not isinstance(payload, bool)):
+        return payload
+    raise gr.Error("A number is needed.", print_exception=False)
+
+
+class _UploadParser(route_utils.GradioMultiPartParser):
+    """Gradio's parser of uploads, with a lower number of files and without what is left of an upload that failed."""
+
+    def on_headers_finished(self) -> None:
+        if self._current_files >= _MAX_FILES.get() and b"filename" in (self._current_part.content_disposition or b""):
+            raise MultiPartException(f"Too many files: one upload has {_MAX_FILES.get()} at most.")
+        super().on_headers_finished()
+
+    async def parse(self) -> FormData:
+        try:
+            return await super().parse()
+        except BaseException:
+            await asyncio.to_thread(self._remove_files)
+            raise
+
+    def _remove_files(self) -> None:
+        for file in self._files_to_close_on_error:
+            with suppress(OSError):
+                file.close()
+            with suppress(OSError):
+                Path(file.name).unlink()
+
+
+def _replace(module: ModuleType | type, name: str, stand_in: object) -> None:
+    """Replace an attribute of a module or a class. Raises AttributeError where this version of Gradio has nothing of
+    that name: better no page than an open one."""
     getattr(module, name)
     setattr(module, name, stand_in)
 
@@ -144,7 +213,13 @@ async def _take_upload(
     upload_progress: FileUploadProgress | None = None,
 ) -> tuple[list[str], list[str], list[str]]:
     page, owner = _guarded(request.app.get_blocks()), owner_of(request)
-    uploaded, *rest = await upload_fn(request, upload_dir, max_file_size, upload_id, force_move, upload_progress)
+    before = _MAX_FILES.set(MAX_GUEST_FILES if visitor_in(request.scope).is_guest else MAX_FILES)
+    try:
+        uploaded, *rest = await upload_fn(request, upload_dir, max_file_size, upload_id, force_move, upload_progress)
+    except OSError as error:
+        raise OutputFailed(folder=upload_dir, reason=error.strerror or type(error).__name__) from error
+    finally:
+        _MAX_FILES.reset(before)
     page.files.give(owner, uploaded)
     return (uploaded, *rest)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,11 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.helpers import TrackedIterable
 from starlette.requests import Request
 
+from tts_core.access.faults import TooManyAtOnce
+from tts_core.access.visitor import visitor_in
+
+SHARES = 4
+"""The number of visitors whose waiting events fill a page's queue."""
 PROGRESS_PAUSE_S = 0.01
 """The seconds within which messages of progress are sent together, as Gradio does."""
 
@@ -57,6 +63,10 @@ class WaitingQueue(queueing.Queue):
         self._wake()
 
     async def push(self, body: PredictBodyInternal, request: Request, username: str | None) -> Any:
+        """Queue an event. Raises TooManyAtOnce where so many of the visitor's wait that others would find no room."""
+        counted_as, share = visitor_in(request.scope).counted_as, (self.max_size or 0) // SHARES
+        if share and counted_as and self._waiting(counted_as) >= share:
+            raise TooManyAtOnce(limit=share)
         try:
             return await super().push(body, request, username)
         finally:
@@ -65,6 +75,11 @@ class WaitingQueue(queueing.Queue):
     def set_progress(self, event_id: str, iterables: list[TrackedIterable] | None) -> None:
         super().set_progress(event_id, iterables)
         self._wake()
+
+    def _waiting(self, counted_as: str) -> int:
+        """The number of the visitor's events that wait."""
+        events = chain.from_iterable(waiting.queue for waiting in self.event_queue_per_concurrency_id.values())
+        return sum(visitor_in(event.request.scope).counted_as == counted_as for event in events)
 
     def _wake(self) -> None:
         for change in self._changes:

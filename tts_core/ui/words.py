@@ -52,18 +52,22 @@ class Words:
 
     def engine(self, voice: Voice) -> str:
         """The speaker behind a voice, for people: the built-in engine or a model's name."""
-        return self.get(f"engine.{voice.engine}", voice.description)
+        return self.get(f"engine.{voice.id}", self.get(f"engine.{voice.engine}", voice.description))
+
+    def voice(self, voice: Voice) -> str:
+        """The name of a voice, for people: most are proper names, which are the same in every language."""
+        return self.get(f"voice.{voice.id}", voice.name)
 
     def error(self, error: StudioError) -> str:
-        return self.explain("error", error.code, error.params, error.message)
+        return self.explain("error", error.text_key, error.params, error.message)
 
     def fact(self, kind: str, fact: Explained) -> str:
         """The sentence about a fact; `kind` is hint or reason, the first part of the table's key."""
         return self.explain(kind, fact.code, fact.params, fact.message)
 
     def problem(self, problem: FileProblem) -> str:
-        params = {"file": problem.file, **problem.params}
-        return self.explain("problem", problem.code, params, problem.message)
+        code, params = problem.explanation
+        return self.explain("problem", code, params, problem.message)
 
     def explain(self, kind: str, code: str, params: Mapping[str, object], english: str) -> str:
         template = self.table.get(f"{kind}.{code}")

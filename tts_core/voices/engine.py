@@ -4,15 +4,16 @@ to."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from tts_core.domain.engine import CancelCheck, Engine
-from tts_core.domain.errors import CloneNotSupported, ModelNotReady, UnknownLanguage, UnknownVoice
+from tts_core.domain.errors import CloneNotSupported, UnknownLanguage, UnknownModelKey, UnknownVoice
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import plain_name
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, SynthesisRequest, Voice
-from tts_core.models.status import ModelStatuses
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.store import VoiceStore
@@ -24,26 +25,19 @@ class LibraryEngine:
     """The engine of saved voices; see `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = 24_000
-    """The sample rate of the Qwen3-TTS models in hertz."""
 
-    def __init__(
-        self, store: VoiceStore, prompts: VoicePrompts, models: ModelStatuses, engines: Mapping[str, Engine]
-    ) -> None:
-        """`engines` are those that speak saved voices, by the keys of their models."""
+    def __init__(self, store: VoiceStore, prompts: VoicePrompts, models: VoiceModels) -> None:
         self._store = store
         self._prompts = prompts
         self._models = models
-        self._engines = engines
 
     def voices(self) -> tuple[Voice, ...]:
         """The saved voices whose model is ready; favourites first."""
         saved = [voice for voice in self._store.voices() if voice.status is VoiceStatus.READY and not voice.is_deleted]
-        known = set(self._models.keys())
-        ready = {key for key in {voice.model_key for voice in saved} & known if self._models.status(key).valid}
+        ready = self._names_of_ready({voice.model_key for voice in saved})
         saved.sort(key=lambda voice: not voice.is_favourite)
         return tuple(
-            Voice(f"{NAME}/{voice.id}", voice.name, NAME, self._models.entry(voice.model_key).display_name)
+            Voice(f"{NAME}/{voice.id}", voice.name, NAME, ready[voice.model_key])
             for voice in saved
             if voice.model_key in ready
         )
@@ -52,27 +46,27 @@ class LibraryEngine:
         if voice is None:
             return Capabilities(languages=())
         saved = self._saved(voice)
-        can = self._models.capabilities(saved.model_key)
+        can = self._models.model(saved.model_key).capabilities()
         obeys = can.supports_instruct and saved.kind is VoiceKind.CUSTOM_ROLE
         return dataclasses.replace(can, supports_instruct=obeys, can_clone=False, can_design=False)
 
+    def sample_rate(self, voice: str) -> int:
+        return self._engine_of(self._saved(voice)).sample_rate(voice)
+
     def at_once(self, voice: str) -> int:
-        saved = self._store.find(voice.removeprefix(f"{NAME}/"))
-        engine = None if saved is None else self._engines.get(saved.model_key)
-        return 1 if engine is None else engine.at_once(voice)
+        try:
+            return self._engine_of(self._saved(voice)).at_once(voice)
+        except (UnknownVoice, UnknownModelKey, CloneNotSupported):  # the request fails when its turn comes
+            return 1
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         saved = self._saved(request.voice or "")
-        status = self._models.status(saved.model_key)
-        if not status.valid:
-            raise ModelNotReady(name=status.entry.display_name)
+        model = self._models.ready(saved.model_key)
         wanted = saved.language if request.language == AUTO_LANGUAGE else request.language
-        language = find_language(wanted, self._models.capabilities(saved.model_key).languages)
+        language = find_language(wanted, model.capabilities().languages)
         if language is None:
             raise UnknownLanguage(language=wanted)
-        engine = self._engines.get(saved.model_key)
-        if engine is None:
-            raise CloneNotSupported(voice=saved.model_key)
+        engine = self._engine_of(saved)
         request = dataclasses.replace(request, voice=_voice_of(engine, saved), language=language.code)
         if saved.kind is VoiceKind.CUSTOM_ROLE:
             instruct = request.instruct.strip() or saved.instruct
@@ -89,6 +83,23 @@ class LibraryEngine:
         if source is None:
             source = yield from self._prompts.prepare(saved, cancelled=cancelled)
         yield from engine.stream(dataclasses.replace(request, source=source), cancelled=cancelled)
+
+    def _names_of_ready(self, keys: Iterable[str]) -> dict[str, str]:
+        """The names of those models that are ready, by their keys; keys of another catalogue are passed over."""
+        found = {}
+        for key in keys:
+            with suppress(UnknownModelKey):
+                model = self._models.model(key)
+                if model.problem() is None:
+                    found[key] = model.name
+        return found
+
+    def _engine_of(self, saved: SavedVoice) -> Engine:
+        """The engine of the voice's model. Raises UnknownModelKey, CloneNotSupported."""
+        engine = self._models.model(saved.model_key).engine
+        if engine is None:
+            raise CloneNotSupported(voice=saved.model_key)
+        return engine
 
     def _saved(self, voice_id: str) -> SavedVoice:
         saved = self._store.find(voice_id.removeprefix(f"{NAME}/"))

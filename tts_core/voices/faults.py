@@ -20,6 +20,11 @@ class LibraryDamaged(StudioError):
     template = "{file} is no voice library any more; it is kept. Its last good state is used: look for what is missing."
 
 
+class TranscriptUnreadable(InvalidRequest):
+    code = "transcript_unreadable"
+    template = "The text {file} can't be used: {reason}. Save it as UTF-8 and import it again."
+
+
 class VoiceArchiveInvalid(InvalidRequest):
     code = "voice_archive_invalid"
     template = "{file} can't be imported: {reason}. Choose a voice that was exported here, and nothing is changed."

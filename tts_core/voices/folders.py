@@ -17,7 +17,12 @@ from tts_core.voices.record import SavedVoice, VoiceKind
 REFERENCE, PREVIEW, PROMPTS = "reference.wav", "preview.wav", "prompts"
 UNRECORDED = ".unrecorded"
 """An empty file in a folder that no record names yet, or none is going to name any more."""
-_SOUND_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".webm", ".aac", ".aiff"})
+SOUND_SUFFIXES = (
+    *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff", ".mp4", ".aif", ".oga", ".spx"),
+    *(".caf", ".w64", ".au", ".wma", ".amr", ".3gp", ".mov", ".mkv", ".avi", ".ts", ".mpg", ".flv"),
+    *(".ac3", ".ape", ".wv", ".tta", ".voc"),
+)
+"""The suffixes of recordings, the commonest first."""
 _ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
 _OWN_ID = re.compile(r"[0-9a-f]{16}")
 _DECODED, _PART = "decoded-", ".part"
@@ -62,7 +67,7 @@ class VoiceFolders:
             return folder / REFERENCE
         if not folder.is_dir():
             return None
-        found = [path for path in folder.iterdir() if path.suffix.lower() in _SOUND_SUFFIXES and path.is_file()]
+        found = [path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]
         ours = (PREVIEW, _DECODED)
         others = [path for path in found if not path.name.startswith((".", *ours))]
         return others[0] if len(others) == 1 else None

@@ -10,18 +10,19 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, CloneNotSupported, InvalidRequest, StudioError, UnknownVoice
 from tts_core.domain.text import find_name
-from tts_core.domain.values import StopReason, SynthesisRequest, Take
-from tts_core.models.status import ModelStatuses
+from tts_core.domain.values import ReadAs, StopReason, SynthesisRequest, Take
 from tts_core.platform.job import Job, JobKind, JobRun
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.voices.faults import ConsentMissing, LibraryBusy, LibraryUnwritable, TranscriptMissing
 from tts_core.voices.folders import VoiceFolders, new_id
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus, matches, now
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
@@ -77,7 +78,7 @@ class VoiceLibrary:
         folders: VoiceFolders,
         recordings: VoiceRecordings,
         prompts: VoicePrompts,
-        models: ModelStatuses,
+        models: VoiceModels,
         synthesis: Synthesis,
         jobs: Jobs,
     ) -> None:
@@ -129,7 +130,8 @@ class VoiceLibrary:
         """Keep a recording as a voice, not yet prepared. `clip` is the improved recording; without it the upload is
         read.
 
-        `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong.
+        `strict` demands consent. Raises InvalidRequest and its like, AudioUnreadable, RecordingTooLong,
+        RecordingSilent.
         """
         self.check(new)
         check_abilities(_record(new, VoiceKind.CLONE, {}), self._models)
@@ -142,7 +144,7 @@ class VoiceLibrary:
     def add_role(self, new: NewVoice) -> SavedVoice:
         """Keep a preset speaker with a style of its own as a voice; it speaks at once."""
         self.check(new)
-        capabilities = self._models.capabilities(new.model_key)
+        capabilities = self._models.model(new.model_key).capabilities()
         speaker = find_name(new.speaker, capabilities.speakers)
         if speaker is None:
             raise UnknownVoice(voice=f"{new.model_key}/{new.speaker}")
@@ -157,15 +159,16 @@ class VoiceLibrary:
         self.check(new)
         if not new.ref_text.strip() or not new.instruct.strip():
             raise InvalidRequest(reason="a designed voice needs a description and a text that it says first.")
-        if not self._models.capabilities(design_model_key).can_design:
+        if not self._models.model(design_model_key).capabilities().can_design:
             raise CloneNotSupported(voice=design_model_key)
         check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
-        voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"design_model_key": design_model_key}))
+        voice = self._store.put(_record(new, VoiceKind.DESIGN_CLONE, {"voice_design_model_key": design_model_key}))
         return voice, self._jobs.submit(JobKind.DESIGN_CLONE, voice.id)
 
     def keep_design(self, recording: Path, new: NewVoice) -> SavedVoice:
         """Keep a designed voice by what it has just said; `new.ref_text` is that text."""
         self.check(new)
+        check_abilities(_record(new, VoiceKind.DESIGN_CLONE, {}), self._models)
         clip = read_recording(recording, max_seconds=MAX_REFERENCE_S)
         return self._keep_new(_record(new, VoiceKind.DESIGN_CLONE, {"duration_s": clip.duration_s}), recording, clip)
 
@@ -275,10 +278,13 @@ class VoiceLibrary:
             return self._store.put(voice)
 
     def _keep_new(self, voice: SavedVoice, upload: Path, clip: Clip) -> SavedVoice:
+        require_speech(clip.samples, clip.sample_rate)
         with self._recordings.keeping(voice.id, upload, clip):
             return self._store.put(self._recordings.with_paths(voice))
 
     def _keep_another(self, voice_id: str, upload: Path, clip: Clip) -> SavedVoice:
+        require_speech(clip.samples, clip.sample_rate)
+
         def renewed(voice: SavedVoice) -> SavedVoice:
             voice = self._recordings.with_paths(voice)
             voice = voice.with_meta({"duration_s": clip.duration_s, "imported_prompt": None})
@@ -329,25 +335,26 @@ class VoiceLibrary:
         if voice.kind is VoiceKind.CUSTOM_ROLE:  # nothing to prepare; its model may lack the speaker
             check_abilities(voice, self._models)
             return
-        if not voice.x_vector_only_mode and not voice.ref_text.strip():
+        if not voice.ref_text.strip() and not self._prompts.is_timbre_only(voice):
             raise TranscriptMissing
         self._mark(run, "load_audio", 60 if voice.kind is VoiceKind.DESIGN_CLONE else 20)
         for _loading in self._prompts.prepare(voice, cancelled=run.cancelled):
             pass
-        run.check()
+        self._mark(run, "write_wav", 90)
 
     def _designed(self, run: JobRun) -> None:
         voice = self._store.voice(run.subject)
         self._mark(run, "design_generate", 10)
         request = SynthesisRequest(
             voice.ref_text,
-            voice=f"{voice.meta.get('design_model_key')}/design",
+            voice=f"{voice.design_model_key}/design",
             language=voice.language,
             instruct=voice.instruct,
             max_seconds=DESIGN_MAX_S,
+            read_as=ReadAs.PLAIN,  # it is the transcript, too
         )
         take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
-        self._mark(run, "write_wav", 50)
+        self._mark(run, "load_audio", 50)
         clip = read_recording(take.path, max_seconds=MAX_REFERENCE_S)
         self._keep_another(run.subject, take.path, clip)
         self._prepared(run)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from tts_core.audio.faults import AudioUnreadable
-from tts_core.domain.engine import CancelCheck, CloningEngine, Engine
-from tts_core.domain.errors import CloneNotSupported, ModelNotReady, StudioError, VoicePromptInvalid
+from tts_core.domain.engine import CancelCheck, CloningEngine
+from tts_core.domain.errors import CloneNotSupported, StudioError, VoicePromptInvalid
 from tts_core.domain.events import Loading
 from tts_core.domain.values import PreparedVoice, Recording
-from tts_core.models.status import ModelStatuses
 from tts_core.voices.faults import TranscriptMissing
 from tts_core.voices.folders import VoiceFolders
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompt_files import load_prompt, save_prompt
 from tts_core.voices.record import SavedVoice
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
@@ -28,22 +28,19 @@ _IMPORTED = "imported"
 
 
 class VoicePrompts:
-    def __init__(
-        self,
-        folders: VoiceFolders,
-        recordings: VoiceRecordings,
-        models: ModelStatuses,
-        engines: Mapping[str, Engine],
-    ) -> None:
-        """`engines` are those that speak saved voices, by the keys of their models."""
+    def __init__(self, folders: VoiceFolders, recordings: VoiceRecordings, models: VoiceModels) -> None:
         self._folders = folders
         self._recordings = recordings
         self._models = models
-        self._engines = engines
 
     def is_prepared(self, voice: SavedVoice) -> bool:
         """Whether the prompt for the voice's model was made from the voice as it is now."""
         return self._path(voice).is_file()
+
+    def is_timbre_only(self, voice: SavedVoice) -> bool:
+        """Whether only the timbre is taken over, by the user's choice or because the voice's model takes no more: that
+        needs no transcript."""
+        return voice.x_vector_only_mode or self._models.model(voice.model_key).capabilities().timbre_only
 
     def kept(self, voice: SavedVoice) -> PreparedVoice | None:
         """The voice as it was prepared for its model; None where it has to be prepared, for the first time or again.
@@ -67,10 +64,7 @@ class VoicePrompts:
         Yields Loading while the model is read. Raises ModelNotReady, CloneNotSupported, AudioUnreadable,
         TranscriptMissing, LibraryUnwritable, EngineFailed, Cancelled, and VoicePromptInvalid for an imported voice.
         """
-        status = self._models.status(voice.model_key)
-        if not status.valid:
-            raise ModelNotReady(name=status.entry.display_name)
-        engine = self._engines.get(voice.model_key)
+        engine = self._models.ready(voice.model_key).engine
         if not isinstance(engine, CloningEngine):
             raise CloneNotSupported(voice=voice.model_key)
         kept = self.kept(voice)
@@ -96,7 +90,7 @@ class VoicePrompts:
         path = self._recordings.reference(voice)
         if path is None:
             raise AudioUnreadable(path=voice.name, reason="the voice has no recording")
-        if voice.x_vector_only_mode:
+        if self.is_timbre_only(voice):
             return Recording(path)
         if not voice.ref_text.strip():
             raise TranscriptMissing
@@ -115,18 +109,18 @@ class VoicePrompts:
             recording = "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
         except (OSError, StudioError):
             recording = ""
+        timbre_only = self.is_timbre_only(voice)
         inputs = {
             "format": _FORMAT,
             "recording": recording,
-            "transcript": "" if voice.x_vector_only_mode else voice.ref_text,
-            "x_vector": voice.x_vector_only_mode,
+            "transcript": "" if timbre_only else voice.ref_text,
+            "x_vector": timbre_only,
             "silence": voice.meta.get("append_silence", True),
-            "model": _identity(self._models.folder(voice.model_key)),
+            "model": _identity(self._models.model(voice.model_key).weights()),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _identity(folder: Path) -> list[list[object]]:
+def _identity(files: Iterable[Path]) -> list[list[object]]:
     """The sizes and times of a model's weights, which differ for other weights; the files are not read."""
-    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]

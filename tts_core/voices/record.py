@@ -72,6 +72,11 @@ class SavedVoice:
     def is_deleted(self) -> bool:
         return bool(self.meta.get("deleted_at"))
 
+    @property
+    def design_model_key(self) -> str:
+        """The key of the model that makes a designed voice from its description; "" for other voices."""
+        return str(self.meta.get("voice_design_model_key") or self.meta.get("design_model_key") or "")
+
     def with_meta(self, values: Mapping[str, Any]) -> SavedVoice:
         """The voice with these values in `meta`; None removes a key."""
         meta = {key: value for key, value in {**self.meta, **values}.items() if value is not None}

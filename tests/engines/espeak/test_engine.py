@@ -17,7 +17,7 @@ from tts_core.engines.espeak.engine import EspeakEngine
 ENGINE = EspeakEngine()
 VOICES = [voice.id for voice in ENGINE.voices()]
 LANGUAGES = [language.code for language in ENGINE.capabilities().languages if language.code != "auto"]
-RATE = ENGINE.sample_rate
+RATE = ENGINE.sample_rate("builtin/aria")
 
 
 def speak(
@@ -70,6 +70,18 @@ def test_every_voice_is_loud_enough_and_does_not_clip(voice: str, text: str) -> 
     assert -26 < level_db < -15
     assert np.abs(samples).max() > 0.3
     assert not clips(samples)
+
+
+@pytest.mark.parametrize(
+    ("short", "plain"),
+    [
+        ("We met at No. 5 today.", "We met at No 5 today."),
+        ("Ask Prof. Green of St. Louis today.", "Ask Prof Green of St Louis today."),
+        ("Buy fruit, e.g. The apple.", "Buy fruit, e.g The apple."),
+    ],
+)
+def test_no_pause_is_made_inside_an_abbreviation(short: str, plain: str) -> None:
+    assert len(sound(short)) == pytest.approx(len(sound(plain)), abs=RATE // 50)
 
 
 def test_more_than_a_hundred_languages_have_their_own_code_and_a_name() -> None:

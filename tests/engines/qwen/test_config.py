@@ -56,7 +56,7 @@ def test_a_released_speaker_encoder_states_two_values_only() -> None:
 @pytest.mark.parametrize(
     ("change", "path", "complaint"),
     [
-        ({"head_dim": None}, ("talker_config",), "talker_config.head_dim is missing"),
+        ({"text_vocab_size": None}, ("talker_config",), "talker_config.text_vocab_size is missing"),
         ({"vocab_size": "many"}, ("talker_config",), "talker_config.vocab_size can't be 'many'"),
         ({"vocab_size": True}, ("talker_config",), "talker_config.vocab_size"),
         ({"rms_norm_eps": True}, ("talker_config",), "talker_config.rms_norm_eps"),
@@ -67,7 +67,14 @@ def test_a_released_speaker_encoder_states_two_values_only() -> None:
         ({"num_code_groups": 8}, ("talker_config", "code_predictor_config"), "code_predictor_config.num_code_groups"),
         ({"model_type": "llama"}, (), "model_type is 'llama'"),
         ({"tts_model_type": "singer"}, (), "tts_model_type is 'singer'"),
-        ({"tts_model_type": "base"}, (), "speaker_encoder_config is missing"),
+        ({"spk_id": None}, ("talker_config",), "talker_config.spk_id names no speaker"),
+        ({"RYAN": 9}, ("talker_config", "spk_id"), "differ in case only"),
+        ({"ryan": 10**6}, ("talker_config", "spk_id"), "ryan has the id 1000000"),
+        ({"ryan": ["x"]}, ("talker_config", "spk_is_dialect"), "unknown dialect"),
+        ({"max_position_embeddings": 10**9}, ("talker_config",), "max_position_embeddings must lie between"),
+        ({"rope_theta": float("nan")}, ("talker_config",), "talker_config.rope_theta"),
+        ({"num_key_value_heads": 0}, ("talker_config",), "num_attention_heads must be a multiple"),
+        ({"head_dim": 10**40}, ("talker_config",), "talker_config.head_dim"),
         ({"tokenizer_type": "qwen3_tts_tokenizer_25hz"}, (), "tokenizer_type"),
     ],
 )

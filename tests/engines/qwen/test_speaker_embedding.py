@@ -16,17 +16,21 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from starlette.testclient import TestClient
 
 from tests import ROOT
 from tests.api.conftest import client_of
 from tests.api.raw_http import RawServer
+from tests.conftest import wait_until
 from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
 from tests.serving import serving
 from tts_core.api.server import create_api
+from tts_core.api.services.numbers import Numbers
 from tts_core.api.services.sounds import clip_of
 from tts_core.audio.gender import estimated_gender
 from tts_core.cli.main import main
-from tts_core.cli.serve.embedding import build
+from tts_core.cli.serve.embedding import build, keep_warm
+from tts_core.cli.serve.single_service import kept_warm
 from tts_core.engines.qwen.speaker_embedding import SPEAKER_ENCODER
 from tts_core.engines.qwen.speech_model import QwenModel
 from tts_core.platform.settings.studio import Settings
@@ -116,9 +120,7 @@ def test_models_of_two_sizes_have_vectors_of_two_lengths(client: httpx.Client) -
     assert len(set(lengths)) == 2
 
 
-@pytest.mark.parametrize(
-    "audio", [[], [0.1] * 100, sound(0.9), [0.0] * 3 * RATE], ids=["none", "few", "0.9 s", "silence"]
-)
+@pytest.mark.parametrize("audio", [[0.1] * 100, sound(0.9), [0.0] * 3 * RATE], ids=["few", "0.9 s", "silence"])
 def test_too_short_is_no_error_but_has_no_embedding(client: httpx.Client, audio: list[float]) -> None:
     answer = client.post("/extract", json={"audio": audio})
     found = answer.json()
@@ -237,12 +239,30 @@ def test_without_a_base_model_it_says_which_to_download(tmp_path: Path) -> None:
 
 
 def test_only_the_encoder_is_loaded(services: Services) -> None:
-    services.embedder.extract(clip_of(sound(), RATE), "base_0_6b")
+    services.embedder.extract(clip_of(Numbers.of(sound()), RATE), "base_0_6b")
     loaded = services.embedder.loaded()
     whole = QwenModel.load(services.models.folder("base_0_6b"), device="cpu")
     assert loaded is not None
     assert 0 < loaded.memory_bytes < whole.memory_bytes / 2
     assert {model.kind for model in services.memory.statuses()} == {SPEAKER_ENCODER}
+
+
+def test_a_service_holds_its_encoder_from_the_start(services: Services) -> None:
+    """Its clients wait five seconds for an answer."""
+    with kept_warm(services, keep_warm):
+        wait_until(lambda: (found := services.embedder.loaded()) and found.is_loaded and found.users == 1)
+    wait_until(lambda: (found := services.embedder.loaded()) and found.users == 0)
+
+
+def test_nothing_is_heard_in_an_empty_list(services: Services) -> None:
+    client = TestClient(build(services), base_url="http://127.0.0.1:5003")
+    for path, body in (
+        ("/extract", {"audio": []}),
+        ("/similarity", {"first": {"audio": []}, "second": {"audio": sound()}}),
+    ):
+        answer = client.post(path, json=body)
+        assert (answer.status_code, answer.json()["detail"]) == (422, "invalid_request")
+        assert "no sound" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(("f0", "gender"), [(105.0, "male"), (220.0, "female"), (160.0, None)])
@@ -281,7 +301,7 @@ def test_served_alone_by_its_command(variables: dict[str, str]) -> None:
         line = process.stdout.readline()
         assert line.startswith(f"Speaker embedding is on http://127.0.0.1:{port}/")
         with client_of(f"http://127.0.0.1:{port}") as client:
-            assert client.get("/health").json()["status"] == "ok"
+            wait_until(lambda: client.get("/health").json()["model_loaded"])  # nobody has asked it anything
             assert client.post("/extract", json={"audio": sound()}).json()["use_default"] is False
     finally:
         process.terminate()

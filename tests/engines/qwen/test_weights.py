@@ -12,12 +12,12 @@ from torch import nn
 
 from tests.engines.qwen.conftest import CPU_FLOAT32, WriteCheckpoint
 from tts_core.engines.faults import ModelFileMissing, WeightsMismatch, WeightsUnreadable
+from tts_core.engines.qwen.talker.stored import read_header
 from tts_core.engines.qwen.talker.weights import (
     KeepsFloat32,
     Placement,
     build_on_meta,
     load_weights,
-    read_header,
     weight_bytes,
 )
 from tts_core.engines.qwen.talker_model import TalkerModel

@@ -11,8 +11,9 @@ import soundfile
 from tts_core.domain.events import AudioChunk, Samples
 from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.espeak.engine import EspeakEngine
+from tts_core.engines.espeak.library import SAMPLE_RATE
 
-RATE = EspeakEngine.sample_rate
+RATE = SAMPLE_RATE
 
 
 @cache

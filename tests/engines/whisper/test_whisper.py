@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -42,9 +42,22 @@ def test_no_phrase_ends_after_the_recording(model: WhisperModel) -> None:
     assert model.transcribe(speech(3), RATE).segments[-1] == Segment(2.0, 3.0, "world")
 
 
+def test_a_translation_is_in_english(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    network: Any = model._network
+    generate = network.generate_with_fallback
+
+    def watched(sound: Any, prompt: Any, tokenizer: Any, options: Any) -> Any:
+        asked.append(tokenizer.task)
+        return generate(sound, prompt, tokenizer, options)
+
+    monkeypatch.setattr(network, "generate_with_fallback", watched)
+    found = model.transcribe(speech(1), RATE, options=TranscriptOptions(in_english=True))
+    assert (found.language, set(asked)) == ("en", {network.hf_tokenizer.token_to_id("<|translate|>")})
+
+
 def test_a_language_that_is_asked_for_is_not_looked_for(model: WhisperModel) -> None:
     assert model.transcribe(speech(1), RATE, language="de").language == "de"
-    assert model.transcribe(speech(1), RATE, options=TranscriptOptions(in_english=True)).language == "en"
 
 
 def test_a_language_that_the_model_lacks_is_refused(model: WhisperModel, tmp_path: Path) -> None:

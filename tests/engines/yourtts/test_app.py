@@ -22,11 +22,14 @@ from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.domain.errors import UnknownLanguage
 from tts_core.domain.values import Recording, SynthesisRequest
+from tts_core.engines.yourtts.engine import CLONER
 from tts_core.engines.yourtts.environment import Environment
 from tts_core.engines.yourtts.finder import PUBLISHED_NAME
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.speech.synthesis import collect
+from tts_core.voices.library import Consent, NewVoice
+from tts_core.voices.prompt_files import load_prompt
 
 pytestmark = [pytest.mark.yourtts, pytest.mark.slow]
 
@@ -118,6 +121,19 @@ def test_it_is_an_engine_of_the_studio(app: App, tmp_path: Path) -> None:
     assert collect(synthesis.speak(wanted)).duration_s > 0
     with pytest.raises(UnknownLanguage):
         list(synthesis.speak(SynthesisRequest("你好，很高兴认识你。", voice="yourtts/male-en-2")))
+
+
+def test_a_saved_voice_is_prepared_by_the_speaker_encoder_and_speaks(app: App, tmp_path: Path) -> None:
+    services, file = app.services, tmp_path / "me.wav"
+    soundfile.write(file, np.array(somebody(), np.float32), 16_000)
+    voice = services.voices.add_clone(file, NewVoice("Saved", CLONER, language="en"), Consent(own_voice=True))
+    job = services.voices.prepare(voice.id)
+    wait_until(lambda: services.jobs.job(job.key).state.is_over)
+    assert services.jobs.job(job.key).message == ""
+    (prompt,) = (services.settings.paths.voices_dir / voice.id / "prompts").glob("*.safetensors")
+    assert load_prompt(prompt).vector.shape == (512,)
+    take = collect(services.synthesis.speak(SynthesisRequest("Hello.", voice=services.finder.find(name="Saved"))))
+    assert (take.sample_rate, take.duration_s > 0) == (16_000, True)
 
 
 def test_an_idle_process_goes(app: App) -> None:

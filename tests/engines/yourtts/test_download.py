@@ -18,6 +18,7 @@ from tts_core.engines.yourtts.download import fetch_model
 from tts_core.engines.yourtts.faults import ModelArchiveInvalid
 from tts_core.engines.yourtts.finder import PUBLISHED_NAME, ModelFinder
 from tts_core.models.download_faults import NetConnect, NotFoundThere, Offline
+from tts_core.platform.faults import InvalidEndpoint
 from tts_core.platform.settings.studio import Settings
 
 
@@ -111,3 +112,5 @@ def test_a_server_that_has_it_not_or_is_not_there_is_told(server: Server, tmp_pa
     offline = settings(tmp_path, server.url, HF_HUB_OFFLINE="1")
     with pytest.raises(Offline):
         fetch_model(offline, cancelled=never, progress=lambda _done, _total: None)
+    with pytest.raises(InvalidEndpoint, match="TTS_STUDIO_YOURTTS_URL"):
+        fetch_model(settings(tmp_path, "http://example.org/m.zip"), cancelled=never, progress=lambda _d, _t: None)

@@ -20,7 +20,9 @@ from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, config, noise, weig
 from tts_core.models.catalogue import ModelKind
 from tts_core.models.download_task import DownloadTask, Provider
 from tts_core.models.downloads.hubs import ordering as sources
+from tts_core.models.downloads.transfer.part_file import PartStore, Want
 from tts_core.models.files.findings import ModelState, Verification
+from tts_core.models.files.verdict import loads_anyway
 from tts_core.platform.job import JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
@@ -36,6 +38,12 @@ def a_busy_machine_abroad(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the tests run, sources have one order, and however slow that is, they answer in time."""
     monkeypatch.setattr(sources, "is_mainland", lambda: False)
     monkeypatch.setattr(sources, "PROBE_S", PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
+def made_up_weights_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models of these tests are noise, which no engine would take for a fine-tune."""
+    monkeypatch.setattr("tts_core.services.FolderCheck", lambda: loads_anyway)
 
 
 @pytest.fixture
@@ -334,6 +342,21 @@ class TestFallback:
         task = download(app)
         assert (task.state, task.code) == (JobState.ERROR, "NOT_A_HUB")
         assert {note.code for note in task.notes} == {"NET_CONNECT", "NOT_A_HUB"}
+
+    def test_a_folder_that_keeps_changing_is_given_up_with_the_reason(
+        self, app: Services, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish = PartStore.publish
+
+        def spoil(parts: PartStore, want: Want, target: Path) -> None:
+            publish(parts, want, target)
+            if want.file == "config.json":
+                target.write_bytes(b"<html>")
+
+        monkeypatch.setattr(PartStore, "publish", spoil)
+        task = download(app, "hf")
+        assert (task.state, task.code) == (JobState.ERROR, "FILES_STILL_WRONG")
+        assert "config.json is a web page" in str(task.params["reasons"])
 
     def test_another_version_upstream_is_skipped_before_it_sends_anything(self, app: Services, hubs: Hubs) -> None:
         hubs.hf.faults.add(Fault(listed_sha256="0" * 64), on="listing", file=MAIN_FILE)

@@ -14,14 +14,16 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, LARGE_KEY, TOKENIZER_KEY, Studio, build_studio
-from tts_core.domain.errors import Cancelled, UnknownModelKey
+from tts_core.domain.errors import Cancelled, StudioError, UnknownModelKey
 from tts_core.models.download_faults import AllSourcesFailed, DiskFull, DownloadFault, Interrupted, NetDns
+from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask, Note, Phase, Provider
 from tts_core.models.downloads.folder_lock import FolderLock
 from tts_core.models.downloads.queue import Downloads, task_of
 from tts_core.models.downloads.run import Run
 from tts_core.models.files.findings import ModelState
 from tts_core.models.status import ModelStatuses
+from tts_core.platform.faults import InvalidEndpoint
 from tts_core.platform.job import JobKind, JobState
 from tts_core.platform.jobs import Jobs
 
@@ -187,14 +189,18 @@ def test_states_of_models_follow_the_download(desk: Desk) -> None:
         (DiskFull(folder="/models"), JobState.PAUSED),
         (AllSourcesFailed(reasons="none"), JobState.ERROR),
         (ValueError("a bug"), JobState.ERROR),
+        (InvalidEndpoint(name="HF_ENDPOINT", value="http://192.168.1.5"), JobState.ERROR),
     ],
 )
 def test_a_fault_ends_or_pauses(desk: Desk, fault: Exception, state: JobState) -> None:
     desk.job.fault = fault
     desk.job.go.set()
     desk.downloads.start(BASE_KEY)
-    code = fault.code if isinstance(fault, DownloadFault) else "DOWNLOAD_FAILED"
-    assert desk.until(BASE_KEY, lambda task: bool(task.code)).code == code
+    code = fault.code if isinstance(fault, StudioError) else "DOWNLOAD_FAILED"
+    failed = desk.until(BASE_KEY, lambda task: bool(task.code))
+    assert failed.code == code
+    expected = fault if isinstance(fault, StudioError) else DownloadFault(reason="ValueError")
+    assert summary(failed) == expected.message
     assert desk.state(BASE_KEY) is state
     desk.job.fault = None
     assert desk.downloads.start(BASE_KEY).code == ""
@@ -347,7 +353,7 @@ def test_a_broken_file_is_kept_aside(desk: Desk, tmp_path: Path, name: str, cont
     (tmp_path / name).write_text(content, encoding="utf-8")
     desk.restore(resume=True)
     assert desk.downloads.tasks() == ()
-    assert (tmp_path / f"{name}.broken").read_text(encoding="utf-8") == content
+    assert (tmp_path / f"{name}.broken-1").read_text(encoding="utf-8") == content
 
 
 def test_a_download_holds_up_no_other_job(desk: Desk) -> None:

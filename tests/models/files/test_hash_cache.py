@@ -93,7 +93,7 @@ def test_a_broken_cache_file_is_set_aside_and_replaced(file: Path, cache_file: P
     cache_file.write_bytes(content)
     cache = HashCache(cache_file)
     assert cache.get(file, file.stat()) is None
-    assert cache_file.with_name("hashes.json.broken").read_bytes() == content
+    assert cache_file.with_name("hashes.json.broken-1").read_bytes() == content
     cache.put(file, file.stat(), Digest("aa", False))
     assert HashCache(cache_file).get(file, file.stat()) == Digest("aa", False)
 

@@ -277,6 +277,16 @@ def test_what_is_published_is_never_a_problem_whatever_it_looks_like(tmp_path: P
     assert studio.deep(BASE_KEY).verification is Verification.VERIFIED
 
 
+def test_a_size_in_a_folders_name_never_overrules_the_published_config(tmp_path: Path) -> None:
+    files = PUBLISHED[CUSTOM_KEY]
+    studio = build_studio(tmp_path, {"mine": catalogue_entry(ModelKind.CUSTOM_VOICE, "My-Voice-1.7B", files)})
+    write_files(studio.folder("mine"), files)
+    assert studio.catalogue.entry("mine").size == "1.7B"
+    assert studio.deep("mine").verification is Verification.VERIFIED
+    assert studio.manager().files_to_fetch("mine") == ()
+    assert not studio.manager().capabilities("mine").supports_instruct, "the config says 0.6B, and so does the engine"
+
+
 def test_the_weights_of_the_speech_tokenizer_in_the_place_of_the_models_are_no_other_model(studio: Studio) -> None:
     studio.install(BASE_KEY, **{MAIN: FILES[CODEC]})
     problem = only_problem(studio)

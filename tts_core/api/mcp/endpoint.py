@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import Lock
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -50,11 +51,14 @@ class McpEndpoint:
         tools = await self._ready()
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - loaded by then
 
+        from tts_core.api.mcp.tools import ASKED  # noqa: PLC0415 - loaded by then
+
         manager = StreamableHTTPSessionManager(
             tools._lowlevel_server,  # what its own app gives to a manager, too
             stateless=True,
             max_request_body_size=self._services.settings.limits.max_float_body_bytes,
         )
+        ASKED.set(Request(scope))  # for the tasks that begin here
         async with manager.run():
             await manager.handle_request(scope, receive, send)
 

@@ -7,41 +7,41 @@ fields are what the assistants read.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from contextvars import ContextVar
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import AudioContent, CallToolResult, ResourceLink, TextContent, ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 
 import tts_core
-from tts_core.api.uploads import kept_upload
+from tts_core.api.schemas import READ_AS, ReadAsName, finish_reason
+from tts_core.api.uploads import audio_in_base64, kept_upload
 from tts_core.api.work import Workers
-from tts_core.audio.faults import AudioUnreadable
 from tts_core.audio.files import FORMATS
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import Cancelled, ModelNotReady, ReferenceRequired, StudioError
-from tts_core.domain.values import AUTO_LANGUAGE, Recording, StopReason, SynthesisRequest, Take
-from tts_core.models.catalogue import ModelKind
+from tts_core.domain.errors import Cancelled, ReferenceRequired, StudioError
+from tts_core.domain.values import AUTO_LANGUAGE, ReadAs, Recording, StopReason, SynthesisRequest, Take
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.synthesis import collect
 
+ASKED: ContextVar[Request] = ContextVar("asked")
+"""The HTTP request that a tool is called by."""
 INLINE_BYTES = 2_000_000
 """The largest file in bytes that is sent inline; a longer one is linked only."""
 INSTRUCTIONS = (
     "Speaks texts on the user's own machine. Ask list_voices for a voice when the user wants a certain one; "
     "without it the best voice that is ready speaks."
 )
-Text = Annotated[str, Field(description="What is said. Plain text, in the language of the voice.")]
+Text = Annotated[str, Field(description="What is said. Plain text or Markdown, in the language of the voice.")]
 Voice = Annotated[str, Field(description="A voice's id or name from list_voices; empty: the best that is ready.")]
 Language = Annotated[str, Field(description='The language, as "English", "zh" or "auto".')]
 Instruct = Annotated[str, Field(description='How to say it, as "slowly, in a whisper"; only some voices can.')]
@@ -53,6 +53,7 @@ SavedVoice = Annotated[str, Field(description="In place of a recording: a saved 
 Transcript = Annotated[str, Field(description="What is said in the recording; empty: only the timbre is taken over.")]
 
 
+Reading = Annotated[ReadAsName, Field(description=READ_AS)]
 MaxSeconds = Annotated[float, Field(description="The audio ends there at the latest; 0: as long as the text needs.")]
 
 
@@ -63,21 +64,28 @@ class _Tools:
 
     async def speak(
         self,
-        ctx: Context[Any],
         text: Text,
         voice: Voice = "",
         language: Language = AUTO_LANGUAGE,
         instruct: Instruct = "",
         format: Format = "mp3",  # noqa: A002 - the word of all requests
         max_seconds: MaxSeconds = 0,
+        read_as: Reading = ReadAs.MARKDOWN.value,
     ) -> CallToolResult:
         """Speak a text aloud and return the audio: the file itself, and a link to it on the user's machine."""
 
         def wanted(_held: ExitStack) -> SynthesisRequest:
             meant, longest = self._services.finder.find(name=voice), max_seconds or None
-            return SynthesisRequest(text, voice=meant, language=language, instruct=instruct, max_seconds=longest)
+            return SynthesisRequest(
+                text,
+                voice=meant,
+                language=language,
+                instruct=instruct,
+                max_seconds=longest,
+                read_as=ReadAs.named(read_as),
+            )
 
-        return await self._spoken(ctx, wanted, format)
+        return await self._spoken(wanted, format)
 
     async def list_voices(self) -> list[dict[str, str]]:
         """List the voices that can speak now, best first: built-in ones, those of models, and saved ones."""
@@ -89,7 +97,6 @@ class _Tools:
 
     async def clone(
         self,
-        ctx: Context[Any],
         text: Text,
         audio: Audio = "",
         voice: SavedVoice = "",
@@ -97,6 +104,7 @@ class _Tools:
         language: Language = AUTO_LANGUAGE,
         format: Format = "mp3",  # noqa: A002
         max_seconds: MaxSeconds = 0,
+        read_as: Reading = ReadAs.MARKDOWN.value,
     ) -> CallToolResult:
         """Speak a text in the voice of a recording, or of a voice that the user has saved, and return the audio.
 
@@ -104,22 +112,19 @@ class _Tools:
         """
 
         def wanted(held: ExitStack) -> SynthesisRequest:
-            plain = SynthesisRequest(text, language=language, max_seconds=max_seconds or None)
+            reading, longest = ReadAs.named(read_as), max_seconds or None
+            plain = SynthesisRequest(text, language=language, max_seconds=longest, read_as=reading)
             if voice:
                 return replace(plain, voice=self._services.finder.find(name=voice))
             if not audio:
                 raise ReferenceRequired(voice="clone")
-            recording = Recording(held.enter_context(kept_upload(_decoded(audio))), transcript or None, True)
-            return replace(plain, voice=f"{self._base()}/clone", source=recording)
+            path = held.enter_context(kept_upload(audio_in_base64(audio, "audio")))
+            cloned = f"{self._services.voice_models.best_cloning().key}/clone"
+            return replace(plain, voice=cloned, source=Recording(path, transcript or None, True))
 
-        return await self._spoken(ctx, wanted, format)
+        return await self._spoken(wanted, format)
 
-    async def _spoken(
-        self, ctx: Context[Any], wanted: Callable[[ExitStack], SynthesisRequest], format_name: str
-    ) -> CallToolResult:
-        request = ctx.request_context.request
-        assert isinstance(request, Request)  # noqa: S101 - it came over HTTP
-
+    async def _spoken(self, wanted: Callable[[ExitStack], SynthesisRequest], format_name: str) -> CallToolResult:
         def work(gone: CancelCheck) -> Take:
             with ExitStack() as held:
                 jobs, asked = self._services.jobs, wanted(held)
@@ -134,18 +139,7 @@ class _Tools:
             take = await self._workers.run_until(work)
         except StudioError as error:
             raise ToolError(f"{error.message} [{error.code}]") from error
-        return _result(take, _link(request, take))
-
-    def _base(self) -> str:
-        """The key of the largest Base model that is ready. Raises ModelNotReady."""
-        ready = [
-            status
-            for status in self._services.models.statuses()
-            if status.valid and status.entry.kind is ModelKind.BASE
-        ]
-        if not ready:
-            raise ModelNotReady(name="Qwen3-TTS Base")
-        return max(ready, key=lambda status: status.entry.size).key
+        return _result(take, _link(ASKED.get(), take))
 
 
 def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:
@@ -166,16 +160,6 @@ def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:
     return server
 
 
-def _decoded(audio: str) -> BytesIO:
-    """The sound in base64 text, also from a data: address, as browsers write it. Raises AudioUnreadable."""
-    head, comma, body = audio.partition(",")
-    encoded = body if comma and head.startswith("data:") and head.endswith(";base64") else audio
-    try:
-        return BytesIO(base64.b64decode("".join(encoded.split()), validate=True))
-    except (binascii.Error, ValueError):
-        raise AudioUnreadable(path="audio", reason="it is not base64") from None
-
-
 def _result(take: Take, url: str) -> CallToolResult:
     mime = FORMATS[take.format].mime.partition(";")[0]
     size = take.path.stat().st_size
@@ -186,7 +170,10 @@ def _result(take: Take, url: str) -> CallToolResult:
         "sample_rate": take.sample_rate,
         "seed": take.seed,
         "stop_reason": take.stop_reason.value,
+        "finish_reason": finish_reason(take.stop_reason),
     }
+    if warning := take.stop_reason.warning:
+        facts["warning"] = warning
     content: list[Any] = [
         TextContent(type="text", text=json.dumps(facts, ensure_ascii=False)),
         ResourceLink(type="resource_link", name=take.path.name, uri=url, mime_type=mime, size=size),

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from tts_core.api.faults import BodyTooLarge
 from tts_core.api.protection.proxy import route_path
-from tts_core.audio.faults import AudioUnreadable, RecordingTooLong, UnsupportedFormat
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong, RecordingWithoutSound, UnsupportedFormat
 from tts_core.domain.errors import (
     Busy,
     CloneNotSupported,
@@ -35,7 +35,7 @@ _PARAMETERS: Mapping[type[StudioError], str] = MappingProxyType(
         **dict.fromkeys((UnknownVoice, AmbiguousVoice, VoiceNotReady, ReferenceRequired, CloneNotSupported), "voice"),
         **dict.fromkeys((EmptyText, TextTooLong), "input"),
         **dict.fromkeys((UnknownLanguage, UnknownSpokenLanguage), "language"),
-        **dict.fromkeys((AudioUnreadable, RecordingTooLong, BodyTooLarge), "file"),
+        **dict.fromkeys((AudioUnreadable, RecordingWithoutSound, RecordingTooLong, BodyTooLarge), "file"),
         UnsupportedFormat: "response_format",
         InstructRequired: "instructions",
     }
@@ -105,5 +105,5 @@ def _type(status: int) -> str:
 
 def _parameter(error: StudioError) -> str | None:
     known = next((_PARAMETERS[kind] for kind in type(error).__mro__ if kind in _PARAMETERS), None)
-    named = error.params.get("field") or error.params.get("name")
-    return known or (named if isinstance(named, str) else None)
+    named = error.params.get("field") or known or error.params.get("name")
+    return named if isinstance(named, str) else None

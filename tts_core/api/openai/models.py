@@ -1,4 +1,4 @@
-"""The lists below /v1: models and voices, for OpenAI's clients and for others that ask which there are."""
+"""The models below /v1, for OpenAI's clients and for others that ask which there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from tts_core.api.context import UseServices
 from tts_core.api.openai.errors import FAILURES, PREFIX
-from tts_core.api.openai.names import openai_names
+from tts_core.api.openai.names import listening_model, openai_names, speech_models
 from tts_core.domain.errors import UnknownModelKey
 from tts_core.platform.paths import OPENAI_NAMES
 from tts_core.services import Services
@@ -41,33 +41,20 @@ class NamedModels(BaseModel):
     models: list[NamedModel]
 
 
-class NamedVoice(BaseModel):
-    id: str = Field(examples=["builtin/aria"])
-    name: str = Field(examples=["Aria"])
-    model: str = Field(examples=["builtin"])
-    description: str
-    aliases: list[str] = Field(description="OpenAI's names for it, where no better model is ready.")
-
-
-class NamedVoices(BaseModel):
-    object: Literal["list"] = "list"
-    voices: list[NamedVoice]
-
-
 @router.get("/models")
 def list_models(services: UseServices) -> OpenAIModels:
     """The models that can speak or listen now, and OpenAI's names for the best of them."""
     return OpenAIModels(data=_models(services))
 
 
-@router.get("/models/{model_id}")
+@router.get("/models/{model_id:path}")
 def read_model(model_id: str, services: UseServices) -> OpenAIModel:
-    """Read one of the models that can speak or listen now."""
-    found = _models(services)
-    for model in found:
-        if model.id == model_id:
-            return model
-    raise UnknownModelKey(key=model_id, known=", ".join(model.id for model in found))
+    """Read one of the models that can speak or listen now, by any of its names."""
+    found = {model.id: model for model in _models(services)}
+    key = model_id if model_id in found else _meant(services, model_id)
+    if key not in found:
+        raise UnknownModelKey(key=model_id, known=", ".join(found))
+    return found[key].model_copy(update={"id": model_id})
 
 
 @router.get("/audio/models")
@@ -77,21 +64,15 @@ def list_speech_models(services: UseServices) -> NamedModels:
     return NamedModels(models=[NamedModel(id=key, name=key) for key in keys])
 
 
-@router.get("/audio/voices")
-def list_voices(services: UseServices) -> NamedVoices:
-    """The voices that can speak now, best first: preset, saved and designed ones. `voice` takes id, name or alias."""
+def _meant(services: Services, name: str) -> str:
+    """The id in the list of the model that is also called so. Raises what `speech_models` raises."""
     names = openai_names()
-    voices = [
-        NamedVoice(
-            id=voice.id,
-            name=voice.name,
-            model=services.finder.model_of(voice),
-            description=voice.description,
-            aliases=names.aliases(voice),
-        )
-        for voice in services.synthesis.voices()
-    ]
-    return NamedVoices(voices=voices)
+    if names.listens(name):
+        return names.transcription_models[0]
+    listening = listening_model(services, name)
+    if listening != name:
+        return listening
+    return next(iter(speech_models(services, name)), names.speech_models[0])
 
 
 def _speaking(services: Services) -> list[str]:

@@ -20,10 +20,11 @@ from starlette.types import Receive, Scope, Send
 from tts_core.api.errors import status_of
 from tts_core.api.faults import StreamTooLong
 from tts_core.api.openai.errors import openai_error
+from tts_core.api.schemas import finish_reason
 from tts_core.api.streams import SEND_TIMEOUT_S, data_event
 from tts_core.api.work import Workers
 from tts_core.audio.files import FULL_SCALE
-from tts_core.audio.stream_formats import stream_format
+from tts_core.audio.stream_formats import STREAM_RATE, stream_format
 from tts_core.audio.streaming import StreamEncoder
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, StudioError
@@ -44,18 +45,30 @@ class StreamedSpeech:
     """A text as speech that leaves while it is made. `make` runs in one thread, `pieces` in others; a slow listener
     never holds up the engine."""
 
-    def __init__(self, begin: Begin, format: str, tempo: float) -> None:  # noqa: A002 - the requests' word
-        self.mime = stream_format(format).mime
+    def __init__(
+        self,
+        begin: Begin,
+        format: str,  # noqa: A002 - the requests' word
+        tempo: float,
+        rate: int = STREAM_RATE,
+    ) -> None:
+        self.mime = stream_format(format, rate).mime
         self.duration_s = 0.0
         """The seconds of sound that were handed on."""
         self.stop_reason = StopReason.COMPLETE
         self._begin = begin
         self._format = format
         self._tempo = tempo
+        self._rate = rate
         self._sound: LiveStream | None = None
         self._is_whole = False
         self._begun = Event()
         self._stop = Event()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all sound was made, so that `stop_reason` is known."""
+        return self._is_whole
 
     def stop(self) -> None:
         """Tell `make` to end soon, for nobody listens any more."""
@@ -83,7 +96,7 @@ class StreamedSpeech:
         sound = self._sound
         if sound is None:
             return
-        encoder = StreamEncoder(self._format, sound.sample_rate, self._tempo)
+        encoder = StreamEncoder(self._format, sound.sample_rate, self._tempo, self._rate)
         for data in sound.read():
             samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
             if piece := encoder.encode(samples):
@@ -146,6 +159,8 @@ class SpokenResponse(Response):
             first = await anext(pieces, b"")
             if not first:
                 await making
+            if self._speech.has_ended:  # a short take: what only its end tells can still be said ahead of it
+                self.headers["X-Finish-Reason"] = finish_reason(self._speech.stop_reason)
             await self._put(
                 send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
@@ -187,8 +202,14 @@ class SpokenResponse(Response):
 
     def _done(self, text: str) -> dict[str, Any]:
         characters, frames = len(text), math.ceil(self._speech.duration_s * TOKENS_PER_S)
+        reason = self._speech.stop_reason
         usage = {"input_tokens": characters, "output_tokens": frames, "total_tokens": characters + frames}
-        return {"type": "speech.audio.done", "usage": usage, "stop_reason": self._speech.stop_reason.value}
+        return {
+            "type": "speech.audio.done",
+            "usage": usage,
+            "stop_reason": reason.value,
+            "finish_reason": finish_reason(reason),
+        }
 
 
 def _body(data: bytes, *, more: bool) -> dict[str, Any]:

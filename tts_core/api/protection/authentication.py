@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tts_core.access.accounts import KEY_PREFIX
 from tts_core.access.faults import LoginRequired
 from tts_core.access.login import LoginService
 from tts_core.access.public_link import PublicLink
@@ -62,9 +63,9 @@ class Authentication:
         except StudioError as error:
             await _refusal(error, scope)(scope, receive, send)
             return
-        if visitor is not None and visitor.is_guest:
-            scope, receive, send = self._mask.over(scope, receive, send)
         app = self._app
+        if visitor is not None and visitor.is_guest:
+            app = self._masked  # inside of what counts: the mask waits for a whole body
         if visitor is not None and right in (Right.WORK, Right.UPLOAD):
             app = partial(answer_counted, app, self._login.quotas, visitor, right)
         if may_stay is None:
@@ -73,6 +74,9 @@ class Authentication:
         exchange = Exchange(scope, receive, send)
         with self._watch.watching(exchange, may_stay):
             await exchange.run(app)
+
+    async def _masked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(*self._mask.over(scope, receive, send))
 
     def _let_in(self, scope: Scope) -> tuple[Visitor | None, Right | None, MayStay | None]:
         """The visitor, the guests' right that the request needs, and the check that may end the answer while it lasts.
@@ -110,16 +114,29 @@ class Authentication:
         if not by_link and not self._login.needs_login(address):
             return self._login.without_login(address), None
         headers = Headers(scope=scope)
-        kind, _, key = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and key.strip():
-            found: Visitor | None = self._login.by_key(key.strip(), address)
-            again: _Known = partial(self._login.of_key, key.strip())
+        if key := sent_key(headers):
+            found: Visitor | None = self._login.by_key(key, address)
+            again: _Known = partial(self._login.of_key, key)
         else:
-            ways = [partial(self._login.by_session, token) for token in session_tokens(headers)]
+            ways = [partial(self._login.by_session, token, address) for token in session_tokens(headers)]
             found, again = next(((known, way) for way in ways if (known := way())), (None, lambda: None))
         # The share server may belong to somebody else and could forge such requests: no more than a guest's rights.
         visitor = replace(found, role=Role.GUEST) if found and by_link else found
         return visitor, lambda: again() == found
+
+
+def sent_key(headers: Headers) -> str:
+    """The key that a program sends: as a bearer, or in a header that programs of one kind know; "" if there is none.
+
+    Gradio's client sends its `token` as one of the Hugging Face hub; a token that was saved for the hub itself is none
+    of ours.
+    """
+    for name in ("authorization", "x-hf-authorization"):
+        kind, _, key = headers.get(name, "").partition(" ")
+        key = key.strip()
+        if kind.lower() == "bearer" and key and (name == "authorization" or key.startswith(KEY_PREFIX)):
+            return key
+    return (headers.get("x-api-key") or headers.get("api-key") or "").strip()
 
 
 def session_tokens(headers: Headers) -> list[str]:

@@ -1,24 +1,20 @@
 """Counts what a request costs while it passes. It takes its place among the requests for work when its body is
-complete, so that a slow body takes no place from others; bytes of an upload are counted before they are written."""
+complete, so that a slow body takes no place from others; bytes of an upload are counted before they are written, and
+large bodies have places of their own while they come."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-from anyio import move_on_after
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tts_core.access.quotas import Quotas
+from tts_core.access.quotas import LARGE_BODY_BYTES, UPLOAD_BYTES, Quotas
 from tts_core.access.visitor import Visitor
 from tts_core.api.errors import failure_response
 from tts_core.api.protection.guest_rules import Right
 from tts_core.domain.errors import StudioError
-
-DRAIN_S = 3.0
-"""The seconds for which a body is read after an early answer: the answer may be lost with the connection while the
-client still sends."""
 
 _PLACE = "place"
 
@@ -34,17 +30,15 @@ async def answer_counted(
     app: ASGIApp, quotas: Quotas, visitor: Visitor, right: Right, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Let `app` answer a request of that right; if a quota is used up meanwhile, the answer is the refusal instead."""
-    with ExitStack() as place:
+    with ExitStack() as whole, ExitStack() as place:
         scope.setdefault("state", {})[_PLACE] = place
-        counted = _Counted(quotas, visitor, right, place, receive, send)
+        counted = _Counted(quotas, (visitor, right), (whole, place), receive, send)
         try:
             await app(scope, counted.receive, counted.send)
         except ClientDisconnect:
             if counted.refusal is None:
                 raise
     if counted.refusal is not None and not counted.has_begun:
-        if counted.has_more:
-            await _drain(receive)
         await failure_response(counted.refusal)(scope, receive, send)
 
 
@@ -53,12 +47,18 @@ class _Counted:
     answer is left out."""
 
     def __init__(
-        self, quotas: Quotas, visitor: Visitor, right: Right, place: ExitStack, receive: Receive, send: Send
+        self,
+        quotas: Quotas,
+        asked: tuple[Visitor, Right],
+        held: tuple[ExitStack, ExitStack],
+        receive: Receive,
+        send: Send,
     ) -> None:
+        """`held`: what is held until the answer is complete, and the place among the requests for work."""
         self._quotas = quotas
-        self._visitor = visitor
-        self._right = right
-        self._place = place
+        self._visitor, self._right = asked
+        self._whole, self._place = held
+        self._received_bytes = 0
         self._receive = receive
         self._send = send
         self.refusal: StudioError | None = None
@@ -90,13 +90,12 @@ class _Counted:
         await self._send(message)
 
     def _count(self, size_bytes: int) -> None:
+        before, self._received_bytes = self._received_bytes, self._received_bytes + size_bytes
+        if before <= LARGE_BODY_BYTES < self._received_bytes:
+            self._whole.enter_context(self._quotas.sending(self._visitor))
         if self._right is Right.UPLOAD:
+            for _ in range(self._received_bytes // UPLOAD_BYTES - before // UPLOAD_BYTES):
+                self._quotas.upload(self._visitor)
             self._quotas.receive(self._visitor, size_bytes)
         elif not self.has_more:
             self._place.enter_context(self._quotas.work(self._visitor))
-
-
-async def _drain(receive: Receive) -> None:
-    with move_on_after(DRAIN_S):
-        while (await receive()).get("more_body", False):
-            pass

@@ -55,7 +55,7 @@ _RULES = (
     _rule(Right.REST, _LOOK, "/api/jobs/[0-9a-f]{16}"),
     _rule(Right.REST, _SEND, "/api/jobs/[0-9a-f]{16}/cancel"),
     _rule(Right.WORK, _SEND, f"{_TTS}/(synthesize|transcriptions|voices/check)"),
-    _rule(Right.REST, _LOOK, "/v1/models", f"/v1/models/{_PART}", "/v1/audio/(voices|models)"),
+    _rule(Right.REST, _LOOK, "/v1/models", "/v1/models/.+", "/v1/voices", "/v1/audio/(voices|models)"),
     _rule(Right.WORK, _SEND, "/v1/audio/(speech|transcriptions|translations)"),
     _rule(Right.WORK, _SEND, "/synthesize", "/extract", "/similarity", "/similarity/files"),
     _rule(Right.WORK, _SEND, "/mcp/?"),

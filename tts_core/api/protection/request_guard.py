@@ -7,27 +7,38 @@ import ipaddress
 import logging
 import re
 from asyncio import CancelledError
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
-from anyio import current_time, fail_after, move_on_after
+from anyio import current_time, fail_after
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.access.public_link import PublicLink
 from tts_core.api.errors import failure_response
-from tts_core.api.faults import BodyTooLarge, BodyTooSlow, HostNotAllowed, OriginNotAllowed
+from tts_core.api.faults import BodyTooLarge, BodyTooSlow, HostNotAllowed, OriginNotAllowed, ServerStopping
+from tts_core.api.protection.cross_origin import OtherOrigins
 from tts_core.api.protection.proxy import as_asked, route_path
-from tts_core.domain.errors import OutOfMemory, StudioError, is_out_of_memory
+from tts_core.domain.errors import Busy, InvalidRequest, OutOfMemory, StudioError, is_out_of_memory
 from tts_core.platform.settings.studio import WILDCARD_HOSTS, Limits, Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HELD_OPEN = frozenset({"/api/models/events", "/api/jobs/events"})
 """Addresses whose origin is checked although nothing changes: another site's page could take all places there."""
 MCP_ROUTES = ("/mcp", "/mcp/", "/gradio_api/mcp", "/gradio_api/mcp/")
-FLOAT_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker", *MCP_ROUTES})
-"""Routes that take sound inside of JSON."""
+NUMBER_ROUTES = frozenset({"/extract", "/similarity", "/synthesize", "/register_speaker"})
+"""Routes that take sound as numbers inside of JSON. They read them beside the event loop."""
+FLOAT_ROUTES = NUMBER_ROUTES | {"/v1/audio/speech", *MCP_ROUTES}
+"""Routes that take sound inside of JSON, as numbers or as a text."""
+JSON_MARKS = (b",", b"[", b"{")
+"""The marks before each value in JSON, or before its name where it has one."""
+MAX_JSON_VALUES = 100_000
+"""The most values of a JSON body that is parsed in one go, as all but NUMBER_ROUTES do: beyond it the event loop would
+stand still. No text that is spoken has so many commas."""
 CONTENT_POLICY = (
     "default-src 'self' data: blob:",  # nothing from other servers, whatever a text or a file name may contain
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio 6 compiles its event code in the browser
@@ -46,8 +57,13 @@ SECURITY_HEADERS = MappingProxyType(
         "X-Frame-Options": "SAMEORIGIN",
     }
 )
-MAX_DRAINED_BYTES = 4_000_000
-DRAIN_S = 3.0
+MAX_DRAINED_BYTES = 64_000_000
+"""The most bytes of a body that are read and dropped after the answer: more than any client should have sent."""
+DRAIN_S = 10.0
+DRAIN_PAUSE_S = 3.0
+SMALL_BODY_BYTES = 1_000_000
+MAX_HELD_BYTES = 256_000_000
+"""The most bytes of all bodies in memory together. Small bodies and forms, which go to the disk, are not counted."""
 CLOSE = MappingProxyType({"Connection": "close"})
 
 _HOST = r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{0,5}))?"
@@ -70,6 +86,8 @@ class RequestGuard:
         self._any_address = settings.host in WILDCARD_HOSTS
         self._limits = settings.limits
         self._proxies = settings.proxies
+        self._others = OtherOrigins(settings.allowed_origins)
+        self._held = _HeldBytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -81,18 +99,27 @@ class RequestGuard:
         headers = Headers(scope=asked)
         limit_bytes = _body_limit(route_path(asked), headers, self._limits)
         exchange = _Exchange(receive, send, limit_bytes, self._limits)
-        exchange.is_whole = scope["type"] == "websocket"
+        exchange.add_headers = partial(self._others.add_headers, asked)
+        exchange.is_whole = not _has_body(scope["type"], headers)
+        if not _is_form(headers):
+            exchange.held = self._held
+            exchange.counts_values = route_path(asked) not in NUMBER_ROUTES
         try:
             self._check_host(Headers(scope=scope))  # a rebound page could write X-Forwarded-Host, but never Host
             host = self._check_host(headers)
-            _check_origin(asked, headers, host)
+            if not self._others.sender(asked):
+                _check_origin(asked, headers, host)
             _check_length(headers, limit_bytes)
         except StudioError as error:
-            if scope["type"] == "http":
-                await exchange.drain()
             await failure_response(error, CLOSE)(asked, receive, exchange.send)
             return
-        await self._answer(asked, exchange)
+        if (preflight := self._others.preflight(asked)) is not None:  # it carries no key, so nobody looks for one
+            await preflight(asked, exchange.receive, exchange.send)
+            return
+        try:
+            await self._answer(asked, exchange)
+        finally:
+            exchange.close()
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
@@ -100,7 +127,10 @@ class RequestGuard:
         except ClientDisconnect:
             pass  # nobody is there to be answered, or the body was refused, which is answered below
         except CancelledError:
-            return  # the server ends and waits no longer for an open page
+            # The server ends and waits no longer; a page or a stream that is open ends with it.
+            if scope["type"] == "websocket" or exchange.is_answering or exchange.is_answered:
+                return
+            await failure_response(ServerStopping(), CLOSE)(scope, exchange.receive, exchange.send)
         except Exception as problem:
             # The route's pattern, not the address: whoever wrote the address may have put a text there.
             logger.exception("%s %s failed", scope.get("method"), getattr(scope.get("route"), "path", "(no route)"))
@@ -111,8 +141,6 @@ class RequestGuard:
                 failure = OutOfMemory() if is_out_of_memory(problem) else StudioError()
                 await failure_response(failure)(scope, exchange.receive, exchange.send)
         if exchange.refusal is not None and not exchange.is_answering and not exchange.is_answered:
-            if isinstance(exchange.refusal, BodyTooLarge):
-                await exchange.drain()
             await failure_response(exchange.refusal, CLOSE)(scope, exchange.receive, exchange.send_anyway)
 
     def _check_host(self, headers: Headers) -> _Host:
@@ -137,6 +165,19 @@ class _Host(NamedTuple):
         return int(self.port) if self.port else _DEFAULT_PORTS[scheme]
 
 
+class _HeldBytes:
+    """The bytes of bodies that are in memory now."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Raises Busy where there is no room for more."""
+        if self.total + size_bytes > MAX_HELD_BYTES:
+            raise Busy
+        self.total += size_bytes
+
+
 class _Exchange:
     """A request while it is answered: counts the bytes that come in, adds headers to the answer."""
 
@@ -147,6 +188,14 @@ class _Exchange:
         self._limits = limits
         self._received_bytes = 0
         self._waited_s = 0.0
+        self.add_headers: Callable[[MutableHeaders], None] = lambda _headers: None
+        """Adds what this request's sender needs in the answer's head."""
+        self._values = 0
+        self._held_bytes = 0
+        self.held: _HeldBytes | None = None
+        """The count that the body takes part in while the request is answered."""
+        self.counts_values = False
+        """Whether the body is refused when it seems to be JSON of more than MAX_JSON_VALUES values."""
         self.is_whole = False
         """Whether all of the body has come, or there is none: after it, a client may be silent for as long as it
         likes."""
@@ -161,13 +210,29 @@ class _Exchange:
         if self.refusal is None:
             try:
                 message = await self._next()
+                self._check()
             except TimeoutError:
                 self.refusal = BodyTooSlow()
+            except StudioError as error:
+                self.refusal = error
             else:
-                if self._received_bytes <= self._limit_bytes:
-                    return message
-                self.refusal = BodyTooLarge(limit_bytes=self._limit_bytes)
+                return message
         return {"type": "http.disconnect"}
+
+    def close(self) -> None:
+        """Count the body no longer."""
+        if self.held is not None:
+            self.held.total -= self._held_bytes
+
+    def _check(self) -> None:
+        """Raise BodyTooLarge, InvalidRequest or Busy if no more of the body may come."""
+        if self._received_bytes > self._limit_bytes:
+            raise BodyTooLarge(limit_bytes=self._limit_bytes)
+        if self._values > MAX_JSON_VALUES:
+            raise InvalidRequest(reason=f"it holds more than {MAX_JSON_VALUES} values.")
+        if self.held is not None and self._received_bytes > SMALL_BODY_BYTES:
+            self.held.add(self._received_bytes - self._held_bytes)
+            self._held_bytes = self._received_bytes
 
     async def _next(self) -> Message:
         """The next message. Raises TimeoutError if the body is not complete and pauses for too long."""
@@ -176,25 +241,30 @@ class _Exchange:
             message = await self._receive()
         self._waited_s += current_time() - began
         if message["type"] == "http.request":
-            self._received_bytes += len(message.get("body", b""))
+            body = message.get("body", b"")
+            self._received_bytes += len(body)
             self.is_whole = not message.get("more_body", False)
+            if self.counts_values:
+                self._values += sum(map(body.count, JSON_MARKS))
         return message
 
     def _patience_s(self) -> float:
         """The seconds for which the next piece may be waited for. Time in which the application asked for none doesn't
         count."""
-        pause_s = self._limits.body_pause_s
-        return min(pause_s, pause_s + self._received_bytes / self._limits.min_body_bytes_per_s - self._waited_s)
+        limits = self._limits
+        in_all_s = limits.smallest_body_s + self._limit_bytes / limits.largest_body_bytes_per_s
+        so_far_s = limits.body_pause_s + self._received_bytes / limits.min_body_bytes_per_s
+        return min(limits.body_pause_s, min(in_all_s, so_far_s) - self._waited_s)
 
-    async def drain(self) -> None:
-        """Read on for a moment: a connection closed on a client that still sends may take the answer with it."""
-        allowed_bytes = self._received_bytes + MAX_DRAINED_BYTES
-        with move_on_after(DRAIN_S):
-            while self._received_bytes < allowed_bytes:
-                message = await self._receive()
-                if not message.get("more_body", False):
-                    return
-                self._received_bytes += len(message.get("body", b""))
+    async def _drain(self) -> None:
+        """Read on for a moment: a connection closed on a client that still sends takes the answer with it."""
+        allowed_bytes = MAX_DRAINED_BYTES
+        with suppress(TimeoutError), fail_after(DRAIN_S):
+            while allowed_bytes > 0 and not self.is_whole:
+                with fail_after(DRAIN_PAUSE_S):
+                    message = await self._receive()
+                allowed_bytes -= len(message.get("body", b""))
+                self.is_whole = not message.get("more_body", False)
 
     async def send(self, message: Message) -> None:
         """Pass an answer on, unless the body was refused; then the refusal is the answer."""
@@ -206,10 +276,15 @@ class _Exchange:
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            self.add_headers(headers)
             self.is_answering = True
         elif message["type"].endswith("http.response.body") and not message.get("more_body", False):
             self.is_answering = False
             self.is_answered = True
+            if not self.is_whole and not isinstance(self.refusal, BodyTooSlow):
+                await self._send({**message, "more_body": True})
+                await self._drain()
+                message = {**message, "body": b""}
         await self._send(message)
 
 
@@ -225,8 +300,16 @@ def _with_readable_cookies(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return name, b";".join(part for part in value.split(b";") if b"\\" not in part)
 
 
+def _has_body(kind: str, headers: Headers) -> bool:
+    return kind == "http" and ("transfer-encoding" in headers or headers.get("content-length", "0") != "0")
+
+
+def _is_form(headers: Headers) -> bool:
+    return headers.get("content-type", "").lower().startswith("multipart/")
+
+
 def _body_limit(path: str, headers: Headers, limits: Limits) -> int:
-    if headers.get("content-type", "").lower().startswith("multipart/"):
+    if _is_form(headers):
         return limits.max_upload_bytes
     return limits.max_float_body_bytes if path in FLOAT_ROUTES else limits.max_body_bytes
 

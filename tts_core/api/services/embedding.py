@@ -11,7 +11,8 @@ from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import RequestBody
-from tts_core.api.services.sounds import Floats, SoundBody, clip_of
+from tts_core.api.services.numbers import Numbers, NumbersRoute
+from tts_core.api.services.sounds import SoundBody, clip_of
 from tts_core.api.uploads import kept_upload
 from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.gender import Gender
@@ -22,7 +23,7 @@ from tts_core.engines.qwen.speaker_embedding import OTHER_BELOW, SAME_FROM, Simi
 from tts_core.services import Services
 from tts_core.voices.faults import AmbiguousVoice, LibraryUnwritable
 
-router = APIRouter(tags=["speakers"], responses=failures())
+router = APIRouter(tags=["speakers"], responses=failures(), route_class=NumbersRoute)
 health_router = APIRouter(tags=["system"])
 
 _MODEL_FAILURES = (EmbedderMissing, UnknownModelKey, ModelNotReady, EngineFailed)
@@ -55,7 +56,7 @@ class Extracted(BaseModel):
 class SpeakerBody(RequestBody):
     """A recording, or a saved voice."""
 
-    audio: Floats | None = Field(None, description="Mono samples between -1 and 1.")
+    audio: Numbers | None = Field(None, description="Mono samples between -1 and 1.")
     sample_rate: int | None = None
     voice_id: str | None = Field(None, description="Id or name of a saved voice, instead of `audio`.")
 
@@ -95,7 +96,7 @@ class EmbeddingHealth(BaseModel):
 @router.post("/extract", response_model_exclude_unset=True, responses=failures(*_MODEL_FAILURES, *_SOUND_FAILURES))
 async def extract(request: Request, body: ExtractBody, services: UseServices, workers: UseWorkers) -> Extracted:
     """The speaker of a recording as a vector, by the speaker encoder of a Base model."""
-    clip = body.to_clip()
+    clip = await workers.decode(body.to_clip)
     found = await workers.run(request, lambda _gone: services.embedder.extract(clip, body.model_key))
     embedding = None if found.embedding is None else found.embedding.tolist()
     return Extracted(
@@ -115,11 +116,8 @@ async def extract(request: Request, body: ExtractBody, services: UseServices, wo
 async def similarity(request: Request, body: SimilarityBody, services: UseServices, workers: UseWorkers) -> Likeness:
     """How alike two speakers sound, each given as samples or as a saved voice."""
 
-    def compare() -> Similarity:
-        one, other = (_clip(services, speaker) for speaker in (body.first, body.second))
-        return services.embedder.compare(one, other, body.model_key)
-
-    return Likeness.of(await workers.run(request, lambda _gone: compare()))
+    one, other = await workers.decode(lambda: (_clip(services, body.first), _clip(services, body.second)))
+    return Likeness.of(await workers.run(request, lambda _gone: services.embedder.compare(one, other, body.model_key)))
 
 
 @router.post(
@@ -142,7 +140,8 @@ def health(services: UseServices) -> EmbeddingHealth:
     """Whether the server answers. Never waits for anything."""
     loaded, found = services.embedder.loaded(), services.system.acceleration_if_known()
     device = loaded.device if loaded is not None and loaded.device else found.preferred_device if found else "cpu"
-    return EmbeddingHealth(model_loaded=loaded is not None, model_ready=bool(services.embedder.ready()), device=device)
+    is_loaded = loaded is not None and loaded.is_loaded
+    return EmbeddingHealth(model_loaded=is_loaded, model_ready=bool(services.embedder.ready()), device=device)
 
 
 def _clip(services: Services, speaker: SpeakerBody) -> Clip:

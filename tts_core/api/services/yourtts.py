@@ -11,26 +11,47 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.faults import BodyTooLarge
-from tts_core.api.services.sounds import DEFAULT_RATE, Floats, clip_of
-from tts_core.audio.faults import OutputFailed, RecordingTooLong
-from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO
-from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, UnknownVoice
+from tts_core.api.schemas import finish_reason
+from tts_core.api.services.numbers import Numbers, NumbersResponse, NumbersRoute, written
+from tts_core.api.services.sounds import DEFAULT_RATE, clip_of
+from tts_core.audio.faults import OutputFailed, RecordingSilent, RecordingTooLong
+from tts_core.audio.reading import Clip
+from tts_core.audio.streaming import MAX_TEMPO
+from tts_core.domain.errors import EngineFailed, InvalidRequest, QueueFull, ReferenceRequired
 from tts_core.domain.events import Samples
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.yourtts.faults import LanguageNotServed, SpeakerServiceUnavailable, SpeakerVectorMisfit
-from tts_core.engines.yourtts.speaker_service import EngineName, ImitatedSpeech, SpeakerRequest
+from tts_core.engines.yourtts.speaker_service import (
+    CHINESE_RATE,
+    NORMAL_RATE,
+    EngineName,
+    ImitatedSpeech,
+    SpeakerRequest,
+)
 from tts_core.services import Services
 
-router = APIRouter(tags=["yourtts"], responses=failures())
+router = APIRouter(tags=["yourtts"], responses=failures(), route_class=NumbersRoute)
 health_router = APIRouter(tags=["system"])
 
-MAX_VECTOR = 4096
+
+class Vector(Numbers):
+    """A speaker as numbers."""
+
+    MAX = 4096
+
+
 _SpeakerId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _RATE = Field(None, description=f"Hertz; left out, {DEFAULT_RATE}.")
-_VECTOR = Field(
-    None, max_length=MAX_VECTOR, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract."
+_VECTOR = Field(None, description="A vector of YourTTS's speaker encoder (512 numbers), or of /extract.")
+_FAILURES = (
+    LanguageNotServed,
+    ReferenceRequired,
+    RecordingTooLong,
+    RecordingSilent,
+    BodyTooLarge,
+    QueueFull,
+    SpeakerVectorMisfit,
 )
-_FAILURES = (LanguageNotServed, UnknownVoice, RecordingTooLong, BodyTooLarge, QueueFull, SpeakerVectorMisfit)
 
 
 class _Body(BaseModel):
@@ -42,12 +63,19 @@ class _Body(BaseModel):
 class SpeakBody(_Body):
     text: str
     speaker_id: str | None = Field(None, description="An id given to /register_speaker. An unknown one is ignored.")
-    reference_audio: Floats | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
+    reference_audio: Numbers | None = Field(None, description="Somebody to imitate: mono samples, up to 60 s.")
     reference_sample_rate: int | None = _RATE
-    voice_embedding: Floats | None = _VECTOR
-    speaker: str | None = Field(None, description="A preset speaker's name.")
-    language: str | None = Field(None, description="en, fr-fr or pt-br; if left out, the text decides.")
-    speech_rate: float | None = Field(None, description=f"{MIN_TEMPO:g} to {MAX_TEMPO:g}; 2 is twice as fast.")
+    voice_embedding: Vector | None = _VECTOR
+    speaker: str | None = Field(None, description="A preset speaker's name; for an unknown one the first speaks.")
+    language: str | None = Field(
+        None,
+        description="en, fr-fr or pt-br; where Qwen3-TTS speaks, its ten, such as zh; left out, the text decides.",
+    )
+    speech_rate: float | None = Field(
+        None,
+        description=f"Above {MAX_TEMPO:g} characters a second: {NORMAL_RATE:g} is normal, {CHINESE_RATE:g} in Chinese. "
+        f"Up to {MAX_TEMPO:g} a tempo: 2 is twice as fast.",
+    )
 
     def to_domain(self) -> SpeakerRequest:
         """The request. Raises the errors of `clip_of`."""
@@ -58,7 +86,7 @@ class SpeakBody(_Body):
             vector=_vector(self.voice_embedding),
             speaker=self.speaker or "",
             language=self.language or AUTO_LANGUAGE,
-            speed=1.0 if self.speech_rate is None else self.speech_rate,
+            speech_rate=1.0 if self.speech_rate is None else self.speech_rate,
         )
 
 
@@ -69,13 +97,20 @@ class SpokenAnswer(BaseModel):
     used_reference: bool = Field(description="A recording or a vector was imitated.")
     speaker_applied: bool = Field(description="The requested speaker speaks; false: it is the first voice there is.")
     engine: EngineName
+    finish_reason: str = Field(description="stop, or length, runaway or loop: it may not say the whole text.")
 
 
 class RegisterBody(_Body):
     speaker_id: _SpeakerId
-    reference_audio: Floats = Field(description="Mono samples between -1 and 1, up to 60 s.")
+    reference_audio: Numbers = Field(description="Mono samples between -1 and 1, up to 60 s.")
     reference_sample_rate: int | None = _RATE
-    voice_embedding: Floats | None = _VECTOR
+    voice_embedding: Vector | None = _VECTOR
+
+    def to_domain(self) -> tuple[Clip, Samples | None]:
+        """The recording and the vector. Raises the errors of `clip_of`."""
+        if not self.reference_audio:
+            raise InvalidRequest(reason="reference_audio: it holds no sound.")
+        return clip_of(self.reference_audio, self.reference_sample_rate), _vector(self.voice_embedding)
 
 
 class Registered(BaseModel):
@@ -95,12 +130,17 @@ class SpeakerHealth(BaseModel):
     )
 
 
-@router.post("/synthesize", responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable))
-async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> SpokenAnswer:
+@router.post(
+    "/synthesize",
+    response_model=SpokenAnswer,
+    responses=failures(*_FAILURES, EngineFailed, SpeakerServiceUnavailable),
+)
+async def synthesize(request: Request, body: SpeakBody, services: UseServices, workers: UseWorkers) -> NumbersResponse:
     """Speak a text as a registered speaker, as whoever is heard in `reference_audio`, or as a preset speaker."""
-    wanted = body.to_domain()
-    spoken = await workers.run(request, lambda gone: services.speaker_service.speak(wanted, gone))
-    return _answer(body.text, spoken)
+    wanted = await workers.decode(body.to_domain)
+    return NumbersResponse(
+        await workers.run(request, lambda gone: _answer(body.text, services.speaker_service.speak(wanted, gone)))
+    )
 
 
 @router.post("/register_speaker", responses=failures(RecordingTooLong, BodyTooLarge, OutputFailed))
@@ -108,9 +148,7 @@ async def register_speaker(
     request: Request, body: RegisterBody, services: UseServices, workers: UseWorkers
 ) -> Registered:
     """Remember somebody by an id of the program's own; restarts don't forget. An id that exists gets the new voice."""
-    if not body.reference_audio:
-        raise InvalidRequest(reason="reference_audio: it holds no sound.")
-    clip, vector = clip_of(body.reference_audio, body.reference_sample_rate), _vector(body.voice_embedding)
+    clip, vector = await workers.decode(body.to_domain)
     known = await workers.run(request, lambda _gone: services.speaker_service.register(body.speaker_id, clip, vector))
     return Registered(speaker_id=body.speaker_id, message="The speaker is registered.", cache_size=known)
 
@@ -135,22 +173,23 @@ def speaker_health(services: Services) -> SpeakerHealth:
     )
 
 
-def _vector(numbers: list[float] | None) -> Samples | None:
+def _vector(numbers: Numbers | None) -> Samples | None:
     """The vector as an array; None if there is none. Raises InvalidRequest."""
     if not numbers:
         return None
-    vector = np.asarray(numbers, np.float64)
+    vector = numbers.values()
     if not np.isfinite(vector).all() or not np.abs(vector).max() < np.finfo(np.float32).max:
         raise InvalidRequest(reason="voice_embedding holds values that are no numbers.")
     return vector.astype(np.float32)
 
 
-def _answer(text: str, spoken: ImitatedSpeech) -> SpokenAnswer:
-    return SpokenAnswer.model_construct(  # a million numbers of our own need no check
-        audio=spoken.samples.tolist(),
+def _answer(text: str, spoken: ImitatedSpeech) -> bytes:
+    facts = SpokenAnswer.model_construct(
         sample_rate=spoken.sample_rate,
         text=text,
         used_reference=spoken.used_reference,
         speaker_applied=spoken.speaker_applied,
         engine=spoken.engine,
+        finish_reason=finish_reason(spoken.stop_reason),
     )
+    return written(facts.model_dump(exclude={"audio"}), "audio", spoken.samples)

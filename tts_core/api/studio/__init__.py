@@ -1,1 +1,1 @@
-"""The studio's own REST routes: speech, voices, models, downloads, jobs, events."""
+"""The studio's own REST routes: speech, voices, models, downloads, jobs, events; and those of a video editor."""

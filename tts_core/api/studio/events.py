@@ -24,6 +24,7 @@ from tts_core.api.studio.messages.shapes import (
     SocketMessage,
     initial_state,
     socket_message,
+    socket_messages,
 )
 from tts_core.models.download_task import DownloadTask
 from tts_core.platform.job import Job, JobKind
@@ -102,7 +103,7 @@ async def socket(websocket: WebSocket, services: UseServices, streams: UseStream
             async with create_task_group() as both:
 
                 async def send_news() -> None:
-                    await _send_all(websocket, streams, going_on, news)
+                    await _send_all(websocket, streams, going_on, news, after_other)
                     both.cancel_scope.cancel()
 
                 both.start_soon(send_news)
@@ -126,16 +127,30 @@ async def _events(services: Services, streams: Streams, last_event_id: str | Non
 
 
 async def _send_all(
-    websocket: WebSocket, streams: Streams, going_on: Iterable[Job], news: AsyncGenerator[Job | None, None]
+    websocket: WebSocket,
+    streams: Streams,
+    going_on: Iterable[Job],
+    news: AsyncGenerator[Job | None, None],
+    after_other: int,
 ) -> None:
-    """Send the running jobs, then every change, until the client has gone or reads no more, or the server ends."""
+    """Send the running jobs, then every change, until the client has gone or reads no more, or the server ends.
+
+    No phase of a voice's preparation after the number `after_other` is left out, however quick it was.
+    """
+    sent: dict[str, int] = {}
     with suppress(WebSocketDisconnect, TimeoutError):
         async with aclosing(news):
             for job in going_on:
                 await _send(websocket, socket_message(job).model_dump(mode="json"), streams)
+                sent[job.key] = job.seq
             async for change in news:
-                if change is not None:
-                    await _send(websocket, socket_message(change).model_dump(mode="json"), streams)
+                if change is None:
+                    continue
+                for message in socket_messages(change, sent.get(change.key, after_other)):
+                    await _send(websocket, message.model_dump(mode="json"), streams)
+                sent[change.key] = change.seq
+                if change.state.is_over:
+                    del sent[change.key]  # another run passes its own phases
 
 
 def _is_download(job: Job) -> bool:

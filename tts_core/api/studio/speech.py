@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from tts_core.api.context import UseServices, UseWorkers
 from tts_core.api.errors import failures
-from tts_core.api.schemas import Speaker, Success, SynthesizeBody, Synthesized
+from tts_core.api.schemas import Speaker, Success, SynthesizeBody, Synthesized, finish_reason
 from tts_core.api.studio.accept import wanted_audio
 from tts_core.audio.faults import OutputFailed
 from tts_core.audio.files import FORMATS
@@ -57,7 +57,7 @@ async def synthesize(request: Request, body: SynthesizeBody, services: UseServic
     """Speak a text. Closing the connection stops the work, and so does cancelling its job in `/api/jobs`.
 
     Answers with the take's address, or with the file itself where `Accept` asks for audio (`audio/*`, `audio/mpeg`, …);
-    then `X-Seed`, `X-Duration-Seconds`, `X-Sample-Rate` and `X-Voice-Id` say what the body can't.
+    then `X-Seed`, `X-Duration-Seconds`, `X-Sample-Rate`, `X-Voice-Id` and `X-Finish-Reason` say what the body can't.
     """
     wanted = wanted_audio(request.headers.getlist("accept"))
     format_name = body.format or wanted or DEFAULT_FORMAT
@@ -66,7 +66,7 @@ async def synthesize(request: Request, body: SynthesizeBody, services: UseServic
         return _whole_file(take)
     url = request.scope.get("root_path", "") + request.app.url_path_for("read_audio", take_id=take.id)
     data = Synthesized.of(take, services.finder.model_of(take.voice), url)
-    return Success(data=data, message=f"{take.voice.name} spoke {take.duration_s:.1f} s.")
+    return Success(data=data, message=_outcome(take))
 
 
 @router.head("/audio/{take_id}", include_in_schema=False)
@@ -119,12 +119,17 @@ def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled
     return take
 
 
+def _outcome(take: Take) -> str:
+    return f"{take.voice.name} spoke {take.duration_s:.1f} s. {take.stop_reason.warning}".rstrip()
+
+
 def _whole_file(take: Take) -> FileResponse:
     headers = {
         "X-Duration-Seconds": f"{take.duration_s:.3f}",
         "X-Sample-Rate": str(take.sample_rate),
         "X-Voice-Id": take.voice.id,
         "X-Stop-Reason": take.stop_reason.value,
+        "X-Finish-Reason": finish_reason(take.stop_reason),
         "Cache-Control": "no-store",
     }
     if take.seed is not None:

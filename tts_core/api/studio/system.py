@@ -21,7 +21,7 @@ def health(services: UseServices) -> Health:
     device = "cpu" if found is None else found.preferred_device
     return Health(
         version=tts_core.__version__,
-        model_loaded=any(model.is_loaded for model in services.memory.statuses()),
+        model_loaded=any(model.is_loaded for model in services.memory.statuses(QWEN, WHISPER)),
         device=device,
         cached_speakers=services.speaker_service.registered(),
         engine=services.speaker_service.engine(),
@@ -36,7 +36,8 @@ async def acceleration_status(
     out."""
     found = await workers.run(request, lambda _gone: services.system.acceleration())
     models = services.memory.statuses(QWEN, WHISPER)
-    runtime = Runtime.of(models, services.models.folder, services.memory.last_error(QWEN, WHISPER))
+    error = services.memory.last_error(QWEN, WHISPER)
+    runtime = Runtime.of(models, services.models.folder, error, found.preferred_device)
     loaded = [LoadedModel.model_validate(model) for model in models]
     status = AccelerationStatus(acceleration=Device.of(found), runtime=runtime, models=loaded)
     return Success(data=status, message=f"Models run on {found.preferred_device}.")

@@ -14,10 +14,10 @@ from tts_core.api.protection.counting import place_of
 from tts_core.api.schemas import Success
 from tts_core.api.uploads import kept_upload
 from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
-from tts_core.audio.reading import MAX_RECORDING_S, read_recording
 from tts_core.domain.errors import ModelNotReady, QueueFull, UnknownModelKey
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
+from tts_core.engines.whisper.transcriber import read_speech
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.voices.faults import LibraryUnwritable
@@ -66,7 +66,7 @@ async def transcribe(
 def _started(services: Services, body: TranscriptionForm) -> Job:
     services.transcriber.choose(body.model_key)  # cheap, so before the decoding
     with kept_upload(body.file.file) as upload:
-        read_recording(upload, max_seconds=MAX_RECORDING_S)
+        read_speech(upload)
         return services.transcriber.start_upload(
             services.jobs, upload, language=body.language, model_key=body.model_key
         )

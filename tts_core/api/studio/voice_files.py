@@ -22,9 +22,9 @@ from tts_core.api.uploads import PassingFile, kept_upload, new_folder
 from tts_core.domain.errors import CloneNotSupported, UnknownModelKey, UnknownVoice, VoicePromptInvalid
 from tts_core.services import Services
 from tts_core.speech.faults import UnknownTake
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.faults import ConsentMissing, LibraryBusy, LibraryUnwritable, VoiceArchiveInvalid
 from tts_core.voices.record import SavedVoice
-from tts_core.voices.transfer import archive_name
 
 router = APIRouter(prefix="/api/tts/qwen3/voices", tags=["voices"], responses=failures())
 

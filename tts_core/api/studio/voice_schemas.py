@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from fastapi import UploadFile
@@ -15,6 +16,7 @@ from tts_core.engines.qwen.voice_check import Likeness
 from tts_core.voices.library import Consent, NewVoice
 from tts_core.voices.public import PublicVoice
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
+from tts_core.voices.rules import MAX_NAME
 
 MODEL = "base_0_6b"
 ROLE_MODEL = "custom_1_7b"
@@ -74,7 +76,10 @@ class VoiceObject(BaseModel):
 
     @classmethod
     def of(cls, voice: SavedVoice) -> VoiceObject:
-        return cls.model_validate(voice)
+        shown = cls.model_validate(voice)
+        if key := voice.design_model_key:  # older records have it under another name
+            shown.meta = {**shown.meta, "voice_design_model_key": key}
+        return shown
 
 
 class GuestVoice(BaseModel):
@@ -109,26 +114,33 @@ class _ConsentFields(BaseModel):
 
 class UploadForm(_ConsentFields):
     file: UploadFile = Field(description="The recording: WAV, FLAC, MP3, OGG, M4A or WebM, a minute at most.")
-    name: str = Field(examples=["Anna"])
-    model_key: str = Field(description="A Base model.", examples=[MODEL])
-    language: str = "auto"
+    name: str = Field("", description="Left out, the file's name.", examples=["Anna"])
+    model_key: str = Field(MODEL, description="A Base model, or yourtts_clone.")
+    language: str = "Auto"
     ref_text: str = Field("", description="The text spoken in the recording.")
     instruct: str = ""
-    x_vector_only_mode: bool = False
+    x_vector_only_mode: bool | None = Field(None, description="Left out, true where there is no transcript.")
 
     def new(self) -> NewVoice:
+        is_silent = not self.ref_text.strip()
         return NewVoice(
-            self.name,
+            self.name.strip() or _name_of_file(self.file.filename or ""),
             self.model_key,
             language=self.language,
             ref_text=self.ref_text,
             instruct=self.instruct,
-            x_vector_only=self.x_vector_only_mode,
+            x_vector_only=is_silent if self.x_vector_only_mode is None else self.x_vector_only_mode,
         )
 
 
+def _name_of_file(filename: str) -> str:
+    """A voice's name made of an upload's; programs send whole paths, and no name at all."""
+    stem = PurePosixPath(filename.replace("\\", "/")).stem
+    return "".join(filter(str.isprintable, stem)).strip()[:MAX_NAME] or "Voice"
+
+
 class ImportForm(_ConsentFields):
-    file: UploadFile = Field(description="A voice that `/export` gave (zip), or the official demo's prompt (.pt).")
+    file: UploadFile = Field(description="A voice that `/export` gave (zip), or a prompt of qwen-tts (.pt).")
     name: str = Field("", description="Name for a prompt's voice; an exported voice brings its own.")
     model_key: str = Field("", description="A prompt's Base model: the one that it was made with.", examples=[MODEL])
     language: str = "auto"
@@ -224,7 +236,7 @@ class DesignBody(RequestBody):
     )
 
     name: str
-    model_key: str = Field(description="The Base model that speaks it from then on.")
+    model_key: str = Field(description="The Base model, or yourtts_clone, that speaks it from then on.")
     voice_design_model_key: str
     language: str = "auto"
     text: str = Field(description="The text that it says first.")
@@ -263,7 +275,8 @@ class CloneStatus(BaseModel):
 
 class RemovedVoice(BaseModel):
     id: str
-    removed_files: list[str] = Field(description="Empty where the files are kept.")
+    removed_files: bool = Field(description="The files went, too.")
+    removed_file_names: list[str] = Field(description="An addition of ours: which ones.")
 
 
 class Preview(BaseModel):

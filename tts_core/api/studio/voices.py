@@ -29,7 +29,7 @@ from tts_core.api.studio.voice_schemas import (
     VoiceObject,
 )
 from tts_core.api.uploads import kept_upload
-from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
+from tts_core.audio.faults import AudioUnreadable, RecordingSilent, RecordingTooLong
 from tts_core.audio.judging import examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck
@@ -43,18 +43,19 @@ from tts_core.domain.errors import (
     UnknownModelKey,
     UnknownVoice,
 )
+from tts_core.engines.yourtts.faults import YourTtsMissing
 from tts_core.services import Services
 from tts_core.speech.faults import UnknownTake
 from tts_core.voices.faults import LibraryBusy, LibraryUnwritable, VoiceNotReady
 from tts_core.voices.public import public_voice, public_voices
 from tts_core.voices.record import SavedVoice
-from tts_core.voices.rules import require_model
 
 router = APIRouter(prefix="/api/tts/qwen3/voices", tags=["voices"], responses=failures())
 
 _WRITE_FAILURES = (LibraryBusy, LibraryUnwritable)
 _NEW_FAILURES = (UnknownModelKey, CloneNotSupported, UnknownLanguage, *_WRITE_FAILURES)
-_UPLOAD_FAILURES = (AudioUnreadable, RecordingTooLong, BodyTooLarge)
+_CHECK_FAILURES = (AudioUnreadable, RecordingTooLong, BodyTooLarge)
+_UPLOAD_FAILURES = (*_CHECK_FAILURES, RecordingSilent)
 
 
 @router.get("", response_model=Success[list[VoiceObject]] | Success[list[GuestVoice]])
@@ -89,10 +90,12 @@ async def upload_voice(
     """Keep a recording as a voice, not yet prepared: `POST /voices/{id}/clone` comes next. The upload is kept as it
     is, whatever happens later. Without a consent field the voice is shown as not confirmed.
     """
-    return _answer(await workers.decode(lambda: _kept(services, body)), "The recording is kept as a voice.")
+    voice, lost_s = await workers.decode(lambda: _kept(services, body))
+    damage = f" {lost_s:.1f} s of it are damaged and left out." if lost_s else ""
+    return _answer(voice, f"The recording is kept as a voice.{damage}")
 
 
-@router.post("/check", responses=failures(*_UPLOAD_FAILURES))
+@router.post("/check", responses=failures(*_CHECK_FAILURES))
 async def check_recording(
     body: Annotated[CheckForm, Form(media_type="multipart/form-data")], workers: UseWorkers
 ) -> Success[RecordingReport]:
@@ -107,11 +110,11 @@ def add_role(body: RoleBody, services: UseServices) -> Success[VoiceObject]:
     return _answer(services.voices.add_role(body.new()), "The role is kept as a voice.")
 
 
-@router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady))
+@router.post("/design-clone", responses=failures(*_NEW_FAILURES, ModelNotReady, YourTtsMissing))
 def design_voice(body: DesignBody, services: UseServices) -> Success[StartedJob]:
     """Make a voice from a description and keep it; the job is told at `/api/jobs`, `/ws` and `clone-status`."""
-    require_model(body.voice_design_model_key, services.models)
-    require_model(body.model_key, services.models)
+    services.voice_models.ready(body.voice_design_model_key)
+    services.voice_models.ready(body.model_key)
     voice, job = services.voices.add_design(body.new(), body.voice_design_model_key)
     return Success(data=StartedJob(voice_id=voice.id, job_id=job.key), message="The voice is being made.")
 
@@ -139,7 +142,8 @@ def delete_voice(voice_id: str, services: UseServices, remove_files: bool = Fals
         names = ()
         services.voices.delete(present(services, voice_id).id)
         message = "The voice is deleted; its files are kept."
-    return Success(data=RemovedVoice(id=voice_id, removed_files=list(names)), message=message)
+    data = RemovedVoice(id=voice_id, removed_files=remove_files, removed_file_names=list(names))
+    return Success(data=data, message=message)
 
 
 @router.post("/{voice_id}/restore", responses=failures(UnknownVoice, *_WRITE_FAILURES))
@@ -156,11 +160,11 @@ def duplicate_voice(voice_id: str, services: UseServices, body: DuplicateBody | 
     return _answer(services.voices.duplicate(voice.id, name), "The voice is copied.")
 
 
-@router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, UnknownModelKey))
+@router.post("/{voice_id}/clone", responses=failures(UnknownVoice, ModelNotReady, YourTtsMissing, UnknownModelKey))
 def prepare_voice(voice_id: str, services: UseServices) -> Success[StartedJob]:
     """Start the job that makes a voice ready; one that is on its way is joined. A job that fails loses nothing."""
     voice = present(services, voice_id)
-    require_model(voice.model_key, services.models)
+    services.voice_models.ready(voice.model_key)
     job = services.voices.prepare(voice.id)
     return Success(data=StartedJob(voice_id=voice.id, job_id=job.key), message="The voice is being prepared.")
 
@@ -242,15 +246,17 @@ def _answer(voice: SavedVoice, message: str) -> Success[VoiceObject]:
     return Success(data=VoiceObject.of(voice), message=message)
 
 
-def _kept(services: Services, body: UploadForm) -> SavedVoice:
+def _kept(services: Services, body: UploadForm) -> tuple[SavedVoice, float]:
+    """The new voice, and the seconds of its recording that are damaged."""
     with kept_upload(body.file.file) as upload:
         services.voices.check(body.new())  # cheap, so before the decoding
         clip = read_recording(upload, max_seconds=MAX_REFERENCE_S)
         named = upload.rename(upload.with_suffix(f".{clip.container}"))
-        return services.voices.add_clone(named, body.new(), body.consent(), clip=clip, strict=False)
+        voice = services.voices.add_clone(named, body.new(), body.consent(), clip=clip, strict=False)
+        return voice, clip.lost_s
 
 
 def _examined(body: CheckForm) -> RecordingReport:
     with kept_upload(body.file.file) as upload:
         clip = read_recording(upload, max_seconds=MAX_RECORDING_S)
-    return RecordingReport.of(clip, examine(clip.samples, clip.sample_rate))
+    return RecordingReport.of(clip, examine(clip.samples, clip.sample_rate, lost_s=clip.lost_s))

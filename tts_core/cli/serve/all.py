@@ -10,18 +10,23 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tts_core.cli.faults import NothingServed, ServicePortTaken, UnknownService
 from tts_core.cli.serve import embedding, yourtts
-from tts_core.cli.serve.single_service import port_number
+from tts_core.cli.serve.single_service import KeepWarm, kept_warm, port_number
 from tts_core.cli.status import Exit
 from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.compute import AUTO
-from tts_core.platform.settings.options import SERVER_OPTIONS, add_login_options, options_parser
-from tts_core.platform.settings.studio import DEFAULT_HOST, FIRST_PORT, WILDCARD_HOSTS, Settings, allowed_hosts
+from tts_core.platform.settings.options import (
+    SERVER_OPTIONS,
+    add_admission_options,
+    add_login_options,
+    options_parser,
+    with_admitted,
+)
+from tts_core.platform.settings.studio import DEFAULT_HOST, FIRST_PORT, WILDCARD_HOSTS, Settings
 from tts_core.services import Services
 
 if TYPE_CHECKING:
@@ -40,6 +45,7 @@ class Known:
     port: int
     build: Callable[[Services], FastAPI]
     """Makes its application; loads the web framework, so it is called only by this command."""
+    keep_warm: KeepWarm | None = None
 
     @property
     def flag(self) -> str:
@@ -54,8 +60,8 @@ def _studio(services: Services) -> FastAPI:
 
 KNOWN = (
     Known("studio", FIRST_PORT, _studio),
-    Known("yourtts", yourtts.PORT, yourtts.build),
-    Known("embedding", embedding.PORT, embedding.build),
+    Known("yourtts", yourtts.PORT, yourtts.build, yourtts.keep_warm),
+    Known("embedding", embedding.PORT, embedding.build, embedding.keep_warm),
 )
 
 
@@ -67,7 +73,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"among {names}; default: all of them")
     for known in KNOWN:
         parser.add_argument(known.flag, type=port_number, default=known.port, metavar="N", help=f"default {known.port}")
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    add_admission_options(parser)
     add_login_options(parser)
     parser.add_argument(
         "--gpu",
@@ -82,8 +88,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    hosts = allowed_hosts(services.settings.host, [*services.settings.allowed_hosts, *args.allow_host])
-    services = replace(services, settings=replace(services.settings, allowed_hosts=hosts))
+    services = replace(services, settings=with_admitted(services.settings, args))
     settings, chosen = services.settings, _chosen(args.services)
     ports = {known.name: int(getattr(args, f"{known.name}_port")) for known in chosen}
     if args.status:
@@ -109,15 +114,10 @@ def _serve(services: Services, chosen: Sequence[Known], ports: Mapping[str, int]
         report_start(known.name, listener, settings)
     by_port = {ports[known.name]: app for known, app in zip(chosen[1:], others, strict=True)}
     server = build_server(first, settings.certificate, others=by_port)
-    is_over = Event()
     end_on_signals()
-    try:
-        services.start()
-        if "yourtts" in ports:
-            Thread(target=yourtts.keep_warm, args=(services, is_over), name="warm-up", daemon=True).start()
+    services.start()
+    with kept_warm(services, *(known.keep_warm for known in chosen if known.keep_warm)):
         server.run(sockets=listeners)
-    finally:
-        is_over.set()
 
 
 def _chosen(names: Sequence[str]) -> list[Known]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from tts_core.cli.serve.single_service import add_service_parser, run_service
+from tts_core.cli.serve.single_service import add_service_parser, kept_warm, run_service
 from tts_core.cli.status import Exit
 from tts_core.services import Services
 
@@ -22,7 +23,13 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
-    return run_service(args, services, TITLE, build)
+    with kept_warm(services, keep_warm):
+        return run_service(args, services, TITLE, build)
+
+
+def keep_warm(services: Services, until: Event) -> None:
+    """Keep the speaker encoder in memory until the event is set: its clients wait five seconds and no longer."""
+    services.embedder.warm_up(until)
 
 
 def build(services: Services) -> FastAPI:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from tts_core.cli.status import Exit
 from tts_core.platform.settings.compute import AUTO
 from tts_core.platform.settings.environ import MAX_PORT
-from tts_core.platform.settings.options import SERVER_OPTIONS, options_parser
-from tts_core.platform.settings.studio import AUTH_VARIABLE, allowed_hosts
+from tts_core.platform.settings.options import (
+    SERVER_OPTIONS,
+    add_admission_options,
+    options_parser,
+    with_admitted,
+)
+from tts_core.platform.settings.studio import AUTH_VARIABLE, DEFAULT_KEEP_ALIVE_S
 from tts_core.services import Services
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+KeepWarm = Callable[[Services, Event], None]
+"""Keeps a service's model in memory until the event is set."""
 
 
 def add_service_parser(
@@ -26,7 +37,7 @@ def add_service_parser(
     server = options_parser(*(option for option in SERVER_OPTIONS if option.flag != "--port"))
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared, server], help=about)
     parser.add_argument("--port", type=port_number, default=port, metavar="N", help=f"default {port}")
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    add_admission_options(parser)
     parser.add_argument(
         "--no-auth",
         dest=AUTH_VARIABLE,
@@ -46,13 +57,27 @@ def add_service_parser(
     return parser
 
 
+@contextmanager
+def kept_warm(services: Services, *keepers: KeepWarm) -> Iterator[None]:
+    """Keep models in memory for as long as the context lasts: what these services' clients wait for is seconds.
+
+    Where --keep-alive says otherwise, nothing is kept.
+    """
+    is_over = Event()
+    for keeper in keepers if services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S else ():
+        Thread(target=keeper, args=(services, is_over), name="warm-up", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+
+
 def run_service(args: argparse.Namespace, services: Services, title: str, build: Callable[[Services], FastAPI]) -> Exit:
     """Serve one application on the command's port until a signal ends it. Raises InvalidSetting."""
     from tts_core.api.serving import bind, build_server, end_on_signals  # noqa: PLC0415 - the web framework
     from tts_core.cli.serve.studio import report_start  # noqa: PLC0415
 
-    hosts = allowed_hosts(services.settings.host, [*services.settings.allowed_hosts, *args.allow_host])
-    settings = replace(services.settings, port=args.port, allowed_hosts=hosts)
+    settings = replace(with_admitted(services.settings, args), port=args.port)
     if settings.certificate is not None:
         settings.certificate.check()
     listener = bind(settings)

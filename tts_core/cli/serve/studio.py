@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import socket
 import sys
@@ -25,12 +24,14 @@ from tts_core.platform.settings.options import (
     DISK_OPTIONS,
     MODEL_OPTIONS,
     SERVER_OPTIONS,
+    add_admission_options,
     add_login_options,
     options_parser,
+    with_admitted,
     with_options,
 )
 from tts_core.platform.settings.server import CERT_FLAG
-from tts_core.platform.settings.studio import Settings, allowed_hosts, is_loopback
+from tts_core.platform.settings.studio import Settings, is_loopback
 from tts_core.platform.whole_files import make_private
 from tts_core.services import Services, build_services
 
@@ -109,7 +110,7 @@ def may_have_guests(services: Services) -> bool:
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS)
     parser = argparse.ArgumentParser(description="TTS Studio: speech from your own machine.", parents=[shared])
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    add_admission_options(parser)
     add_login_options(parser)
     parser.add_argument("--share", action="store_true", help="a public link, for people who log in")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
@@ -123,8 +124,7 @@ def resolve_settings(options: argparse.Namespace) -> Settings:
         settings.certificate.check()
         if options.share:
             raise InvalidSetting(name=CERT_FLAG, value="", expected="none: with --share the link itself is https")
-    hosts = allowed_hosts(settings.host, [*settings.allowed_hosts, *options.allow_host])
-    return dataclasses.replace(settings, allowed_hosts=hosts)
+    return with_admitted(settings, options)
 
 
 def main(arguments: list[str]) -> int:
@@ -133,6 +133,7 @@ def main(arguments: list[str]) -> int:
     try:
         options = parse_arguments(arguments)
         settings = resolve_settings(options)
+        settings.network.apply(os.environ)
         setup_logging(settings.paths.log_file)
         services = build_services(settings)
         services.check_accounts(settings, is_shared=options.share)

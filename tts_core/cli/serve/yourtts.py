@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from tts_core.cli.serve.single_service import add_service_parser, run_service
+from tts_core.cli.serve.single_service import add_service_parser, kept_warm, run_service
 from tts_core.cli.status import Exit
 from tts_core.platform.settings.options import YOURTTS_OPTIONS
-from tts_core.platform.settings.studio import DEFAULT_KEEP_ALIVE_S
 from tts_core.services import Services
 
 if TYPE_CHECKING:
@@ -32,12 +31,8 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, services: Services) -> Exit:
     _report_engine(services)
-    is_over = Event()
-    Thread(target=keep_warm, args=(services, is_over), name="warm-up", daemon=True).start()
-    try:
+    with kept_warm(services, keep_warm):
         return run_service(args, services, TITLE, build)
-    finally:
-        is_over.set()
 
 
 def build(services: Services) -> FastAPI:
@@ -51,9 +46,9 @@ def build(services: Services) -> FastAPI:
 def keep_warm(services: Services, until: Event) -> None:
     """Keep YourTTS's model in memory until the event is set: its clients wait ten seconds and no longer.
 
-    Where Qwen3-TTS serves in its place, or --keep-alive says otherwise, nothing is kept.
+    Where Qwen3-TTS serves in its place, nothing is kept.
     """
-    if services.speaker_service.engine() == "yourtts" and services.settings.keep_alive_s == DEFAULT_KEEP_ALIVE_S:
+    if services.speaker_service.engine() == "yourtts":
         services.yourtts.warm_up(until)
 
 

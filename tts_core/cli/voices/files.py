@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from tts_core.cli.faults import OutputExists, OutputUnwritable
 from tts_core.cli.status import Exit
+from tts_core.cli.targets import check_target, put
 from tts_core.cli.voices.making import add_consent
 from tts_core.cli.voices.saved import consent_of, demanded_consent, show_voices
 from tts_core.domain.errors import ReferenceRequired
 from tts_core.services import Services
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.library import NewVoice
 from tts_core.voices.record import SavedVoice
-from tts_core.voices.transfer import archive_name
 
 
 def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         type=Path,
-        help="an exported zip, the official demo's .pt, or a folder of recordings with a .txt each",
+        help="an exported zip, a .pt of qwen-tts, or a folder of recordings with a .txt each",
     )
     importing.add_argument("--name", default="", metavar="N", help="of the voice in a .pt; default: the file's")
     importing.add_argument("--model", default="base_0_6b", metavar="KEY", help="a Base model (default: base_0_6b)")
@@ -58,13 +57,15 @@ def _add_hearing(actions: Any, inherited: argparse.ArgumentParser) -> None:
 
 def run_preview(args: argparse.Namespace, services: Services) -> Exit:
     voice = services.finder.saved(args.voice)
-    _refuse_to_replace(args)
+    if args.out is not None:
+        check_target(args.out, force=args.force)
     return _handed_out(args, voice, services.voices.preview(voice.id, args.text))
 
 
 def run_recording(args: argparse.Namespace, services: Services) -> Exit:
     voice = services.finder.saved(args.voice)
-    _refuse_to_replace(args)
+    if args.out is not None:
+        check_target(args.out, force=args.force)
     find = services.voices.original if args.original else services.voices.reference
     path = find(voice.id)
     if path is None:
@@ -72,27 +73,18 @@ def run_recording(args: argparse.Namespace, services: Services) -> Exit:
     return _handed_out(args, voice, path)
 
 
-def _refuse_to_replace(args: argparse.Namespace) -> None:
-    if args.out is not None and args.out.exists() and not args.force:
-        raise OutputExists(path=args.out)
-
-
 def _handed_out(args: argparse.Namespace, voice: SavedVoice, path: Path) -> Exit:
-    try:
-        shown = path if args.out is None else Path(shutil.copyfile(path, args.out))
-    except OSError as error:
-        raise OutputUnwritable(path=args.out, reason=error.strerror or type(error).__name__) from error
-    print(json.dumps({"id": voice.id, "path": str(shown)}, ensure_ascii=False) if args.json else shown)
+    if args.out is not None:
+        put(path, args.out)
+        path = args.out
+    print(json.dumps({"id": voice.id, "path": str(path)}, ensure_ascii=False) if args.json else path)
     return Exit.DONE
 
 
 def run_export(args: argparse.Namespace, services: Services) -> Exit:
     voice = services.finder.saved(args.voice)
     target: Path = args.target / archive_name(voice) if args.target.is_dir() else args.target
-    if target.is_dir() or not target.parent.is_dir():
-        raise OutputUnwritable(path=target, reason="it is a folder, or its folder does not exist.")
-    if target.exists() and not args.force:
-        raise OutputExists(path=target)
+    check_target(target, force=args.force)
     services.voice_transfer.export(voice.id, target)
     print(json.dumps({"id": voice.id, "path": str(target)}, ensure_ascii=False) if args.json else target)
     return Exit.DONE
@@ -108,6 +100,8 @@ def run_import(args: argparse.Namespace, services: Services) -> Exit:
     show_voices(found.voices, as_json=args.json)
     for name, error in found.refused:
         print(f"{name}: {error.message} [{error.code}]", file=sys.stderr)
+    for name in found.alone:
+        print(f"{name} is left out: there is no recording or .txt of the same name.", file=sys.stderr)
     if not found.voices and not found.refused:
         print("There is no recording with a .txt of the same name beside it.", file=sys.stderr)
     return Exit.DONE if found.voices and not found.refused else Exit.NO

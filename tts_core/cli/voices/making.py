@@ -21,7 +21,6 @@ from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.voices.library import NewVoice
 from tts_core.voices.record import SavedVoice
-from tts_core.voices.rules import require_model
 
 _FIXES: Mapping[Fix, Callable[[Samples, int], Samples]] = {
     Fix.TRIM: trim,
@@ -38,7 +37,7 @@ def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
 
     add = actions.add_parser("add", parents=[inherited], help="keep a recording as a voice and prepare it")
     add.add_argument("files", metavar="FILE", type=Path, nargs="+", help="a recording; several are joined")
-    _add_common(add, "a Base model; default: the best that is ready")
+    _add_common(add, "a Base model, or yourtts_clone; default: the best that is ready")
     add.add_argument("--text", default="", metavar="T", help="what is said in it, for the closest likeness")
     add.add_argument("--x-vector-only", action="store_true", help="take over its timbre only; needs no --text")
     add.add_argument("--fix", action="append", default=[], choices=[fix.value for fix in Fix], help="mend it first")
@@ -54,7 +53,7 @@ def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
     role.set_defaults(run=run_role)
 
     design = actions.add_parser("design", parents=[inherited], help="make a voice from a description and keep it")
-    _add_common(design, "the Base model that speaks it from then on; default: the best that is ready")
+    _add_common(design, "the model that speaks it from then on, as for add; default: the best that is ready")
     design.add_argument("--instruct", required=True, metavar="I", help="the description")
     design.add_argument("--text", required=True, metavar="T", help="what it says first; that is cloned")
     design.add_argument("--design-model", metavar="KEY", help="a VoiceDesign model; default: the best that is ready")
@@ -73,7 +72,7 @@ def add_consent(parser: argparse.ArgumentParser) -> None:
 
 def run_check(args: argparse.Namespace, _services: Services) -> Exit:
     clip = read_recording(args.file, max_seconds=MAX_RECORDING_S)
-    report = examine(clip.samples, clip.sample_rate)
+    report = examine(clip.samples, clip.sample_rate, lost_s=clip.lost_s)
     print(json.dumps(_as_json(clip, report), ensure_ascii=False) if args.json else _as_words(clip, report))
     return Exit.DONE if report.is_good else Exit.NO
 
@@ -87,7 +86,9 @@ def run_add(args: argparse.Namespace, services: Services) -> Exit:
     )
     services.voices.check(new)
     consent = demanded_consent(args)
-    clips = [read_recording(file, max_seconds=MAX_RECORDING_S) for file in args.files]
+    clips = _clips(args.files)
+    if (lost_s := sum(clip.lost_s for clip in clips)) > 0:
+        print(f"{lost_s:.1f} s of it are damaged and left out.", file=sys.stderr)
     clip = _mended(join(clips) if len(clips) > 1 else clips[0], [Fix(name) for name in args.fix])
     if clip.duration_s > MAX_REFERENCE_S:
         print("Add --fix best_part to keep the best of it.", file=sys.stderr)
@@ -107,7 +108,7 @@ def run_design(args: argparse.Namespace, services: Services) -> Exit:
     new = replace(_new(args, services, ModelKind.BASE), ref_text=args.text, instruct=args.instruct)
     design_model = args.design_model or _best(services, ModelKind.VOICE_DESIGN)
     for key in (design_model, new.model_key):
-        require_model(key, services.models)
+        services.voice_models.ready(key)
     voice, job = services.voices.add_design(new, design_model)
     ended = follow(services, job, voice.name)
     print_voice(services.voices.voice(voice.id), as_json=args.json)
@@ -135,11 +136,23 @@ def _new(args: argparse.Namespace, services: Services, kind: ModelKind) -> NewVo
 
 
 def _best(services: Services, kind: ModelKind) -> str:
-    """The key of the best model of that kind that is ready; if none is ready, of the smallest there is."""
+    """The key of the best model of that kind that is ready; if none is ready, of the smallest there is. In place of a
+    Base model, whichever other model clones is taken."""
+    if kind is ModelKind.BASE and (cloning := services.voice_models.cloning()):
+        return cloning[0].key
     entries = [entry for entry in map(services.models.entry, services.models.keys()) if entry.kind is kind]
     entries.sort(key=lambda entry: entry.size)
     ready = [entry.key for entry in entries if services.models.status(entry.key).valid]
     return ready[-1] if ready else entries[0].key
+
+
+def _clips(files: list[Path]) -> list[Clip]:
+    """The recordings, all together no longer than one may be. Raises RecordingTooLong and what reading raises."""
+    clips: list[Clip] = []
+    for file in files:
+        left_s = MAX_RECORDING_S - sum(clip.duration_s for clip in clips)
+        clips.append(read_recording(file, max_seconds=left_s))
+    return clips
 
 
 def _mended(clip: Clip, fixes: list[Fix]) -> Clip:

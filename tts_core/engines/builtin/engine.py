@@ -15,7 +15,8 @@ from tts_core.domain.engine import CancelCheck, Engine
 from tts_core.domain.errors import EngineFailed, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import detect_language, paragraphs, split_sentences
+from tts_core.domain.sentences import split_sentences
+from tts_core.domain.text import detect_language, paragraphs
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, StopReason, SynthesisRequest, Voice
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ class ByLanguageEngine:
     """Speaks each sentence in the language it is written in, with the better of two engines for it."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, natural: Engine, other: Engine) -> None:
         """`natural` speaks English at SAMPLE_RATE wherever it has a voice; `other` speaks everything."""
@@ -51,11 +51,19 @@ class ByLanguageEngine:
         self._problem = ""
 
     @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The engine itself and the two it speaks with, whose voices can be chosen by themselves."""
+        return (self, self._other, self._natural)
+
+    @property
     def problem(self) -> str:
         """Why the natural voice does not speak on this machine, as a sentence in English; "" if it does."""
         if not self._natural.voices():
             return "The package hibari-tts or onnxruntime is not installed."
         return self._problem
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def voices(self) -> tuple[Voice, ...]:
         description = "Built-in: natural English, every other language by espeak-ng; nothing to download."
@@ -117,8 +125,9 @@ class ByLanguageEngine:
         yield from self._by_other(request, cancelled)
 
     def _by_other(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
-        resampler = Resampler(self._other.sample_rate, SAMPLE_RATE)
-        other = dataclasses.replace(request, voice=self._other.voices()[0].id)
+        voice = self._other.voices()[0].id
+        resampler = Resampler(self._other.sample_rate(voice), SAMPLE_RATE)
+        other = dataclasses.replace(request, voice=voice)
         for event in self._other.stream(other, cancelled=cancelled):
             if isinstance(event, Finished):
                 yield AudioChunk(resampler.end())

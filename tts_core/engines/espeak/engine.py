@@ -13,7 +13,8 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import CLAUSE_MARKS, detect_language, paragraphs, split_sentences
+from tts_core.domain.sentences import CLAUSE_MARKS, split_sentences, without_inner_stops
+from tts_core.domain.text import detect_language, paragraphs
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.espeak.languages import AUTO, language_table
 from tts_core.engines.espeak.library import LIBRARY, NORMAL_RATE, SAMPLE_RATE, EspeakLibrary, Pcm
@@ -46,7 +47,6 @@ class EspeakEngine:
     """Speaks more than 130 languages at once with nothing to download. See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, library: EspeakLibrary = LIBRARY) -> None:
         self._library = library
@@ -63,6 +63,9 @@ class EspeakEngine:
             speakers=tuple(_VARIANTS),
             supports_speed=True,
         )
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         return 1
@@ -116,7 +119,7 @@ class EspeakEngine:
                 yield np.zeros(round(pause_s / request.speed * SAMPLE_RATE), dtype=np.int16)
                 yield _faded_out(
                     self._library.synthesize(
-                        sentence,
+                        without_inner_stops(sentence),
                         voice=f"{self._identifier(code, sentence)}+{variant}",
                         rate=round(NORMAL_RATE * request.speed),
                         cancelled=cancelled,

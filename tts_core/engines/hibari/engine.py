@@ -13,7 +13,8 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import paragraphs, split_sentences
+from tts_core.domain.sentences import split_sentences
+from tts_core.domain.text import paragraphs
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.hibari.model import MEMORY_BYTES, SAMPLE_RATE, HibariModel, is_installed, packaged_file
 from tts_core.engines.hibari.voices import NAME, VOICES, HibariVoice
@@ -34,7 +35,6 @@ class HibariEngine:
     """The engine of every Hibari voice that is there. See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, downloaded: FindFile, memory: ModelMemory) -> None:
         """`downloaded` finds what the catalogue's models brought; `memory` keeps the voices that are in use."""
@@ -48,6 +48,9 @@ class HibariEngine:
             name_of=str.capitalize,
         )
         self._cache = ModelCache(memory, loader)
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(voice.id, voice.name, NAME, _description(voice)) for voice in self._present())

@@ -14,7 +14,8 @@ from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
-from tts_core.domain.text import paragraphs, split_sentences
+from tts_core.domain.sentences import split_sentences, without_inner_stops
+from tts_core.domain.text import paragraphs
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
 from tts_core.engines.piper.model import PiperModel
 from tts_core.models.cached_model import ModelLoader
@@ -37,7 +38,6 @@ class PiperEngine:
     """The engine of every Piper voice. See `domain.engine.Engine`."""
 
     name = NAME
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, folders: FindFolders, memory: ModelMemory) -> None:
         """`folders` gives the folders of voices; `memory` keeps the voices that are in use."""
@@ -65,6 +65,9 @@ class PiperEngine:
         languages = {file.language.code: file.language for file in files}
         speakers = tuple(name for file in files for name in file.speakers)
         return Capabilities((AUTO, *languages.values()), speakers=speakers, supports_speed=True)
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         return 1
@@ -121,7 +124,7 @@ def _sentences(model: PiperModel, request: SynthesisRequest, speaker: str) -> It
     pause_s = 0.0
     for line in paragraphs(request.text):
         for sentence in split_sentences(line, max_chars=MAX_SENTENCE_CHARS):
-            for sound in model.speak(sentence, speaker=number, speed=request.speed):
+            for sound in model.speak(without_inner_stops(sentence), speaker=number, speed=request.speed):
                 yield np.zeros(round(pause_s / request.speed * SAMPLE_RATE), np.float32)
                 yield resample(sound, model.file.sample_rate, SAMPLE_RATE)
                 pause_s = SENTENCE_PAUSE_S

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_core.audio.editing import TAIL_SILENCE_S, append_silence
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, EngineFailed, ReferenceRequired, UnknownLanguage, UnknownVoice
@@ -74,8 +75,6 @@ class ModelChoice:
 class QwenEngine:
     """The engine of one Qwen3-TTS model. See `domain.engine.Engine`."""
 
-    sample_rate = SAMPLE_RATE
-
     def __init__(self, name: str, find: FindModel, cache: ModelCache[QwenModel]) -> None:
         """`name` is the model's key, in memory as well."""
         self.name = name
@@ -93,6 +92,9 @@ class QwenEngine:
     def capabilities(self, voice: str | None = None) -> Capabilities:
         model = self._find()
         return Capabilities(languages=()) if model is None else model.capabilities
+
+    def sample_rate(self, voice: str) -> int:
+        return SAMPLE_RATE
 
     def at_once(self, voice: str) -> int:
         model = self._cache.loaded(self.name)
@@ -254,6 +256,7 @@ def _imitation(source: Recording | PreparedVoice, model: QwenModel) -> CloneProm
         return clone_prompt(source, model.config.talker)
     clip = read_recording(source.path, max_seconds=MAX_REFERENCE_S + TAIL_SILENCE_S)
     samples = clip.samples
+    require_speech(samples, clip.sample_rate)
     if source.append_silence and source.transcript is not None:
         samples = append_silence(samples, clip.sample_rate, TAIL_SILENCE_S)
     return model.prepare_voice(samples, clip.sample_rate, source.transcript)

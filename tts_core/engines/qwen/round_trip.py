@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_core.audio.files import read_audio
+from tts_core.audio.reading import read_recording
 from tts_core.domain.events import Codes, Samples
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def load_codec(folder: Path, device: str) -> Codec:
 
 
 def round_trip(folder: Path, audio: Path, device: str) -> RoundTrip:
-    """Encode a sound file and decode it again. Raises AudioUnreadable, and ModelFolderInvalid naming the file."""
-    samples, sample_rate = read_audio(audio, max_seconds=MAX_SECONDS)
+    """Encode a sound file and decode it again. Raises the errors of `read_recording`, and ModelFolderInvalid naming the
+    file."""
+    clip = read_recording(audio, max_seconds=MAX_SECONDS)
     codec = load_codec(folder, device)
-    codes = codec.encode(samples, sample_rate)
+    codes = codec.encode(clip.samples, clip.sample_rate)
     return RoundTrip(codes, codec.decode(codes), codec.sample_rate)

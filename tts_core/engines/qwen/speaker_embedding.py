@@ -9,14 +9,18 @@ can't be compared.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tts_core.audio.gender import Gender, estimated_gender
 from tts_core.audio.judging import HOP_S, frame_levels, speech_frames
 from tts_core.audio.reading import Clip
-from tts_core.domain.errors import InvalidRequest
+from tts_core.domain.errors import InvalidRequest, StudioError
 from tts_core.domain.events import Samples
 from tts_core.engines.faults import EmbedderMissing
 from tts_core.models.cached_model import CachedModel
@@ -26,10 +30,11 @@ from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatus, ModelStatuses
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from tts_core.engines.qwen.cloning.speaker_model import SpeakerModel
+
+logger = logging.getLogger(__name__)
 
 SPEAKER_ENCODER = "speaker_encoder"
 """The kind of these models in memory."""
@@ -39,6 +44,7 @@ SUGGESTED = "base_0_6b"
 """The model to suggest where no Base model is ready."""
 MIN_S, MIN_SPEECH_S = 1.0, 0.5
 """Least seconds of a recording and of the speech in it: less says more about the words than about the speaker."""
+WARM_UP_RATE = 16_000
 JUDGED_S = 30.0
 """Seconds of each recording that are judged; a voice is known by then, and time and memory grow with the length."""
 SAME_FROM, OTHER_BELOW = 0.75, 0.4
@@ -113,6 +119,16 @@ class SpeakerEmbedder:
         with self._cache.lease(model_key) as encoder:
             first, second = (_unit(encoder.embed(_judged_part(clip), clip.sample_rate)) for clip in (one, other))
         return float(first @ second)
+
+    def warm_up(self, until: Event) -> None:
+        """Load the smallest model's encoder, let it hear a second that is thrown away, and hold it until the event is
+        set: what a first request waits for takes long. Never raises."""
+        try:
+            with self._cache.lease(self.choose().key) as encoder:
+                encoder.embed(np.zeros(WARM_UP_RATE, np.float32), WARM_UP_RATE)
+                until.wait()
+        except StudioError as error:
+            logger.warning("%s", error.message)
 
     def loaded(self) -> CachedModel | None:
         """The encoder in memory that was used last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,24 +11,29 @@ import torch
 from torch import nn
 
 from tts_core.domain.errors import EngineFailed
+from tts_core.engines.faults import ModelConfigInvalid
 from tts_core.engines.qwen.quantised.rounding import expect_rounded
 from tts_core.engines.qwen.talker.config import (
+    CONFIG_FILE,
     WEIGHTS_FILE,
     GenerationConfig,
     SpeechModelConfig,
     read_generation_config,
     read_model_config,
 )
+from tts_core.engines.qwen.talker.expected import SPEAKER_ENCODER, TOO_FEW_IDS, check_weights
 from tts_core.engines.qwen.talker.prompt import Prompt, PromptBuilder, PromptRequest
+from tts_core.engines.qwen.talker.stored import read_header
 from tts_core.engines.qwen.talker.talker import Talker
 from tts_core.engines.qwen.talker.text_tokenizer import TextTokenizer
 from tts_core.engines.qwen.talker.weights import Placement, build_on_meta, load_weights
 from tts_core.models.cached_model import LoadProgress
 
+logger = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from tts_core.engines.qwen.kernels.workers import Workers
 
-_SPEAKER_ENCODER = "speaker_encoder"
 _SMALLEST = 4
 """The fewest bits that a weight can have."""
 
@@ -59,8 +65,13 @@ class TalkerModel:
         speaker_encoder: built on the meta device, filled from the same file; without it a Base model's is left aside.
         """
         config = read_model_config(folder)
+        weights = folder / WEIGHTS_FILE
+        if left_aside := check_weights(config, read_header(weights), weights):
+            logger.info("%s: %d weights are left aside: %s", folder.name, len(left_aside), left_aside[0])
         generation = read_generation_config(folder)
         tokenizer = TextTokenizer(folder)
+        if tokenizer.largest_id >= config.talker.text_vocab_size:
+            raise ModelConfigInvalid(file=str(folder / CONFIG_FILE), reason=TOO_FEW_IDS)
         talker = build_on_meta(lambda: Talker(config.talker))
         if placement.weight_bits and not placement.uses_loops:
             expect_rounded(talker)
@@ -71,11 +82,9 @@ class TalkerModel:
             workers = workers or whole_number_workers()
             (expect_int4 if placement.weight_bits == _SMALLEST else expect_int8)(talker, workers)
         root = nn.ModuleDict({"talker": talker})
-        skip: Collection[str] = ()
+        skip: Collection[str] = (SPEAKER_ENCODER,)
         if speaker_encoder is not None:
-            root[_SPEAKER_ENCODER] = speaker_encoder
-        elif config.speaker_encoder is not None:
-            skip = (f"{_SPEAKER_ENCODER}.",)
+            root[SPEAKER_ENCODER.rstrip(".")], skip = speaker_encoder, ()
         load_weights(root, folder / WEIGHTS_FILE, placement, skip=skip, progress=progress)
         if workers is not None:
             fuse_int8(talker, workers)

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from tts_core.audio.reading import MAX_RECORDING_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import Cancelled, QueueFull
+from tts_core.domain.errors import Cancelled, InvalidRequest, QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
 from tts_core.engines.qwen.kernels.processor import best_threads
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
-from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
+from tts_core.engines.whisper.transcript import PLAIN, WHISPER_RATE, Transcript, TranscriptOptions
 from tts_core.models.cached_model import LoadProgress
 from tts_core.models.catalogue import WHISPER_WEIGHTS_FILE, ModelEntry, ModelKind
 from tts_core.models.memory import ModelCache
@@ -42,6 +42,8 @@ SUGGESTED = "whisper_small"
 READING, LOADING, TRANSCRIBING = "read_audio", "load_model", "transcribe"
 """The phases of a transcription, in this order."""
 MAX_WAITING_UPLOADS = 16
+_NO_TRANSLATORS = ("large-v3-turbo",)
+"""The sizes of models that write down what is said in its own language, also where a translation is asked for."""
 _READ, _LOADED = 2.0, 20.0
 """Percent when these phases are over; the rest is transcribing."""
 
@@ -59,6 +61,11 @@ class SpokenCheck:
 
 def say_nothing(_phase: str, _percent: float) -> None:
     pass
+
+
+def read_speech(recording: Path) -> Clip:
+    """A recording to transcribe, a long one at the models' own rate. Raises the errors of `read_recording`."""
+    return read_recording(recording, max_seconds=MAX_RECORDING_S, long_rate=WHISPER_RATE)
 
 
 class Transcriber:
@@ -84,6 +91,17 @@ class Transcriber:
         """The model of that key, "" for the best one. Raises TranscriberMissing, UnknownModelKey, ModelNotReady."""
         return self._whispers.chosen(model_key, self.ready(), SUGGESTED, TranscriberMissing)
 
+    def choose_translator(self, model_key: str = "") -> ModelStatus:
+        """The model of that key, "" for the best one, for translating into English, which the turbo models were not
+        trained for. Raises what `choose` raises, and InvalidRequest for such a model."""
+        able = [status for status in self.ready() if status.entry.size not in _NO_TRANSLATORS]
+        if not model_key and able:
+            return able[0]
+        chosen = self.choose(model_key)
+        if chosen.entry.size in _NO_TRANSLATORS:
+            raise InvalidRequest(reason=f"{chosen.entry.display_name} does not translate.", field="model")
+        return chosen
+
     def transcribe(
         self,
         recording: Path | Clip,
@@ -102,7 +120,7 @@ class Transcriber:
         status = self.choose(model_key)
         code = spoken_language(language)
         say(READING, 0.0)
-        clip = read_recording(recording, max_seconds=MAX_RECORDING_S) if isinstance(recording, Path) else recording
+        clip = read_speech(recording) if isinstance(recording, Path) else recording
         with self._cache.begin(status.key) as lease:
             for done_bytes, total_bytes in lease.progress():
                 if cancelled():

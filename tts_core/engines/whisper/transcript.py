@@ -55,6 +55,16 @@ class Transcript:
     segments: tuple[Segment, ...]
     """The phrases in the order of time."""
 
+    def pieces(self) -> tuple[str, ...]:
+        """The text cut at the end of each phrase: joined, the pieces are the text, spaces included."""
+        pieces, place = [], 0
+        for one in self.segments:
+            found = self.text.find(one.text, place)
+            end = place if found < 0 else found + len(one.text)
+            pieces.append(self.text[place:end])
+            place = end
+        return tuple(pieces)
+
     def as_json(self) -> dict[str, Any]:
         """The transcript as JSON; `from_json` takes it back."""
         rows = [{"start_s": one.start_s, "end_s": one.end_s, "text": one.text} for one in self.segments]

@@ -24,6 +24,7 @@ from tts_core.models.downloads.hub import Remote
 from tts_core.models.downloads.transfer.measure import remote_size
 from tts_core.models.downloads.transfer.part_file import PartStore, Want, put_aside
 from tts_core.models.downloads.transfer.transfer import TransferOptions, transfer
+from tts_core.platform.faults import InvalidEndpoint
 from tts_core.platform.settings.studio import Settings
 from tts_core.platform.whole_files import patiently
 
@@ -41,10 +42,13 @@ _COPY_BYTES = 1 << 20
 def fetch_model(settings: Settings, *, cancelled: CancelCheck, progress: Callable[[int, int], None]) -> Path:
     """Fetch the model; answers its folder in the models folder. `progress` gets bytes done and to do.
 
-    Raises DownloadFault of many kinds, Interrupted among them, and ModelArchiveInvalid. What was fetched is kept.
+    Raises InvalidEndpoint, DownloadFault of many kinds, Interrupted among them, and ModelArchiveInvalid. What was
+    fetched is kept.
     """
     if settings.sources.offline:
         raise Offline
+    if (problem := settings.yourtts.url_problem) is not None:
+        raise InvalidEndpoint(**problem.params)
     url = settings.yourtts.model_url
     remote = Remote(url, urlsplit(url).hostname or url)
     size = remote_size(remote)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
@@ -16,9 +16,18 @@ from threading import Event, Lock
 import numpy as np
 
 from tts_core.audio.files import resample
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, read_recording
-from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import EngineFailed, ReferenceRequired, StudioError, UnknownLanguage, UnknownVoice
+from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.errors import (
+    Cancelled,
+    EngineFailed,
+    ReferenceRequired,
+    StudioError,
+    UnknownLanguage,
+    UnknownVoice,
+    VoicePromptInvalid,
+)
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import detect_language
@@ -27,12 +36,13 @@ from tts_core.domain.values import (
     Capabilities,
     Language,
     PreparedVoice,
+    Recording,
     StopReason,
     SynthesisRequest,
     Voice,
 )
 from tts_core.engines.yourtts.environment import Environment
-from tts_core.engines.yourtts.faults import SpeakerVectorMisfit
+from tts_core.engines.yourtts.faults import SpeakerVectorMisfit, YourTtsMissing
 from tts_core.engines.yourtts.finder import ModelFinder, Search
 from tts_core.engines.yourtts.model_folder import ModelFolder
 from tts_core.engines.yourtts.process import NAME as PEOPLE_CALL_IT, ServiceFacts, YourTtsProcess, weights_bytes
@@ -42,6 +52,7 @@ from tts_core.models.memory import ModelCache, ModelMemory
 from tts_core.platform.settings.studio import Settings
 
 NAME, CLONER = "yourtts", "yourtts_clone"
+"""The engine's name, and the key of the model that imitates: saved voices that it speaks are recorded under it."""
 CLONE_VOICE = f"{CLONER}/clone"
 """The voice that imitates. Programs and pickers tell it apart from the speakers by the name before the slash."""
 LANGUAGES = (
@@ -106,6 +117,11 @@ class YourTts:
                 self._known = mark, _look_into(model)
             return self._known[1]
 
+    def weights(self) -> tuple[Path, ...]:
+        """The files that decide what a recording becomes; () while YourTTS can't speak."""
+        model = self.model()
+        return () if model is None else (model.checkpoint, model.files["speaker_encoder_model_path"])
+
     def loaded(self) -> CachedModel | None:
         return self._cache.newest()
 
@@ -139,6 +155,23 @@ class YourTts:
                     yield Finished(StopReason.MAX_LENGTH, request.seed)
                     return
         yield Finished(StopReason.CANCELLED if cancelled() else StopReason.COMPLETE, request.seed)
+
+    def prepare(
+        self, source: Recording | PreparedVoice, cancelled: CancelCheck
+    ) -> Generator[Loading, None, PreparedVoice]:
+        """Yield Loading…, then return the speaker's vector. Raises what `CloningEngine.prepare` raises."""
+        with self._cache.begin(NAME) as lease:
+            for done_bytes, total_bytes in lease.progress():
+                yield Loading(PEOPLE_CALL_IT, done_bytes, total_bytes)
+                if cancelled():
+                    raise Cancelled
+            process = lease.model()
+            facts = process.load()
+            if isinstance(source, Recording):
+                return PreparedVoice(self._vector(_speaker_in(source), process, facts))
+            if source.codes is not None or len(source.vector) != facts.vector_size:
+                raise VoicePromptInvalid(path=source.name, reason="it was made with another model")
+            return source
 
     def warm_up(self, until: Event) -> None:
         """Load it, let it say a word that is thrown away, and hold it: a first sentence takes long. Never raises."""
@@ -187,10 +220,6 @@ class YourTtsEngine:
     def __init__(self, yourtts: YourTts) -> None:
         self._yourtts = yourtts
 
-    @property
-    def sample_rate(self) -> int:
-        return self._yourtts.sample_rate
-
     def voices(self) -> tuple[Voice, ...]:
         known = self._yourtts.known()
         if known is None:
@@ -209,7 +238,16 @@ class YourTtsEngine:
             return Capabilities(languages=())
         clones = voice == CLONE_VOICE
         speakers = () if clones else known.speakers
-        return Capabilities((AUTO, *known.languages), speakers=speakers, supports_speed=True, can_clone=clones)
+        return Capabilities(
+            (AUTO, *known.languages),
+            speakers=speakers,
+            supports_speed=True,
+            can_clone=clones,
+            timbre_only=clones,
+        )
+
+    def sample_rate(self, voice: str) -> int:
+        return self._yourtts.sample_rate
 
     def at_once(self, voice: str) -> int:
         return 1
@@ -223,6 +261,12 @@ class YourTtsEngine:
         speaker = _imitated(request) if request.voice == CLONE_VOICE else self._speaker(request.voice or "", known)
         return self._yourtts.speak(request, language.code, speaker, cancelled)
 
+    def prepare(
+        self, source: Recording | PreparedVoice, *, cancelled: CancelCheck
+    ) -> Generator[Loading, None, PreparedVoice]:
+        """See `domain.engine.CloningEngine`."""
+        return self._yourtts.prepare(source, cancelled)
+
     def close(self) -> None:
         """Nothing of its own to free: the memory holds the process and ends it."""
 
@@ -233,6 +277,27 @@ class YourTtsEngine:
         if found is None:
             raise UnknownVoice(voice=voice)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class YourTtsModel:
+    """The model that imitates, as saved voices see it. See `domain.engine.VoiceModel`."""
+
+    yourtts: YourTts
+    engine: Engine
+    key = CLONER
+    name = PEOPLE_CALL_IT
+
+    def problem(self) -> StudioError | None:
+        return YourTtsMissing() if self.yourtts.known() is None else None
+
+    def capabilities(self) -> Capabilities:
+        if self.yourtts.known() is not None:
+            return self.engine.capabilities(CLONE_VOICE)
+        return Capabilities((AUTO, *LANGUAGES), supports_speed=True, can_clone=True, timbre_only=True)
+
+    def weights(self) -> tuple[Path, ...]:
+        return self.yourtts.weights()
 
 
 def language_of(wanted: str, text: str, languages: tuple[Language, ...]) -> Language:
@@ -273,7 +338,13 @@ def _imitated(request: SynthesisRequest) -> Speaker:
         raise ReferenceRequired(voice=CLONE_VOICE)
     if isinstance(request.source, PreparedVoice):
         return Speaker("", np.zeros(0, np.float32), DEFAULT_RATE, request.source.vector)
-    clip = read_recording(request.source.path, max_seconds=MAX_REFERENCE_S)
+    return _speaker_in(request.source)
+
+
+def _speaker_in(recording: Recording) -> Speaker:
+    """The speaker of a recording. Raises AudioUnreadable, RecordingTooLong."""
+    clip = read_recording(recording.path, max_seconds=MAX_REFERENCE_S)
+    require_speech(clip.samples, clip.sample_rate)
     samples = np.pad(clip.samples, (0, max(0, round(_LEAST_S * clip.sample_rate) - len(clip.samples))))
     return Speaker("", samples, clip.sample_rate)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors import EngineFailed, InvalidRequest, StudioError
+from tts_core.domain.errors import EngineFailed, InvalidRequest, ModelNotReady, StudioError
 
 
 class InstallFailed(StudioError):
@@ -49,6 +49,13 @@ class InstallRunning(InstallFailed):
 class ModelArchiveInvalid(InstallFailed):
     code = "model_archive_invalid"
     template = "What {source} sent is not YourTTS's model: {reason}. It was removed; run the command again."
+
+
+class YourTtsMissing(ModelNotReady):
+    code = "yourtts_missing"
+    template = (
+        "YourTTS is not installed on this machine. Install it (python -m tts_core install-yourtts), then try again."
+    )
 
 
 class LanguageNotServed(InvalidRequest):

@@ -1,8 +1,8 @@
 """Use case: the service that voice-translation programs know as YourTTS: register a speaker, speak as that speaker.
 
 YourTTS itself serves it where it is installed; else Qwen3-TTS does, with a Base model's voice cloning. `/health`
-says which of them it is; what can be asked for is the same, and so are the languages: what works today works after a
-change of engines, too.
+says which of them it is. What can be asked for is the same, but for the languages: YourTTS speaks three, Qwen3-TTS ten,
+Chinese among them, which these programs ask for first of all.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import Literal
 import numpy as np
 
 from tts_core.audio.files import AudioWriter
+from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import Clip
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed, stretched
 from tts_core.domain.engine import CancelCheck
-from tts_core.domain.errors import Cancelled, InvalidValue, ReferenceRequired, UnknownLanguage, UnknownVoice
+from tts_core.domain.errors import Cancelled, InvalidValue, ReferenceRequired, UnknownLanguage
 from tts_core.domain.events import AudioChunk, Restarted, Samples, TakeReady
+from tts_core.domain.languages import find_language
 from tts_core.domain.text import find_name
 from tts_core.domain.values import AUTO_LANGUAGE, Language, PreparedVoice, Recording, StopReason, SynthesisRequest
 from tts_core.engines.qwen.talker.config import read_model_config
@@ -35,6 +37,12 @@ from tts_core.speech.synthesis import Synthesis
 
 EngineName = Literal["yourtts", "qwen3"]
 
+NORMAL_RATE, CHINESE_RATE = 12.0, 5.0
+"""Characters a second of normal speech, in Chinese and elsewhere, as the clients of YourTTS measure it."""
+RATE_TEMPOS = (0.4, 2.5)
+"""The slowest and the fastest tempo that such a rate may lead to: it may have been measured over pauses."""
+MAX_RATE = 1000.0
+
 
 @dataclass(frozen=True, slots=True)
 class SpeakerRequest:
@@ -47,7 +55,8 @@ class SpeakerRequest:
     vector: Samples | None = None
     speaker: str = ""
     language: str = AUTO_LANGUAGE
-    speed: float = 1.0
+    speech_rate: float = 1.0
+    """Up to MAX_TEMPO the tempo itself, 2 is twice as fast; above it characters a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,9 @@ class ImitatedSpeech:
     used_reference: bool
     """Whether a recording or a vector was imitated."""
     speaker_applied: bool
-    """Whether a particular speaker speaks: False where only the engine's first voice was left."""
+    """Whether the speaker that was asked for speaks: False where only the engine's first voice was left."""
     engine: EngineName
+    stop_reason: StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +98,30 @@ class SpeakerService:
         return self._yourtts.speakers.count()
 
     def register(self, speaker_id: str, clip: Clip, vector: Samples | None) -> int:
-        """Remember a speaker, restarts included; answers how many are known then. Raises OutputFailed."""
+        """Remember a speaker, restarts included; answers how many are known then. Raises OutputFailed,
+        RecordingSilent."""
+        require_speech(clip.samples, clip.sample_rate)
         return self._yourtts.speakers.put(Speaker(speaker_id, clip.samples, clip.sample_rate, vector))
 
     def speak(self, request: SpeakerRequest, cancelled: CancelCheck) -> ImitatedSpeech:
         """Make the whole sound of a request.
 
-        Raises LanguageNotServed, UnknownVoice, SpeakerVectorMisfit, SpeakerServiceUnavailable, InvalidValue, and what
-        `Synthesis.speak` raises.
+        Raises LanguageNotServed, SpeakerVectorMisfit, SpeakerServiceUnavailable, ReferenceRequired, InvalidValue, and
+        what `Synthesis.speak` raises.
         """
-        if not MIN_TEMPO <= request.speed <= MAX_TEMPO:  # also refuses nan
-            raise InvalidValue(name="speech_rate", low=MIN_TEMPO, high=MAX_TEMPO)
+        if not MIN_TEMPO <= request.speech_rate <= MAX_RATE:  # also refuses nan
+            raise InvalidValue(name="speech_rate", low=MIN_TEMPO, high=MAX_RATE)
         engine = self.engine()
         if engine is None:
             raise SpeakerServiceUnavailable
-        language = _language(request.language, request.text)
+        language = _language(request.language, request.text, self._languages(engine))
         with self._with_speaker(engine, request) as (plain, used_reference, applied):
             can = self._synthesis.capabilities(plain.voice)
-            speed, rest = split_speed(request.speed, is_known=can.supports_speed)
-            samples, rate = self._sound(replace(plain, language=language.code, speed=speed), cancelled)
+            speed, rest = split_speed(_tempo(request.speech_rate, language), is_known=can.supports_speed)
+            samples, rate, reason = self._sound(replace(plain, language=language.code, speed=speed), cancelled)
         if rest != 1.0:
             samples, rate = stretched(samples, rate, rest)
-        return ImitatedSpeech(samples, rate, used_reference, applied, engine)
+        return ImitatedSpeech(samples, rate, used_reference, applied, engine, reason)
 
     @contextmanager
     def _with_speaker(
@@ -130,13 +142,24 @@ class SpeakerService:
             prepared = PreparedVoice(request.vector, name="speaker_vector")
             yield replace(plain, voice=self._clone_voice(engine), source=prepared), True, True
         else:
-            yield replace(plain, voice=self._preset(engine, request.speaker)), False, bool(request.speaker)
+            voice, is_wanted = self._preset(engine, request.speaker)
+            yield replace(plain, voice=voice), False, is_wanted
 
     def _clone_voice(self, engine: EngineName) -> str:
         return CLONE_VOICE if engine == NAME else f"{self._ready(ModelKind.BASE)[0].key}/clone"
 
-    def _preset(self, engine: EngineName, speaker: str) -> str:
-        """The voice id of a preset speaker, "" for the first. Raises UnknownVoice, ReferenceRequired."""
+    def _languages(self, engine: EngineName) -> tuple[Language, ...]:
+        if engine == NAME:
+            return LANGUAGES
+        known = self._models.capabilities(self._ready(ModelKind.BASE)[0].key).languages
+        return tuple(language for language in known if language.code != AUTO_LANGUAGE)
+
+    def _preset(self, engine: EngineName, speaker: str) -> tuple[str, bool]:
+        """The voice id of a preset speaker, and whether it is the wanted one.
+
+        For an unknown one the first speaks: programs send the names of other engines' voices, too. Raises
+        ReferenceRequired where there is none.
+        """
         of_engine: str
         if engine == NAME:
             known = self._yourtts.known()
@@ -145,12 +168,11 @@ class SpeakerService:
             ready = self._ready(ModelKind.CUSTOM_VOICE)
             of_engine = ready[0].key if ready else ""
             names = self._models.capabilities(of_engine).speakers if ready else ()
-        if not names and not speaker:
+        if not names:
             raise ReferenceRequired(voice=engine)
-        found = find_name(speaker, names) if speaker else names[0]
-        if found is None:
-            raise UnknownVoice(voice=speaker)
-        return f"{of_engine}/{found if engine == NAME else found.lower().replace(' ', '_')}"
+        wanted = find_name(speaker, names) if speaker else None
+        found = wanted or names[0]
+        return f"{of_engine}/{found if engine == NAME else found.lower().replace(' ', '_')}", wanted is not None
 
     def _check_vector(self, engine: EngineName, length: int) -> None:
         """Check the length of a vector for Qwen3-TTS; YourTTS's process, which knows its own, checks that itself.
@@ -167,8 +189,8 @@ class SpeakerService:
         """The ready models of a kind, the smallest first: this service is asked for answers in a conversation."""
         return ModelsOfKind(self._models, kind).ready()
 
-    def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int]:
-        """The sound as it is played, and its rate; the take's file is 16-bit and is deleted."""
+    def _sound(self, wanted: SynthesisRequest, cancelled: CancelCheck) -> tuple[Samples, int, StopReason]:
+        """The sound as it is played, its rate and why it ended; the take's file is 16-bit and is deleted."""
         chunks: list[Samples] = []
         for event in self._synthesis.speak(wanted, cancelled=cancelled):
             if isinstance(event, AudioChunk):
@@ -179,7 +201,7 @@ class SpeakerService:
                 event.take.path.unlink(missing_ok=True)
                 if event.take.stop_reason is StopReason.CANCELLED:
                     raise Cancelled
-                return np.concatenate(chunks), event.take.sample_rate
+                return np.concatenate(chunks), event.take.sample_rate, event.take.stop_reason
         raise AssertionError("a stream of speech ends with TakeReady")
 
     @contextmanager
@@ -194,10 +216,19 @@ class SpeakerService:
             file.unlink(missing_ok=True)
 
 
-def _language(wanted: str, text: str) -> Language:
+def _tempo(speech_rate: float, language: Language) -> float:
+    """The tempo of a rate, 2 is twice as fast."""
+    if speech_rate <= MAX_TEMPO:
+        return speech_rate
+    normal = CHINESE_RATE if find_language("zh", [language]) else NORMAL_RATE
+    slowest, fastest = RATE_TEMPOS
+    return min(max(speech_rate / normal, slowest), fastest)
+
+
+def _language(wanted: str, text: str, languages: tuple[Language, ...]) -> Language:
     """The language to speak. Raises LanguageNotServed."""
     try:
-        return language_of(wanted, text, LANGUAGES)
+        return language_of(wanted, text, languages)
     except UnknownLanguage as error:
-        known = ", ".join(language.code for language in LANGUAGES)
+        known = ", ".join(language.code for language in languages)
         raise LanguageNotServed(known=known, language=error.params["language"]) from error

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import secrets
 import threading
 import zipfile
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy as np
 from tts_core.audio.faults import OutputFailed
 from tts_core.audio.files import FULL_SCALE, to_int16
 from tts_core.domain.events import Samples
-from tts_core.platform.whole_files import make_private, open_private
+from tts_core.platform.whole_files import make_private, open_private, part_of
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class SpeakerStore:
     def put(self, speaker: Speaker) -> int:
         """Keep a speaker instead of an earlier one of that id; answers how many there are then. Raises OutputFailed."""
         target = self._file(speaker.key)
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        part = part_of(target)
         try:
             make_private(self._folder)
             with open_private(part, "wb") as stream:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tts_core.domain.events import CheckProgress
 from tts_core.models.catalogue import ModelEntry, ModelFile
 from tts_core.models.download_faults import (
-    DownloadFault,
+    FilesStillWrong,
     HashMismatch,
     Interrupted,
     NotFoundThere,
@@ -80,17 +80,17 @@ class HubFetcher:
 
     def is_ready(self, key: str, run: Run) -> bool:
         """Whether the model is ready on the disk; reads through files that were not read yet. Raises Cancelled."""
-        return not self._look(key, run)
+        return not self._look(key, run) and self._models.status(key).valid
 
     def fetch(self, key: str, provider: Provider, run: Run) -> None:
         """Make the model ready; the caller holds the folder's lock. Raises DownloadFault, Cancelled."""
         for _ in range(_LOOKS):
             wanted = self._look(key, run)
             if not wanted:
-                return
+                break
             _Fetch(self._models, self._parts, key, run).bring(wanted, provider, self._places(), self._settings())
-        if self._look(key, run):
-            raise DownloadFault
+        if self._look(key, run) or not self._models.status(key).valid:
+            raise FilesStillWrong(reasons=self._models.status(key).disk_reason)
 
     def _look(self, key: str, run: Run) -> tuple[ModelFile, ...]:
         """The files that are missing or wrong, after every other one has been read through."""

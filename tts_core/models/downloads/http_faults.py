@@ -41,7 +41,7 @@ _PROXY_ERRORS = (
     low.ProxySchemeUnsupported,
 )
 
-HTTP_ERRORS = (requests.RequestException, low.HTTPError, http.client.HTTPException, OSError, UnicodeError)
+HTTP_ERRORS = (requests.RequestException, low.HTTPError, http.client.HTTPException, OSError, ValueError)
 """The exceptions that asking for a file raises."""
 
 _NOT_HTTP = (
@@ -64,8 +64,8 @@ def ask_fault(error: Exception, source: str) -> SourceFault:
     """The fault behind a missing answer; `error` is one of HTTP_ERRORS."""
     causes = tuple(_causes(error))
     fault: type[SourceFault] = NetConnect
-    # PySocks' errors become "can't connect" in urllib3.
-    if _any(causes, *_PROXY_ERRORS) or any(type(cause).__module__ == "socks" for cause in causes):
+    # urllib3 has a plain ValueError for a kind of SOCKS that it does not know.
+    if _any(causes, *_PROXY_ERRORS) or _is_of_socks(causes) or type(error) is ValueError:
         fault = ProxyError
     elif _any(causes, ssl.SSLEOFError, ssl.SSLZeroReturnError):
         fault = NetConnect
@@ -121,6 +121,11 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _is_of_socks(causes: tuple[object, ...]) -> bool:
+    """Whether PySocks failed; its errors become "can't connect" in urllib3."""
+    return any(type(cause).__module__ == "socks" for cause in causes)
 
 
 def _any(causes: tuple[object, ...], *kinds: type[BaseException]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +21,7 @@ from tts_core.models.status import ModelStatuses
 from tts_core.platform.feed import Subscription
 from tts_core.platform.job import Job, JobKind, JobRun, JobState
 from tts_core.platform.jobs import Jobs
-from tts_core.platform.jobs_file import read_list
+from tts_core.platform.jobs_file import ListFile
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +56,13 @@ class Downloads:
         Downloads that ran or waited are paused, or go on where `resume` says so.
         """
         tasks = [job for job in unfinished if isinstance(job, DownloadTask)]
-        former = read_list(self._former_queue_file, "tasks", task_from_json)
-        tasks += [task for task in former if not task.state.is_over and self._jobs.find(task.key) is None]
+        former = ListFile(self._former_queue_file, "tasks")
+        tasks += [
+            task for task in former.read(task_from_json) if not task.state.is_over and self._jobs.find(task.key) is None
+        ]
         for task in sorted(tasks, key=_place):
             self._restore(task, resume=resume)
-        with suppress(OSError):
-            self._former_queue_file.unlink(missing_ok=True)
+        former.remove()
 
     def start(self, key: str, provider: Provider = "auto") -> DownloadTask:
         """Queue the model, or join the task that is there. A ready model ends at once, without network.

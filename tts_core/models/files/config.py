@@ -63,11 +63,13 @@ class ModelConfig:
     """The kind of model; None if the studio can't run it as it is."""
     size: str
     """The size as in the catalogue, "" if the file does not say."""
+    obeys_instruct: bool
+    """Whether style instructions reach the model: voice design, and custom voice except its 0.6B size."""
     label: str
     """The size and kind in the file's own words, for people."""
-    languages: tuple[str, ...]
+    languages: tuple[str, ...] = ()
     """The languages' codes without "auto" and without dialects; empty if the file lists none."""
-    speakers: tuple[str, ...]
+    speakers: tuple[str, ...] = ()
     converts_to: ModelKind | None = None
     """The kind of model that it becomes by conversion; None if there is no need or no way."""
 
@@ -86,7 +88,8 @@ def parse_config(text: str | bytes) -> ModelConfig | None:
         return None
     if data.keys() >= _CTRANSLATE2_WHISPER:
         size = _size_by_heads(data.get("alignment_heads"))
-        return ModelConfig(ModelKind.WHISPER, size, f"{size} {ModelKind.WHISPER.value}".strip(), (), ())
+        label = f"{size} {ModelKind.WHISPER.value}".strip()
+        return ModelConfig(ModelKind.WHISPER, size, obeys_instruct=False, label=label)
     if not isinstance(data.get("model_type"), str):
         return None
     model_type = data["model_type"]
@@ -100,13 +103,16 @@ def parse_config(text: str | bytes) -> ModelConfig | None:
         kind, label = kinds.get(voice_type), voice_type
     elif model_type == _WHISPER_MODEL:
         size = _size_by_shape(data)
-        return ModelConfig(None, size, f"{size} {label}".strip(), (), (), converts_to=ModelKind.WHISPER)
-    size = _SIZE_NAMES.get(str(data.get("tts_model_size")), "")
+        label = f"{size} {label}".strip()
+        return ModelConfig(None, size, obeys_instruct=False, label=label, converts_to=ModelKind.WHISPER)
+    size_name = str(data.get("tts_model_size"))
+    size = _SIZE_NAMES.get(size_name, "")
     talker = _mapping(data.get("talker_config"))
     languages = [name.lower() for name in _mapping(talker.get("codec_language_id"))]
     return ModelConfig(
         kind=kind,
         size=size,
+        obeys_instruct=kind is ModelKind.VOICE_DESIGN or (kind is ModelKind.CUSTOM_VOICE and size_name != "0b6"),
         label=f"{size} {label}".strip(),
         languages=tuple(name for name in languages if not name.endswith("_dialect")),
         speakers=tuple(_mapping(talker.get("spk_id"))),

@@ -24,6 +24,8 @@ ProblemCode = Literal[
     "zero_filled",
     "unreadable",
     "wrong_model_kind",
+    "not_loadable",
+    "own_file",
 ]
 HintCode = Literal[
     "nested_folder",
@@ -34,6 +36,7 @@ HintCode = Literal[
     "leftover_parts",
     "extra_files",
     "unverified_finetune",
+    "ignored_weights",
     "no_checksums",
 ]
 Params = Mapping[str, str | int | bool]
@@ -64,6 +67,14 @@ PROBLEM_TEMPLATES: Mapping[ProblemCode, str] = {
         "{file} belongs to another kind of model: {found}, where {expected} is expected. "
         "Put that model in its own folder and this one's files here."
     ),
+    "not_loadable": (
+        "This is not the published model, and it can't be loaded: {file}: {reason}. "
+        "Nothing that could be fetched would mend that; make or copy it again where it came from."
+    ),
+    "own_file": (
+        "{file} can't be used ({found}), and it is not the published file: "
+        "copy it again from where this model was made."
+    ),
 }
 INCOMPLETE_CODES: frozenset[ProblemCode] = frozenset({"truncated", "lfs_pointer", "empty_file"})
 """The problems of a download that has not finished; all others are damage."""
@@ -86,6 +97,7 @@ HINT_TEMPLATES: Mapping[HintCode, str] = {
         "These are not the published files ({files} differ), as with a fine-tuned model. "
         "Usable, but there is nothing to verify them against."
     ),
+    "ignored_weights": "{count} weights that are not needed are left aside, such as {name}.",
     "no_checksums": "The catalogue has no checksums for {files}, so only size and structure could be checked.",
 }
 
@@ -146,10 +158,20 @@ class FileProblem:
     """The path inside the model's folder, with forward slashes; "" for the folder itself."""
     code: ProblemCode
     params: Params = field(default_factory=dict)
+    is_own: bool = False
+    """Whether the file is part of a model of somebody's own, so that no published file can take its place."""
+
+    @property
+    def explanation(self) -> tuple[ProblemCode, Params]:
+        """The code and parameters of the sentence that explains the problem."""
+        if self.is_own and self.code != "not_loadable":
+            return "own_file", {"file": self.file, "found": self.code}
+        return self.code, {"file": self.file, **self.params}
 
     @property
     def message(self) -> str:
-        return PROBLEM_TEMPLATES[self.code].format(file=self.file, **self.params)
+        code, params = self.explanation
+        return PROBLEM_TEMPLATES[code].format(**params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tts_core.platform.whole_files import write_json
+from tts_core.platform.whole_files import set_aside, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -111,10 +111,8 @@ class HashCache:
         try:
             with self._file.open("rb") as stream:
                 self._records = _parse(stream.read(_MAX_CACHE_BYTES))
-        except OSError as error:
-            logger.warning("model hash cache can't be read: %s", error)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            logger.warning("model hash cache is broken and set aside: %s", error)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            logger.warning("model hash cache can't be used and is set aside: %s", type(error).__name__)
             self._set_aside()
 
     def _signature(self) -> tuple[int, int, int] | None:
@@ -126,7 +124,7 @@ class HashCache:
 
     def _set_aside(self) -> None:
         try:
-            self._file.replace(self._file.with_name(self._file.name + ".broken"))
+            set_aside(self._file)
         except OSError as error:
             logger.warning("broken model hash cache stays where it is: %s", error)
 

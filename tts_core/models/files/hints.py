@@ -49,6 +49,8 @@ def look_around(
         hints.append(Hint("leftover_parts", {"count": len(parts), "size": sum(file.size for file in parts)}))
     if extras and not hints:
         hints.append(Hint("extra_files", {"count": len(extras)}))
+    if inspection.ignored:
+        hints.append(Hint("ignored_weights", {"count": len(inspection.ignored), "name": inspection.ignored[0]}))
     if inspection.differing:
         hints.append(Hint("unverified_finetune", {"files": ", ".join(inspection.differing)}))
     elif inspection.verification is Verification.UNVERIFIED:

@@ -12,6 +12,8 @@ its config.json names the entry's kind and size, and one of these shows that the
 Without such evidence a difference is damage: `wrong_size`, `hash_mismatch`, or `zero_filled` where the weights hold a
 block of zeros. One weights file with the published size and another hash can't be told from a damaged one.
 
+Such a model is ready only if its engine says that it will load (see `verdict`).
+
 There is one judgement for shallow and deep checks. Small files are hashed at every look and large ones have the hash
 that the cache holds, so a deep check only adds facts, and the next shallow one keeps its result. A file without a
 sha256 in the catalogue counts as equal when its size is; it can only be found damaged by structure or zeros, and a
@@ -20,14 +22,29 @@ model that has inference files of that sort is "unverified" at best.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_core.models.catalogue import CONFIG_FILE, VOCABULARY_FILES, ModelEntry, ModelFile, ModelKind
+from tts_core.models.catalogue import (
+    CONFIG_FILE,
+    VOCABULARY_FILES,
+    WEIGHTS_FILE,
+    WEIGHTS_INDEX_SUFFIX,
+    ModelEntry,
+    ModelFile,
+    ModelKind,
+)
 from tts_core.models.files.config import expected_label
 from tts_core.models.files.content import FileFacts, look_at
 from tts_core.models.files.findings import INCOMPLETE_CODES, FileProblem, ModelState, Verification
 from tts_core.models.files.hash_cache import HashCache
+from tts_core.models.files.verdict import FolderJudge, FolderVerdict, loads_anyway
+
+OWN_FILES = (CONFIG_FILE, WEIGHTS_FILE, "generation_config.json")
+"""The files that make a model another one; a published file never stands for one of them."""
+_TOKENIZER = "tokenizer.json"
+_TOKENIZER_PARTS = ("vocab.json", "merges.txt", "tokenizer_config.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,8 @@ class Inspection:
     problems: tuple[FileProblem, ...]
     differing: tuple[str, ...]
     """The sound files that are not the published ones; empty unless the folder is taken for another model."""
+    ignored: tuple[str, ...] = ()
+    """The weights of another model that are left aside when it is loaded."""
 
     @property
     def bytes_done(self) -> int:
@@ -54,20 +73,33 @@ class Inspection:
 
 
 def inspect(
-    entry: ModelEntry, folder: Path, hashes: HashCache, *, read_errors: tuple[FileProblem, ...] = ()
+    entry: ModelEntry,
+    folder: Path,
+    hashes: HashCache,
+    *,
+    read_errors: tuple[FileProblem, ...] = (),
+    judge: FolderJudge = loads_anyway,
 ) -> Inspection:
-    """Look at the folder now. `read_errors` are problems that a deep check met while reading."""
+    """Look at the folder now. `read_errors` are problems that a deep check met while reading; `judge` says whether a
+    speaking model with other files than the published ones loads."""
     facts = tuple(look_at(folder, _in_its_place(folder, file), hashes) for file in entry.files)
-    own_config = next((fact.config for fact in facts if fact.file.path == CONFIG_FILE), None)
-    is_other = own_config is not None and own_config.fits(entry) and _has_other_weights(facts)
+    own = next((fact for fact in facts if fact.file.path == CONFIG_FILE and fact.config is not None), None)
+    fits = own is not None and (own.is_published or (own.config is not None and own.config.fits(entry)))
+    stand_ins = _stand_ins(entry, folder, facts) if fits else {}
+    is_other = fits and (WEIGHTS_FILE in stand_ins or _has_other_weights(facts))
     # In a wrong model's folder, differences of its files add no information.
-    is_explained = is_other or (own_config is not None and not own_config.fits(entry))
+    is_explained = is_other or (own is not None and not fits)
     needed = [fact for fact in facts if not is_other or fact.file.path in (*entry.inference_files, *VOCABULARY_FILES)]
-    missing = tuple(fact.file.path for fact in needed if fact.is_missing)
+    missing = tuple(fact.file.path for fact in needed if fact.is_missing and fact.file.path not in stand_ins)
     problems = [*read_errors]
     for fact in needed:
         if problem := fact.problem or _kind_problem(entry, fact) or _content_problem(fact, is_explained=is_explained):
-            problems.append(problem)
+            problems.append(replace(problem, is_own=is_other and problem.file in OWN_FILES))
+    verdict = FolderVerdict()
+    if is_other and entry.kind.speaks and not missing and not problems:
+        verdict = judge(folder)
+    if verdict.reason:
+        problems.append(FileProblem(verdict.file, "not_loadable", {"reason": verdict.reason}, is_own=True))
     state = _state(facts, missing, problems)
     return Inspection(
         facts=facts,
@@ -75,7 +107,8 @@ def inspect(
         verification=_verification(entry, facts, is_other=is_other) if state is ModelState.READY else Verification.NONE,
         missing=missing,
         problems=tuple(problems),
-        differing=tuple(fact.file.path for fact in facts if fact.differs) if is_other else (),
+        differing=_differing(facts, stand_ins) if is_other else (),
+        ignored=verdict.ignored,
     )
 
 
@@ -88,6 +121,20 @@ def _in_its_place(folder: Path, file: ModelFile) -> ModelFile:
         return ModelFile(other, (folder / other).stat().st_size)
     except OSError:
         return file
+
+
+def _stand_ins(entry: ModelEntry, folder: Path, facts: tuple[FileFacts, ...]) -> dict[str, str]:
+    """The missing files of a speaking model for which another one stands, as trainers save them, and that one's name:
+    the index of sharded weights, and tokenizer.json with all of the tokenizer."""
+    stands = {WEIGHTS_FILE: WEIGHTS_FILE + WEIGHTS_INDEX_SUFFIX, **dict.fromkeys(_TOKENIZER_PARTS, _TOKENIZER)}
+    missing = [fact.file.path for fact in facts if fact.is_missing and fact.file.path in stands]
+    if not entry.kind.speaks:
+        return {}
+    return {path: stands[path] for path in missing if os.path.isfile(folder / stands[path])}  # noqa: PTH113 - never raises
+
+
+def _differing(facts: tuple[FileFacts, ...], stand_ins: dict[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*(fact.file.path for fact in facts if fact.differs), *stand_ins.values()]))
 
 
 def _has_other_weights(facts: tuple[FileFacts, ...]) -> bool:
@@ -110,7 +157,7 @@ def _is_misplaced(fact: FileFacts, weights: list[FileFacts]) -> bool:
 
 def _kind_problem(entry: ModelEntry, fact: FileFacts) -> FileProblem | None:
     config = fact.config
-    if config is None:
+    if config is None or fact.is_published:  # the catalogue means this very file, whatever names make of it
         return None
     if fact.file.path == CONFIG_FILE:
         fits, expected = config.fits(entry), expected_label(entry)

@@ -12,7 +12,9 @@ import struct
 from typing import BinaryIO
 
 _LENGTH = struct.Struct("<Q")
-_MAX_HEADER_BYTES = 100_000_000
+MAX_HEADER_BYTES = 2_000_000
+"""The longest list of tensors that is read, some 16000 of them: ten times the longest one of a real model here. JSON is
+parsed in one go, and nothing else in this process runs meanwhile."""
 
 
 def declared_size(stream: BinaryIO) -> int | None:
@@ -24,8 +26,10 @@ def declared_size(stream: BinaryIO) -> int | None:
     if len(prefix) <= _LENGTH.size:
         raise ValueError("too short")
     length: int = _LENGTH.unpack_from(prefix)[0]
-    if not 2 <= length <= _MAX_HEADER_BYTES or prefix[-1:] != b"{":
+    if length < 2 or prefix[-1:] != b"{":
         raise ValueError("no header")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError("a list of tensors too long for any model")
     text = b"{" + stream.read(length - 1)
     if len(text) < length:
         return None

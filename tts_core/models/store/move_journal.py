@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tts_core.models.downloads.disk import disk_fault
-from tts_core.platform.whole_files import write_json
+from tts_core.platform.whole_files import set_aside, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -62,5 +62,5 @@ def read_journal(file: Path) -> Journal | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         logger.warning("journal of the move set aside, it can't be read: %s", error)
         with suppress(OSError):
-            file.replace(file.with_name(file.name + ".broken"))
+            set_aside(file)
         return None

@@ -26,13 +26,7 @@ from tts_core.models.files.hash_cache import HashCache
 from tts_core.models.memory import ModelMemory
 from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.models.store import deletion, exchange, leftovers, updates
-from tts_core.models.store.faults import (
-    DownloadsRunning,
-    FolderNotThere,
-    ModelDownloading,
-    ModelNotThere,
-    StoreBusy,
-)
+from tts_core.models.store.faults import DownloadsRunning, FolderNotThere, ModelDownloading, ModelNotThere, StoreBusy
 from tts_core.models.store.files import absolute
 from tts_core.models.store.move_journal import read_journal
 from tts_core.models.store.moving import FolderMove
@@ -188,9 +182,12 @@ class ModelFolders:
         return Imported(key, target, tuple(adopted), tuple(file.path for file in _wanted(status)))
 
     def updates(self, keys: Sequence[str] = (), *, cancelled: CancelCheck = never) -> Iterator[UpdateReport]:
-        """The hubs' newest versions of these models, or of all; asks the network. Raises Offline and Cancelled."""
+        """The hubs' newest versions of these models, or of all; asks the network. Raises Offline, InvalidSetting where
+        a source's address can't be used, and Cancelled."""
         entries = [self._models.entry(key) for key in keys or self._models.keys()]
         is_offline = self._settings.sources.offline
+        if not is_offline:
+            self._settings.sources.check()
         return updates.check_updates(entries, self._hubs(), is_offline=is_offline, cancelled=cancelled)
 
     def leftovers(self) -> tuple[Leftover, ...]:
@@ -289,5 +286,5 @@ def _is_begun(status: ModelStatus) -> bool:
 
 
 def _wanted(status: ModelStatus) -> list[ModelFile]:
-    lacking = {*status.missing, *(problem.file for problem in status.problems)}
+    lacking = {*status.missing, *(problem.file for problem in status.problems if not problem.is_own)}
     return [file for file in status.entry.files if file.path in lacking]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts_core.platform.settings.compute import PRECISION_VARIABLE, THREADS_VARIABLE
 from tts_core.platform.settings.server import (
@@ -21,8 +21,9 @@ from tts_core.platform.settings.server import (
     SERVER_VARIABLE,
     TRUSTED_FLAG,
     TRUSTED_VARIABLE,
+    allowed_origins,
 )
-from tts_core.platform.settings.studio import AUTH_VARIABLE
+from tts_core.platform.settings.studio import AUTH_VARIABLE, Settings, allowed_hosts
 from tts_core.platform.settings.yourtts import MODEL_DIR_VARIABLE
 
 
@@ -88,6 +89,27 @@ def add_login_options(parser: argparse.ArgumentParser) -> None:
         login.add_argument(
             flag, dest=AUTH_VARIABLE, action="store_const", const=value, default=argparse.SUPPRESS, help=about
         )
+
+
+def add_admission_options(parser: argparse.ArgumentParser) -> None:
+    """Options that can be given several times, and add to what the environment names."""
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="serve this host name too")
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin, such as http://localhost:3000, use REST, /v1 and /ws from a browser",
+    )
+
+
+def with_admitted(settings: Settings, args: argparse.Namespace) -> Settings:
+    """The settings with the hosts and origins of `add_admission_options`. Raises InvalidSetting."""
+    return replace(
+        settings,
+        allowed_hosts=allowed_hosts(settings.host, [*settings.allowed_hosts, *args.allow_host]),
+        allowed_origins=allowed_origins([*settings.allowed_origins, *args.allow_origin]),
+    )
 
 
 def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
 from tts_core.platform.settings.compute import PRECISION_VARIABLE, PRECISIONS
 from tts_core.platform.settings.sources import SOURCE_IDS, checked_endpoint
-from tts_core.platform.whole_files import write_json
+from tts_core.platform.whole_files import set_aside, write_json
 
 SOURCES_VARIABLE = "TTS_STUDIO_SOURCES"
 MIRROR_VARIABLE = "HF_MIRROR_ENDPOINT"
@@ -114,11 +114,8 @@ class PreferencesFile:
         return data
 
     def _set_aside(self) -> None:
-        number = 1
-        while (aside := self._file.with_name(f"{self._file.name}.broken-{number}")).exists():
-            number += 1
         try:
-            self._file.rename(aside)
+            set_aside(self._file)
         except OSError as error:
             raise PreferencesUnwritable(file=str(self._file), reason=_reason(error)) from error
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tts_core.platform.addresses import parsed
 from tts_core.platform.faults import InvalidSetting
@@ -20,8 +22,11 @@ _IS_ENCRYPTED = b"ENCRYPTED"
 """A word that stands in the PEM form of every key with a password."""
 ROOT_FLAG, ROOT_VARIABLE = "--root-path", "TTS_STUDIO_ROOT_PATH"
 TRUSTED_FLAG, TRUSTED_VARIABLE = "--trusted-proxy", "TTS_STUDIO_TRUSTED_PROXIES"
+ORIGIN_VARIABLE = "TTS_STUDIO_ALLOWED_ORIGINS"
 LOOPBACK_PROXIES = ("127.0.0.0/8", "::1")
 NOBODY = "none"
+_ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?/?")
+_USUAL_PORTS = MappingProxyType({"http": "80", "https": "443"})
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _PROXY_HEADERS = re.compile(
     r"via|cdn-loop|x-varnish|.*forwarded.*"  # headers by which proxies name themselves and the original request
@@ -110,6 +115,23 @@ class ProxySettings:
         """Whether a proxy at that address may name the client it connects for."""
         ip = parsed(address)
         return ip is not None and any(ip in network for network in self.trusted)
+
+
+def allowed_origins(given: Sequence[str]) -> tuple[str, ...]:
+    """The origins as browsers write them, without repeats.
+
+    Raises InvalidSetting, also for "*": a page that nobody named could then do all that the person before it may.
+    """
+    return tuple(dict.fromkeys(_origin(origin) for origin in given))
+
+
+def _origin(origin: str) -> str:
+    match = _ORIGIN.fullmatch(origin.strip().lower())
+    if match is None:
+        expected = 'origins such as "http://localhost:3000" or "app://obsidian.md", each by its name'
+        raise InvalidSetting(name=ORIGIN_VARIABLE, value=origin, expected=expected)
+    scheme, host, port = match["scheme"], match["host"], match["port"]
+    return f"{scheme}://{host}" + (f":{port}" if port and port != _USUAL_PORTS.get(scheme) else "")
 
 
 def is_from_proxy(header: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from tts_core.platform.faults import InvalidEndpoint, InvalidSetting
@@ -14,6 +16,7 @@ MIRROR_ENDPOINT = "https://hf-mirror.com"
 MODELSCOPE_ENDPOINT = "https://modelscope.cn"
 SOURCE_IDS = ("hf", "mirror", "modelscope")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +36,50 @@ class SourceSettings:
     modelscope_caches: tuple[Path, ...] = ()
     model_folders: tuple[Path, ...] = ()
     """Other places with model folders: TTS_HOME, and those of TTS_STUDIO_MODEL_FOLDERS."""
+    problems: tuple[InvalidSetting, ...] = field(default=(), compare=False)
+    """The variables that can't be used. They stop downloads, and nothing else: a model on the disk needs no source."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> SourceSettings:
-        """Read the variables of sources; raises InvalidSetting naming the variable.
+        """Read the variables of sources. What can't be used is among `problems`, and stands as if it was not set.
 
         Variables: HF_ENDPOINT, HF_MIRROR_ENDPOINT, USE_HF_MIRROR, MODELSCOPE_ENDPOINT, TTS_STUDIO_SOURCES (comma-
         separated order), TTS_STUDIO_RESUME_DOWNLOADS, HF_HUB_OFFLINE; where copies may lie: HF_HUB_CACHE,
         HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, MODELSCOPE_CACHE, MS_CACHE_HOME, TTS_HOME,
         TTS_STUDIO_MODEL_FOLDERS (separated as PATH is).
         """
+        problems: list[InvalidSetting] = []
+
+        def endpoint(name: str, default: str) -> str:
+            return usable_or(default, lambda: _endpoint(environ, name, default), problems)
+
         return cls(
-            hf_endpoint=_endpoint(environ, "HF_ENDPOINT", HF_ENDPOINT),
-            mirror_endpoint=_endpoint(environ, "HF_MIRROR_ENDPOINT", MIRROR_ENDPOINT),
-            modelscope_endpoint=_endpoint(environ, "MODELSCOPE_ENDPOINT", MODELSCOPE_ENDPOINT),
+            hf_endpoint=endpoint("HF_ENDPOINT", HF_ENDPOINT),
+            mirror_endpoint=endpoint("HF_MIRROR_ENDPOINT", MIRROR_ENDPOINT),
+            modelscope_endpoint=endpoint("MODELSCOPE_ENDPOINT", MODELSCOPE_ENDPOINT),
             mirror_first=environ.flag("USE_HF_MIRROR"),
-            order=_order(environ, "TTS_STUDIO_SOURCES"),
+            order=usable_or((), lambda: _order(environ, "TTS_STUDIO_SOURCES"), problems),
             offline=environ.flag("HF_HUB_OFFLINE"),
             resume_at_start=environ.flag("TTS_STUDIO_RESUME_DOWNLOADS"),
             hf_caches=_hf_caches(environ),
             modelscope_caches=_modelscope_caches(environ),
             model_folders=(*environ.paths("TTS_HOME"), *environ.paths("TTS_STUDIO_MODEL_FOLDERS")),
+            problems=tuple(problems),
         )
+
+    def check(self) -> None:
+        """Raises InvalidSetting where a variable of sources can't be used: to be called before any source is asked."""
+        for problem in self.problems:
+            raise type(problem)(**problem.params)
+
+
+def usable_or(default: Value, read: Callable[[], Value], problems: list[InvalidSetting]) -> Value:
+    """The value that `read` finds; `default` where it raises InvalidSetting, which is then among `problems`."""
+    try:
+        return read()
+    except InvalidSetting as problem:
+        problems.append(problem)
+        return default
 
 
 def checked_endpoint(name: str, value: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tts_core.platform.addresses import is_this_machine
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.paths import Paths, default_data_dir
 from tts_core.platform.settings.compute import (
     AUTO,
@@ -17,6 +18,7 @@ from tts_core.platform.settings.compute import (
     checked_threads,
 )
 from tts_core.platform.settings.environ import Environ
+from tts_core.platform.settings.network import NetworkVariables, system_proxies
 from tts_core.platform.settings.preferences import (
     CHOOSABLE,
     MIRROR_VARIABLE,
@@ -24,7 +26,13 @@ from tts_core.platform.settings.preferences import (
     SOURCES_VARIABLE,
     PreferencesFile,
 )
-from tts_core.platform.settings.server import Certificate, ProxySettings, ShareSettings
+from tts_core.platform.settings.server import (
+    ORIGIN_VARIABLE,
+    Certificate,
+    ProxySettings,
+    ShareSettings,
+    allowed_origins,
+)
 from tts_core.platform.settings.sources import SourceSettings
 from tts_core.platform.settings.yourtts import YourTtsSettings
 
@@ -51,6 +59,10 @@ class Limits:
     """The longest pause within a request's body."""
     min_body_bytes_per_s: int = 500
     """The least average speed of a body, after the first such pause: even an old telephone line is faster."""
+    smallest_body_s: float = 60.0
+    """The seconds that every body has, from its begin to its end."""
+    largest_body_bytes_per_s: int = 100_000
+    """The speed at which the largest body that a route takes must come, beyond the time that every body has."""
     max_waiting: int = 16
     """The most requests that may wait for an engine at once."""
     keep_outputs_days: float = 7.0
@@ -65,11 +77,15 @@ class Settings:
     """The variables that are set, so that choices made in the app in their place don't count."""
     preferences_problem: str = ""
     """The parts of the preferences that can't be used, in English; "" if all is well."""
+    network: NetworkVariables = field(default_factory=NetworkVariables)
+    """The variables of proxies and certificates that libraries could not read; entry points apply the changes."""
     host: str = DEFAULT_HOST
     port: int | None = None
     """The port to listen on; None takes the first free one from FIRST_PORT on."""
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
     """The host names, without port, that requests may name."""
+    allowed_origins: tuple[str, ...] = ()
+    """The origins, besides its own, whose pages may use the routes for programs."""
     auth: str = AUTO
     """Whether people have to log in: "on", "off", or "auto": wherever others than this machine can reach the studio."""
     admin_password: str = field(default="", repr=False)
@@ -105,8 +121,8 @@ class Settings:
         """Read `environ`; raises InvalidSetting naming the variable that can't be used.
 
         Variables: QWEN_TTS_MODELS_DIR, TTS_STUDIO_DATA_DIR, TTS_STUDIO_HOST, TTS_STUDIO_PORT,
-        TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_CATALOG,
-        TTS_STUDIO_PIPER_DIR,
+        TTS_STUDIO_ALLOWED_HOSTS (comma-separated, added to the loopback names), TTS_STUDIO_ALLOWED_ORIGINS
+        (comma-separated), TTS_STUDIO_CATALOG, TTS_STUDIO_PIPER_DIR,
         TTS_STUDIO_AUTH ("auto", "on", "off"), TTS_STUDIO_ADMIN_PASSWORD; for a public link: see ShareSettings;
         TTS_STUDIO_SSL_CERTFILE, TTS_STUDIO_SSL_KEYFILE and TTS_STUDIO_SSL_KEYFILE_PASSWORD (see Certificate),
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
@@ -126,9 +142,11 @@ class Settings:
             paths=replace(paths, models_dir=given.path(MODELS_DIR_VARIABLE) or paths.default_models_dir),
             fixed=fixed,
             preferences_problem=stored.problem,
+            network=NetworkVariables.of(environ, system_proxies()),
             host=host,
             port=given.port("TTS_STUDIO_PORT"),
             allowed_hosts=allowed_hosts(host, given.names("TTS_STUDIO_ALLOWED_HOSTS")),
+            allowed_origins=allowed_origins(given.names(ORIGIN_VARIABLE)),
             auth=given.choice(AUTH_VARIABLE, (AUTO, "on", "off")),
             admin_password=given.secret("TTS_STUDIO_ADMIN_PASSWORD"),
             share=ShareSettings.from_env(given),
@@ -151,6 +169,11 @@ class Settings:
     def needs_login(self) -> bool:
         """Whether everybody has to log in at the studio's own address; users of a public link always have to."""
         return self.auth == "on" or (self.auth == AUTO and not is_loopback(self.host))
+
+    @property
+    def source_problems(self) -> tuple[InvalidSetting, ...]:
+        """The reasons why downloads, of some or all models, can't begin."""
+        return (*self.sources.problems, *([self.yourtts.url_problem] if self.yourtts.url_problem else []))
 
     def precision_now(self) -> str:
         """`precision` with the choice made in the app since the start."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from tts_core.platform.faults import InvalidSetting
 from tts_core.platform.settings.environ import Environ
-from tts_core.platform.settings.sources import checked_endpoint
+from tts_core.platform.settings.sources import checked_endpoint, usable_or
 
 MODEL_DIR_VARIABLE = "TTS_STUDIO_YOURTTS_MODEL"
 MODEL_URL_VARIABLE = "TTS_STUDIO_YOURTTS_URL"
@@ -36,19 +37,24 @@ class YourTtsSettings:
     """The folders in which Coqui TTS keeps its models, whichever Python environment it ran in."""
     model_url: str = MODEL_URL
     """The address of the model as a zip file."""
+    url_problem: InvalidSetting | None = field(default=None, compare=False)
+    """The reason why the address that was set can't be used. It stops the model's download, and nothing else."""
 
     @classmethod
     def from_env(cls, environ: Environ) -> YourTtsSettings:
-        """Read YourTTS's variables; raises InvalidEndpoint.
+        """Read YourTTS's variables.
 
         Variables: TTS_STUDIO_YOURTTS_MODEL, TTS_STUDIO_YOURTTS_URL; TTS_HOME, XDG_DATA_HOME and LOCALAPPDATA, by which
         Coqui TTS finds its folder.
         """
-        url = environ.text(MODEL_URL_VARIABLE)
+        url, problems = environ.text(MODEL_URL_VARIABLE), list[InvalidSetting]()
         return cls(
             model_dir=environ.path(MODEL_DIR_VARIABLE),
             caches=_caches(environ),
-            model_url=checked_endpoint(MODEL_URL_VARIABLE, url) if url else MODEL_URL,
+            model_url=usable_or(
+                MODEL_URL, lambda: checked_endpoint(MODEL_URL_VARIABLE, url) if url else MODEL_URL, problems
+            ),
+            url_problem=problems[0] if problems else None,
         )
 
 

@@ -15,23 +15,21 @@ from tts_core.audio.faults import RecordingTooLong
 from tts_core.audio.files import AudioWriter
 from tts_core.audio.judging import ClipReport, Fix, examine
 from tts_core.audio.reading import MAX_RECORDING_S, MAX_REFERENCE_S, Clip, read_recording
-from tts_core.domain.errors import ModelNotReady, ReferenceRequired
+from tts_core.domain.errors import ReferenceRequired
 from tts_core.domain.events import Samples
-from tts_core.domain.values import Capabilities, Recording, SynthesisRequest
+from tts_core.domain.values import Capabilities, ReadAs, Recording, SynthesisRequest
 from tts_core.engines.qwen.voice_check import Likeness
-from tts_core.engines.yourtts.engine import CLONER
-from tts_core.models.catalogue import ModelKind
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.ui.widgets.forms import (
     IN_CONTEXT,
-    NEW_SEED,
     OWN_VOICE,
     OWNER_AGREED,
     TIMBRE_ONLY,
     CloneForm,
     SaveForm,
     SpeakingForm,
+    whole,
 )
 from tts_core.voices.faults import ConsentMissing, TranscriptMissing
 from tts_core.voices.library import Consent, NewVoice
@@ -95,12 +93,8 @@ class CloneHandler:
         self._folder = services.settings.paths.page_cache_dir
 
     def models(self) -> list[tuple[str, str]]:
-        """The (name, key) of each model that can clone, best first: the Base models that are ready, and YourTTS."""
-        statuses = self._services.models.statuses()
-        ready = [status for status in statuses if status.valid and status.entry.kind is ModelKind.BASE]
-        ready.sort(key=lambda status: status.entry.size, reverse=True)
-        yourtts = [(voice.description, CLONER) for voice in self._services.synthesis.voices() if voice.engine == CLONER]
-        return [*((status.entry.display_name, status.key) for status in ready), *yourtts]
+        """The (name, key) of each model that can clone now, best first."""
+        return [(model.name, model.key) for model in self._services.voice_models.cloning()]
 
     def capabilities(self, model: str) -> Capabilities:
         """The abilities of the voice that clones with the model."""
@@ -118,7 +112,7 @@ class CloneHandler:
             if clip.duration_s > MAX_REFERENCE_S:
                 raise RecordingTooLong(limit_s=round(MAX_REFERENCE_S))
         plain = self._written(clip)
-        report = examine(clip.samples, clip.sample_rate)
+        report = examine(clip.samples, clip.sample_rate, lost_s=clip.lost_s)
         return Desk(path, plain, plain, report, desk.kept, was_cut)
 
     def mend(self, desk: Desk, fix: Fix) -> Desk:
@@ -132,7 +126,7 @@ class CloneHandler:
         if desk.plain is None:
             return desk
         clip = read_recording(desk.plain)
-        return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate))
+        return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate, lost_s=_lost_s(desk)))
 
     def note_language(self, desk: Desk, recording: Path, language: str) -> Desk:
         """Note the language of `recording`, which was transcribed; a recording that is no longer worked on changes
@@ -148,14 +142,15 @@ class CloneHandler:
             raise ReferenceRequired(voice=form.model or "clone")
         self._keep_another_day(Path(form.file))
         model = self._model(form.model)
-        transcript = None if model == CLONER else _transcript(form.mode, form.transcript)
+        transcript = self._transcript(model, form.mode, form.transcript)
         wanted = SynthesisRequest(
             form.text,
             voice=f"{model}/clone",
             language=form.language,
-            seed=None if form.seed == NEW_SEED else int(form.seed),
+            seed=whole("seed", form.seed),
             max_seconds=form.max_seconds or None,
             source=Recording(Path(form.file), transcript, append_silence=form.append_silence),
+            read_as=ReadAs.named(form.read_as),
         )
         return _Asked(wanted)
 
@@ -163,24 +158,11 @@ class CloneHandler:
         return self._services.voice_check.compare(take, with_what.reference, with_what.model)
 
     def compared(self, file: str | None, model: str | None) -> Compared | None:
-        """The take with the recording to compare it with. None where nothing can be compared: YourTTS's vectors are not
-        those of the Base models."""
-        chosen = self._model(model) if model or self.models() else CLONER
-        return Compared(Path(file), chosen) if file and chosen != CLONER else None
-
-    def register(self, form: SaveForm) -> str:
-        """Keep the recording as a speaker of YourTTS, who needs no preparation; returns the name. Raises the errors of
-        `save`."""
-        if not form.file:
-            raise ReferenceRequired(voice=form.name)
-        if form.consent not in (OWN_VOICE, OWNER_AGREED):
-            raise ConsentMissing
-        name = form.name.strip()
-        self._services.speaker_service.register(name, read_recording(Path(form.file)), None)
-        return name
-
-    def is_by_yourtts(self, form: SaveForm) -> bool:
-        return form.model == CLONER
+        """The take with the recording to compare it with. None where nothing can be compared: only the catalogue's
+        models have the speaker encoder that compares."""
+        chosen = model or next((key for _, key in self.models()), "")
+        known = self._services.models.keys()
+        return Compared(Path(file), chosen) if file and chosen in known else None
 
     def save(self, form: SaveForm, desk: Desk) -> SavedVoice:
         """Keep the recording as a voice, with its upload; it still has to be prepared."""
@@ -188,10 +170,11 @@ class CloneHandler:
             raise ReferenceRequired(voice=form.name)
         if form.consent not in (OWN_VOICE, OWNER_AGREED):
             raise ConsentMissing
-        transcript = _transcript(form.mode, form.transcript)
+        model = self._model(form.model)
+        transcript = self._transcript(model, form.mode, form.transcript)
         new = NewVoice(
             form.name,
-            self._model(form.model),
+            model,
             language=form.language,
             ref_text=transcript or form.transcript,
             x_vector_only=transcript is None,
@@ -215,12 +198,17 @@ class CloneHandler:
                 yield job
 
     def _model(self, wanted: str | None) -> str:
-        if wanted:
-            return wanted
-        ready = self.models()
-        if not ready:
-            raise ModelNotReady(name="Qwen3-TTS Base")
-        return ready[0][1]
+        """The key of the model to clone with. Raises UnknownModelKey."""
+        models = self._services.voice_models
+        return (models.model(wanted) if wanted else models.best_cloning()).key
+
+    def _transcript(self, model: str, mode: str, transcript: str) -> str | None:
+        """The transcript to clone with; None takes over the timbre only. Raises TranscriptMissing, UnknownModelKey."""
+        if mode == TIMBRE_ONLY or self._services.voice_models.model(model).capabilities().timbre_only:
+            return None
+        if mode != IN_CONTEXT or not transcript.strip():
+            raise TranscriptMissing
+        return transcript.strip()
 
     def _keep_another_day(self, file: Path) -> None:
         """Mark the file as used: it may be long until it is read, and it must not be pruned before that."""
@@ -230,7 +218,7 @@ class CloneHandler:
 
     def _with(self, desk: Desk, clip: Clip) -> Desk:
         working = self._written(clip)
-        return replace(desk, working=working, report=examine(clip.samples, clip.sample_rate))
+        return replace(desk, working=working, report=examine(clip.samples, clip.sample_rate, lost_s=_lost_s(desk)))
 
     def _written(self, clip: Clip) -> Path:
         """A new WAV file with an address that nobody can guess; Gradio removes it after a day."""
@@ -249,10 +237,6 @@ def _reference_of(path: Path) -> tuple[Clip, bool]:
         return replace(clip, samples=best_part(clip.samples, clip.sample_rate)), True
 
 
-def _transcript(mode: str, transcript: str) -> str | None:
-    """The transcript to clone with; None takes over the timbre only. Raises TranscriptMissing."""
-    if mode == TIMBRE_ONLY:
-        return None
-    if mode != IN_CONTEXT or not transcript.strip():
-        raise TranscriptMissing
-    return transcript.strip()
+def _lost_s(desk: Desk) -> float:
+    """The seconds that were damaged in the upload: they are not in the mended files that were made of it."""
+    return desk.report.lost_s if desk.report else 0.0

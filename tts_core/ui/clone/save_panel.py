@@ -86,10 +86,6 @@ def wire(panel: SavePanel, bundle: object, services: Services, handler: CloneHan
         try:
             if not form.name.strip():
                 yield from _refused(words, words("save.name_missing"))
-            if handler.is_by_yourtts(form):
-                name = handler.register(form)
-                yield [{"name": name}, clone_view.registered(words, name), gr.update(interactive=True)]
-                return
             voice = handler.save(form, form.desk or Desk())
             for job in handler.prepared(voice.id):
                 is_over = gr.update(interactive=True) if job.state.is_over else gr.skip()

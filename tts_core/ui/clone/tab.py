@@ -11,7 +11,7 @@ import gradio as gr
 
 from tts_core.audio.judging import Fix
 from tts_core.domain.errors import StudioError
-from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED
 from tts_core.services import Services
 from tts_core.ui.clone import save_panel, view as clone_view
 from tts_core.ui.clone.handler import CloneHandler, Compared, Desk
@@ -23,7 +23,7 @@ from tts_core.ui.speak.player import WAVE, Player, SpeakEvent
 from tts_core.ui.transcribe import button as transcribe_button, words as transcribe_words
 from tts_core.ui.transcribe.button import Source, TranscribeButton, Transcribed
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.forms import IN_CONTEXT, NEW_SEED, TIMBRE_ONLY, CloneForm
+from tts_core.ui.widgets.forms import IN_CONTEXT, TIMBRE_ONLY, CloneForm
 from tts_core.ui.widgets.scripts import ACTIONS
 from tts_core.ui.widgets.visitors import visitor_of
 from tts_core.ui.widgets.voice_choices import language_choices
@@ -47,6 +47,7 @@ class CloneTab:
     append_silence: gr.Checkbox
     seed: gr.Number
     max_seconds: gr.Number
+    read_as: gr.Radio
     player: Player
     check: gr.HTML
     save: SavePanel | None
@@ -142,6 +143,7 @@ def _render_text(words: Words) -> dict[str, Any]:
             min_width=180,
         )
     with gr.Accordion(words("speak.advanced"), open=False, elem_id="clone-advanced"):
+        read_as = player.read_as_choice(words)
         append_silence = gr.Checkbox(label=words("clone.silence"), info=words("clone.silence_info"), value=True)
         with gr.Row():
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
@@ -153,6 +155,7 @@ def _render_text(words: Words) -> dict[str, Any]:
         "append_silence": append_silence,
         "seed": seed,
         "max_seconds": max_seconds,
+        "read_as": read_as,
         "player": player.render(words, "clone"),
         "check": gr.HTML(js_on_load=None, elem_id="clone-check"),
     }

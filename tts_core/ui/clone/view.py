@@ -103,12 +103,6 @@ def saving(words: Words, voice: SavedVoice, job: Job) -> str:
     return fragments.alert(words("saved.not_ready"), text) + _jump(words("saved.to_library"), "tab-library")
 
 
-def registered(words: Words, name: str) -> str:
-    """The note about a new speaker of YourTTS, who is among the voices at once."""
-    done = f"<strong>✓ {words('saved.ready', {'name': escape(name)})}</strong>"
-    return f'<div class="studio-saved" role="status">{done}<p>{_jump(words("saved.to_speak"), "tab-speak")}</p></div>'
-
-
 def _jump(text: str, tab: str) -> str:
     return f'<button type="button" class="studio-link" data-studio="tab" data-tab="{tab}">{text} →</button>'
 

@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 
 from tts_core.domain.errors import StudioError
-from tts_core.domain.values import StopReason
+from tts_core.domain.values import ReadAs, StopReason
 from tts_core.services import Services
+from tts_core.speech.reading import text_to_say
 from tts_core.ui.clone import view as clone_view
 from tts_core.ui.clone.handler import CloneHandler
 from tts_core.ui.speak.player import Player
@@ -64,8 +65,8 @@ def wire(
     services: Services,
     words: Words,
 ) -> None:
-    """Wire the panel. `inputs`: the widgets of description, text and language; their values are remembered at the
-    click.
+    """Wire the panel. `inputs`: the widgets of description, text, language and how the text is read; what was said is
+    remembered at the click.
 
     `generate` wires the button's own work. It comes after, for Gradio starts one listener of a click after the other.
     """
@@ -80,7 +81,11 @@ def wire(
         return [gr.update(visible=is_whole), note, choice, gr.update(interactive=bool(models))]
 
     sound.run.click(
-        lambda *values: [values, gr.update(visible=False), ""],
+        lambda description, text, language, read_as: [
+            (description, text_to_say(text or "", ReadAs.named(read_as)), language),
+            gr.update(visible=False),
+            "",
+        ],
         inputs,
         [keep.spoken, keep.panel, keep.status],
         api_visibility="private",

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.domain.errors import ModelNotReady
+from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED
 from tts_core.services import Services
 from tts_core.ui.design import keep as design_keep
 from tts_core.ui.design.keep import KeepPanel
@@ -15,7 +16,7 @@ from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakHandler
 from tts_core.ui.speak.player import Player, SpeakEvent
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.forms import NEW_SEED, DesignForm
+from tts_core.ui.widgets.forms import DesignForm
 from tts_core.ui.widgets.voice_choices import design_voices, language_choices
 from tts_core.ui.words import Words
 
@@ -32,6 +33,7 @@ class DesignTab:
     text: gr.Textbox
     language: gr.Dropdown
     seed: gr.Number
+    read_as: gr.Radio
     examples: list[gr.Button]
     player: Player
     keep: KeepPanel | None
@@ -64,9 +66,10 @@ def render(words: Words) -> DesignTab:
                 elem_id="design-language",
             )
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
+        read_as = player.read_as_choice(words)
         sound = player.render(words, "design")
         keep = None if words.is_for_guests else design_keep.render(words)
-    return DesignTab(note, voice, description, text, language, seed, examples, sound, keep)
+    return DesignTab(note, voice, description, text, language, seed, read_as, examples, sound, keep)
 
 
 def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler, words: Words) -> None:
@@ -93,8 +96,8 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
         api_visibility="private",
         show_progress="hidden",
     )
-    event = SpeakEvent("design", DesignForm, DesignForm.to_speak)
-    spoken = [tab.description, tab.text, tab.language]
+    event = SpeakEvent("design", DesignForm, lambda form: form.to_speak(form.voice or _best_voice(services)))
+    spoken = [tab.description, tab.text, tab.language, tab.read_as]
     if tab.keep is None:
         player.wire(tab.player, tab, event, services, handler, words)
     else:
@@ -109,3 +112,11 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
     for button, name in zip(tab.examples, EXAMPLES, strict=True):
         example = words.quoted(f"design.{name}_text")
         button.click(None, None, tab.description, js=f"() => {example}", api_visibility="private")
+
+
+def _best_voice(services: Services) -> str:
+    """The id of the best voice that can be designed. Raises ModelNotReady."""
+    voices = design_voices(services)
+    if not voices:
+        raise ModelNotReady(name="Qwen3-TTS VoiceDesign")
+    return voices[0].id

@@ -192,7 +192,7 @@ class Adding:
         with self._actions.errors_shown():
             if consent is None:
                 raise ConsentMissing
-            self._services.models.capabilities(new.model_key)  # not once for every pair
+            self._services.voice_models.model(new.model_key)  # not once for every pair
             cache = self._services.settings.paths.page_cache_dir
             with disk_errors_typed(cache), library_files.beside_each_other(files, cache) as folder:
                 found = self._services.voice_transfer.import_pairs(folder, new, consent)

@@ -14,9 +14,10 @@ import gradio as gr
 
 from tts_core.platform.whole_files import copy_private, make_private
 from tts_core.ui.words import Words
-from tts_core.voices.archive import MAX_TRANSCRIPT_BYTES, SOUND_SUFFIXES
+from tts_core.voices.exchange.pairs import MAX_TRANSCRIPT_BYTES, TEXT_SUFFIX as TEXT, name_of
+from tts_core.voices.folders import SOUND_SUFFIXES
 
-ARCHIVE, PROMPT, TEXT = ".zip", ".pt", ".txt"
+ARCHIVE, PROMPT = ".zip", ".pt"
 SUFFIXES = (ARCHIVE, PROMPT, TEXT, *SOUND_SUFFIXES)
 
 
@@ -57,8 +58,8 @@ def _check_pairs(files: Sequence[str], words: Words) -> None:
     recordings = [file for file in files if _suffix(file) != TEXT]
     for group in (recordings, texts):
         # On some systems, names that differ only in case are the same.
-        names = Counter(Path(file).stem.casefold() for file in group)
-        if twice := [Path(file).name for file in group if names[Path(file).stem.casefold()] > 1]:
+        names = Counter(name_of(Path(file)).casefold() for file in group)
+        if twice := [Path(file).name for file in group if names[name_of(Path(file)).casefold()] > 1]:
             raise _refusal(words("additions.twice", {"files": ", ".join(twice)}))
     if alone := _without(recordings, texts):
         raise _refusal(words("additions.no_text", {"files": ", ".join(alone)}))
@@ -96,8 +97,8 @@ def _suffix(file: str) -> str:
 
 def _without(files: Sequence[str], others: Sequence[str]) -> list[str]:
     """The names of the files that have no counterpart."""
-    stems = {Path(other).stem for other in others}
-    return [Path(file).name for file in files if Path(file).stem not in stems]
+    names = {name_of(Path(other)).casefold() for other in others}
+    return [Path(file).name for file in files if name_of(Path(file)).casefold() not in names]
 
 
 def _refusal(text: str) -> gr.Error:

@@ -19,8 +19,8 @@ from tts_core.services import Services
 from tts_core.ui.library import view as library_view
 from tts_core.ui.library.view import VoiceAction, VoiceView
 from tts_core.ui.words import Words
+from tts_core.voices.exchange.transfer import archive_name
 from tts_core.voices.record import SavedVoice, seconds_of
-from tts_core.voices.transfer import archive_name
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
 PAGE = 40
@@ -127,8 +127,8 @@ class LibraryActions:
 
     def _view(self, voice: SavedVoice, job: Job | None) -> VoiceView:
         try:
-            status = self._services.models.status(voice.model_key)
-            model, has_model = status.entry.display_name, status.valid
+            found = self._services.voice_models.model(voice.model_key)
+            model, has_model = found.name, found.problem() is None
         except UnknownModelKey:
             model, has_model = voice.model_key, False
         return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))

@@ -17,8 +17,8 @@ from tts_core.platform.job import Job, JobState
 from tts_core.ui.clone import view as clone_view
 from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words
+from tts_core.voices.exchange.transfer import PairsImported
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
-from tts_core.voices.transfer import PairsImported
 
 _ASKED = count(1)
 """A counter that makes each question unlike the last one: the page must see a change when the same is asked again."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from tts_core.domain.errors import StudioError
+from tts_core.domain.errors import StudioError, UnknownModelKey
 from tts_core.domain.values import AUTO_LANGUAGE
-from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.ui.library import view as library_view
 from tts_core.ui.library.handler import LibraryActions
@@ -208,17 +208,16 @@ class EditorActions:
         return self.opened(copy.id, self._actions.notice("editor.copied", copy))
 
     def _models(self, voice: SavedVoice) -> list[tuple[str, str]]:
-        """The models to choose from: the ready ones, and the voice's own."""
-        statuses = self._services.models.statuses()
-        return [
-            (status.entry.display_name, status.key)
-            for status in statuses
-            if (status.valid and status.entry.kind is ModelKind.BASE) or status.key == voice.model_key
-        ]
+        """The models to choose from: the ready ones that clone, and the voice's own."""
+        models = self._services.voice_models
+        choices = {model.key: model.name for model in models.cloning()}
+        with suppress(UnknownModelKey):
+            choices.setdefault(voice.model_key, models.model(voice.model_key).name)
+        return [(name, key) for key, name in choices.items()]
 
     def _languages(self, voice: SavedVoice) -> list[tuple[str, str]]:
         try:
-            return language_choices(self._words, self._services.models.capabilities(voice.model_key))
+            return language_choices(self._words, self._services.voice_models.model(voice.model_key).capabilities())
         except StudioError:  # a model that only another catalogue knows
             return [(voice.language, voice.language)]
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from html import escape
 
 from tts_core.domain.values import Capabilities
+from tts_core.models.by_hand import ManualDownload
 from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.download_task import DownloadTask
-from tts_core.models.status import ManualDownload, Verification
+from tts_core.models.status import Verification
 from tts_core.platform.job import JobState
 from tts_core.ui.models.view import Action, Look, ModelView
 from tts_core.ui.widgets import download_words

@@ -67,10 +67,11 @@ class SourceChoices:
         return standing(self._example(known), known, settings, latencies)
 
     def measure(self) -> Latencies:
-        """Ask every source what it knows of one model: a few bytes, none of a file. Raises Offline."""
+        """Ask every source what it knows of one model: a few bytes, none of a file. Raises Offline, InvalidSetting."""
         settings = self.settings
         if settings.offline:
             raise Offline
+        settings.check()
         known = hubs(settings)
         entry = self._example(known)
         return probe([hub for hub in known if hub.has(entry)], entry, cancelled=lambda: False)

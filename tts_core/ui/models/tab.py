@@ -58,6 +58,8 @@ def render(services: Services, words: Words) -> ModelsTab:
         gr.HTML(f'<p class="studio-lead">{words("models.intro")}</p>', js_on_load=None)
         if services.settings.sources.offline:
             gr.HTML(fragments.alert(words("models.offline"), words("models.offline_info")), js_on_load=None)
+        for problem in services.settings.sources.problems:
+            gr.HTML(fragments.alert(words("models.no_downloads"), words.error(problem)), js_on_load=None)
         moved = gr.HTML(js_on_load=None, elem_id="models-moved")
         summary = gr.HTML(js_on_load=None, elem_id="models-summary")
         source = gr.Dropdown(

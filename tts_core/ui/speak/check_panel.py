@@ -12,9 +12,10 @@ import gradio as gr
 
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, StudioError
-from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.domain.values import AUTO_LANGUAGE, ReadAs
 from tts_core.engines.whisper.transcriber import Say, SpokenCheck
 from tts_core.services import Services
+from tts_core.speech.reading import text_to_say
 from tts_core.ui.models.view import Action
 from tts_core.ui.transcribe import offer as transcribe_offer, words as transcribe_words
 from tts_core.ui.transcribe.handler import Listening, Stage
@@ -59,19 +60,26 @@ def render(words: Words, tab_id: str) -> CheckPanel:
 def wire(
     panel: CheckPanel,
     take: TakeWidgets,
-    text: gr.Textbox,
+    wanted: list[Any],
     generate: Callable[[], gr.events.Dependency],
     services: Services,
     words: Words,
 ) -> gr.events.Dependency:
-    """Wire the check; returns the event of `generate`, which wires the button's own work.
+    """Wire the check; returns the event of `generate`, which wires the button's own work. `wanted`: the widgets of the
+    text and of how it is read.
 
     It comes after what is remembered at the click, for Gradio starts one listener of a click after the other.
     """
     checking = _Checking(services, words)
     take.run.click(
-        lambda text: [text, gr.update(visible=False), "", "", gr.Timer(active=False)],
-        text,
+        lambda text, read_as: [
+            text_to_say(text or "", ReadAs.named(read_as)),
+            gr.update(visible=False),
+            "",
+            "",
+            gr.Timer(active=False),
+        ],
+        wanted,
         [panel.wanted, panel.run, panel.status, *panel.offer.outputs],
         api_visibility="private",
         show_progress="hidden",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from tts_core.domain.errors import Cancelled, StudioError
+from tts_core.domain.values import ReadAs
 from tts_core.services import Services
 from tts_core.ui.speak import check_panel
 from tts_core.ui.speak.check_panel import CheckPanel
@@ -71,6 +72,16 @@ def render(words: Words, tab_id: str) -> Player:
     return Player(run, stop, live, status, audio, details, check_panel.render(words, tab_id))
 
 
+def read_as_choice(words: Words) -> gr.Radio:
+    """The choice whether a text is read as Markdown; the same on every tab that speaks."""
+    return gr.Radio(
+        [(words(f"speak.read_as_{way.value}"), way.value) for way in ReadAs],
+        value=ReadAs.MARKDOWN.value,
+        label=words("speak.read_as"),
+        info=words("speak.read_as_info"),
+    )
+
+
 def voice_sample(words: Words) -> gr.Audio:
     """The player in which the library lets a saved voice be heard; hidden until one is."""
     return gr.Audio(
@@ -125,7 +136,7 @@ def wire(
         )
 
     player.stop.click(halt, None, None, api_visibility="private", queue=False)
-    return check_panel.wire(player.check, player, bundle.text, generate, services, words)
+    return check_panel.wire(player.check, player, [bundle.text, bundle.read_as], generate, services, words)
 
 
 def _speak(views: Iterator[SpeakView], words: Words) -> Iterator[list[Any]]:

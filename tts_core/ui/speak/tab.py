@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tts_core.audio.files import FORMATS
-from tts_core.domain.values import AUTO_LANGUAGE, Sampling, Voice
+from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, Sampling, Voice
 from tts_core.engines.builtin.engine import NAME as BUILTIN, VOICE as BY_LANGUAGE
 from tts_core.engines.hibari.voices import NAME as HIBARI
 from tts_core.services import Services
@@ -16,7 +16,7 @@ from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakHandler
 from tts_core.ui.speak.player import Player, SpeakEvent
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.forms import NEW_SEED, SpeakForm
+from tts_core.ui.widgets.forms import SpeakForm
 from tts_core.ui.widgets.voice_choices import (
     best_voice,
     language_choices,
@@ -61,6 +61,7 @@ class SpeakTab:
     predictor_temperature: gr.Slider
     predictor_top_k: gr.Slider
     predictor_top_p: gr.Slider
+    read_as: gr.Radio
     player: Player
     is_chosen: gr.State
     """Whether somebody chose the voice; otherwise it is the best one there is."""
@@ -195,6 +196,7 @@ def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.
 
 def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
     """The folded widgets by name; sampling widgets work only for voices that sample."""
+    read_as = player.read_as_choice(words)
     max_seconds = gr.Number(label=words("speak.max_seconds"), info=words("speak.max_seconds_info"), value=0)
     sampling_note = gr.HTML(fragments.hint(panel.sampling_note), js_on_load=None, elem_id="speak-sampling-note")
     works = panel.supports_sampling
@@ -216,6 +218,7 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
             low, high, value=getattr(default, name), step=step, label=words(f"speak.{name}"), interactive=works
         )
     return {
+        "read_as": read_as,
         "max_seconds": max_seconds,
         "sampling_note": sampling_note,
         "seed": seed,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from inspect import Parameter, Signature
+from math import isfinite
 from typing import Any, Protocol
 
 import gradio as gr
 
-from tts_core.domain.values import AUTO_LANGUAGE, Sampling, SynthesisRequest
+from tts_core.domain.errors import InvalidRequest
+from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, ReadAs, Sampling, SynthesisRequest
 
-NEW_SEED = -1
-"""The value of the seed's box that means: draw a new one each time."""
 _DEFAULT = Sampling()
 IN_CONTEXT, TIMBRE_ONLY = "in_context", "timbre_only"
 """The two ways to imitate a recording: go on from it, with its transcript; or take over only its timbre."""
@@ -52,6 +52,7 @@ class SpeakForm:
     predictor_temperature: float = _DEFAULT.predictor_temperature
     predictor_top_k: float = _DEFAULT.predictor_top_k
     predictor_top_p: float = _DEFAULT.predictor_top_p
+    read_as: str = ReadAs.MARKDOWN.value
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
@@ -60,11 +61,11 @@ class SpeakForm:
         """The request. Raises InvalidValue naming the field that is out of range."""
         sampling = Sampling(
             temperature=self.temperature,
-            top_k=int(self.top_k),
+            top_k=whole("top_k", self.top_k),
             top_p=self.top_p,
             repetition_penalty=self.repetition_penalty,
             predictor_temperature=self.predictor_temperature,
-            predictor_top_k=int(self.predictor_top_k),
+            predictor_top_k=whole("predictor_top_k", self.predictor_top_k),
             predictor_top_p=self.predictor_top_p,
         )
         return SynthesisRequest(
@@ -73,9 +74,10 @@ class SpeakForm:
             language=self.language,
             instruct=self.instruct,
             speed=self.speed,
-            seed=None if self.seed == NEW_SEED else int(self.seed),
+            seed=whole("seed", self.seed),
             sampling=sampling,
             max_seconds=self.max_seconds or None,
+            read_as=ReadAs.named(self.read_as),
         )
 
 
@@ -89,11 +91,20 @@ class DesignForm:
     """A voice that can be designed; None is the best one that is ready."""
     language: str = AUTO_LANGUAGE
     seed: float = NEW_SEED
+    read_as: str = ReadAs.MARKDOWN.value
 
-    def to_speak(self) -> SpeakForm:
-        """The same request as a form of the Speak tab."""
+    def __post_init__(self) -> None:
+        _fill_in_defaults(self)
+
+    def to_speak(self, voice: str) -> SpeakForm:
+        """The same request as a form of the Speak tab, for the voice with that id."""
         return SpeakForm(
-            text=self.text, voice=self.voice, language=self.language, instruct=self.description, seed=self.seed
+            text=self.text,
+            voice=voice,
+            language=self.language,
+            instruct=self.description,
+            seed=self.seed,
+            read_as=self.read_as,
         )
 
 
@@ -113,6 +124,7 @@ class CloneForm:
     append_silence: bool = True
     seed: float = NEW_SEED
     max_seconds: float = 0
+    read_as: str = ReadAs.MARKDOWN.value
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
@@ -137,6 +149,14 @@ class SaveForm:
 
     def __post_init__(self) -> None:
         _fill_in_defaults(self)
+
+
+def whole(name: str, value: float) -> int:
+    """The whole number that a program sent, which may be a float in JSON. Raises InvalidRequest for infinity and the
+    like."""
+    if not isfinite(value):
+        raise InvalidRequest(reason=f"{name} must be a whole number.", field=name)
+    return int(value)
 
 
 def _fill_in_defaults(form: Any) -> None:

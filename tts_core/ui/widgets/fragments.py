@@ -96,7 +96,7 @@ def live_player(words: Words, source: str, sample_rate: int) -> str:
 def take_facts(words: Words, take: Take) -> str:
     icon = "✓" if take.stop_reason is StopReason.COMPLETE else "◼"
     facts = {
-        "voice": take.voice.name,
+        "voice": words.voice(take.voice),
         "engine": words.engine(take.voice),
         "seconds": f"{take.duration_s:.1f} s",
         "first_audio": f"{take.first_audio_s * 1000:.0f} ms",

@@ -21,4 +21,4 @@ def owner_of(request: Request | None) -> str:
     visitor: Visitor = scope["state"][IN_STATE]
     is_nameless = not visitor.is_guest and not visitor.name
     # Without log-in everybody may do everything, and one browser may come from several addresses.
-    return OWNER.counted_as if is_nameless else visitor.counted_as
+    return OWNER.counted_as if is_nameless else visitor.login or visitor.counted_as

@@ -22,7 +22,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
         "clone_start": "Starting.",
         "design_generate": "The model speaks with the described voice.",
         "load_audio": "Listening to the recording.",
-        "write_wav": "Keeping what the voice said.",
+        "write_wav": "Saving the voice.",
         "read_audio": "Reading the recording.",
         "load_model": "Loading the model.",
         "transcribe": "Writing down what is said.",
@@ -126,11 +126,17 @@ def model_event_facts(task: DownloadTask) -> dict[str, Any]:
     return {**download_report.facts(task), **event}
 
 
+def download_facts(task: DownloadTask) -> dict[str, Any]:
+    """The facts of a download as programs know them: its status is "running" while it runs, ours has a field beside."""
+    status = "running" if task.status is TaskState.RUNNING else task.status.value
+    return {**download_report.facts(task), "status": status, "download_status": task.status}
+
+
 def socket_facts(job: Job) -> dict[str, Any]:
     """The facts of the WebSocket's message about a job of any kind."""
     if isinstance(job, DownloadTask):
         kind = _download_type(job)
-        facts = {**download_report.facts(job), "model_key": job.subject}
+        facts = {**download_facts(job), "model_key": job.subject}
         return {**facts, "type": kind, "phase": _END_PHASES.get(kind) or _running_phase(job)}
     facts = {**job_facts(job), "type": _ENDS.get(job.state, "progress")}
     return {**facts, "voice_id": job.subject, "phase": _clone_phase(job)} if job.kind in CLONE_KINDS else facts

@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from tts_core.api.schemas import Model
 from tts_core.api.studio.messages.facts import (
     CLONE_KINDS,
+    download_facts,
     job_event_facts,
     job_facts,
     model_event_facts,
     public_facts,
     socket_facts,
 )
-from tts_core.models.download_report import facts as download_facts
 from tts_core.models.download_task import DownloadTask, Phase, Provider, TaskState
 from tts_core.models.files.findings import ModelState
 from tts_core.models.status import ModelStatus
-from tts_core.platform.job import Job, JobKind
+from tts_core.platform.job import Job, JobKind, JobState
 
 MODELS_SCOPE: Literal["qwen3_tts_models"] = "qwen3_tts_models"
 CLONE_SCOPE: Literal["qwen3_tts_voice_clone"] = "qwen3_tts_voice_clone"
@@ -35,7 +35,8 @@ _DOWNLOAD: Mapping[str, Any] = MappingProxyType(
         "key": "custom_0_6b",
         "provider": "auto",
         "source": "modelscope",
-        "status": "downloading",
+        "status": "running",
+        "download_status": "downloading",
         "phase": "transferring",
         "progress": 41.3,
         "message": "Downloading model.safetensors from ModelScope.",
@@ -80,6 +81,13 @@ _JOB: Mapping[str, Any] = MappingProxyType(
 )
 
 
+DownloadStatus = Literal["waiting", "running", "paused", "ready", "error", "cancelled"]
+_STATUS = Field(description='"running" while a download runs: programs show their Stop button then.')
+_OWN_STATUS = Field(
+    description='An addition of ours: as `status`, but "downloading", a model\'s status, while it runs.'
+)
+
+
 class DownloadNote(BaseModel):
     """A source's fault and what followed."""
 
@@ -119,7 +127,8 @@ class Download(Progress):
     model_config = ConfigDict(json_schema_extra={"examples": [dict(_DOWNLOAD)]})
 
     key: str
-    status: TaskState
+    status: DownloadStatus = _STATUS
+    download_status: TaskState = _OWN_STATUS
     phase: Phase
 
     @classmethod
@@ -137,6 +146,7 @@ class StartedDownload(BaseModel):
                     "key": "custom_0_6b",
                     "path": "/home/me/.local/share/SuperAutoCutVideo/models/Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice",
                     "status": "waiting",
+                    "download_status": "waiting",
                     "downloaded_bytes": 0,
                     "total_bytes": 2498383610,
                     "position": 1,
@@ -147,7 +157,8 @@ class StartedDownload(BaseModel):
 
     key: str
     path: str = Field(description="The model's folder.")
-    status: TaskState
+    status: DownloadStatus = _STATUS
+    download_status: TaskState = _OWN_STATUS
     downloaded_bytes: int
     total_bytes: int
     position: int | None = Field(None, description="Place in the queue while it waits; 1 is next.")
@@ -187,7 +198,8 @@ class SocketMessage(Progress):
     ]
     project_id: None = None
     model_key: str
-    status: TaskState
+    status: DownloadStatus = _STATUS
+    download_status: TaskState = _OWN_STATUS
 
 
 class ModelEvent(Progress):
@@ -200,7 +212,7 @@ class ModelEvent(Progress):
                     "type": "model_progress",
                     "model_id": "custom_0_6b",
                     **{name: value for name, value in _DOWNLOAD.items() if name != "key"},
-                    "download_status": "downloading",
+                    "status": "downloading",
                 }
             ]
         }
@@ -315,6 +327,17 @@ def socket_message(job: Job) -> SocketMessage | CloneMessage | JobMessage:
     if isinstance(job, DownloadTask):
         return SocketMessage.model_validate(facts)
     return (CloneMessage if job.kind in CLONE_KINDS else JobMessage).model_validate(facts)
+
+
+def socket_messages(job: Job, after_seq: int) -> list[SocketMessage | CloneMessage | JobMessage]:
+    """The messages for a client whose last one about the job had the number `after_seq`: one for each phase that the
+    preparation of a voice came to since, however quick it was, then one about the present state."""
+    if job.kind not in CLONE_KINDS:
+        return [socket_message(job)]
+    passed = [phase for phase in job.passed if phase.after_seq >= after_seq]
+    if passed and job.state is JobState.RUNNING:
+        passed.pop()  # the present one
+    return [socket_message(job.at(phase)) for phase in passed] + [socket_message(job)]
 
 
 def initial_jobs(jobs: tuple[Job, ...]) -> dict[str, Any]:

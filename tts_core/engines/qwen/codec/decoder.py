@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tts_core.engines.faults import ModelConfigInvalid
 from tts_core.engines.qwen.codec.layers import (
     CausalConv1d,
     CausalTransposedConv1d,
@@ -30,6 +29,8 @@ from tts_core.engines.qwen.codec.layers import (
 )
 from tts_core.engines.qwen.codec.transformer import CodecTransformer
 from tts_core.engines.qwen.talker.config import CONFIG_FILE, CodecDecoderConfig, SpeechTokenizerConfig
+from tts_core.engines.qwen.talker.expected import check_codec
+from tts_core.engines.qwen.talker.stored import read_header
 from tts_core.engines.qwen.talker.weights import KeepsFloat32, Placement, build_on_meta, load_weights
 from tts_core.models.cached_model import LoadProgress
 
@@ -154,10 +155,8 @@ class CodecDecoder(nn.Module):
 
         Raises ModelConfigInvalid, ModelFileMissing, WeightsUnreadable or WeightsMismatch.
         """
+        check_codec(config, read_header(file), file.with_name(CONFIG_FILE))
         decoder = build_on_meta(lambda: cls(config.decoder))
-        if decoder.samples_per_frame != config.samples_per_frame:
-            reason = f"decode_upsample_rate is {config.samples_per_frame}, the rates make {decoder.samples_per_frame}"
-            raise ModelConfigInvalid(file=str(file.with_name(CONFIG_FILE)), reason=reason)
 
         def rename(name: str) -> str:
             return name.removeprefix(PREFIX)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from tts_core.engines.qwen.talker.checkpoint_json import Section
-from tts_core.engines.qwen.talker.config import SpeechTokenizerConfig
+from tts_core.engines.qwen.talker.config import CONFIG_FILE, SpeechTokenizerConfig, rope_theta
+from tts_core.engines.qwen.talker.expected import check_codec, compare_shapes
+from tts_core.engines.qwen.talker.stored import is_derived, read_header
 from tts_core.engines.qwen.talker.weights import Placement, build_on_meta, load_weights
 
 PREFIX = "encoder."
@@ -74,6 +76,12 @@ class CodecEncoder:
 
         Raises ModelConfigInvalid, ModelFileMissing, WeightsUnreadable or WeightsMismatch.
         """
+        stored = read_header(file)
+        check_codec(config, stored, file.with_name(CONFIG_FILE))
+        own = {
+            name: tensor.shape for name, tensor in stored.items() if name.startswith(PREFIX) and not is_derived(name)
+        }
+        compare_shapes(encoder_names(config.encoder), own, file)  # before memory is taken
         model = _build(config.encoder)
         names = {_stored_name(name): name for name in model.state_dict()}
         placement = Placement(device, torch.float32)
@@ -108,14 +116,14 @@ def _build(section: Section) -> nn.Module:
 
 
 def _settings(section: Section) -> dict[str, object]:
-    """The settings of MimiConfig that shape the encoder; all must be there."""
+    """The settings of MimiConfig that shape the encoder; its own defaults stand for those that are left out."""
     return {
-        **{key: section.integer(key) for key in _WHOLE_NUMBERS},
-        **{key: section.flag(key) for key in _FLAGS},
-        **{key: section.text(key) for key in _TEXTS},
-        "norm_eps": section.number("norm_eps"),
-        "rope_parameters": {"rope_type": "default", "rope_theta": section.number("rope_theta")},
-        "upsampling_ratios": list(section.integers("upsampling_ratios")),
+        **{key: section.integer(key) for key in _WHOLE_NUMBERS if key in section.data},
+        **{key: section.flag(key) for key in _FLAGS if key in section.data},
+        **{key: section.text(key) for key in _TEXTS if key in section.data},
+        "norm_eps": section.number("norm_eps", 1e-5),
+        "rope_parameters": {"rope_type": "default", "rope_theta": rope_theta(section, 10_000.0)},
+        "upsampling_ratios": list(section.integers("upsampling_ratios", (8, 6, 5, 4))),
         "decoder_config": None,
     }
 

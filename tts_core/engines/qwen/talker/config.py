@@ -1,18 +1,24 @@
-"""The contents of a checkpoint's JSON files. Every value is read; a missing key is an error, never a guess.
+"""The contents of a checkpoint's JSON files.
 
-The one exception is marked: the released Base models name only two values of their speaker encoder.
+Every value is read. A missing key stands for the default of the published package (qwen-tts 0.1.1), which leaves out
+what equals it when it saves; where that has none the key is required, and nothing is guessed. Sizes are compared with
+the weights before anything is built (see `expected`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tts_core.engines.qwen.talker.checkpoint_json import Section, read_json
 
 CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
+MAX_POSITIONS = 2**20
+"""The most positions that a talker may have; the published ones have 32768."""
+MAX_WINDOW = 2**12
+"""The widest window of the codec's decoder; the published one has 72 frames."""
 WEIGHTS_FILE = "model.safetensors"
 SPEECH_TOKENIZER_FOLDER = "speech_tokenizer"
 """Folder inside a model's folder; the stand-alone tokenizer's folder has its files at the top."""
@@ -36,24 +42,48 @@ class TransformerConfig:
     max_positions: int
 
     @classmethod
-    def from_json(cls, section: Section) -> TransformerConfig:
+    def from_json(cls, section: Section, defaults: TransformerConfig) -> TransformerConfig:
         section.require("hidden_act", "silu")
         section.require("attention_bias", False)
         section.require("use_sliding_window", False)
-        if section.data.get("rope_scaling") is not None:
-            # The talker's three-axis positions are equal for speech, so they reduce to plain RoPE.
-            section.section("rope_scaling").require("rope_type", "default")
-        return cls(
-            hidden_size=section.integer("hidden_size"),
-            intermediate_size=section.integer("intermediate_size"),
-            layers=section.integer("num_hidden_layers"),
-            query_heads=section.integer("num_attention_heads"),
-            kv_heads=section.integer("num_key_value_heads"),
-            head_dim=section.integer("head_dim"),
-            norm_eps=section.number("rms_norm_eps"),
-            rope_theta=section.number("rope_theta"),
-            max_positions=section.integer("max_position_embeddings"),
+        hidden_size = section.integer("hidden_size", defaults.hidden_size)
+        query_heads = section.integer("num_attention_heads", defaults.query_heads)
+        found = cls(
+            hidden_size=hidden_size,
+            intermediate_size=section.integer("intermediate_size", defaults.intermediate_size),
+            layers=section.integer("num_hidden_layers", defaults.layers),
+            query_heads=query_heads,
+            kv_heads=section.integer("num_key_value_heads", defaults.kv_heads),
+            head_dim=section.integer("head_dim", defaults.head_dim or hidden_size // max(1, query_heads)),
+            norm_eps=section.number("rms_norm_eps", defaults.norm_eps),
+            rope_theta=rope_theta(section, defaults.rope_theta),
+            max_positions=section.integer("max_position_embeddings", defaults.max_positions),
         )
+        if found.kv_heads < 1 or found.query_heads % found.kv_heads:
+            raise section.invalid("num_attention_heads", "must be a multiple of num_key_value_heads")
+        if found.head_dim < 2 or found.head_dim % 2:
+            raise section.invalid("head_dim", "must be an even number")
+        if not 1 <= found.max_positions <= MAX_POSITIONS:
+            raise section.invalid("max_position_embeddings", f"must lie between 1 and {MAX_POSITIONS}")
+        return found
+
+
+_TALKER_DEFAULTS = TransformerConfig(1024, 2048, 20, 16, 2, 0, 1e-6, 10_000.0, 32_768)
+_PREDICTOR_DEFAULTS = TransformerConfig(1024, 3072, 5, 16, 8, 128, 1e-6, 10_000.0, 32_768)
+_DEFAULT_CODE_GROUPS = 32
+
+
+def rope_theta(section: Section, default: float) -> float:
+    """The base of the rotations, in transformers 4's place or in transformers 5's; another kind of RoPE is refused."""
+    # The talker's three-axis positions are equal for speech, so they reduce to plain RoPE.
+    for key in ("rope_scaling", "rope_parameters"):
+        rope = section.section(key, optional=True)
+        rope.require("rope_type" if "rope_type" in rope.data else "type", "default")
+    rope = section.section("rope_parameters", optional=True)
+    theta = rope.number("rope_theta") if "rope_theta" in rope.data else section.number("rope_theta", default)
+    if theta <= 0:
+        raise section.invalid("rope_theta", "must be positive")
+    return theta
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +94,7 @@ class CodePredictorConfig:
 
     @classmethod
     def from_json(cls, section: Section) -> CodePredictorConfig:
-        return cls(TransformerConfig.from_json(section), section.integer("vocab_size"))
+        return cls(TransformerConfig.from_json(section, _PREDICTOR_DEFAULTS), section.integer("vocab_size", 2048))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +112,13 @@ class CodecIds:
     @classmethod
     def from_json(cls, section: Section) -> CodecIds:
         return cls(
-            bos=section.integer("codec_bos_id"),
-            eos=section.integer("codec_eos_token_id"),
-            pad=section.integer("codec_pad_id"),
-            think=section.integer("codec_think_id"),
-            nothink=section.integer("codec_nothink_id"),
-            think_bos=section.integer("codec_think_bos_id"),
-            think_eos=section.integer("codec_think_eos_id"),
+            bos=section.integer("codec_bos_id", 4197),
+            eos=section.integer("codec_eos_token_id", 4198),
+            pad=section.integer("codec_pad_id", 4196),
+            think=section.integer("codec_think_id", 4202),
+            nothink=section.integer("codec_nothink_id", 4203),
+            think_bos=section.integer("codec_think_bos_id", 4204),
+            think_eos=section.integer("codec_think_eos_id", 4205),
         )
 
 
@@ -106,31 +136,46 @@ class TalkerConfig:
     language_ids: Mapping[str, int]
     """Lower-case language or dialect to its codec id."""
     speaker_ids: Mapping[str, int]
-    """Lower-case preset speaker to its codec id."""
+    """Preset speaker, as the file spells it, to its codec id. No two differ in case only."""
     speaker_dialects: Mapping[str, str]
-    """Preset speaker to the dialect it speaks instead of Chinese; others are absent."""
+    """Preset speaker, lower-case, to the dialect it speaks instead of Chinese; others are absent."""
 
     @classmethod
     def from_json(cls, section: Section) -> TalkerConfig:
         language_ids = section.integer_table("codec_language_id")
-        dialects = section.section("spk_is_dialect")
+        speaker_ids = section.integer_table("spk_id")
+        dialects = section.section("spk_is_dialect", optional=True)
         for speaker, dialect in dialects.data.items():
-            if dialect and dialect not in language_ids:
+            if dialect and (not isinstance(dialect, str) or dialect not in language_ids):
                 raise dialects.invalid(speaker, f"names the unknown dialect {dialect!r}")
-        predictor = section.section("code_predictor_config")
-        predictor.require("num_code_groups", section.integer("num_code_groups"))
-        return cls(
-            transformer=TransformerConfig.from_json(section),
+        if len({name.lower() for name in speaker_ids}) < len(speaker_ids):
+            raise section.invalid("spk_id", "has two names that differ in case only")
+        predictor = section.section("code_predictor_config", optional=True)
+        groups = section.integer("num_code_groups", _DEFAULT_CODE_GROUPS)
+        if predictor.integer("num_code_groups", _DEFAULT_CODE_GROUPS) != groups or groups < 2:
+            raise predictor.invalid("num_code_groups", f"does not fit the talker's, {groups}")
+        found = cls(
+            transformer=TransformerConfig.from_json(section, _TALKER_DEFAULTS),
             code_predictor=CodePredictorConfig.from_json(predictor),
-            vocab_size=section.integer("vocab_size"),
+            vocab_size=section.integer("vocab_size", 3072),
             text_vocab_size=section.integer("text_vocab_size"),
-            text_hidden_size=section.integer("text_hidden_size"),
-            code_groups=section.integer("num_code_groups"),
+            text_hidden_size=section.integer("text_hidden_size", 2048),
+            code_groups=groups,
             codec_ids=CodecIds.from_json(section),
             language_ids=language_ids,
-            speaker_ids=section.integer_table("spk_id"),
-            speaker_dialects={name: str(dialect) for name, dialect in dialects.data.items() if dialect},
+            speaker_ids=speaker_ids,
+            speaker_dialects={name.lower(): str(dialect) for name, dialect in dialects.data.items() if dialect},
         )
+        ids = {**asdict(found.codec_ids), **language_ids, **speaker_ids}
+        for name, number in ids.items():
+            if number >= found.vocab_size:
+                raise section.invalid("vocab_size", f"is {found.vocab_size}, but {name} has the id {number}"[:200])
+        return found
+
+    def speaker_id(self, name: str) -> int | None:
+        """The codec id of a preset speaker in any spelling; None if there is none of that name."""
+        wanted = name.lower()
+        return next((number for speaker, number in self.speaker_ids.items() if speaker.lower() == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +195,23 @@ class SpeakerEncoderConfig:
 
     @classmethod
     def from_json(cls, section: Section) -> SpeakerEncoderConfig:
-        """The released Base models state the first two values only; the rest is how they were made."""
-
-        def integer(key: str, released: int) -> int:
-            return section.integer(key) if key in section.data else released
-
-        def integers(key: str, released: tuple[int, ...]) -> tuple[int, ...]:
-            return section.integers(key) if key in section.data else released
-
-        return cls(
-            embedding_size=section.integer("enc_dim"),
-            sample_rate=section.integer("sample_rate"),
-            mel_bins=integer("mel_dim", 128),
-            channels=integers("enc_channels", (512, 512, 512, 512, 1536)),
-            kernel_sizes=integers("enc_kernel_sizes", (5, 3, 3, 3, 1)),
-            dilations=integers("enc_dilations", (1, 2, 3, 4, 1)),
-            attention_channels=integer("enc_attention_channels", 128),
-            res2net_scale=integer("enc_res2net_scale", 8),
-            se_channels=integer("enc_se_channels", 128),
+        """The released Base models state the first two values only."""
+        found = cls(
+            embedding_size=section.integer("enc_dim", 1024),
+            sample_rate=section.integer("sample_rate", 24_000),
+            mel_bins=section.integer("mel_dim", 128),
+            channels=section.integers("enc_channels", (512, 512, 512, 512, 1536)),
+            kernel_sizes=section.integers("enc_kernel_sizes", (5, 3, 3, 3, 1)),
+            dilations=section.integers("enc_dilations", (1, 2, 3, 4, 1)),
+            attention_channels=section.integer("enc_attention_channels", 128),
+            res2net_scale=section.integer("enc_res2net_scale", 8),
+            se_channels=section.integer("enc_se_channels", 128),
         )
+        if not 3 <= len(found.channels) == len(found.kernel_sizes) == len(found.dilations):
+            raise section.invalid("enc_channels", "must be as long as enc_kernel_sizes and enc_dilations")
+        if not 2 <= found.res2net_scale <= min(found.channels) or not 8_000 <= found.sample_rate <= 192_000:
+            raise section.invalid("enc_res2net_scale", "or sample_rate is out of range")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +236,21 @@ class SpeechModelConfig:
         kind = section.text("tts_model_type")
         if kind not in KINDS:
             raise section.invalid("tts_model_type", f"is {kind!r}, which this engine does not know")
-        encoder = SpeakerEncoderConfig.from_json(section.section("speaker_encoder_config")) if kind == "base" else None
-        return cls(
+        encoder_section = section.section("speaker_encoder_config", optional=True)
+        found = cls(
             kind=kind,
-            size=section.text("tts_model_size"),
+            size=section.text("tts_model_size", ""),
             talker=TalkerConfig.from_json(section.section("talker_config")),
-            speaker_encoder=encoder,
-            tts_bos_id=section.integer("tts_bos_token_id"),
-            tts_eos_id=section.integer("tts_eos_token_id"),
-            tts_pad_id=section.integer("tts_pad_token_id"),
+            speaker_encoder=SpeakerEncoderConfig.from_json(encoder_section) if kind == "base" else None,
+            tts_bos_id=section.integer("tts_bos_token_id", 151_672),
+            tts_eos_id=section.integer("tts_eos_token_id", 151_673),
+            tts_pad_id=section.integer("tts_pad_token_id", 151_671),
         )
+        if max(found.tts_bos_id, found.tts_eos_id, found.tts_pad_id) >= found.talker.text_vocab_size:
+            raise section.invalid("talker_config.text_vocab_size", "is smaller than the ids of tts_…_token_id")
+        if kind == "custom_voice" and not found.talker.speaker_ids:
+            raise section.invalid("talker_config.spk_id", "names no speaker, and a custom voice model needs one")
+        return found
 
     @property
     def obeys_instruct(self) -> bool:
@@ -217,7 +265,7 @@ class SpeechModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class GenerationConfig:
-    """The sampling a checkpoint was published with."""
+    """The sampling a checkpoint was published with; what it does not say is as in the published package."""
 
     temperature: float
     top_k: int
@@ -232,14 +280,14 @@ class GenerationConfig:
     @classmethod
     def from_json(cls, section: Section) -> GenerationConfig:
         return cls(
-            temperature=section.number("temperature"),
-            top_k=section.integer("top_k"),
-            top_p=section.number("top_p"),
-            repetition_penalty=section.number("repetition_penalty"),
-            predictor_temperature=section.number("subtalker_temperature"),
-            predictor_top_k=section.integer("subtalker_top_k"),
-            predictor_top_p=section.number("subtalker_top_p"),
-            max_new_tokens=section.integer("max_new_tokens"),
+            temperature=section.number("temperature", 0.9),
+            top_k=section.integer("top_k", 50),
+            top_p=section.number("top_p", 1.0),
+            repetition_penalty=section.number("repetition_penalty", 1.05),
+            predictor_temperature=section.number("subtalker_temperature", 0.9),
+            predictor_top_k=section.integer("subtalker_top_k", 50),
+            predictor_top_p=section.number("subtalker_top_p", 1.0),
+            max_new_tokens=section.integer("max_new_tokens", 2048),
         )
 
 
@@ -270,25 +318,30 @@ class CodecDecoderConfig:
     def from_json(cls, section: Section) -> CodecDecoderConfig:
         section.require("hidden_act", "silu")
         section.require("attention_bias", False)
-        return cls(
-            codebook_size=section.integer("codebook_size"),
+        hidden_size = section.integer("hidden_size", 1024)
+        query_heads = section.integer("num_attention_heads", 16)
+        found = cls(
+            codebook_size=section.integer("codebook_size", 2048),
             codebook_dim=section.integer("codebook_dim"),
-            quantizers=section.integer("num_quantizers"),
+            quantizers=section.integer("num_quantizers", 16),
             semantic_quantizers=section.integer("num_semantic_quantizers"),
-            hidden_size=section.integer("hidden_size"),
-            latent_dim=section.integer("latent_dim"),
-            intermediate_size=section.integer("intermediate_size"),
-            layers=section.integer("num_hidden_layers"),
-            query_heads=section.integer("num_attention_heads"),
-            kv_heads=section.integer("num_key_value_heads"),
-            head_dim=section.integer("head_dim"),
-            sliding_window=section.integer("sliding_window"),
-            rope_theta=section.number("rope_theta"),
-            norm_eps=section.number("rms_norm_eps"),
-            decoder_dim=section.integer("decoder_dim"),
-            upsample_rates=section.integers("upsample_rates"),
-            upsampling_ratios=section.integers("upsampling_ratios"),
+            hidden_size=hidden_size,
+            latent_dim=section.integer("latent_dim", 1024),
+            intermediate_size=section.integer("intermediate_size", 3072),
+            layers=section.integer("num_hidden_layers", 8),
+            query_heads=query_heads,
+            kv_heads=section.integer("num_key_value_heads", 16),
+            head_dim=section.integer("head_dim", hidden_size // max(1, query_heads)),
+            sliding_window=section.integer("sliding_window", 72),
+            rope_theta=rope_theta(section, 10_000.0),
+            norm_eps=section.number("rms_norm_eps", 1e-5),
+            decoder_dim=section.integer("decoder_dim", 1536),
+            upsample_rates=section.integers("upsample_rates", (8, 5, 4, 3)),
+            upsampling_ratios=section.integers("upsampling_ratios", (2, 2)),
         )
+        if not 1 <= found.sliding_window <= MAX_WINDOW:
+            raise section.invalid("sliding_window", f"must lie between 1 and {MAX_WINDOW}")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,11 +365,11 @@ class SpeechTokenizerConfig:
         return cls(
             decoder=CodecDecoderConfig.from_json(section.section("decoder_config")),
             encoder=section.section("encoder_config"),
-            encoder_quantizers=section.integer("encoder_valid_num_quantizers"),
-            input_sample_rate=section.integer("input_sample_rate"),
-            output_sample_rate=section.integer("output_sample_rate"),
-            samples_per_frame=section.integer("decode_upsample_rate"),
-            input_samples_per_frame=section.integer("encode_downsample_rate"),
+            encoder_quantizers=section.integer("encoder_valid_num_quantizers", 16),
+            input_sample_rate=section.integer("input_sample_rate", 24_000),
+            output_sample_rate=section.integer("output_sample_rate", 24_000),
+            samples_per_frame=section.integer("decode_upsample_rate", 1920),
+            input_samples_per_frame=section.integer("encode_downsample_rate", 1920),
         )
 
 
@@ -325,7 +378,9 @@ def read_model_config(folder: Path) -> SpeechModelConfig:
 
 
 def read_generation_config(folder: Path) -> GenerationConfig:
-    return GenerationConfig.from_json(read_json(folder / GENERATION_FILE))
+    """Read how the checkpoint draws; the published package's own way where the file is missing."""
+    file = folder / GENERATION_FILE
+    return GenerationConfig.from_json(read_json(file) if file.exists() else Section({}, file))
 
 
 def read_speech_tokenizer_config(folder: Path) -> SpeechTokenizerConfig:

@@ -163,9 +163,10 @@ class PromptBuilder:
         """The voice's embedding (1, 1, H); None where the instruction describes the voice."""
         match voice:
             case PresetSpeaker(name):
-                if name.lower() not in self._config.talker.speaker_ids:
+                number = self._config.talker.speaker_id(name)
+                if number is None:
                     raise UnknownVoice(voice=name)
-                return self._codec_ids([self._config.talker.speaker_ids[name.lower()]])
+                return self._codec_ids([number])
             case XVectorClone() | InContextClone():
                 return voice.embedding.to(self._talker.device, self._talker.dtype).view(1, 1, -1)
             case DesignedVoice():

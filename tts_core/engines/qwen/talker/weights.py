@@ -6,7 +6,6 @@ plus that buffer, whatever device and precision they go to, and no file stays op
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,15 @@ from typing import BinaryIO, TypeVar
 import torch
 from torch import nn
 
-from tts_core.engines.faults import ModelFileMissing, WeightsMismatch, WeightsUnreadable
+from tts_core.engines.faults import WeightsUnreadable
+from tts_core.engines.qwen.talker.expected import compare_shapes
+from tts_core.engines.qwen.talker.stored import StoredTensor, is_derived, read_header
 from tts_core.models.cached_model import LoadProgress
 
 Module = TypeVar("Module", bound=nn.Module)
 
 _BUFFER_BYTES = 16 * 2**20
-_MAX_HEADER_BYTES = 100_000_000
-_NAMED_TENSORS = 5
-_DTYPES = {
+DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -62,17 +61,6 @@ class HoldsOwnBytes(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """The place of a tensor in a file."""
-
-    dtype: torch.dtype
-    shape: tuple[int, ...]
-    start: int
-    """First byte, counted from the beginning of the file."""
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class Placement:
     """The device and the types that weights are loaded to."""
 
@@ -103,86 +91,40 @@ def load_weights(
     rename: Callable[[str], str] | None = None,
     progress: LoadProgress | None = None,
 ) -> None:
-    """Fill every parameter and persistent buffer of `module` from a file that must hold exactly these.
+    """Fill every parameter and persistent buffer of `module` from a file, or its shards, that must hold exactly these.
 
-    Names in the file that begin with one of `skip` are left aside. `rename` maps a name in the file to the module's.
-    Raises ModelFileMissing, WeightsUnreadable or WeightsMismatch.
+    Names in the file that begin with one of `skip` are left aside, and what is computed anyway. `rename` maps a name in
+    the file to the module's. Raises ModelFileMissing, WeightsUnreadable or WeightsMismatch.
     """
     rename = rename or str
     stored = read_header(file)
-    wanted = {rename(name): tensor for name, tensor in stored.items() if not name.startswith(tuple(skip))}
-    _check_names(file, module, wanted)
+    left_aside = [name for name in stored if name.startswith(tuple(skip)) or is_derived(name)]
+    wanted = {rename(name): tensor for name, tensor in stored.items() if name not in set(left_aside)}
+    built = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    compare_shapes(built, {name: tensor.shape for name, tensor in wanted.items()}, file)
     dtypes = _target_dtypes(module, placement.dtype, wanted)
     total = sum(tensor.end - tensor.start for tensor in wanted.values())
     done = 0
     try:
-        with file.open("rb", buffering=0) as stream:
-            buffer = torch.empty(_BUFFER_BYTES, dtype=torch.uint8)
-            for name, tensor in sorted(wanted.items(), key=lambda item: item[1].start):
-                target = _room(module, name, tensor.shape, dtypes[name], placement.device)
-                for count in _fill(target, tensor, stream, buffer):
-                    done += count
-                    if progress:
-                        progress(done, total)
-                _assign(module, name, target)
+        buffer = torch.empty(_BUFFER_BYTES, dtype=torch.uint8)
+        for source in sorted({tensor.file for tensor in wanted.values()}):
+            with source.open("rb", buffering=0) as stream:
+                here = [(name, tensor) for name, tensor in wanted.items() if tensor.file == source]
+                for name, tensor in sorted(here, key=lambda item: item[1].start):
+                    target = _room(module, name, tensor.shape, dtypes[name], placement.device)
+                    for count in _fill(target, tensor, stream, buffer):
+                        done += count
+                        if progress:
+                            progress(done, total)
+                    _assign(module, name, target)
     except (OSError, EOFError) as error:
         raise WeightsUnreadable(file=str(file), reason=str(error) or type(error).__name__) from error
-
-
-def read_header(file: Path) -> dict[str, StoredTensor]:
-    """The tensors that a safetensors file holds. Raises ModelFileMissing or WeightsUnreadable."""
-    try:
-        with file.open("rb") as stream:
-            size = file.stat().st_size
-            length = int.from_bytes(stream.read(8), "little")
-            if size < 8 or length > min(_MAX_HEADER_BYTES, size - 8):
-                raise WeightsUnreadable(file=str(file), reason="it is cut off or no safetensors file")
-            header = json.loads(stream.read(length))
-            tensors = {name: _parse(entry, 8 + length) for name, entry in header.items() if name != "__metadata__"}
-    except FileNotFoundError as error:
-        raise ModelFileMissing(file=str(file)) from error
-    except OSError as error:
-        raise WeightsUnreadable(file=str(file), reason=str(error.strerror)) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsUnreadable(file=str(file), reason="its list of tensors is damaged") from error
-    for name, tensor in tensors.items():
-        if tensor.end > size:
-            raise WeightsUnreadable(file=str(file), reason=f"it is cut off before the end of {name}")
-    return tensors
 
 
 def weight_bytes(module: nn.Module) -> int:
     """Bytes that a module's weights, and what was computed from them, occupy."""
     own = sum(part.own_bytes for part in module.modules() if isinstance(part, HoldsOwnBytes))
     return own + sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
-
-
-def _parse(entry: Mapping[str, object], data_start: int) -> StoredTensor:
-    dtype = _DTYPES[str(entry["dtype"])]
-    shape, offsets = entry["shape"], entry["data_offsets"]
-    if not isinstance(shape, list) or not isinstance(offsets, list):
-        raise TypeError(entry)
-    start, end = offsets
-    tensor = StoredTensor(dtype, tuple(shape), data_start + start, data_start + end)
-    if start < 0 or end - start != torch.Size(shape).numel() * dtype.itemsize:
-        raise ValueError(entry)
-    return tensor
-
-
-def _check_names(file: Path, module: nn.Module, found: Mapping[str, StoredTensor]) -> None:
-    wanted = module.state_dict()
-    missing = sorted(wanted.keys() - found.keys())
-    unknown = sorted(found.keys() - wanted.keys())
-    misshapen = sorted(name for name in wanted.keys() & found.keys() if wanted[name].shape != found[name].shape)
-    if missing or unknown or misshapen:
-        raise WeightsMismatch(
-            file=str(file), missing=_listed(missing), unknown=_listed(unknown), misshapen=_listed(misshapen)
-        )
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED_TENSORS
-    return ", ".join(names[:_NAMED_TENSORS]) + (f" and {more} more" if more > 0 else "") or "none"
 
 
 def _target_dtypes(module: nn.Module, dtype: torch.dtype, stored: Mapping[str, StoredTensor]) -> dict[str, torch.dtype]:
@@ -193,24 +135,26 @@ def _target_dtypes(module: nn.Module, dtype: torch.dtype, stored: Mapping[str, S
             dtypes.update((f"{prefix}.{name}", torch.float32) for name, _ in part.named_parameters(recurse=False))
         elif isinstance(part, KeepsStored):
             names = [f"{prefix}.{name}" for name, _ in part.named_parameters(recurse=False)]
-            dtypes.update((name, min(stored[name].dtype, dtype, key=lambda kind: kind.itemsize)) for name in names)
+            dtypes.update(
+                (name, min(DTYPES[stored[name].dtype], dtype, key=lambda kind: kind.itemsize)) for name in names
+            )
     return dtypes
 
 
 def _fill(target: torch.Tensor, tensor: StoredTensor, stream: BinaryIO, buffer: torch.Tensor) -> Iterator[int]:
     """Read a tensor, through the buffer unless it needs no change; yields the bytes of each piece."""
     stream.seek(tensor.start)
-    size = tensor.end - tensor.start
+    size, stored_dtype = tensor.end - tensor.start, DTYPES[tensor.dtype]
     flat = target.view(-1)
-    is_direct = target.device.type == "cpu" and target.dtype == tensor.dtype and size > 0
+    is_direct = target.device.type == "cpu" and target.dtype == stored_dtype and size > 0
     raw = flat.view(torch.uint8) if is_direct else buffer
     for start in range(0, size, buffer.numel()):
         count = min(buffer.numel(), size - start)
         piece = raw[start : start + count] if is_direct else raw[:count]
         _read_exactly(stream, memoryview(piece.numpy().data))
         if not is_direct:
-            first = start // tensor.dtype.itemsize
-            flat[first : first + count // tensor.dtype.itemsize].copy_(piece.view(tensor.dtype))
+            first = start // stored_dtype.itemsize
+            flat[first : first + count // stored_dtype.itemsize].copy_(piece.view(stored_dtype))
         yield count
 
 

@@ -66,11 +66,12 @@ def order_sources(
     """The `known` hubs, best first; those that don't publish the model come last, and their listing raises NOT_FOUND.
 
     A named order is taken without a request; only a plain "auto" probes, which takes 3 s at most. An unreachable
-    source stays in the list: a probe that found nothing proves little. Raises Interrupted, and Offline where downloads
-    are switched off.
+    source stays in the list: a probe that found nothing proves little. Raises Interrupted, Offline where downloads are
+    switched off, and InvalidSetting where a source's address or their order can't be used.
     """
     if settings.offline:
         raise Offline()
+    settings.check()
     published = [hub for hub in known if hub.has(entry)]
     ordered = _by_choice(published, provider, settings)
     if ordered is None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
+from tts_core.audio.judging import require_speech
+from tts_core.audio.reading import read_recording
 from tts_core.domain.errors import CloneNotSupported, StudioError
 from tts_core.domain.values import PreparedVoice
-from tts_core.models.status import ModelStatuses
-from tts_core.voices.archive import RECORD, find_pairs, names_in, read_archive, write_archive
+from tts_core.voices.exchange.archive import RECORD, names_in, read_archive, write_archive
+from tts_core.voices.exchange.official_prompt import read_official_prompt
+from tts_core.voices.exchange.pairs import find_pairs, read_transcript
+from tts_core.voices.exchange.torch_file import is_torch_file
 from tts_core.voices.faults import ConsentMissing, VoiceArchiveInvalid
 from tts_core.voices.folders import VoiceFolders, new_id
 from tts_core.voices.library import Consent, NewVoice, VoiceLibrary, consent_record
-from tts_core.voices.official_prompt import read_official_prompt
+from tts_core.voices.models import VoiceModels
 from tts_core.voices.prompts import VoicePrompts
 from tts_core.voices.record import SavedVoice, VoiceKind, VoiceStatus
 from tts_core.voices.recordings import VoiceRecordings, disk_errors_typed
@@ -32,6 +38,8 @@ class PairsImported:
     voices: tuple[SavedVoice, ...]
     refused: tuple[tuple[str, StudioError], ...]
     """Names of the recordings that could not be used, and why."""
+    alone: tuple[str, ...] = ()
+    """The names of files that were left out, as there is no recording or text of the same name."""
 
 
 class VoiceTransfer:
@@ -41,7 +49,7 @@ class VoiceTransfer:
     def __init__(
         self,
         voices: VoiceLibrary,
-        models: ModelStatuses,
+        models: VoiceModels,
         store: VoiceStore,
         folders: VoiceFolders,
         recordings: VoiceRecordings,
@@ -63,23 +71,24 @@ class VoiceTransfer:
         return target
 
     def import_file(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
-        """Import an exported voice or the official demo's prompts; the file's contents tell which.
+        """Import an exported voice or the prompts of qwen-tts; the file's contents tell which.
 
         Raises the errors of `import_archive` and `import_official`.
         """
         try:
             names = names_in(source)
+            is_prompt = is_torch_file(source, names)
         except OSError as error:
             raise VoiceArchiveInvalid(file=source.name, reason=error.strerror or "it can't be read") from error
         if RECORD in names:
             return (self.import_archive(source),)
-        if not any(name.endswith("/data.pkl") for name in names):
+        if not is_prompt:
             raise VoiceArchiveInvalid(file=source.name, reason="it is no voice that is known here")
         return self.import_official(source, new, consent)
 
     def import_archive(self, source: Path) -> SavedVoice:
-        """Import a voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, and the errors of
-        `check_record`."""
+        """Import a voice that was exported here or elsewhere. Raises VoiceArchiveInvalid, RecordingSilent, and the
+        errors of `check_record`."""
         voice_id = new_id()
         with disk_errors_typed(self._folders.folder(voice_id)):
             read = read_archive(source, self._folders.folder(voice_id))
@@ -89,14 +98,23 @@ class VoiceTransfer:
         voice = replace(voice, meta=_plain(read.meta), others={})
         with self._folders.gaining_record(voice_id):
             check_record(voice, self._models)
+            self._refuse_silence(voice)
             return self._store.put(self._recordings.with_paths(voice.with_meta({"deleted_at": None})))
 
+    def _refuse_silence(self, voice: SavedVoice) -> None:
+        """Check that the voice's recording holds speech; one that can't be read is found out when it is used."""
+        with suppress(AudioUnreadable, RecordingTooLong):
+            if (recording := self._recordings.reference(voice)) is not None:
+                clip = read_recording(recording)
+                require_speech(clip.samples, clip.sample_rate)
+
     def import_official(self, source: Path, new: NewVoice, consent: Consent | None) -> tuple[SavedVoice, ...]:
-        """Import the official demo's `.pt` prompts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
+        """Import the `.pt` prompts of qwen-tts, one voice for each. Raises VoicePromptInvalid, ConsentMissing."""
         if consent is None:
             raise ConsentMissing
         self._voices.check(new)
-        if not self._models.capabilities(new.model_key).can_clone:
+        can = self._models.model(new.model_key).capabilities()
+        if not can.can_clone or can.timbre_only:  # the demo's prompts are those of Base models
             raise CloneNotSupported(voice=new.model_key)
         prompts = read_official_prompt(source)
         return tuple(self._kept(prompt, new, consent, number) for number, prompt in enumerate(prompts, start=1))
@@ -107,13 +125,14 @@ class VoiceTransfer:
             raise ConsentMissing
         voices: list[SavedVoice] = []
         refused: list[tuple[str, StudioError]] = []
-        for pair in find_pairs(folder):
+        found = find_pairs(folder)
+        for pair in found.pairs:
             try:
-                one = replace(new, name=pair.name, ref_text=pair.transcript)
+                one = replace(new, name=pair.name, ref_text=read_transcript(pair.text))
                 voices.append(self._voices.add_clone(pair.recording, one, consent))
             except StudioError as error:
                 refused.append((pair.name, error))
-        return PairsImported(tuple(voices), tuple(refused))
+        return PairsImported(tuple(voices), tuple(refused), found.alone)
 
     def _kept(self, prompt: PreparedVoice, new: NewVoice, consent: Consent, number: int) -> SavedVoice:
         voice = SavedVoice(

@@ -1,4 +1,4 @@
-"""Voices on their way between machines: one zip per voice, and folders of `name.wav` with `name.txt`.
+"""Voices on their way between machines: one zip per voice.
 
 A zip holds `voice.json` (the record without paths), the voice's files, and `checksums.sha256` in the form of sha256sum.
 What is read is bounded before and while it is unpacked, and nothing is unpacked by a name that the zip chose.
@@ -14,12 +14,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tts_core.platform.whole_files import make_private, open_private
+from tts_core.platform.whole_files import make_private, open_private, replacing
 from tts_core.voices.faults import VoiceArchiveInvalid
-from tts_core.voices.folders import REFERENCE, UNRECORDED
+from tts_core.voices.folders import REFERENCE, SOUND_SUFFIXES, UNRECORDED
 from tts_core.voices.record import SavedVoice, from_json, to_json
 
 MAX_ARCHIVE_BYTES = 300_000_000
@@ -28,14 +27,12 @@ MAX_LISTED = 1_000
 """The most entries that a zip may list to be opened at all: Python keeps an object for each."""
 MAX_RATIO = 200
 """The largest ratio of unpacked to packed size of one file; sound and JSON stay far below."""
-MAX_TRANSCRIPT_BYTES = 20_000
 MAX_TEXT_BYTES = 1_000_000
 """The largest size of the record, and of the list of checksums."""
 RECORD, CHECKSUMS, TRANSCRIPT = "voice.json", "checksums.sha256", "transcript.txt"
 _FOLDERS = ("", "prompts")
 _LISTED = b"PK\x01\x02"
 """The mark that begins every entry in a zip's directory (APPNOTE.TXT, 4.3.12)."""
-SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".aiff")
 _SUFFIXES = (*SOUND_SUFFIXES, ".json", ".safetensors", ".txt")
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError),
@@ -45,39 +42,29 @@ DAMAGE = (
 _MACHINE_FIELDS = ("ref_audio_path", "ref_audio_url", "progress", "last_error")
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPair:
-    """A recording with its transcript, as other programs keep voices."""
-
-    name: str
-    recording: Path
-    transcript: str
-
-
 def write_archive(voice: SavedVoice, folder: Path, target: Path, reference: Path | None = None) -> None:
     """Pack the record, the files below `folder`, and `reference` as the recording where there is none in it.
 
     Raises OSError; `target` appears only when it is whole.
     """
-    part = target.with_name(target.name + ".part")
     checksums = []
-    try:
-        with open_private(part, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            record = {key: value for key, value in to_json(voice).items() if key not in _MACHINE_FIELDS}
-            texts = {RECORD: json.dumps(record, ensure_ascii=False, indent=1), TRANSCRIPT: voice.ref_text}
-            for name, text in texts.items():
-                archive.writestr(name, text)
-                checksums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}")
-            files = dict(_files(folder))
-            if reference is not None:
-                files.setdefault(REFERENCE, reference)
-            for name, path in files.items():
-                archive.write(path, name)
-                checksums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}")
-            archive.writestr(CHECKSUMS, "\n".join(checksums) + "\n")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        replacing(target) as part,
+        open_private(part, "wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        record = {key: value for key, value in to_json(voice).items() if key not in _MACHINE_FIELDS}
+        texts = {RECORD: json.dumps(record, ensure_ascii=False, indent=1), TRANSCRIPT: voice.ref_text}
+        for name, text in texts.items():
+            archive.writestr(name, text)
+            checksums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}")
+        files = dict(_files(folder))
+        if reference is not None:
+            files.setdefault(REFERENCE, reference)
+        for name, path in files.items():
+            archive.write(path, name)
+            checksums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}")
+        archive.writestr(CHECKSUMS, "\n".join(checksums) + "\n")
 
 
 def read_archive(source: Path, folder: Path) -> SavedVoice:
@@ -122,18 +109,6 @@ def names_in(source: Path) -> frozenset[str]:
             return frozenset(archive.namelist())
     except DAMAGE:
         return frozenset()
-
-
-def find_pairs(folder: Path) -> tuple[FoundPair, ...]:
-    """Recordings directly in `folder` that have a text of the same name beside them, in the order of their names."""
-    pairs = []
-    for text in sorted(folder.glob("*.txt")):
-        recordings = [path for suffix in SOUND_SUFFIXES if (path := text.with_suffix(suffix)).is_file()]
-        if not recordings or text.stat().st_size > MAX_TRANSCRIPT_BYTES:
-            continue
-        transcript = text.read_bytes().decode("utf-8-sig", errors="replace").strip()
-        pairs.append(FoundPair(text.stem, recordings[0], transcript))
-    return tuple(pairs)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
