@@ -50,7 +50,7 @@ ROUTES = {
     *(("post", f"/{what}") for what in ("extract", "similarity", "similarity/files", "synthesize", "register_speaker")),
     *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices", "voices")),
     *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions", "translations", "voices")),
-    ("delete", "/v1/audio/voices/{voice_id}"),
+    ("delete", "/v1/audio/voices/{voice}"),
     *(("get", f"/api/{what}") for what in ("hello", "status", "server/info")),
     *(("get", f"/api/tts/{what}") for what in ("engines", "configs", "voices")),
     ("post", "/api/tts/voices/{voice_id}/preview"),
