@@ -46,7 +46,9 @@ def test_a_prompt_comes_out_as_it_went_in(tmp_path: Path) -> None:
     assert np.allclose(prompt.vector, torch.linspace(-1, 1, 8).numpy())
 
 
-@pytest.mark.parametrize("codes", [None, np.arange(48, dtype=np.int64).reshape(3, 16), np.arange(48, dtype=np.int64).reshape(16, 3).T])
+@pytest.mark.parametrize(
+    "codes", [None, np.arange(48, dtype=np.int64).reshape(3, 16), np.arange(48, dtype=np.int64).reshape(16, 3).T]
+)
 def test_what_is_written_is_what_the_demo_loads(tmp_path: Path, codes: Any) -> None:
     """The demo of qwen-tts 0.1.1 loads with `weights_only=True` and looks for these fields, of these types."""
     voice = PreparedVoice(np.linspace(-1, 1, 8, dtype=np.float32), codes, "" if codes is None else "Hello, 你好.")
