@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -169,7 +170,7 @@ def publish(services: Services, words: Words) -> None:
         design_text, design, text = (gr.Textbox(value, label="text") for value in (DESIGN_TEXT, DESIGN, SPACE_TEXT))
         sound, prompt, sentence = gr.Audio(label="sound"), gr.File(label="voice"), gr.Textbox(label="status")
         caller = gr.Button()
-    inputs = {
+    inputs: dict[Callable[..., Answer], list[Any]] = {
         demo.run_instruct: [given, auto, vivian, given],
         demo.run_voice_design: [design_text, auto, design],
         demo.run_voice_clone: [recording, given, timbre_only, given, auto],
