@@ -21,7 +21,7 @@ from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import KEY
 from tests.serving import Serve, serving
 from tts_core.api import listening
-from tts_core.api.openai.transcriptions import OpenAITranscriptionForm
+from tts_core.api.openai.transcriptions import MAX_PROMPT, OpenAITranscriptionForm, OpenAITranslationForm
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
@@ -140,6 +140,8 @@ def test_prompt_temperature_and_word_times_reach_the_model() -> None:
         timestamp_granularities_array=["word"],
     )
     assert form.options() == TranscriptOptions(with_words=True, prompt="A greeting.", temperature=0.5)
+    translation = OpenAITranslationForm.model_construct(prompt="A greeting.", temperature=0.5)
+    assert translation.options() == TranscriptOptions(in_english=True, prompt="A greeting.", temperature=0.5)
 
 
 def test_a_format_may_be_written_in_capitals(client: openai.OpenAI, recording: bytes) -> None:
@@ -168,6 +170,7 @@ def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes)
         ({"model": "gpt-9"}, 404, "model", "unknown_model_key"),
         ({"response_format": "diarized_json"}, 400, "response_format", "invalid_request"),
         ({"temperature": 2}, 400, "temperature", "invalid_request"),
+        ({"prompt": "a" * (MAX_PROMPT + 1)}, 400, "prompt", "invalid_request"),
     ],
 )
 def test_what_is_asked_wrongly_is_named(

@@ -56,6 +56,9 @@ class OpenAITranslationForm(BaseModel):
     )
     temperature: float = Field(0.0, ge=0, le=1, description="The chance in the choice of words.")
 
+    def options(self) -> TranscriptOptions:
+        return TranscriptOptions(in_english=True, prompt=self.prompt, temperature=self.temperature)
+
 
 class OpenAITranscriptionForm(OpenAITranslationForm):
     """The form of a transcription; fields that are not listed here are ignored, too."""
@@ -124,8 +127,7 @@ async def create_translation(
     """Write down in English what is said in any language; else like a transcription."""
     model_key = services.transcriber.choose_translator(listening_model(services, body.model)).key
     clip = await workers.decode(lambda: _read(body))
-    options = TranscriptOptions(in_english=True, prompt=body.prompt, temperature=body.temperature)
-    wanted = WantedTranscript(model_key, AUTO_LANGUAGE, options)
+    wanted = WantedTranscript(model_key, AUTO_LANGUAGE, body.options())
     transcribed = await workers.run(request, lambda gone: _listen(services, clip, wanted, gone))
     return _answer(transcribed, body.response_format)
 
