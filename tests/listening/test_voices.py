@@ -1,0 +1,48 @@
+"""Every sentence is understood, to its end, at every speed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.listening.conftest import BY_LANGUAGE, HEART, PIPER, Studio
+from tests.listening.ears import SENTENCES, Ears, lost_ends, wrong
+
+MAX_RATE = 0.05
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("voice", "speed"),
+    [
+        (BY_LANGUAGE, 1.0),
+        pytest.param(BY_LANGUAGE, 0.7, marks=pytest.mark.thorough),
+        (BY_LANGUAGE, 1.4),
+        pytest.param(PIPER, 0.7, marks=pytest.mark.thorough),
+        pytest.param(PIPER, 1.0, marks=pytest.mark.thorough),
+        pytest.param(PIPER, 1.4, marks=pytest.mark.thorough),
+    ],
+)
+def test_all_sentences_are_understood(
+    studio: Studio, ears: Ears, voice: str, speed: float, record_property: pytest.RecordProperty
+) -> None:
+    takes = [studio.speak(sentence, voice, speed) for sentence in SENTENCES]
+    rate = ears.judge(SENTENCES, [samples for samples, _ in takes], takes[0][1])
+    record_property("word_error_rate", rate.rate)
+    assert rate.rate <= MAX_RATE, wrong(rate)
+    assert lost_ends(SENTENCES, rate) == []
+
+
+def test_heart_alone_is_the_built_in_voice_in_english(studio: Studio) -> None:
+    for speed in (0.7, 1.0, 1.4):
+        one, other = (studio.speak(SENTENCES[0], voice, speed)[0] for voice in (BY_LANGUAGE, HEART))
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_word_that_is_cut_off_is_missed(studio: Studio, ears: Ears) -> None:
+    """The measure itself: without its end, a sentence fails."""
+    samples, rate = studio.speak(SENTENCES[-1], BY_LANGUAGE)
+    short = ears.judge(SENTENCES[-1:], [samples[: len(samples) // 2]], rate)
+    assert short.rate > MAX_RATE
+    assert lost_ends(SENTENCES[-1:], short) == [SENTENCES[-1]]
