@@ -75,7 +75,7 @@ HOMES = {
     "espeakng_loader": {"engines.espeak"},
     "piper": {"engines.piper"},
     "onnxruntime": {"engines.piper", "engines.hibari"},
-    "hibari": {"engines.hibari"},
+    "hibari": {"engines.hibari", "cli.bench.speak.runner"},  # measured beside the engine
     "ctypes": {"engines.espeak"},
     "platformdirs": {"platform"},
     "psutil": {"platform", "engines.qwen"},

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from gradio_client import Client
 from mcp import Client as McpClient
-from mcp.types import AudioContent
+from mcp.types import ResourceLink
 from wyoming.audio import AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.event import Event
@@ -81,9 +81,7 @@ def gradio(studio: Studio, asked: Asked, folder: Path) -> tuple[Sound, int]:
     client = Client(
         studio.url, verbose=False, download_files=str(folder), analytics_enabled=False, httpx_kwargs={"timeout": SOON_S}
     )
-    file, *_ = client.predict(
-        text=asked.text, voice=asked.voice, speed=asked.speed, seed=SEED, api_name="/synthesize"
-    )
+    file, *_ = client.predict(text=asked.text, voice=asked.voice, speed=asked.speed, seed=SEED, api_name="/synthesize")
     client.close()
     return _read(file)
 
@@ -93,14 +91,18 @@ def openai(studio: Studio, asked: Asked, _folder: Path) -> tuple[Sound, int]:
 
 
 def openai_whole(studio: Studio, asked: Asked, name: OpenAiFormat) -> bytes:
-    return openai_client(studio.url).audio.speech.create(
-        model="tts-1",
-        voice=asked.voice,
-        input=asked.text,
-        response_format=name,
-        speed=asked.speed,
-        extra_body={"seed": SEED},
-    ).content
+    return (
+        openai_client(studio.url)
+        .audio.speech.create(
+            model="tts-1",
+            voice=asked.voice,
+            input=asked.text,
+            response_format=name,
+            speed=asked.speed,
+            extra_body={"seed": SEED},
+        )
+        .content
+    )
 
 
 def openai_streamed(studio: Studio, asked: Asked, name: OpenAiFormat) -> bytes:
@@ -130,14 +132,15 @@ def openai_events(studio: Studio, asked: Asked, name: OpenAiFormat) -> bytes:
 
 
 def mcp(studio: Studio, asked: Asked, _folder: Path) -> tuple[Sound, int]:
-    """Assistants choose no speed and no seed."""
+    """Assistants choose no speed and no seed. Long sound is only linked."""
 
-    async def ask() -> bytes:
+    async def ask() -> str:
         async with McpClient(f"{studio.url}/mcp", read_timeout_seconds=SOON_S) as client:
             answer = await client.call_tool("speak", {"text": asked.text, "voice": asked.voice, "format": "wav"})
-            return base64.b64decode(next(part.data for part in answer.content if isinstance(part, AudioContent)))
+            return str(next(part.uri for part in answer.content if isinstance(part, ResourceLink)))
 
-    return _read(io.BytesIO(anyio.run(ask)))
+    with client_of(studio.url) as client:
+        return _read(io.BytesIO(client.get(anyio.run(ask)).raise_for_status().content))
 
 
 def command_line(studio: Studio, asked: Asked, folder: Path) -> tuple[Sound, int]:

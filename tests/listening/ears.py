@@ -55,9 +55,7 @@ class Ears:
     def hear(self, sound: Sound, rate: int) -> str:
         """The words of English speech."""
         samples = soxr.resample(sound, rate, HEARING_RATE)
-        segments, _ = self._model.transcribe(
-            samples, language="en", temperature=0.0, condition_on_previous_text=False
-        )
+        segments, _ = self._model.transcribe(samples, language="en", temperature=0.0, condition_on_previous_text=False)
         return " ".join(segment.text.strip() for segment in segments)
 
     def judge(self, texts: Sequence[str], sounds: Sequence[Sound], rate: int) -> ErrorRate:
@@ -84,12 +82,18 @@ def wrong(rate: ErrorRate) -> list[tuple[str, str]]:
 
 
 def lost_ends(texts: Sequence[str], rate: ErrorRate) -> list[str]:
-    """The texts of whose last two words neither was heard, in the order of the texts."""
+    """The texts of whose last three words none was heard, in the order of the texts."""
     heard = [right for piece in rate.stretches for right in _words(piece)]
     lengths = [len(difference(text, "").wanted.split()) for text in texts]
     ends = np.cumsum(lengths)
     assert ends[-1] == len(heard) == rate.length, "texts count their words together as they do one by one"
-    return [text for text, end in zip(texts, ends, strict=True) if not any(heard[end - 2 : end])]
+    return [text for text, end in zip(texts, ends, strict=True) if not any(heard[end - 3 : end])]
+
+
+def is_cut_off(sound: Sound, rate: int) -> bool:
+    """Whether a sound ends in the middle of speech: its last hundredth of a second is not quiet."""
+    tail = sound[-rate // 100 :]
+    return float(np.sqrt(np.mean(tail**2))) > 0.03 * float(np.abs(sound).max())
 
 
 def _words(piece: Stretch) -> list[bool]:

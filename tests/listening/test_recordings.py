@@ -127,7 +127,7 @@ def test_a_small_mp3_is_as_good_as_it_sounds(handler: CloneHandler, ears: Ears, 
 
 def test_mending_loses_no_word(handler: CloneHandler, ears: Ears, heart: Sound, tmp_path: Path) -> None:
     gap = np.zeros(4 * RATE, np.float32)
-    desk = taken_in(handler, tmp_path, 0.05 * np.concatenate([gap, heart, gap]))
+    desk = taken_in(handler, tmp_path, np.concatenate([gap, np.float32(0.05) * heart, gap]))
     assert findings(desk) == {"quiet", "pauses"}
     mended = handler.mend(handler.mend(desk, Fix.TRIM), Fix.LEVEL)
     assert findings(mended) == set()
