@@ -77,7 +77,7 @@ HOMES = {
     "espeakng_loader": {"engines.espeak"},
     "piper": {"engines.piper"},
     "onnxruntime": {"engines.piper", "engines.hibari", "engines.whisper"},
-    "hibari": {"engines.hibari"},
+    "hibari": {"engines.hibari", "cli.bench.speak.runner"},  # measured beside the engine
     "ctypes": {"engines.espeak", "engines.whisper"},
     "platformdirs": {"platform"},
     "psutil": {"platform", "engines.qwen"},

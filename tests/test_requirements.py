@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from tests.test_architecture import HOMES, SOURCES, imports
 from tts_core.engines.yourtts.environment import REQUIREMENTS as YOURTTS_FILE
 from tts_core.platform.paths import PACKAGE_DIR, PIPER_REQUIREMENTS_FILE, REQUIREMENTS_FILE
+from tts_core.ui.widgets.fragments import LICENCES
 
 YOURTTS_SERVICE = PACKAGE_DIR / "engines" / "yourtts" / "service"
 """It runs in an environment of its own."""
@@ -50,6 +51,12 @@ def test_yourtts_has_what_its_service_imports() -> None:
 
 def test_every_requirement_has_a_lower_bound() -> None:
     assert [str(wanted) for wanted in (*RUNTIME, *TESTS) if not str(wanted.specifier).count("=")] == []
+
+
+def test_the_licences_that_the_page_names_are_those_of_the_packages() -> None:
+    packages = [name for name in LICENCES if name != "espeak-ng"]  # a library inside a package that names none
+    stated = {name: metadata.metadata(name)["License"] for name in packages}
+    assert {name: text for name, text in stated.items() if not text.startswith(LICENCES[name])} == {}
 
 
 def test_this_environment_lies_in_the_tested_ranges() -> None:

@@ -14,7 +14,7 @@ from tests.cli.conftest import Run
 
 
 def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:
-    answer = run("bench", "speak", "--runs", "2")
+    answer = run("bench", "speak", "--voice", "builtin/by-language", "--runs", "2")
     report = json.loads(answer.out)
     assert (answer.status, report["bench"], report["settings"]["runs"]) == (0, "speak", 2)
     for language in ("en", "zh"):
@@ -22,6 +22,18 @@ def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:
         assert 0 < report[language]["first_audio_s"] < report[language]["duration_s"]
         assert report[language]["rtf"] > 0
     assert [path for path in (data_dir / "cache" / "outputs").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_the_built_in_voice_is_measured_beside_its_parts(run: Run) -> None:
+    answer = run("bench", "speak", "--runs", "1")
+    found = json.loads(answer.out)["beside"]
+    assert list(found) == ["by_language", "espeak", "hibari_package"]
+    for numbers in found.values():
+        assert 0 < numbers["first_audio_s"] < numbers["cold_process_first_audio_s"]
+        assert numbers["memory_bytes"] > 20_000_000
+    assert found["by_language"]["duration_s"] == pytest.approx(found["hibari_package"]["duration_s"], abs=0.5)
+    assert "hibari-tts alone" in answer.err
 
 
 @pytest.mark.thorough
@@ -59,7 +71,7 @@ def test_the_gates_of_a_graphics_processor_hold_on_a_cpu(run: Run) -> None:
 
 
 def test_every_report_says_where_it_comes_from(run: Run) -> None:
-    answer = run("bench", "speak", "--runs", "1")
+    answer = run("bench", "speak", "--voice", "builtin/aria", "--runs", "1")
     report = json.loads(answer.out)
     assert report["machine"]["cpu"]["threads"] >= 1
     assert report["machine"]["memory_bytes"] > 0

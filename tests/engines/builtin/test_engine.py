@@ -104,6 +104,13 @@ def test_speed_and_length_are_kept(engine: ByLanguageEngine) -> None:
     assert end(cut).stop_reason is StopReason.MAX_LENGTH
 
 
+@pytest.mark.parametrize(("speed", "allowed"), [(0.7, 0.03), (1.1, 0.01), (1.4, 0.01), (2.0, 0.01)])
+def test_a_speed_is_the_one_that_was_asked_for(engine: ByLanguageEngine, speed: float, allowed: float) -> None:
+    text = "The quick brown fox jumps over the lazy dog."
+    plain, other = (len(sound(spoken(engine, text, speed=each, seed=1))) for each in (1.0, speed))
+    assert plain / other == pytest.approx(speed, rel=allowed)
+
+
 def test_what_stops_the_caller_stops_the_voice(engine: ByLanguageEngine) -> None:
     events = list(engine.stream(SynthesisRequest(ENGLISH, voice=VOICE), cancelled=lambda: True))
     assert [type(event) for event in events if not isinstance(event, AudioChunk)][-1] is Finished

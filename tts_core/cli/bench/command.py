@@ -20,6 +20,7 @@ from tts_core.cli.bench import (
     synth as bench_synth,
 )
 from tts_core.cli.bench.report import print_report
+from tts_core.cli.bench.speak import measure as bench_speak
 from tts_core.cli.status import Exit
 from tts_core.domain.values import SynthesisRequest, Take
 from tts_core.services import Services
@@ -64,7 +65,9 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         bench_model.add_options(subject)
 
     speak = subjects.add_parser("speak", parents=[shared], help="time to first audio and speed of a voice")
-    speak.add_argument("--voice", metavar="ID", help="default: the best that is ready")
+    speak.add_argument(
+        "--voice", metavar="ID", help="default: the best that is ready, then the built-in one beside its parts"
+    )
     speak.set_defaults(run=run_speak)
 
     startup = subjects.add_parser("startup", parents=[shared], help="time to the page and memory, beside import gradio")
@@ -135,6 +138,9 @@ def run_speak(args: argparse.Namespace, services: Services) -> Exit:
             f"{numbers['first_audio_s'] * 1000:.0f} ms (first run {numbers['cold_first_audio_s'] * 1000:.0f} ms), "
             f"{numbers['rtf']:.0f} times real time"
         )
+    if args.voice is None:
+        report["beside"] = bench_speak.measure(SENTENCES[0][1], args.runs)
+        words += bench_speak.words(report["beside"])
     print_report("speak", report, words, services)
     return Exit.DONE
 

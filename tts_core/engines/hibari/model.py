@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tts_core.audio.streaming import stretched
 from tts_core.domain.errors import EngineFailed
 from tts_core.domain.events import Samples
 from tts_core.engines.hibari.voices import NAME, HibariVoice
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 24_000
 THREADS = 1
 """More gain nothing: on one core a voice speaks more than 30 times faster than it is heard."""
+FASTEST = 1.0
+"""The highest speed that the network is asked for. It counts each sound in whole frames: beyond this it misses the
+speed by a tenth and swallows short sounds, so that one word in fifteen is misheard at 1.4 and one in five at 2."""
 MEMORY_BYTES = 120 << 20
 """The memory that a voice takes with its dictionary, as measured, in bytes."""
 
@@ -67,15 +71,15 @@ class HibariModel:
         if self._voice is None:
             raise EngineFailed(engine=NAME, reason="its voice is closed")
         try:
-            sound = self._voice(sentence, speed=speed, seed=seed)
+            sound = self._voice(sentence, speed=min(speed, FASTEST), seed=seed)
         except MemoryError:
             raise
         except Exception as error:  # see load; the error's own words are left out, for they may quote the text
             raise EngineFailed(engine=NAME, reason=f"it broke while it spoke ({type(error).__name__})") from error
         if not np.isfinite(sound).all():
             raise EngineFailed(engine=NAME, reason="what it makes is no sound")
-        samples: Samples = sound.astype(np.float32, copy=False)
-        return samples
+        faster, _rate = stretched(sound.astype(np.float32, copy=False), SAMPLE_RATE, max(speed, FASTEST))
+        return faster
 
     def close(self) -> None:
         self._voice = None

@@ -43,6 +43,8 @@ def render(services: Services, words: Words) -> SystemTab:
             loaded = loaded_panel.render(services, words)
         with gr.Column(min_width=320, elem_classes="studio-card"):
             versions = gr.HTML(fragments.versions_section(words, services.system.versions()), js_on_load=None)
+            with gr.Accordion(words("system.licences"), open=False, elem_id="system-licences"):
+                gr.HTML(fragments.licences(), js_on_load=None)
             folders = gr.HTML(js_on_load=None, elem_id="system-folders")
     with gr.Column(elem_classes="studio-card"):
         log = gr.Textbox(

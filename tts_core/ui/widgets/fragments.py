@@ -15,6 +15,16 @@ from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import Folder, Memory
 from tts_core.ui.words import Words
 
+LICENCES = {
+    "hibari-tts": "Apache-2.0",
+    "onnxruntime": "MIT",
+    "espeak-ng": "GPL-3.0-or-later",
+    "piper-tts": "GPL-3.0-or-later",
+    "faster-whisper": "MIT",
+    "CTranslate2": "MIT",
+}
+"""The licences of what speaks and listens besides the models, by the names that people look for."""
+
 
 def header(words: Words, other_page: str, logout: str = "") -> str:
     """`other_page` is the address that switches to the other language; `logout`: the one that logs out, or ""."""
@@ -190,6 +200,10 @@ def memory_section(words: Words, memory: Memory) -> str:
 
 def versions_section(words: Words, versions: dict[str, str]) -> str:
     return _section(words("system.versions"), _definitions(versions.items()))
+
+
+def licences() -> str:
+    return _definitions(LICENCES.items())
 
 
 def folders_section(words: Words, folders: Iterable[Folder], keep_days: float) -> str:
