@@ -51,7 +51,7 @@ class ToyEngine:
     def close(self) -> None:
         pass
 '''
-LINE, IMPORT = "        EspeakEngine(),\n", "from tts_core.engines.espeak.engine import EspeakEngine\n"
+LINE, IMPORT = "(*builtin.engines, ", "from tts_core.engines.espeak.engine import EspeakEngine\n"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = services.read_text(encoding="utf-8")
     assert text.count(LINE) == text.count(IMPORT) == 1
     text = text.replace(IMPORT, IMPORT + "from tts_core.engines.toy.engine import ToyEngine\n")
-    services.write_text(text.replace(LINE, LINE + "        ToyEngine(),\n"), encoding="utf-8")
+    services.write_text(text.replace(LINE, LINE + "ToyEngine(), "), encoding="utf-8")
     return root
 
 

@@ -52,14 +52,16 @@ HOMES = {
     "wyoming": {"api.wyoming"},
     "zeroconf": {"api.wyoming"},
     "fastapi_offline": {"api"},
-    "torch": {"engines.qwen", "engines.whisper", "engines.yourtts.service", "cli.bench"},
+    "torch": {"engines.qwen", "engines.yourtts.service", "cli.bench"},
     "qwen_tts": {"cli.bench.peer_runner"},
     "faster_qwen3_tts": {"cli.bench.peer_runner"},
     "transformers": {"engines.qwen", "engines.whisper", "cli.bench"},
     "numba": {"engines.qwen"},
     "llvmlite": {"engines.qwen.kernels"},
-    "safetensors": {"engines.qwen", "engines.whisper", "voices.prompt_files", "cli.bench"},
-    "tokenizers": {"engines.qwen", "engines.whisper"},
+    "safetensors": {"engines.qwen", "voices.prompt_files", "cli.bench"},
+    "tokenizers": {"engines.qwen"},
+    "faster_whisper": {"engines.whisper"},
+    "ctranslate2": {"engines.whisper"},
     "opencc": {"engines.whisper"},
     "rapidfuzz": {"engines.whisper"},
     "requests": {"models.downloads", "access"},
@@ -74,9 +76,9 @@ HOMES = {
     "markdown_it": {"speech.markdown"},
     "espeakng_loader": {"engines.espeak"},
     "piper": {"engines.piper"},
-    "onnxruntime": {"engines.piper", "engines.hibari"},
+    "onnxruntime": {"engines.piper", "engines.hibari", "engines.whisper"},
     "hibari": {"engines.hibari", "cli.bench.speak.runner"},  # measured beside the engine
-    "ctypes": {"engines.espeak"},
+    "ctypes": {"engines.espeak", "engines.whisper"},
     "platformdirs": {"platform"},
     "psutil": {"platform", "engines.qwen"},
     "argon2": {"access"},
@@ -85,7 +87,7 @@ HOMES = {
 }
 """Library to the places that may import it; whatever isn't listed is the standard library's or numpy's."""
 KNOWN_ENGINES = {
-    ("whisper", "qwen"): "where to compute",
+    ("whisper", "qwen"): "how many threads help",
     ("yourtts", "qwen"): "what a model's config says",
 }
 """Which engine may ask which other one, and for what. Otherwise engines don't know each other."""
@@ -164,7 +166,7 @@ NO_NAMES = frozenset({"tell", "tells", "told", "said", "heard", "looked", "whoev
 """Words that no name is made of: they say that something is reported, transcribed or checked, but not what."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}
 """Entry points; they hand the environment to Settings.from_env."""
-HEAVY = ("torch", "transformers", "librosa", "gradio")
+HEAVY = ("torch", "transformers", "librosa", "gradio", "faster_whisper", "ctranslate2")
 Node = TypeVar("Node", bound=ast.AST)
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60

@@ -33,7 +33,8 @@ from tts_core.engines.qwen.engine import (
 from tts_core.engines.qwen.folder_check import FolderCheck
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
-from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber
+from tts_core.engines.whisper.conversion import WhisperConversion
+from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber, weights_bytes as whisper_bytes
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, YourTtsModel, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
 from tts_core.models.cached_model import LoadProgress, ModelLoader
@@ -101,6 +102,7 @@ class Services:
     voices: VoiceLibrary
     voice_models: VoiceModels
     transcriber: Transcriber
+    conversion: WhisperConversion
     voice_transfer: VoiceTransfer
     voice_check: VoiceCheck
     embedder: SpeakerEmbedder
@@ -182,8 +184,7 @@ def build_services(settings: Settings) -> Services:
     memory = build_memory(settings, system)
     qwen_models = build_qwen_models(settings, memory, models.folder, models.display_name)
     whisper_models = build_whisper_models(settings, memory, models)
-    transcriber = Transcriber(models, whisper_models, paths.transcription_dir)
-    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
+    transcriber = build_transcriber(models, whisper_models, paths.transcription_dir, jobs)
     voice_store, voice_folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
@@ -198,6 +199,7 @@ def build_services(settings: Settings) -> Services:
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
+    store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
     return Services(
         settings=settings,
         models=models,
@@ -206,12 +208,13 @@ def build_services(settings: Settings) -> Services:
         memory=memory,
         qwen_models=qwen_models,
         whisper_models=whisper_models,
-        store=ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now())),
+        store=store,
         synthesis=synthesis,
         builtin=builtin,
         voices=voices,
         voice_models=voice_models,
         transcriber=transcriber,
+        conversion=build_conversion(models, store, jobs),
         voice_transfer=VoiceTransfer(voices, voice_models, voice_store, voice_folders, recordings, prompts),
         voice_check=VoiceCheck(embedder),
         embedder=embedder,
@@ -283,7 +286,19 @@ def build_whisper_models(settings: Settings, memory: ModelMemory, models: ModelS
     def load(folder: Path, progress: LoadProgress) -> WhisperModel:
         return load_transcriber(folder, settings.device, settings.threads, progress)
 
-    return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, weights_bytes, models.display_name))
+    return ModelCache(memory, ModelLoader(WHISPER, load, models.folder, whisper_bytes, models.display_name))
+
+
+def build_transcriber(models: ModelStatuses, cache: ModelCache[WhisperModel], uploads: Path, jobs: Jobs) -> Transcriber:
+    transcriber = Transcriber(models, cache, uploads)
+    jobs.add_work(JobKind.TRANSCRIPTION, transcriber.do)
+    return transcriber
+
+
+def build_conversion(models: ModelStatuses, store: ModelFolders, jobs: Jobs) -> WhisperConversion:
+    conversion = WhisperConversion(models, store)
+    jobs.add_work(JobKind.CONVERSION, conversion.do)
+    return conversion
 
 
 def build_piper(settings: Settings, models: ModelStatuses, memory: ModelMemory) -> PiperEngine:

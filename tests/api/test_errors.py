@@ -28,8 +28,8 @@ CODES = {
     409: """
         conflict consent_missing downloads_running embedder_missing job_not_retryable model_being_changed
         model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
-        OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists voice_not_ready
-        yourtts_missing
+        nothing_to_convert OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists
+        voice_not_ready yourtts_missing
     """,
     413: "body_too_large",
     422: """
@@ -61,8 +61,8 @@ CODES = {
         SERVER_5XX SIZE_MISMATCH FILES_STILL_WRONG INTERRUPTED TLS_VERIFY UNSAFE_PATH URL_EXPIRED
     """,
     503: """
-        engine_failed model_config_invalid model_file_missing model_folder_invalid model_not_loadable out_of_memory
-        piper_missing piper_voice_invalid server_stopping speaker_service_unavailable stream_too_long
+        conversion_failed engine_failed model_config_invalid model_file_missing model_folder_invalid model_not_loadable
+        out_of_memory piper_missing piper_voice_invalid server_stopping speaker_service_unavailable stream_too_long
         transcription_failed weights_mismatch weights_unreadable
     """,
     507: """

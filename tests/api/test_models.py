@@ -27,7 +27,7 @@ from tts_core.models.files.hash_cache import CHUNK_BYTES
 from tts_core.models.status import ModelStatus, ModelStatuses
 from tts_core.services import Services
 
-WHISPER_KEYS = ["whisper_tiny", "whisper_base", "whisper_small", "whisper_large_v3_turbo"]
+WHISPER_KEYS = [f"whisper_{size}" for size in ("tiny", "base", "small", "medium", "large_v3_turbo", "large_v3")]
 PIPER_KEYS = [
     f"piper_{voice}_medium"
     for voice in (
@@ -61,7 +61,7 @@ def test_every_model_is_listed_with_the_contracts_fields(client: httpx.Client) -
         assert Path(model["path"]).name == model["sources"]["local"]
         assert model["bytes_done"] == 0 < model["bytes_total"]
         assert model["display_names"]
-        assert any(file.endswith((".safetensors", ".onnx")) for file in model["missing"])
+        assert any(file.endswith((".safetensors", ".bin", ".onnx")) for file in model["missing"])
 
 
 def test_what_is_wrong_with_a_folder_is_said_by_file_and_code(services: Services, serve: Serve) -> None:

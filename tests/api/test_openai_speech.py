@@ -64,7 +64,7 @@ def only_job(services: Services) -> Job:
     return job
 
 
-@pytest.mark.parametrize("name", STREAM_FORMATS)
+@pytest.mark.parametrize("name", sorted(STREAM_FORMATS.keys() - {"flac"}))
 def test_the_first_bytes_arrive_while_the_rest_is_not_made_yet(services: Services, serve: Serve, name: Any) -> None:
     engine = HeldEngine()
     client = openai_client(serve(create_api(with_engines(services, engine))))

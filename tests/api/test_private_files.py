@@ -14,6 +14,7 @@ import pytest
 from tests.api.conftest import API, RunningApi, client_of
 from tests.api.voice_stage import VOICES, data_of, uploaded, voice_recording
 from tests.conftest import SOON_S
+from tests.engines.qwen.formula_checkpoint import reference_audio
 from tests.serving import serving
 from tts_core.access.accounts import AccountsFile
 from tts_core.access.visitor import Role
@@ -61,7 +62,7 @@ def test_whatever_is_sent_and_made_is_for_its_owner_only(studio: RunningApi, voi
         for kind in ("wav", "mp3", "opus", "flac"):
             spoken = {"text": "a", "model_key": "builtin", "format": kind}
             assert http.post(f"{API}/synthesize", json=spoken).status_code == 200
-        speaker = {"speaker_id": "somebody", "reference_audio": [0.1] * 16_000}
+        speaker = {"speaker_id": "somebody", "reference_audio": reference_audio(2.0, 16_000).tolist()}
         assert http.post("/register_speaker", json=speaker).status_code == 200
     PreferencesFile(paths.preferences_file).change(lambda _before: Preferences(precision="int8"))
     AccountsFile(paths.accounts_file).add_user("Anna", "long enough", Role.ADMIN)

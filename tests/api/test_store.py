@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import client_of
+from tests.api.voice_stage import refusal
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, PUBLISHED
 from tests.models.store.conftest import Home
 from tests.serving import Serve
@@ -55,3 +56,9 @@ def test_another_site_may_not_delete(home: Home, serve: Serve) -> None:
         answer = client.delete(f"{API}/{CUSTOM_KEY}", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
     assert (folder / "config.json").exists()
+
+
+def test_without_an_older_form_there_is_nothing_to_convert(home: Home, serve: Serve) -> None:
+    with client_of(serve(create_api(home.start()))) as client:
+        for key, expected in (("whisper_tiny", (409, "nothing_to_convert")), ("nope", (404, "unknown_model_key"))):
+            assert refusal(client.post(f"{API}/convert", json={"key": key})) == expected

@@ -20,6 +20,7 @@ ROUTES = {
     ("get", f"{API}/models"),
     ("post", f"{API}/models/validate"),
     ("get", f"{API}/models/open-path"),
+    ("post", f"{API}/models/convert"),
     ("post", f"{API}/models/download"),
     ("get", f"{API}/models/downloads"),
     ("post", f"{API}/models/downloads/stop"),
@@ -48,8 +49,12 @@ ROUTES = {
     ("get", "/api/jobs/{job_id}"),
     *(("post", f"/api/jobs/{{job_id}}/{what}") for what in ("cancel", "retry")),
     *(("post", f"/{what}") for what in ("extract", "similarity", "similarity/files", "synthesize", "register_speaker")),
-    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices")),
-    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions")),
+    *(("get", f"/v1/{what}") for what in ("models", "models/{model_id}", "audio/models", "audio/voices", "voices")),
+    *(("post", f"/v1/audio/{what}") for what in ("speech", "transcriptions", "translations", "voices")),
+    ("delete", "/v1/audio/voices/{voice}"),
+    *(("get", f"/api/{what}") for what in ("hello", "status", "server/info")),
+    *(("get", f"/api/tts/{what}") for what in ("engines", "configs", "voices")),
+    ("post", "/api/tts/voices/{voice_id}/preview"),
 }
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-import soundfile
 
 from tests.api.conftest import API, client_of
 from tests.api.voice_stage import SOON_S, data_of, refusal
+from tests.engines.whisper.speech import write_speech
 from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 from tests.serving import serving
 from tts_core.api.server import create_api
@@ -29,7 +28,7 @@ ROUTE = f"{API}/transcriptions"
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("listening")
     whisper_studio(folder)
-    soundfile.write(folder / "me.flac", np.random.default_rng(0).normal(0, 0.1, 24_000), 24_000)
+    write_speech(folder / "me.flac", 1)
     return folder
 
 
@@ -140,13 +139,13 @@ def test_a_queue_that_is_full_takes_no_more(
 def test_after_a_failure_the_recording_is_there_for_another_try(
     http: httpx.Client, services: Services, root: Path, recording: bytes
 ) -> None:
-    config = root / "models" / KEY / "config.json"
-    sound = config.read_bytes()
-    config.write_bytes(sound.replace(b'"d_model": 64', b'"d_model": 63'))
+    tokenizer = root / "models" / KEY / "tokenizer.json"
+    sound = tokenizer.read_bytes()
+    tokenizer.write_bytes(sound.replace(b'"model"', b'"nodel"'))
     try:
         job = ended(http, data_of(sent(http, recording))["job_id"])
     finally:
-        config.write_bytes(sound)
+        tokenizer.write_bytes(sound)
     assert (job["status"], job["code"]) == ("error", "model_folder_invalid")
     assert len(uploads(services)) == 1
     data_of(http.post(f"/api/jobs/{job['id']}/retry"))

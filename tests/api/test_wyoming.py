@@ -35,6 +35,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from tests import ROOT
 from tests.api.openai_stage import with_engines
 from tests.conftest import wait_until
+from tests.engines.whisper.speech import RATE, speech
 from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 from tests.fakes import SAMPLE_RATE, EndlessEngine, FakeEngine, tone
 from tts_core.access.visitor import Role
@@ -44,6 +45,7 @@ from tts_core.api.wyoming.server import WyomingServer, announced
 from tts_core.api.wyoming.sound import IncomingSound
 from tts_core.api.wyoming.wire import MAX_EVENT_BYTES
 from tts_core.audio.faults import AudioUnreadable
+from tts_core.audio.files import resample
 from tts_core.cli.serve.wyoming import check_may_listen
 from tts_core.domain.engine import Engine
 from tts_core.platform.faults import InvalidSetting
@@ -199,12 +201,14 @@ def test_an_empty_text_in_pieces_ends_without_sound(services: Services) -> None:
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
 def test_sound_becomes_a_text_and_nothing_of_it_is_kept(listening: Services, rate: int) -> None:
+    spoken = (resample(speech(1), RATE, rate) * 32767).astype("<i2")
+
     async def ask(client: AsyncTcpClient) -> Transcript:
         form = {"rate": rate, "width": 2, "channels": 1}
         await client.write_event(Transcribe(language="de").event())
         await client.write_event(AudioStart(**form).event())
-        for _ in range(10):
-            await client.write_event(AudioChunk(**form, audio=bytes(rate // 5)).event())
+        for piece in np.array_split(spoken, 10):
+            await client.write_event(AudioChunk(**form, audio=piece.tobytes()).event())
         await client.write_event(AudioStop().event())
         return Transcript.from_event((await events_until(client, Transcript.is_type))[-1])
 

@@ -50,8 +50,7 @@ STREAMED: Mapping[str, tuple[Callable[[Path], float], ...]] = {
     "mp3": ALL,
     "opus": ALL,
     "aac": (by_ffmpeg, by_ourselves),  # libsndfile knows no AAC
-    # The length is 0, "unknown" (RFC 9639, 8.2). libsndfile reads no FLAC whose length is not exact, whatever it says.
-    "flac": (by_ffmpeg, by_ourselves),
+    "flac": ALL,
     "wav": (*ALL, by_wave),
 }
 """The readers of each streamed format."""

@@ -118,7 +118,7 @@ import json, resource, sys
 from pathlib import Path
 from tts_core.audio.judging import examine
 from tts_core.audio.reading import read_recording
-from tts_core.domain.errors import RecordingTooLong
+from tts_core.audio.faults import RecordingTooLong
 path, most = Path(sys.argv[1]), float(sys.argv[2])
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

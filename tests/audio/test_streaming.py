@@ -62,7 +62,7 @@ def test_every_format_keeps_length_level_and_pitch(name: str, rate: int) -> None
     assert pitch(middle, out_rate) == pytest.approx(200, abs=2)
 
 
-@pytest.mark.parametrize("name", STREAM_FORMATS)
+@pytest.mark.parametrize("name", sorted(STREAM_FORMATS.keys() - {"flac"}))
 def test_the_first_bytes_leave_with_the_first_frames(name: str) -> None:
     encoder = StreamEncoder(name, SAMPLE_RATE)
     first, second = (

@@ -67,8 +67,8 @@ def test_without_a_model_nothing_is_spoken(run: Run, tmp_path: Path, studio: Pat
 
 def test_a_take_that_cannot_be_checked_is_kept(run: Run, tmp_path: Path, studio: Path) -> None:
     """The model looks right from outside: same names, same sizes."""
-    config = studio / "models" / KEY / "config.json"
-    config.write_text(config.read_text().replace('"d_model": 64', '"d_model": 63'), encoding="utf-8")
+    tokenizer = studio / "models" / KEY / "tokenizer.json"
+    tokenizer.write_bytes(tokenizer.read_bytes().replace(b'"model"', b'"nodel"'))
     answer = run("speak", "Hello.", "--out", tmp_path / "a.wav", "--check")
     assert answer.status == 0
     assert answer.out.startswith(str(tmp_path / "a.wav"))

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from tests.engines.whisper.scripted_whisper import write_whisper
+from tests.engines.whisper.speech import write_speech
 from tts_core.cli.status import Exit
 from tts_core.platform.paths import PACKAGE_DIR
 
@@ -27,7 +26,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_whisper(root / "models" / "mine")
     files = {path.name: {"size": path.stat().st_size} for path in folder.iterdir()}
     (root / "catalogue.json").write_text(json.dumps({"mine": {"kind": "whisper", "local": "mine", "files": files}}))
-    soundfile.write(root / "me.wav", np.random.default_rng(0).normal(0, 0.1, 80_000), 16_000)
+    write_speech(root / "me.wav", 5)
     return root
 
 
@@ -89,4 +88,4 @@ def test_what_it_cannot_do_is_one_line(run: Run, studio: Path, arguments: list[s
 def test_without_a_model_it_says_which_to_get(run: Run, studio: Path, tmp_path: Path) -> None:
     done = run(studio / "me.wav", "--models-dir", tmp_path / "none")
     assert done.returncode == Exit.ERROR
-    assert "Download Whisper small (970 MB)" in done.stderr
+    assert "Download Whisper small (486 MB)" in done.stderr

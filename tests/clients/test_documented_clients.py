@@ -19,6 +19,7 @@ from tests.api.conftest import client_of
 from tests.api.openai_stage import seconds
 from tests.conftest import SOON_S, wait_until
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
+from tests.engines.whisper.speech import write_speech
 from tests.engines.whisper.whisper_studio import KEY, whisper_studio
 from tests.models.staged_downloads import StagedDownloads, stage_downloads
 from tests.serving import serving
@@ -158,7 +159,7 @@ def test_openai_speaks(studio: Studio, tmp_path: Path) -> None:
 
 
 def test_openai_transcribes(studio: Studio, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "hello.wav", [0.1, -0.1] * 12_000, 24_000)
+    write_speech(tmp_path / "hello.wav", 1)
     assert run(block("audio.transcriptions"), studio, tmp_path) == "hello world\n"
 
 

@@ -16,6 +16,7 @@ from tts_core.models.catalogue import ModelKind, inference_files, load_catalogue
 from tts_core.models.faults import CatalogueInvalid
 
 ENTRY = catalogue_entry(ModelKind.CUSTOM_VOICE, "My-Voice-0.6B", PUBLISHED[CUSTOM_KEY])
+WHISPER_FILES = (*inference_files(ModelKind.WHISPER), "vocabulary.txt")
 
 
 def entry_with(path: str, value: object) -> dict[str, Any]:
@@ -48,14 +49,16 @@ def test_the_packaged_catalogue_holds_the_published_models() -> None:
         "base_1_7b": ("base", "1.7B", 11),
         "custom_1_7b": ("custom_voice", "1.7B", 11),
         "voice_design_1_7b": ("voice_design", "1.7B", 11),
-        "whisper_tiny": ("whisper", "tiny", 5),
-        "whisper_base": ("whisper", "base", 5),
-        "whisper_small": ("whisper", "small", 5),
+        "whisper_tiny": ("whisper", "tiny", 4),
+        "whisper_base": ("whisper", "base", 4),
+        "whisper_small": ("whisper", "small", 4),
+        "whisper_medium": ("whisper", "medium", 4),
         "whisper_large_v3_turbo": ("whisper", "large-v3-turbo", 5),
+        "whisper_large_v3": ("whisper", "large", 5),
     }
     whisper = [entry for entry in others if entry.kind is ModelKind.WHISPER]
     assert sum(entry.total_bytes for entry in others if entry not in whisper) == 19_281_269_289
-    assert sum(entry.total_bytes for entry in whisper) == 3_037_014_980
+    assert sum(entry.total_bytes for entry in whisper) == 6_955_372_352
 
 
 def test_every_packaged_file_has_a_checksum_and_every_entry_both_sources() -> None:
@@ -63,8 +66,9 @@ def test_every_packaged_file_has_a_checksum_and_every_entry_both_sources() -> No
         assert all(file.sha256 for file in entry.files)
         if entry.kind.is_single_voice:
             continue
-        owners = ("openai", "openai-mirror") if entry.kind is ModelKind.WHISPER else ("Qwen", "Qwen")
-        assert (entry.hf, entry.modelscope) == tuple(f"{owner}/{entry.local}" for owner in owners)
+        owner = "Systran" if entry.kind is ModelKind.WHISPER else "Qwen"
+        assert entry.modelscope == f"{owner}/{entry.local}"
+        assert entry.hf.partition("/")[2] == entry.local
         assert len(entry.hf_revision) == 40
         assert set(entry.inference_files) <= {file.path for file in entry.files}
 
@@ -113,18 +117,19 @@ def test_the_speech_tokenizer_is_the_same_file_in_all_six_models() -> None:
     assert len({file.sha256 for file in weights}) == 1
 
 
-def test_the_smaller_whisper_models_share_tokenizer_and_features() -> None:
+def test_the_smaller_whisper_models_share_tokenizer_and_vocabulary() -> None:
     files = {
         entry.size: {file.path: file.sha256 for file in entry.files}
         for entry in load_catalogue().entries()
         if entry.kind is ModelKind.WHISPER
     }
-    for name in ("tokenizer.json", "preprocessor_config.json"):
-        assert files["tiny"][name] == files["base"][name] == files["small"][name] != files["large-v3-turbo"][name]
+    for name in ("tokenizer.json", "vocabulary.txt"):
+        assert files["tiny"][name] == files["base"][name] == files["small"][name] == files["medium"][name]
+    assert files["large"]["vocabulary.json"] == files["large-v3-turbo"]["vocabulary.json"]
 
 
 def test_each_kind_has_its_own_sizes(tmp_path: Path) -> None:
-    whisper = {**ENTRY, "kind": "whisper", "files": {name: {"size": 1} for name in inference_files(ModelKind.WHISPER)}}
+    whisper = {**ENTRY, "kind": "whisper", "files": {name: {"size": 1} for name in WHISPER_FILES}}
     assert "must be one of tiny" in refusal(tmp_path, {"mine": {**whisper, "size": "0.6B"}})
     assert "must be one of 0.6B" in refusal(tmp_path, {"mine": {**ENTRY, "size": "tiny"}})
     catalogue = load_catalogue(write_catalogue(tmp_path / "mine.json", {"mine": {**whisper, "size": "medium"}}))
@@ -133,9 +138,9 @@ def test_each_kind_has_its_own_sizes(tmp_path: Path) -> None:
     assert catalogue.entry("mine_0_6b").size == ""
 
 
-@pytest.mark.parametrize("name", inference_files(ModelKind.WHISPER))
+@pytest.mark.parametrize("name", WHISPER_FILES)
 def test_a_whisper_model_lists_what_it_cannot_run_without(tmp_path: Path, name: str) -> None:
-    files = {path: {"size": 1} for path in inference_files(ModelKind.WHISPER) if path != name}
+    files = {path: {"size": 1} for path in WHISPER_FILES if path != name}
     assert f"must list {name}" in refusal(tmp_path, {"mine": {**ENTRY, "kind": "whisper", "files": files}})
 
 

@@ -32,6 +32,14 @@ ENDPOINTS = {
     "/save_voice",
     "/list_saved_voices",
     "/delete_voice",
+    "/run_instruct",
+    "/run_voice_design",
+    "/run_voice_clone",
+    "/save_prompt",
+    "/load_prompt_and_gen",
+    "/generate_voice_design",
+    "/generate_voice_clone",
+    "/generate_custom_voice",
 }
 SYNTHESIZE = [
     "text",

@@ -41,6 +41,7 @@ FILE, TAKE = "the upload", "the take"
 """In the place of a file in the table."""
 SPEAK = ["Hello.", None, "auto", "", 1.0, "wav", 0, -1, 0.9, 50, 1.0, 1.05, 0.9, 50, 1.0, "plain"]
 AIM = ["auto", "Hello."]
+DEMO = "endpoints.demo.DemoEndpoints"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ WORKS: dict[str, Asked] = {
     "clone.tab._wire_recording.mended": Asked([None, *AIM], {"action": "trim"}),
     "clone.tab._wire_check.compare": Asked([TAKE, None]),
     "library.guests.wire.sample": Asked(data={"key": HERE}),
+    f"{DEMO}.run_instruct": Asked(["Hello.", "Auto", "Vivian", ""]),
+    f"{DEMO}.run_voice_design": Asked(["Hello.", "Auto", "A warm voice."]),
+    f"{DEMO}.run_voice_clone": Asked([FILE, "", True, "Hello.", "Auto"]),
+    f"{DEMO}.save_prompt": Asked([FILE, "", True]),
+    f"{DEMO}.load_prompt_and_gen": Asked([FILE, "Hello.", "Auto"]),
+    f"{DEMO}.generate_voice_design": Asked(["Hello.", "Auto", "A warm voice."]),
+    f"{DEMO}.generate_voice_clone": Asked([FILE, "", "Hello.", "Auto", True, "1.7B"]),
+    f"{DEMO}.generate_custom_voice": Asked(["Hello.", "English", "Ryan", "", "1.7B"]),
 }
 """Events that make an engine or a decoder work."""
 
@@ -170,7 +179,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     app = build_app(services)
     worked: list[int] = []
     with pytest.MonkeyPatch.context() as patch, serving(app) as url, client_of(url) as client:
-        for kind, name in ((SpeechQueue, "join"), (ModelMemory, "begin"), (reading, "_container")):
+        for kind, name in (
+            (SpeechQueue, "join"),
+            (ModelMemory, "begin"),
+            (reading, "_read_decoded"),
+            (reading, "_read_plain"),
+        ):
             _spy(patch, kind, name, lambda: worked.append(services.login.quotas._guests_working))
         ready = (services.models.statuses()[0],)
         # As if models were there that listen and compare; no event may come so far that it needs them.

@@ -125,7 +125,7 @@ def test_a_guest_speaks_through_gradios_client_and_sees_no_folder(studio: Studio
     )
     file, details, *_ = client.predict(text="Hello.", api_name="/synthesize")
     assert Path(file).read_bytes()[:4] == b"RIFF"
-    assert details["voice"] == "builtin/aria"
+    assert details["voice"] == "builtin/by-language"
     assert str(studio.data_dir) not in json.dumps(client.config)
     client.close()
 

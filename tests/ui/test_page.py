@@ -22,7 +22,7 @@ def test_a_person_types_and_hears_their_text_on_a_fresh_machine(visitor: Visitor
     page.wait_for_selector("tts-live[data-state=playing], tts-live[data-state=ended]")
     page.wait_for_selector("tts-live[data-state=ended]")
     facts = page.inner_text("#speak-status")
-    for word in ("Done", "Aria", "Built-in", "First audio after", "real time", "Seed"):
+    for word in ("Done", "Built-in (by language)", "Heart", "First audio after", "real time", "Seed"):
         assert word in facts
     assert page.is_visible("#speak-audio")
     assert visitor.errors == []

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import soundfile
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError as Late, expect
 
-from tests.engines.qwen.formula_checkpoint import reference_audio, write_checkpoint
+from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.engines.whisper.scripted_whisper import write_whisper
+from tests.engines.whisper.speech import write_speech
 from tests.engines.whisper.whisper_studio import whisper_studio
 from tests.hubs.content import write_bytes
 from tests.hubs.hubs import Hubs
@@ -27,7 +27,7 @@ SOON = 120_000
 RATE = 24_000
 SLOW = 12_000.0
 """Bytes per second: two minutes for the model, so that what is to be seen stays until it was seen."""
-GERMAN_HELLO = ("<|de|>", "<|0.00|>", *" hello", "<|2.00|>", "<|2.00|>", *" world", "<|4.00|>", "<|endoftext|>")
+GERMAN_HELLO = ("<|de|>", "<|0.00|>", " hello", "<|2.00|>", "<|2.00|>", " world", "<|4.00|>", "<|endoftext|>")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,7 @@ def visitor(context: BrowserContext, studio: RunningApp) -> Iterator[Visitor]:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    soundfile.write(tmp_path / "me.wav", reference_audio(), RATE)
-    return tmp_path / "me.wav"
+    return write_speech(tmp_path / "me.wav", 5)
 
 
 def clone_tab(visitor: Visitor, recording: Path) -> Page:
@@ -188,7 +187,7 @@ def hubs(tmp_path: Path) -> Iterator[Hubs]:
     files = {path.name: write_bytes(tmp_path / "stored" / path.name, path.read_bytes()) for path in source.iterdir()}
     revision = hashlib.sha1("".join(file.sha256 for file in files.values()).encode()).hexdigest()
     with Hubs(tmp_path / "hubs") as started:
-        started.publish(PublishedModel(SMALL, ModelKind.WHISPER, "whisper-small", files, revision))
+        started.publish(PublishedModel(SMALL, ModelKind.WHISPER, "faster-whisper-small", files, revision))
         yield started
 
 
@@ -207,7 +206,7 @@ def test_who_has_no_model_gets_one_with_a_click(
         expect(page.locator("#clone-transcribe")).to_be_disabled()
         offer.locator("[data-action=download]").click()
         expect(offer.get_by_role("progressbar")).to_be_visible()
-        expect(offer).to_contain_text("whisper-small is on its way")
+        expect(offer).to_contain_text("faster-whisper-small is on its way")
         page.reload()
         page.click("#tab-clone-button")
         expect(offer.get_by_role("progressbar")).to_be_visible()
@@ -227,7 +226,7 @@ def test_a_check_without_a_model_offers_one(app: RunningApp, context: BrowserCon
     page = without.speak("Hello world")
     page.click("#speak-words")
     offer = page.locator("#speak-words-whisper")
-    expect(offer).to_contain_text("Get Whisper small (970 MB)")
+    expect(offer).to_contain_text("Get Whisper small (486 MB)")
     offer.locator("[data-tab=tab-models]").click()
     expect(page.locator("#models-list")).to_be_visible()
     assert without.errors == []

@@ -8,24 +8,25 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-import torch
 
+from tests.conftest import wait_until
 from tests.engines.whisper.whisper_studio import whisper_studio
 from tests.models.model_folders import TOKENIZER_KEY
 from tests.models.staged_downloads import TOTAL_BYTES, StagedDownloads, stage_downloads
 from tts_core.audio.judging import ClipReport
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
-from tts_core.engines.faults import TranscriberMissing
+from tts_core.engines.faults import ConversionFailed, TranscriberMissing
 from tts_core.engines.whisper.error_rate import compare
 from tts_core.engines.whisper.transcriber import LOADING, Say, SpokenCheck
 from tts_core.engines.whisper.transcript import Transcript
 from tts_core.models.download_task import Phase
-from tts_core.platform.job import JobState
+from tts_core.platform.job import JobKind, JobRun, JobState
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.ui.clone import view as clone_view
 from tts_core.ui.clone.handler import CloneHandler, Desk
+from tts_core.ui.models.handler import ModelActions
 from tts_core.ui.models.view import Action
 from tts_core.ui.transcribe import words as transcribe_words
 from tts_core.ui.transcribe.handler import Listening, Stage
@@ -169,9 +170,9 @@ def test_who_has_no_model_is_offered_one(staged: StagedDownloads) -> None:
     now = offers.look()
     assert (now.is_ready, now.is_coming) == (False, False)
     assert f'data-action="download" data-key="{SMALL}"' in now.html
-    assert "Get Whisper small (970 MB)" in now.html
+    assert "Get Whisper small (486 MB)" in now.html
     assert 'data-tab="tab-models"' in now.html
-    assert "下载 Whisper small（970 MB）" in Offers(staged.services, ZH).look().html
+    assert "下载 Whisper small（486 MB）" in Offers(staged.services, ZH).look().html
 
 
 def test_the_offer_shows_the_numbers_of_the_download(staged: StagedDownloads) -> None:
@@ -210,11 +211,40 @@ def test_the_offers_buttons_steer_the_queue(staged: StagedDownloads) -> None:
 
 
 def test_a_model_that_came_is_told_once(tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
     variables = whisper_studio(tmp_path)
     services = build_services(Settings.from_env({**variables, "TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
     offers = Offers(services, EN)
     assert (offers.look().html, offers.look().is_ready) == ("", True)
     assert "mine is ready" in offers.follow().html
     services.close()
-    torch.set_num_threads(threads)
+
+
+def test_a_folder_of_an_earlier_version_is_converted_with_a_click_in_its_row(services: Services) -> None:
+    go_on, key = threading.Event(), "whisper_base"
+
+    def work(run: JobRun) -> dict[str, object]:
+        run.say("convert", 40.0)
+        assert go_on.wait(SOON_S)
+        raise ConversionFailed(folder="whisper-base", reason="it is broken")
+
+    services.jobs.add_work(JobKind.CONVERSION, work)
+    older = services.settings.paths.models_dir / "whisper-base"
+    older.mkdir(parents=True)
+    (older / "config.json").write_text('{"model_type": "whisper", "d_model": 512, "decoder_layers": 6}')
+    (older / "model.safetensors").touch()
+    actions, offers, request = ModelActions(services, EN), Offers(services, EN), gr.Request()
+    assert "One click converts it" in actions.overview().rows
+    assert f'data-action="convert" data-key="{key}"' in actions.overview().rows
+    assert f'data-action="convert" data-key="{key}"' in offers.look().html
+    assert "点一下即可转换" in ModelActions(services, ZH).overview().rows
+    actions.perform(Action.CONVERT, key, "auto", request)
+    wait_until(lambda: "Converting · 40 %" in actions.overview().rows)
+    assert actions.overview().is_busy
+    assert (offers.look().is_coming, "Converting · 40 %" in offers.look().html) == (True, True)
+    go_on.set()
+    wait_until(lambda: not actions.overview().is_busy)
+    assert "it is broken" in actions.overview().rows
+    offers.act(Action.CONVERT, key)
+    wait_until(lambda: not actions.overview().is_busy)
+    with pytest.raises(gr.Error, match="Whisper tiny"):
+        actions.perform(Action.CONVERT, TINY, "auto", request)

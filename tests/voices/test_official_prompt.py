@@ -18,7 +18,8 @@ import pytest
 import torch
 
 from tts_core.domain.errors import VoicePromptInvalid
-from tts_core.voices.exchange.official_prompt import read_official_prompt
+from tts_core.domain.values import PreparedVoice
+from tts_core.voices.exchange.official_prompt import read_official_prompt, write_official_prompt
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -43,6 +44,29 @@ def test_a_prompt_comes_out_as_it_went_in(tmp_path: Path) -> None:
     assert prompt.codes is not None
     assert prompt.codes.tolist() == torch.arange(48).reshape(3, 16).tolist()
     assert np.allclose(prompt.vector, torch.linspace(-1, 1, 8).numpy())
+
+
+@pytest.mark.parametrize(
+    "codes", [None, np.arange(48, dtype=np.int64).reshape(3, 16), np.arange(48, dtype=np.int64).reshape(16, 3).T]
+)
+def test_what_is_written_is_what_the_demo_loads(tmp_path: Path, codes: Any) -> None:
+    """The demo of qwen-tts 0.1.1 loads with `weights_only=True` and looks for these fields, of these types."""
+    voice = PreparedVoice(np.linspace(-1, 1, 8, dtype=np.float32), codes, "" if codes is None else "Hello, 你好.")
+    write_official_prompt(voice, tmp_path / "new" / "voice.pt")
+    loaded = torch.load(tmp_path / "new" / "voice.pt", map_location="cpu", weights_only=True)
+    (found,) = loaded["items"]
+    assert loaded.keys() == {"items"}
+    assert found["ref_spk_embedding"].dtype is torch.float32
+    assert np.array_equal(found["ref_spk_embedding"].numpy(), voice.vector)
+    assert (found["x_vector_only_mode"], found["icl_mode"]) == (codes is None, codes is not None)
+    if codes is None:
+        assert (found["ref_code"], found["ref_text"]) == (None, None)
+    else:
+        assert (found["ref_code"].dtype, found["ref_code"].tolist()) == (torch.int64, codes.tolist())
+        assert found["ref_text"] == "Hello, 你好."
+    (back,) = read_official_prompt(tmp_path / "new" / "voice.pt")
+    assert np.array_equal(back.vector, voice.vector)
+    assert back.transcript == voice.transcript
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])

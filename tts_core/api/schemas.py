@@ -329,6 +329,7 @@ class LoadedModel(BaseModel):
     warming: tuple[int, int] | None = Field(
         default=None, description="Progress of what it prepares in the background to be faster: done, of how many."
     )
+    device_reason: str = Field(default="", description="Why it computes elsewhere than was asked for; mostly empty.")
 
 
 class Runtime(BaseModel):

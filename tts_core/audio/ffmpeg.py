@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, cast
 
 import av
@@ -37,12 +38,15 @@ class _Sink:
 
 
 class Compressor:
+    """Compresses a sound into a file that grows, or that is handed on at its end where its head states the length."""
+
     def __init__(self, kind: StreamFormat, rate: int) -> None:
         self._rate = rate
+        self._whole = BytesIO() if kind.says_length else None
         self._sink = _Sink()
         # every packet leaves the container at once
         options = {"flush_packets": "1", **kind.container_options}
-        self._container = av.open(self._sink, "w", format=kind.container, options=options)
+        self._container = av.open(self._whole or self._sink, "w", format=kind.container, options=options)
         stream = self._container.add_stream(kind.codec, rate=rate, options=dict(kind.codec_options))
         self._stream = cast("av.AudioStream", stream)  # to the type checker it is a stream of any kind
         self._stream.layout = "mono"
@@ -66,7 +70,7 @@ class Compressor:
         if self._position:
             self._put(None)
         self._container.close()
-        return self._sink.take()
+        return self._sink.take() if self._whole is None else self._whole.getvalue()
 
     def _put(self, frame: av.AudioFrame | None) -> None:
         for packet in self._stream.encode(frame):

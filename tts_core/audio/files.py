@@ -172,8 +172,10 @@ class AudioWriter:
     def _append(self, samples: Samples, *, last: bool) -> None:
         samples = self._resampler.resample(samples, last=last)
         with _disk_errors_typed(self._path.parent):
-            # samples beyond full scale are cut off here, so that every format sounds alike
-            self._file.write(np.clip(samples, -1.0, 1.0 - 1.0 / FULL_SCALE))
+            # Samples beyond full scale are cut off here, so that every format sounds alike; 16 bits are rounded as for
+            # the live sound.
+            is_16_bit = self._file.subtype == "PCM_16"
+            self._file.write(to_int16(samples) if is_16_bit else np.clip(samples, -1.0, 1.0 - 1.0 / FULL_SCALE))
 
     def _finish(self) -> None:
         try:

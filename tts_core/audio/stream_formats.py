@@ -1,4 +1,4 @@
-"""The formats that can be sent while the sound is made."""
+"""The formats that sound is sent in, while it is made wherever the format allows it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class StreamFormat:
     """The factor that makes up for the codec's change of level."""
     rates: tuple[int, ...] = STREAM_RATES
     """The rates that it can have, hertz."""
+    says_length: bool = False
+    """Whether its head states the length and readers refuse a wrong one: then it is sent once it is whole."""
 
 
 STREAM_FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
@@ -46,7 +48,7 @@ STREAM_FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
             *("audio/ogg; codecs=opus", "ogg", "libopus", "flt", 64_000), {"page_duration": "20000"}, rates=_OPUS_RATES
         ),
         "aac": StreamFormat("audio/aac", "adts", "aac", "fltp", 96_000),
-        "flac": StreamFormat("audio/flac", "flac", "flac", "s16", None, {}, {"frame_size": "1152"}),
+        "flac": StreamFormat("audio/flac", "flac", "flac", "s16", says_length=True),
         "wav": StreamFormat("audio/wav"),
         "pcm": StreamFormat("audio/pcm"),
     }

@@ -5,7 +5,8 @@
         send(encoder.encode(samples))
     send(encoder.finish())
 
-Nothing is ever sought or corrected afterwards, so that every format can go through a pipe.
+Nothing that was handed on is corrected afterwards, so that every format can go through a pipe. FLAC states its length
+first, and libsndfile reads no file whose length is wrong: it is handed on as a whole.
 """
 
 from __future__ import annotations

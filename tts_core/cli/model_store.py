@@ -1,4 +1,4 @@
-"""`models delete | move | export | import | updates | clean`: the store on the command line."""
+"""`models delete | move | export | import | convert | updates | clean`: the store on the command line."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def add_actions(actions: Any, shared: argparse.ArgumentParser) -> None:
     importing.add_argument("key", metavar="KEY", help="a model's key")
     importing.add_argument("folder", metavar="DIR", type=Path, help="an export, a hub's cache, a copy; left as it is")
     importing.set_defaults(run=run_import)
+
+    convert = actions.add_parser(
+        "convert", parents=[shared], help="make a Whisper model of an earlier version's folder"
+    )
+    convert.add_argument("key", metavar="KEY", help="a Whisper model's key")
+    convert.set_defaults(run=run_convert)
 
     updates = actions.add_parser("updates", parents=[shared], help="ask the hubs for newer files; changes nothing")
     updates.add_argument("key", metavar="KEY", nargs="?", help="a model's key; all models without it")
@@ -107,6 +113,17 @@ def run_import(args: argparse.Namespace, services: Services) -> Exit:
     if not imported.missing:
         print(f"{args.key} is ready in {imported.folder}")
     return Exit.NO if imported.missing else Exit.DONE
+
+
+def run_convert(args: argparse.Namespace, services: Services) -> Exit:
+    try:
+        status = services.conversion.convert(
+            args.key, say=lambda _phase, percent: progress.show_bar(int(percent), 100, args.key)
+        )
+    finally:
+        progress.clear()
+    print(f"{status.path}: {status.state.value}. The folder in the older form stays; nothing needs it any more.")
+    return Exit.DONE if status.valid else Exit.NO
 
 
 def run_updates(args: argparse.Namespace, services: Services) -> Exit:

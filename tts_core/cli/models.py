@@ -17,6 +17,7 @@ from tts_core.services import Services
 
 ALL = "all"
 ADVICE = {
+    NextStep.CONVERT: "To convert it: python -m tts_core models convert {key}",
     NextStep.FETCH: "To fetch it: python -m tts_core download {key}",
     NextStep.FETCH_MISSING: "To fetch what is missing: python -m tts_core download {key}",
     NextStep.COPY: "No hub has this model: copy its files into this folder.",

@@ -40,6 +40,19 @@ class TranscriptionFailed(EngineFailed):
     template = "The recording can't be transcribed: {reason}. Try again, or with another Whisper model."
 
 
+class NothingToConvert(Conflict):
+    code = "nothing_to_convert"
+    template = (
+        "There is no folder in an older form here of which {name} could be made. "
+        "Put it into the models folder, or download the model."
+    )
+
+
+class ConversionFailed(EngineFailed):
+    code = "conversion_failed"
+    template = "The model in {folder} can't be converted: {reason}. It is as it was. Download the model instead."
+
+
 class PiperMissing(EngineFailed):
     code = "piper_missing"
     template = "Piper voices need the package piper-tts, which is not installed here. Install it: {command}"

@@ -36,6 +36,15 @@ class WarmsUp(Protocol):
         """The parts that are ready and the parts in all; None once all are ready."""
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A model that may compute elsewhere than was asked for."""
+
+    @property
+    def device_reason(self) -> str:
+        """The reason, in English; "" where there is nothing to explain."""
+
+
 Model = TypeVar("Model", bound=Keepable)
 
 
@@ -79,6 +88,8 @@ class CachedModel:
     """Seconds until an idle model goes; None while it is used or kept for good."""
     warming: tuple[int, int] | None = None
     """The parts made ready in the background and the parts in all; the model speaks meanwhile."""
+    device_reason: str = ""
+    """The reason why it computes elsewhere than was asked for, in English."""
 
 
 @dataclass(slots=True, eq=False)
@@ -132,6 +143,7 @@ class Entry(Generic[Model]):
             total_bytes=self.total_bytes,
             unload_in_s=None if self.expires_at is None else max(0.0, self.expires_at - now),
             warming=self.model.warming if isinstance(self.model, WarmsUp) else None,
+            device_reason=self.model.device_reason if isinstance(self.model, Explains) else "",
         )
 
 

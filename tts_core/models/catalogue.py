@@ -30,6 +30,11 @@ ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_SUFFIX = ".safetensors"
+WHISPER_WEIGHTS_FILE = "model.bin"
+"""The weights of a model in CTranslate2's form."""
+VOCABULARY_FILES = ("vocabulary.txt", "vocabulary.json")
+"""A Whisper model has one of them; which, depends on the version that converted it."""
+FEATURES_FILE = "preprocessor_config.json"
 WEIGHTS_INDEX_SUFFIX = ".index.json"
 """The ending, after a weights file's name, of the list of shards that stand for it."""
 PIPER_SUFFIXES = (".onnx", ".onnx.json")
@@ -45,13 +50,7 @@ _SPEAKING_FILES = (
     f"{SPEECH_TOKENIZER_DIR}/{WEIGHTS_FILE}",
 )
 
-_WHISPER_FILES = (
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    "generation_config.json",
-    "preprocessor_config.json",
-    "tokenizer.json",
-)
+_WHISPER_FILES = (CONFIG_FILE, WHISPER_WEIGHTS_FILE, "tokenizer.json")
 
 _ENTRY_FIELDS = frozenset(
     {"kind", "hf", "modelscope", "local", "hf_revision", "total_bytes", "files", "size", "display_name"}
@@ -111,7 +110,7 @@ class ModelFile:
 
     @property
     def is_weights(self) -> bool:
-        return self.path.endswith(WEIGHTS_SUFFIX)
+        return is_weights(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +135,9 @@ class ModelEntry:
         """The files that no model of this kind can run without; the catalogue lists all of them."""
         if self.kind.is_single_voice:
             return tuple(file.path for file in self.files if file.path.endswith(PIPER_SUFFIXES))
+        if self.kind is ModelKind.WHISPER:
+            known = (*_WHISPER_FILES, *VOCABULARY_FILES, FEATURES_FILE)
+            return tuple(file.path for file in self.files if file.path in known)
         return inference_files(self.kind)
 
 
@@ -157,6 +159,11 @@ class Catalogue:
             return self.by_key[key]
         except KeyError:
             raise UnknownModelKey(key=key, known=", ".join(self.by_key)) from None
+
+
+def is_weights(path: str) -> bool:
+    """Whether a file of that name holds a model's weights, in one of the two forms that are used here."""
+    return path.endswith(WEIGHTS_SUFFIX) or path.rsplit("/", 1)[-1] == WHISPER_WEIGHTS_FILE
 
 
 def inference_files(kind: ModelKind) -> tuple[str, ...]:
@@ -277,6 +284,8 @@ class _EntryReader:
         self._refuse_collisions(value)
         if absent := [path for path in inference_files(kind) if path not in value]:
             self._refuse("files", f"must list {absent[0]}: a {kind.value} model can't run without it")
+        if kind is ModelKind.WHISPER and not any(path in value for path in VOCABULARY_FILES):
+            self._refuse("files", f"must list {' or '.join(VOCABULARY_FILES)}: a whisper model can't run without it")
         if kind is ModelKind.PIPER:
             self._refuse_half_voices(value)
         if kind is ModelKind.HIBARI and [path.endswith(".onnx") for path in value] != [True]:

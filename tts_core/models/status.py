@@ -22,7 +22,7 @@ from tts_core.models.download_report import summary
 from tts_core.models.download_task import DownloadTask
 from tts_core.models.files.config import PUBLISHED_LANGUAGES, PUBLISHED_SPEAKERS
 from tts_core.models.files.content import FileFacts, look_at, unreadable
-from tts_core.models.files.findings import MISPLACED_CODES, FileProblem, Hint, ModelState, NextStep, Verification
+from tts_core.models.files.findings import NEXT_STEPS, FileProblem, Hint, ModelState, NextStep, Verification
 from tts_core.models.files.folders import FoundModel, find_models
 from tts_core.models.files.hash_cache import ContentReader, Digest, HashCache
 from tts_core.models.files.hints import look_around
@@ -82,8 +82,8 @@ class ModelStatus:
         """The step the user should take to have this model."""
         if self.valid or self.state in (ModelState.DOWNLOADING, ModelState.WAITING):
             return NextStep.NOTHING
-        if any(hint.code in MISPLACED_CODES for hint in self.hints):
-            return NextStep.MOVE
+        if by_hint := NEXT_STEPS.keys() & {hint.code for hint in self.hints}:
+            return NEXT_STEPS[by_hint.pop()]
         lacks_own = self.is_own and not set(OWN_FILES).isdisjoint(self.missing)
         if (
             lacks_own

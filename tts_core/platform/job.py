@@ -20,6 +20,7 @@ class JobKind(str, Enum):
     CLONE_PREPARE = "clone_prepare"
     DESIGN_CLONE = "design_clone"
     TRANSCRIPTION = "transcription"
+    CONVERSION = "conversion"
     SYNTHESIS = "synthesis"
     DOWNLOAD = "download"
 

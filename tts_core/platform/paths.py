@@ -16,7 +16,7 @@ REQUIREMENTS_FILE = ROOT_DIR / "requirements.txt"
 PIPER_REQUIREMENTS_FILE = ROOT_DIR / "requirements-piper.txt"
 PACKAGED_CATALOGUES = tuple(
     PACKAGE_DIR / "models" / "data" / name
-    for name in ("qwen3_tts_models.json", "hibari_voices.json", "piper_voices.json")
+    for name in ("qwen3_tts_models.json", "whisper_models.json", "hibari_voices.json", "piper_voices.json")
 )
 OPENAI_NAMES = PACKAGE_DIR / "api" / "openai" / "names.json"
 

@@ -8,7 +8,12 @@ from tts_core.access.visitor import Role
 from tts_core.services import Services
 from tts_core.ui.clone import tab as clone_tab
 from tts_core.ui.design import tab as design_tab
-from tts_core.ui.endpoints import downloads as download_endpoints, studio as endpoints, voices as voice_endpoints
+from tts_core.ui.endpoints import (
+    demo as demo_endpoints,
+    downloads as download_endpoints,
+    studio as endpoints,
+    voices as voice_endpoints,
+)
 from tts_core.ui.gradio_patches import GuardedBlocks
 from tts_core.ui.library import guests as guest_library, tab as library_tab
 from tts_core.ui.models import tab as models_tab
@@ -41,6 +46,7 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
         gr.HTML(fragments.footer(words, f"{up}docs"), js_on_load=None)
         endpoints.publish(services, handler, for_guests=words.is_for_guests)
         voice_endpoints.publish(services, for_guests=words.is_for_guests)
+        demo_endpoints.publish(services, words)
     page.queue(max_size=64)
     return page
 

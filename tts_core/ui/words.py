@@ -52,7 +52,11 @@ class Words:
 
     def engine(self, voice: Voice) -> str:
         """The speaker behind a voice, for people: the built-in engine or a model's name."""
-        return self.get(f"engine.{voice.engine}", voice.description)
+        return self.get(f"engine.{voice.id}", self.get(f"engine.{voice.engine}", voice.description))
+
+    def voice(self, voice: Voice) -> str:
+        """The name of a voice, for people: most are proper names, which are the same in every language."""
+        return self.get(f"voice.{voice.id}", voice.name)
 
     def error(self, error: StudioError) -> str:
         return self.explain("error", error.text_key, error.params, error.message)

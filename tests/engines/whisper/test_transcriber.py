@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.engines.whisper.scripted_whisper import write_whisper
+from tests.engines.whisper.speech import RATE, speech, write_speech
 from tts_core.audio import reading
 from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.reading import Clip
@@ -27,7 +26,6 @@ from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.speech.synthesis import collect
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SMALLER, BETTER, SPEAKER = "whisper_tiny", "whisper_base", "custom_0_6b"
 SOON_S = 120.0
 
@@ -37,8 +35,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Two Whisper models, the larger of which says more, and one that speaks."""
     root = tmp_path_factory.mktemp("studio")
     models = root / "models"
-    write_whisper(models / SMALLER, ("<|en|>", "<|0.00|>", *"no", "<|1.00|>", "<|endoftext|>"))
-    write_whisper(models / BETTER, ("<|zh|>", "<|0.00|>", *"hi there", "<|1.00|>", "<|endoftext|>"), layers=2)
+    write_whisper(models / SMALLER, ("<|en|>", "<|0.00|>", " no", "<|1.00|>", "<|endoftext|>"))
+    write_whisper(models / BETTER, ("<|zh|>", "<|0.00|>", " hi there", "<|1.00|>", "<|endoftext|>"), layers=2)
     write_checkpoint(models / SPEAKER, kind="custom_voice", geometry="a")
     kinds = {SMALLER: "whisper", BETTER: "whisper", SPEAKER: "custom_voice"}
     entries = {
@@ -74,8 +72,7 @@ def services(settings: Settings, tmp_path: Path) -> Iterator[Services]:
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     path = tmp_path / "me.flac"
-    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 24_000), 24_000)
-    return path
+    return write_speech(path, 1)
 
 
 def ended(jobs: Jobs, job: Job) -> Job:
@@ -97,7 +94,7 @@ def test_the_largest_ready_model_is_chosen_or_the_named_one(services: Services, 
 
 
 def test_a_clip_in_memory_needs_no_file(services: Services) -> None:
-    clip = Clip(np.zeros(8000, np.float32), 8000)
+    clip = Clip(speech(1), RATE)
     assert services.transcriber.transcribe(clip, model_key=SMALLER).text == "no"
 
 
@@ -112,7 +109,7 @@ def test_progress_rises_through_all_phases(services: Services, recording: Path) 
 
 def test_who_has_no_model_is_told_which_to_get(tmp_path: Path, recording: Path) -> None:
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "empty")}))
-    with pytest.raises(TranscriberMissing, match=r"Download Whisper small \(970 MB\)") as caught:
+    with pytest.raises(TranscriberMissing, match=r"Download Whisper small \(486 MB\)") as caught:
         services.transcriber.transcribe(recording)
     assert caught.value.params["key"] == services.transcriber.suggestion().key == "whisper_small"
     with pytest.raises(ModelNotReady, match="Whisper tiny"):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from tests.engines.whisper.scripted_whisper import write_whisper
+from tests.engines.whisper.speech import RATE, speech
 from tests.hubs.content import write_bytes
 from tests.hubs.fixtures import hubs, small_model
 from tests.hubs.hubs import Hubs
@@ -32,7 +31,9 @@ def published(hubs: Hubs, tmp_path: Path) -> PublishedModel:
     source = write_whisper(tmp_path / "written")
     files = {path.name: write_bytes(tmp_path / "stored" / path.name, path.read_bytes()) for path in source.iterdir()}
     names = "".join(file.sha256 for file in files.values())
-    model = PublishedModel(KEY, ModelKind.WHISPER, "whisper-tiny", files, hashlib.sha1(names.encode()).hexdigest())
+    model = PublishedModel(
+        KEY, ModelKind.WHISPER, "faster-whisper-tiny", files, hashlib.sha1(names.encode()).hexdigest()
+    )
     hubs.publish(model)
     return model
 
@@ -42,8 +43,7 @@ def test_a_downloaded_whisper_model_is_verified_and_listens(
 ) -> None:
     folders = {"TTS_STUDIO_DATA_DIR": str(tmp_path / "data"), "QWEN_TTS_MODELS_DIR": str(tmp_path / "models")}
     services = build_services(Settings.from_env({**hubs.environ(), **folders, "TTS_STUDIO_DEVICE": "cpu"}))
-    torch.set_num_threads(1)
-    clip = Clip(np.random.default_rng(0).normal(0, 0.1, 80_000).astype(np.float32), 16_000)
+    clip = Clip(speech(5), RATE)
     with pytest.raises(TranscriberMissing):
         services.transcriber.transcribe(clip)
     services.downloads.start(KEY, "auto")

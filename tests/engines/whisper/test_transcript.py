@@ -50,3 +50,11 @@ def test_whisper_knows_a_hundred_languages_and_no_klingon() -> None:
     assert all(spoken_language(name) == code == spoken_language(code) for code, name in LANGUAGES.items())
     with pytest.raises(UnknownSpokenLanguage, match="Klingon"):
         spoken_language("Klingon")
+
+
+@pytest.mark.parametrize("texts", [("hello", "world"), ("a a", "a"), ("你好。", "世界"), ()])
+@pytest.mark.parametrize("between", [" ", ""])
+def test_the_pieces_of_a_transcript_are_its_text(texts: tuple[str, ...], between: str) -> None:
+    transcript = Transcript(between.join(texts), "en", tuple(Segment(0, 1, text) for text in texts))
+    assert "".join(transcript.pieces()) == transcript.text
+    assert tuple(piece.strip() for piece in transcript.pieces()) == texts

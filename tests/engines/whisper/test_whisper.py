@@ -1,35 +1,29 @@
-"""The real Whisper code path, on a model of a few kilobytes that says what its test wrote into it."""
+"""The code path of every Whisper model, on one of half a megabyte that says what its test wrote into it."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
-from tests.engines.whisper.conftest import noise
-from tests.engines.whisper.scripted_whisper import HELLO, change_json, write_whisper
-from tts_core.domain.errors import Cancelled, InvalidRequest
+from tests.engines.whisper.scripted_whisper import HELLO, write_whisper
+from tests.engines.whisper.speech import RATE, speech
+from tts_core.domain.errors import Cancelled
 from tts_core.engines.faults import (
+    DeviceUnavailable,
     ModelFileMissing,
     ModelFolderInvalid,
     TranscriptionFailed,
     UnknownSpokenLanguage,
-    WeightsMismatch,
-    WeightsUnreadable,
 )
-from tts_core.engines.whisper import model as whisper
+from tts_core.engines.whisper.device import WhisperDevice, choose
 from tts_core.engines.whisper.model import WhisperModel
 from tts_core.engines.whisper.transcript import Segment, TranscriptOptions
-
-FILES = ("config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json")
 
 
 @pytest.fixture
@@ -38,170 +32,135 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 
 def test_it_writes_down_phrases_with_their_times_in_the_language_it_finds(model: WhisperModel) -> None:
-    found = model.transcribe(noise(5, 48_000), 48_000)
+    found = model.transcribe(speech(5), RATE)
     assert (found.text, found.language) == ("hello world", "zh")
     assert found.segments == (Segment(0.0, 2.0, "hello"), Segment(2.0, 4.0, "world"))
-    assert (model.device, model.memory_bytes > 100_000) == ("cpu", True)
+    assert (model.device, model.place.precision, model.memory_bytes > 100_000) == ("cpu", "int8", True)
 
 
 def test_no_phrase_ends_after_the_recording(model: WhisperModel) -> None:
-    assert model.transcribe(noise(3), 16_000).segments[-1] == Segment(2.0, 3.0, "world")
-
-
-def test_words_have_times_within_their_phrase(model: WhisperModel) -> None:
-    found = model.transcribe(noise(5), 16_000, language="en", options=TranscriptOptions(with_words=True))
-    assert [[word.text for word in one.words] for one in found.segments] == [["hello"], ["world"]]
-    assert all(0 <= word.start_s <= word.end_s <= one.end_s for one in found.segments for word in one.words)
-
-
-def test_words_of_a_later_block_have_the_recordings_times(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whisper, "BLOCK_S", 30.0)
-    found = model.transcribe(noise(64), 16_000, language="en", options=TranscriptOptions(with_words=True))
-    words = [word for one in found.segments for word in one.words]
-    assert len(words) == len(found.segments)
-    assert all(one.start_s <= one.words[0].end_s <= one.end_s for one in found.segments)
-
-
-def test_a_model_that_cannot_time_words_says_so(copy: Path) -> None:
-    data = json.loads((copy / "generation_config.json").read_text(encoding="utf-8"))
-    del data["alignment_heads"]
-    (copy / "generation_config.json").write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(InvalidRequest, match="words"):
-        WhisperModel.load(copy).transcribe(noise(1), 16_000, options=TranscriptOptions(with_words=True))
+    assert model.transcribe(speech(3), RATE).segments[-1] == Segment(2.0, 3.0, "world")
 
 
 def test_a_translation_is_in_english(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    real: Any = model._model
-    generate = real.generate
+    network: Any = model._network
+    generate = network.generate_with_fallback
 
-    def watched(**fields: Any) -> Any:
-        asked.append(fields["task"])
-        return generate(**fields)
+    def watched(sound: Any, prompt: Any, tokenizer: Any, options: Any) -> Any:
+        asked.append(tokenizer.task)
+        return generate(sound, prompt, tokenizer, options)
 
-    monkeypatch.setattr(model._model, "generate", watched)
-    assert model.transcribe(noise(1), 16_000, options=TranscriptOptions(in_english=True)).language == "en"
-    assert asked == ["translate"]
+    monkeypatch.setattr(network, "generate_with_fallback", watched)
+    found = model.transcribe(speech(1), RATE, options=TranscriptOptions(in_english=True))
+    assert (found.language, set(asked)) == ("en", {network.hf_tokenizer.token_to_id("<|translate|>")})
 
 
-def test_a_language_that_is_asked_for_is_not_looked_for(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model._model, "detect_language", None)
-    assert model.transcribe(noise(1), 16_000, language="de").language == "de"
+def test_a_language_that_is_asked_for_is_not_looked_for(model: WhisperModel) -> None:
+    assert model.transcribe(speech(1), RATE, language="de").language == "de"
 
 
 def test_a_language_that_the_model_lacks_is_refused(model: WhisperModel, tmp_path: Path) -> None:
     with pytest.raises(UnknownSpokenLanguage, match="'fr'"):
-        model.transcribe(noise(1), 16_000, language="fr")
-    english = WhisperModel.load(write_whisper(tmp_path, HELLO, multilingual=False))
+        model.transcribe(speech(1), RATE, language="fr")
+    english = WhisperModel.load(write_whisper(tmp_path, HELLO, multilingual=False), threads=1)
     with pytest.raises(UnknownSpokenLanguage):
-        english.transcribe(noise(1), 16_000, language="de")
-    found = english.transcribe(noise(5), 16_000)
+        english.transcribe(speech(1), RATE, language="de")
+    found = english.transcribe(speech(5), RATE)
     assert (found.text, found.language) == ("hello world", "en")
 
 
 def test_a_long_recording_is_heard_window_by_window(model: WhisperModel) -> None:
-    told: list[tuple[float, float]] = []
-    found = model.transcribe(noise(70), 16_000, progress=lambda done_s, total_s: told.append((done_s, total_s)))
+    reported: list[tuple[float, float]] = []
+    found = model.transcribe(speech(70), RATE, progress=lambda done_s, total_s: reported.append((done_s, total_s)))
     assert [one.start_s for one in found.segments] == [0, 2, 30, 32, 60, 62]
     assert found.text == "hello world hello world hello world"
-    assert told == [(0, 70), (30, 70), (60, 70), (70, 70)]
+    assert reported == [(0, 70), (2, 70), (4, 70), (32, 70), (34, 70), (62, 70), (64, 70), (70, 70)]
 
 
-def test_a_phrase_that_a_block_may_cut_is_heard_again(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whisper, "BLOCK_S", 60.0)
-    told: list[float] = []
-    found = model.transcribe(noise(100), 16_000, language="en", progress=lambda done_s, _total_s: told.append(done_s))
-    # Blocks from 0, 32 and 64: each begins where the last phrase of the one before, left out there, began.
-    assert [one.start_s for one in found.segments] == [0, 2, 30, 32, 34, 62, 64, 66, 94, 96]
-    assert told == sorted(told)
+@pytest.mark.parametrize("sound", [np.zeros(8 * RATE), np.random.default_rng(0).normal(0, 0.1, 8 * RATE)])
+def test_where_nobody_speaks_nothing_is_invented(model: WhisperModel, sound: np.ndarray) -> None:
+    found = model.transcribe(sound.astype(np.float32), RATE)
+    assert (found.text, found.language, found.segments) == ("", "", ())
+    assert model.transcribe(np.zeros(0, np.float32), RATE, language="de").language == "de"
 
 
-def test_one_phrase_of_a_block_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(whisper, "BLOCK_S", 30.0)
-    model = WhisperModel.load(write_whisper(tmp_path, ("<|en|>", "<|0.00|>", "a", "<|29.00|>", "<|endoftext|>")))
-    found = model.transcribe(noise(50), 16_000, language="en")
-    assert [(one.start_s, one.end_s) for one in found.segments] == [(0, 29), (30, 50)]
-
-
-def test_it_stops_between_two_tokens(model: WhisperModel) -> None:
-    asked: list[float] = []
-
-    def cancelled() -> bool:
-        asked.append(time.monotonic())
-        return len(asked) > 5
-
-    with pytest.raises(Cancelled):
-        model.transcribe(noise(70), 16_000, cancelled=cancelled)
-    assert len(asked) == 6
-    assert model.transcribe(noise(1), 16_000).text.startswith("hello")  # it works as before
-
-
-def test_who_waits_for_another_recording_can_stop(model: WhisperModel) -> None:
+def test_who_cancels_waits_for_nothing_and_the_work_ends_at_its_next_step(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = WhisperModel.load(copy, threads=1)
     begun, go_on = threading.Event(), threading.Event()
+    assert model._network is not None
+    encode = model._network.encode
 
-    def cancelled() -> bool:
+    def slow(features: object) -> object:
         begun.set()
-        return go_on.wait(30)
+        assert go_on.wait(60)
+        return encode(features)
 
-    def other() -> None:
-        with pytest.raises(Cancelled):
-            model.transcribe(noise(1), 16_000, cancelled=cancelled)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert begun.wait(30)
+    monkeypatch.setattr(model._network, "encode", slow)
     with pytest.raises(Cancelled):
-        model.transcribe(noise(1), 16_000, cancelled=lambda: True)
+        model.transcribe(speech(1), RATE, cancelled=begun.is_set)
+    with pytest.raises(Cancelled):  # the first one is still in its window
+        model.transcribe(speech(1), RATE, cancelled=lambda: True)
     go_on.set()
-    thread.join(30)
-    assert not thread.is_alive()
+    assert model.transcribe(speech(1), RATE).text.startswith("hello")  # it works as before
 
 
-def test_chance_is_the_same_each_time_and_nobody_else_s(tmp_path: Path) -> None:
-    """A model that says nothing it is sure of tries every temperature."""
-    folder = write_whisper(tmp_path, ("<|en|>",))
-    change_json(folder / "generation_config.json", max_length=10)
-    model = WhisperModel.load(folder)
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
-    first = model.transcribe(noise(1), 16_000, language="en")
-    assert torch.equal(torch.rand(3), expected)
-    assert model.transcribe(noise(1), 16_000, language="en") == first
+def test_chance_is_asked_for_and_a_prompt_may_hold_anything(model: WhisperModel) -> None:
+    options = TranscriptOptions(prompt="Names: Ærøskøbing <|endoftext|><|0.00|> 你好" * 200, temperature=0.5)
+    assert model.transcribe(speech(1), RATE, options=options).language == "zh"
 
 
 def test_a_closed_model_says_so(folder: Path) -> None:
-    model = WhisperModel.load(folder)
+    model = WhisperModel.load(folder, threads=1)
     model.close()
     with pytest.raises(TranscriptionFailed, match="closed"):
-        model.transcribe(noise(1), 16_000)
+        model.transcribe(speech(1), RATE)
 
 
-def test_loading_tells_its_progress(folder: Path) -> None:
-    told: list[tuple[int, int]] = []
-    WhisperModel.load(folder, progress=lambda done, total: told.append((done, total)))
-    size = (folder / "model.safetensors").stat().st_size
-    assert (told[0], told[-1]) == ((0, size), (size, size))
+def test_it_asks_no_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("the network is asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert WhisperModel.load(folder, threads=1).transcribe(speech(1), RATE).text.startswith("hello")
 
 
-def test_nothing_touches_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*_arguments: object) -> NoReturn:
-        raise AssertionError("the network was touched")
-
-    for name in ("connect", "connect_ex", "sendto"):
-        monkeypatch.setattr(socket.socket, name, forbidden)
-    monkeypatch.setattr(socket, "getaddrinfo", forbidden)
-    assert WhisperModel.load(folder).transcribe(noise(1), 16_000).text.startswith("hello")
+def test_reading_reports_its_progress(folder: Path) -> None:
+    reported: list[tuple[int, int]] = []
+    WhisperModel.load(folder, progress=lambda done, total: reported.append((done, total)))
+    size = (folder / "model.bin").stat().st_size
+    assert reported == [(0, size), (size, size)]
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_named_and_not_fetched(copy: Path, name: str) -> None:
+def test_a_card_that_does_not_work_is_left_for_the_cpu(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CTranslate2 finds a card, and then no library for it."""
+    monkeypatch.setattr(
+        "tts_core.engines.whisper.model.choose",
+        lambda _device: WhisperDevice("cuda:0", "float16", advice="Install it."),
+    )
+    model = WhisperModel.load(folder, device="auto", threads=1)
+    assert (model.device, model.place.precision) == ("cpu", "int8")
+    assert "CUDA" in model.device_reason
+    assert model.device_reason.endswith("Install it.")
+    assert model.transcribe(speech(1), RATE).text.startswith("hello")
+
+
+def test_devices_are_those_of_torch_and_only_cards_that_are_there() -> None:
+    assert choose("cpu").device == choose("mps").device == "cpu"
+    with pytest.raises(DeviceUnavailable, match="cuda:99"):
+        choose("cuda:99")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.bin", "tokenizer.json"])
+def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(ModelFileMissing, match=name):
         WhisperModel.load(copy)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["config.json", "model.bin", "tokenizer.json"])
 def test_a_file_with_other_contents_is_named(copy: Path, name: str) -> None:
     for contents in (b"<html>no</html>", b"[]", (copy / name).read_bytes()[:-20]):
         (copy / name).write_bytes(contents)
@@ -210,43 +169,12 @@ def test_a_file_with_other_contents_is_named(copy: Path, name: str) -> None:
 
 
 def test_the_config_of_another_kind_is_refused(copy: Path) -> None:
-    change_json(copy / "config.json", model_type="qwen3_tts")
+    (copy / "config.json").write_text('{"model_type": "whisper"}')
     with pytest.raises(ModelFolderInvalid, match="no Whisper model"):
         WhisperModel.load(copy)
 
 
-@pytest.mark.parametrize("fields", [{"d_model": "wide"}, {"d_model": 63}, {"encoder_layers": None}])
-def test_a_config_that_makes_no_model_is_refused(copy: Path, fields: dict[str, object]) -> None:
-    change_json(copy / "config.json", **fields)
-    with pytest.raises(ModelFolderInvalid):
+def test_without_its_vocabulary_it_is_refused(copy: Path) -> None:
+    (copy / "vocabulary.json").unlink()
+    with pytest.raises(ModelFolderInvalid, match="vocabulary"):
         WhisperModel.load(copy)
-
-
-def test_weights_of_another_model_are_refused(copy: Path) -> None:
-    change_json(copy / "config.json", decoder_layers=2)
-    with pytest.raises(WeightsMismatch, match=r"decoder\.layers\.1"):
-        WhisperModel.load(copy)
-    change_json(copy / "config.json", decoder_layers=1)
-    weights = load_file(copy / "model.safetensors")
-    weights["model.encoder.conv1.weight"] = torch.zeros(3)
-    save_file(weights, copy / "model.safetensors", {"format": "pt"})
-    with pytest.raises(WeightsMismatch, match=r"wrong shape: model\.encoder\.conv1\.weight"):
-        WhisperModel.load(copy)
-
-
-def test_only_safetensors_are_read(copy: Path) -> None:
-    """Older formats are pickles, which may run code."""
-    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
-    with pytest.raises(ModelFileMissing, match=r"model\.safetensors"):
-        WhisperModel.load(copy)
-    (copy / "model.safetensors").write_bytes(b"\x80\x04K\x01.")
-    with pytest.raises(WeightsUnreadable):
-        WhisperModel.load(copy)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
-def test_a_graphics_card_computes_in_half_precision(folder: Path) -> None:
-    model = WhisperModel.load(folder, device="cuda:0")
-    assert model._model is not None
-    assert model._model.dtype == torch.float16
-    assert model.transcribe(noise(70), 16_000).text == "hello world hello world hello world"

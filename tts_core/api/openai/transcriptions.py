@@ -33,12 +33,14 @@ _NOT_MEASURED: dict[str, Any] = {
     **{"avg_logprob": 0.0, "compression_ratio": 0.0, "no_speech_prob": 0.0},
 }
 """The other facts of a segment in OpenAI's answers. They are not measured here, but strict clients need them."""
+MAX_PROMPT = 10_000
+"""Characters; Whisper reads some hundreds of them, the last."""
 _SUBJECT = "openai"
 """The subject of the job, where the recording has no name that means anything here."""
 
 
 class OpenAITranslationForm(BaseModel):
-    """The form of a translation. Fields that are not listed here are ignored, as clients send many; so is `prompt`."""
+    """The form of a translation. Fields that are not listed here are ignored, as clients send many."""
 
     file: UploadFile = Field(description="The recording: WAV, FLAC, MP3, OGG, M4A, AAC or WebM, half an hour at most.")
     model: str = Field(
@@ -47,6 +49,15 @@ class OpenAITranslationForm(BaseModel):
     response_format: Annotated[Literal["json", "text", "srt", "verbose_json", "vtt"], BeforeValidator(lower_case)] = (
         "json"
     )
+    prompt: str = Field(
+        "",
+        max_length=MAX_PROMPT,
+        description="Text before the recording: names and terms in it are spelled in its way. Its end counts.",
+    )
+    temperature: float = Field(0.0, ge=0, le=1, description="The chance in the choice of words.")
+
+    def options(self) -> TranscriptOptions:
+        return TranscriptOptions(in_english=True, prompt=self.prompt, temperature=self.temperature)
 
 
 class OpenAITranscriptionForm(OpenAITranslationForm):
@@ -59,7 +70,8 @@ class OpenAITranscriptionForm(OpenAITranslationForm):
 
     def options(self) -> TranscriptOptions:
         wanted = {*self.timestamp_granularities, *self.timestamp_granularities_array}
-        return TranscriptOptions(with_words="word" in wanted and self.response_format == "verbose_json")
+        with_words = "word" in wanted and self.response_format == "verbose_json"
+        return TranscriptOptions(with_words=with_words, prompt=self.prompt, temperature=self.temperature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ async def create_translation(
     """Write down in English what is said in any language; else like a transcription."""
     model_key = services.transcriber.choose_translator(listening_model(services, body.model)).key
     clip = await workers.decode(lambda: _read(body))
-    wanted = WantedTranscript(model_key, AUTO_LANGUAGE, TranscriptOptions(in_english=True))
+    wanted = WantedTranscript(model_key, AUTO_LANGUAGE, body.options())
     transcribed = await workers.run(request, lambda gone: _listen(services, clip, wanted, gone))
     return _answer(transcribed, body.response_format)
 

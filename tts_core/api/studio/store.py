@@ -1,5 +1,5 @@
-"""The route that deletes a model. Folders are moved, exported and imported on the command line alone: REST takes no
-paths from callers."""
+"""The routes that delete a model, and that make one of a folder in an older form. Folders are moved, exported and
+imported on the command line alone: REST takes no paths from callers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from tts_core.api.context import UseServices
 from tts_core.api.errors import failures
-from tts_core.api.schemas import Success
+from tts_core.api.schemas import KeyBody, Success
 from tts_core.domain.errors import UnknownModelKey
+from tts_core.engines.faults import NothingToConvert
 from tts_core.models.download_faults import FileLocked, PermissionRefused
 from tts_core.models.faults import ModelBeingChanged, ModelInMemory, ModelInUse
 from tts_core.models.store.faults import ModelDownloading, ModelNotThere, StoreBusy
@@ -23,6 +24,20 @@ class DeletedModel(BaseModel):
     freed_bytes: int = Field(description="What the disk got back; files that other models share count for nothing.")
     shared_bytes: int = Field(description="Of files that live on in other models.")
     left: list[str] = Field(description="Files in the folder that are not the model's; they stay.")
+
+
+class StartedConversion(BaseModel):
+    key: str
+    job_id: str = Field(description="`GET /api/jobs/{job_id}` shows how far it is.")
+
+
+@router.post("/convert", responses=failures(UnknownModelKey, NothingToConvert))
+def convert_model(body: KeyBody, services: UseServices) -> Success[StartedConversion]:
+    """Make a Whisper model of a folder in the form that earlier versions used, which lies in the models folder: the
+    model's hint `older_form` names it. Nothing is downloaded, and that folder stays. Joins a conversion that runs.
+    """
+    job = services.conversion.start(services.jobs, body.key)
+    return Success(data=StartedConversion(key=body.key, job_id=job.key), message=f"{body.key} is being converted.")
 
 
 @router.delete(

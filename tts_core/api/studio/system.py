@@ -21,7 +21,7 @@ def health(services: UseServices) -> Health:
     device = "cpu" if found is None else found.preferred_device
     return Health(
         version=tts_core.__version__,
-        model_loaded=any(model.is_loaded for model in services.memory.statuses()),
+        model_loaded=any(model.is_loaded for model in services.memory.statuses(QWEN, WHISPER)),
         device=device,
         cached_speakers=services.speaker_service.registered(),
         engine=services.speaker_service.engine(),

@@ -28,7 +28,10 @@ MEMORY_BYTES = 120 << 20
 
 def is_installed() -> bool:
     """Whether the package and what runs its network are there; nothing is imported to find out."""
-    return find_spec("hibari") is not None and find_spec("onnxruntime") is not None
+    try:
+        return find_spec("hibari") is not None and find_spec("onnxruntime") is not None
+    except ImportError:  # of a finder that refuses a package
+        return False
 
 
 def packaged_file() -> Path | None:

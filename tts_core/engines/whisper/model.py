@@ -1,4 +1,4 @@
-"""A loaded Whisper model: turns a recording into a transcript with times, by transformers, from a local folder only.
+"""A loaded Whisper model: turns a recording into a transcript with times, by CTranslate2, from a local folder only.
 
 model = WhisperModel.load(folder, device="cpu")
 model.transcribe(samples, 48_000).text
@@ -8,56 +8,38 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from threading import Lock
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from tokenizers import Tokenizer
-from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
-from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
-from transformers.utils import logging as transformers_logging
+import faster_whisper
+import numpy as np
+import onnxruntime
+from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from tts_core.audio.files import resample
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.errors import Cancelled, InvalidRequest, is_out_of_memory
+from tts_core.domain.errors import Cancelled, is_out_of_memory
 from tts_core.domain.events import Samples
-from tts_core.engines.faults import (
-    ModelFileMissing,
-    ModelFolderInvalid,
-    TranscriptionFailed,
-    UnknownSpokenLanguage,
-    WeightsMismatch,
-    WeightsUnreadable,
-)
+from tts_core.engines.faults import ModelFileMissing, ModelFolderInvalid, TranscriptionFailed, UnknownSpokenLanguage
+from tts_core.engines.whisper.device import CPU, WhisperDevice, choose
 from tts_core.engines.whisper.transcript import PLAIN, WHISPER_RATE, Segment, Transcript, TranscriptOptions, Word
-from tts_core.engines.whisper.words import words_of
 from tts_core.models.cached_model import LoadProgress
+from tts_core.models.catalogue import CONFIG_FILE, WHISPER_WEIGHTS_FILE
+from tts_core.models.files.ctranslate2_file import parameters
 
 logger = logging.getLogger(__name__)
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
-GENERATION_FILE = "generation_config.json"
-FEATURES_FILE = "preprocessor_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 WINDOW_S = 30.0
-BLOCK_S = 300.0
-"""Seconds handed over at once, ten windows: transformers keeps a window's scores, 20 to 90 MB, until all are done."""
-_MAX_NAMES = 5
 _ENGLISH = "en"
-_WORDS_NOT_TIMED = "this Whisper model does not say when words are spoken, only phrases."
-_LOCK_POLL_S = 0.2
-# Section 4.5 of the Whisper paper (arXiv:2212.04356): when an attempt is made again with more chance in it, and when
-# a window holds no speech. The compression ratio is transformers', of tokens.
+_POLL_S = 0.1
+"""Seconds after which a request to stop is noticed."""
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-_COMPRESSION_RATIO = 1.35
-_LOG_PROBABILITY = -1.0
-_NO_SPEECH = 0.6
+"""Section 4.5 of the Whisper paper (arXiv:2212.04356): a window that came out badly is tried again with more chance."""
 
 Progress = Callable[[float, float], None]
 """A function called with the seconds of the recording that are done and all its seconds."""
@@ -70,40 +52,43 @@ def _no_progress(_done_s: float, _total_s: float) -> None:
 class WhisperModel:
     """A loaded Whisper model; make it with `load`. Thread-safe; it transcribes one recording at a time."""
 
-    def __init__(
-        self,
-        folder: Path,
-        model: WhisperForConditionalGeneration,
-        features: WhisperFeatureExtractor,
-        tokenizer: Tokenizer,
-    ) -> None:
+    def __init__(self, folder: Path, network: _Network, place: WhisperDevice) -> None:
         self.folder = folder
-        self.device = str(model.device)
-        self.memory_bytes = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
-        self._model: WhisperForConditionalGeneration | None = model
-        self._features = features
-        self._tokenizer = tokenizer
+        self.place = place
+        self.device = place.device
+        self.memory_bytes = parameters(folder / WHISPER_WEIGHTS_FILE) * place.bytes_per_number
+        self._network: _Network | None = network
         self._busy = Lock()
 
-    @classmethod
-    def load(cls, folder: Path, *, device: str = "cpu", progress: LoadProgress | None = None) -> WhisperModel:
-        """Read a model's folder onto a device of torch: float32 on a CPU, float16 elsewhere. Never asks the network.
+    @property
+    def device_reason(self) -> str:
+        return self.place.reason
 
-        Raises ModelFolderInvalid naming the file, or one of its kinds.
+    @classmethod
+    def load(
+        cls, folder: Path, *, device: str = CPU, threads: int = 0, progress: LoadProgress | None = None
+    ) -> WhisperModel:
+        """Read a model's folder. `device`: "auto" or torch's name of one; `threads`: 0 for as many as help.
+
+        Never asks the network. A card whose libraries don't work is left for the CPU; `place` says why. Raises
+        ModelFolderInvalid naming the file, or one of its kinds, and DeviceUnavailable.
         """
         _check_files(folder)
-        total = (folder / WEIGHTS_FILE).stat().st_size
+        total = (folder / WHISPER_WEIGHTS_FILE).stat().st_size
         report = progress or (lambda _done, _total: None)
         report(0, total)
-        model: Any = _read_model(folder, torch.float32 if device.startswith("cpu") else torch.float16)
+        place = choose(device)
         try:
-            model.to(device)
-        except (RuntimeError, AssertionError) as error:  # torch's, where the device is not there
-            if is_out_of_memory(error):
-                raise
-            raise TranscriptionFailed(reason=_one_line(error)) from error
+            network = _read(folder, place, threads)
+        except ModelFolderInvalid:
+            raise
+        except (RuntimeError, ValueError) as error:  # CTranslate2's, where a library of the card is missing
+            if place.device == CPU or is_out_of_memory(error):
+                raise ModelFolderInvalid(file=folder / WHISPER_WEIGHTS_FILE, reason=_one_line(error)) from error
+            place = place.on_cpu(_one_line(error))
+            network = _read(folder, place, threads)
         report(total, total)
-        return cls(folder, model.eval(), _read_features(folder), _read_tokenizer(folder))
+        return cls(folder, network, place)
 
     def transcribe(
         self,
@@ -115,277 +100,193 @@ class WhisperModel:
         cancelled: CancelCheck = never,
         progress: Progress = _no_progress,
     ) -> Transcript:
-        """Transcribe mono samples (n,). `language`: Whisper's code; None finds it out from the first 30 s.
+        """Transcribe mono samples (n,). `language`: Whisper's code; None finds it out from the first 30 s of speech.
 
-        Raises Cancelled within a token of being asked to stop, UnknownSpokenLanguage, TranscriptionFailed, and
-        InvalidRequest for a model that can't time words.
+        Where nobody speaks the transcript is empty. Raises Cancelled at once when asked to stop, UnknownSpokenLanguage
+        and TranscriptionFailed.
         """
-        sound = resample(samples, sample_rate, WHISPER_RATE)
-        with self._alone(cancelled) as model, _failures_typed(), torch.inference_mode(), _own_chances(model.device):
-            if options.with_words and not hasattr(model.generation_config, "alignment_heads"):
-                raise InvalidRequest(reason=_WORDS_NOT_TIMED, field="timestamp_granularities")
-            code = self._language(model, sound, language)
-            pieces: list[Segment] = []
-            start_s, total_s = 0.0, len(sound) / WHISPER_RATE
-            while start_s < total_s:
-                block = sound[round(start_s * WHISPER_RATE) : round((start_s + BLOCK_S) * WHISPER_RATE)]
-                is_last = start_s + BLOCK_S >= total_s
-                watch = _Watch(start_s, total_s, cancelled, progress)
-                found = self._segments(model, block, code, options, watch)
-                kept, length_s = (found, BLOCK_S) if is_last else _without_cut_end(found)
-                pieces += [_later(one, start_s) for one in kept]
-                start_s += length_s
-            progress(total_s, total_s)
-        segments = tuple(_tidied(pieces, total_s))
-        text = "".join(one.text for one in segments).strip()
-        shown = tuple(replace(one, text=one.text.strip()) for one in segments)
-        return Transcript(text, _ENGLISH if options.in_english else code, shown)
+        sound = np.ascontiguousarray(resample(samples, sample_rate, WHISPER_RATE), np.float32)
+        with self._alone(cancelled) as work:
+            if language is not None and not work.network.understands(language):
+                raise UnknownSpokenLanguage(model=self.folder.name, language=language)
+            return work.done(lambda: _transcript(work, sound, language, options), progress)
 
     def close(self) -> None:
         """Free the weights once no recording is being transcribed."""
         with self._busy:
-            on_cuda = self._model is not None and self._model.device.type == "cuda"
-            self._model = None
-        if on_cuda:
-            torch.cuda.empty_cache()
+            self._network = None
 
     @contextmanager
-    def _alone(self, cancelled: CancelCheck) -> Iterator[WhisperForConditionalGeneration]:
-        while not self._busy.acquire(timeout=_LOCK_POLL_S):
+    def _alone(self, cancelled: CancelCheck) -> Iterator[_Work]:
+        """Work on this model, which nobody else has until the work's thread has ended."""
+        while not self._busy.acquire(timeout=_POLL_S):
             if cancelled():
                 raise Cancelled
-        try:
-            if cancelled():
-                raise Cancelled
-            if self._model is None:
-                raise TranscriptionFailed(reason="its model is closed")
-            yield self._model
-        finally:
+        if self._network is None:
             self._busy.release()
-
-    def _language(self, model: WhisperForConditionalGeneration, sound: Samples, wanted: str | None) -> str:
-        ids = _language_ids(model)
-        if not ids:
-            if wanted not in (None, _ENGLISH):
-                raise UnknownSpokenLanguage(model=self.folder.name, language=wanted)
-            return _ENGLISH
-        if wanted is not None:
-            if wanted not in ids:
-                raise UnknownSpokenLanguage(model=self.folder.name, language=wanted)
-            return wanted
-        first, _ = self._mel(model, sound[: round(WINDOW_S * WHISPER_RATE)])
-        found = int(model.detect_language(input_features=first)[0])
-        return next(code for code, number in ids.items() if number == found)
-
-    def _mel(self, model: WhisperForConditionalGeneration, sound: Samples) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-mel features [1, mels, frames] of at least one window, and a mask [1, frames] of those with sound."""
-        is_short = len(sound) <= WINDOW_S * WHISPER_RATE
-        mel = self._features(
-            sound,
-            sampling_rate=WHISPER_RATE,
-            truncation=False,
-            padding="max_length" if is_short else "longest",
-            return_attention_mask=True,
-            return_tensors="pt",
-        )
-        return mel["input_features"].to(model.device, model.dtype), mel["attention_mask"].to(model.device)
-
-    def _segments(
-        self,
-        model: WhisperForConditionalGeneration,
-        sound: Samples,
-        language: str,
-        options: TranscriptOptions,
-        watch: _Watch,
-    ) -> list[Segment]:
-        """The segments of one block: seconds from its start, texts with their leading spaces."""
-        mel, mask = self._mel(model, sound)
-        is_asked = bool(_language_ids(model))  # an English model refuses a language as argument
-        answer: Any = model.generate(
-            input_features=mel,
-            attention_mask=mask,
-            return_timestamps=True,
-            return_segments=True,
-            condition_on_prev_tokens=False,
-            monitor_progress=watch.window,
-            stopping_criteria=StoppingCriteriaList([watch]),
-            language=language if is_asked else None,
-            task=("translate" if options.in_english else "transcribe") if is_asked else None,
-            return_token_timestamps=options.with_words,
-            temperature=_TEMPERATURES,
-            compression_ratio_threshold=_COMPRESSION_RATIO,
-            logprob_threshold=_LOG_PROBABILITY,
-            no_speech_threshold=_NO_SPEECH,
-        )
-        spoken = _ENGLISH if options.in_english else language
-        return [self._segment(model, row, spoken, with_words=options.with_words) for row in answer["segments"][0]]
-
-    def _segment(self, model: WhisperForConditionalGeneration, row: Any, language: str, *, with_words: bool) -> Segment:
-        tokens, end_s = row["tokens"].tolist(), float(row["end"])
-        words: tuple[Word, ...] = ()
-        if with_words:
-            starts_s = row["token_timestamps"].tolist()
-            words = words_of(tokens, starts_s, end_s, lambda run: self._text(model, run), language)
-        return Segment(float(row["start"]), end_s, self._text(model, tokens), words)
-
-    def _text(self, model: WhisperForConditionalGeneration, tokens: list[int]) -> str:
-        """The text of tokens. Every token from the end mark on is a mark: languages, tasks, times."""
-        end: int = model.generation_config.eos_token_id
-        return str(self._tokenizer.decode([token for token in tokens if token < end]))
+            raise TranscriptionFailed(reason="its model is closed")
+        work = _Work(self._network, cancelled, self._busy.release)
+        try:
+            yield work
+        finally:
+            work.abandon()
 
 
-class _Watch(StoppingCriteria):
-    """Called at each window and each token: checks whether to stop, and reports the progress."""
+class _Network(faster_whisper.WhisperModel):  # type: ignore[misc]
+    """Whisper as faster-whisper runs it, which stops between two steps of a window when asked to."""
 
-    def __init__(self, start_s: float, total_s: float, cancelled: CancelCheck, progress: Progress) -> None:
-        self._start_s = start_s
-        self._total_s = total_s
-        self._cancelled = cancelled
-        self._progress = progress
+    is_stopping: Callable[[], bool] = never
 
-    def window(self, places: torch.Tensor) -> None:
-        """Report a new window. `places` [1, 2]: the frame (10 ms) where it begins, and the number of frames."""
-        self._check()
-        self._progress(min(self._start_s + int(places[0, 0]) / 100, self._total_s), self._total_s)
+    def understands(self, language: str) -> bool:
+        """Whether the model knows that language; the older ones know some less."""
+        if not self.model.is_multilingual:
+            return language == _ENGLISH
+        return self.hf_tokenizer.token_to_id(f"<|{language}|>") is not None
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any) -> torch.Tensor:
-        self._check()
-        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
-
-    def _check(self) -> None:
-        if self._cancelled():
+    def encode(self, features: Any) -> Any:
+        if self.is_stopping():
             raise Cancelled
+        return super().encode(features)
+
+    def generate_with_fallback(self, encoder_output: Any, prompt: Any, tokenizer: Any, options: Any) -> Any:
+        if self.is_stopping():
+            raise Cancelled
+        return super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
 
 
-def _without_cut_end(found: list[Segment]) -> tuple[list[Segment], float]:
-    """The phrases of a block that another follows, and where that begins (seconds into this one).
+class _Work:
+    """A transcription in a thread of its own: CTranslate2 does not stop within a window, and its caller does not wait
+    for that. The model is free for others once the thread has ended."""
 
-    A phrase in the last window may be cut by the block's end: the next block begins with it.
-    """
-    if len(found) > 1 and found[-1].end_s > BLOCK_S - WINDOW_S and found[-2].end_s > WINDOW_S:
-        return found[:-1], found[-2].end_s
-    return found, BLOCK_S
+    def __init__(self, network: _Network, cancelled: CancelCheck, free: Callable[[], None]) -> None:
+        self.network = network
+        self._cancelled = cancelled
+        self._free = free
+        self._stop = Event()
+        self._steps: SimpleQueue[tuple[float, float] | Transcript | BaseException] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def done(self, work: Callable[[], Transcript], progress: Progress) -> Transcript:
+        """Do the work. Raises Cancelled soon after being asked to stop, and TranscriptionFailed."""
+        self.network.is_stopping = self._stop.is_set
+        self._thread = Thread(target=self._run, args=(work,), name="whisper")
+        self._thread.start()
+        while True:
+            if self._cancelled():
+                raise Cancelled
+            try:
+                step = self._steps.get(timeout=_POLL_S)
+            except Empty:
+                continue
+            if isinstance(step, Transcript):
+                return step
+            if isinstance(step, BaseException):
+                raise step
+            progress(*step)
+
+    def report(self, done_s: float, total_s: float) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        self._steps.put((done_s, total_s))
+
+    def abandon(self) -> None:
+        """End the work at its next step, without waiting for that."""
+        self._stop.set()
+        if self._thread is None:
+            self._free()
+
+    def _run(self, work: Callable[[], Transcript]) -> None:
+        try:
+            outcome: Transcript | BaseException = work()
+        except Cancelled as error:
+            outcome = error
+        except (RuntimeError, ValueError, IndexError) as error:  # CTranslate2's and faster-whisper's
+            outcome = error
+            if not is_out_of_memory(error):
+                logger.exception("a transcription failed")
+                outcome = TranscriptionFailed(reason=_one_line(error))
+                outcome.__cause__ = error
+        except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
+            outcome = error
+        finally:
+            self._free()
+        self._steps.put(outcome)
 
 
-def _tidied(pieces: list[Segment], total_s: float) -> Iterator[Segment]:
+def _transcript(work: _Work, sound: Samples, language: str | None, options: TranscriptOptions) -> Transcript:
+    total_s = len(sound) / WHISPER_RATE
+    work.report(0.0, total_s)
+    if not get_speech_timestamps(sound, VadOptions()):
+        work.report(total_s, total_s)
+        return Transcript("", language or "", ())
+    segments, found = work.network.transcribe(
+        sound,
+        language=language,
+        task="translate" if options.in_english else "transcribe",
+        temperature=options.temperature or _TEMPERATURES,
+        condition_on_previous_text=False,  # one bad window must not spoil all that follow
+        initial_prompt=options.prompt or None,
+        word_timestamps=options.with_words,
+        vad_filter=True,
+    )
+    pieces = []
+    for one in segments:
+        work.report(min(one.end, total_s), total_s)
+        pieces.append(one)
+    work.report(total_s, total_s)
+    text = "".join(one.text for one in pieces).strip()
+    return Transcript(text, _ENGLISH if options.in_english else found.language, tuple(_tidied(pieces, total_s)))
+
+
+def _tidied(pieces: list[Any], total_s: float) -> Iterator[Segment]:
     """Yield the phrases that are not empty; none ends after the recording does, or before it begins."""
     for one in pieces:
-        end_s = min(one.end_s, total_s)
         if one.text.strip():
-            words = tuple(replace(word, end_s=min(word.end_s, round(end_s, 2))) for word in one.words)
-            yield Segment(round(min(one.start_s, end_s), 2), round(end_s, 2), one.text, words)
+            words = tuple(Word(*_times(word, total_s), word.word.strip()) for word in one.words or ())
+            yield Segment(*_times(one, total_s), one.text.strip(), words)
 
 
-def _later(one: Segment, seconds: float) -> Segment:
-    words = tuple(Word(word.start_s + seconds, word.end_s + seconds, word.text) for word in one.words)
-    return Segment(one.start_s + seconds, one.end_s + seconds, one.text, words)
-
-
-def _language_ids(model: WhisperForConditionalGeneration) -> Mapping[str, int]:
-    """The token of each language code; empty for a model that knows English only."""
-    config = model.generation_config
-    if not getattr(config, "is_multilingual", True):
-        return {}
-    return {token.strip("<|>"): number for token, number in (getattr(config, "lang_to_id", None) or {}).items()}
-
-
-@contextmanager
-def _own_chances(device: torch.device) -> Iterator[None]:
-    """Draw from a seed of its own at higher temperatures, so that the same recording gives the same words."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(0)
-        yield
-
-
-@contextmanager
-def _failures_typed() -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, ValueError, IndexError) as error:  # torch's and transformers'
-        if is_out_of_memory(error):
-            raise
-        logger.exception("a transcription failed")
-        raise TranscriptionFailed(reason=_one_line(error)) from error
+def _times(one: Any, total_s: float) -> tuple[float, float]:
+    end_s = min(float(one.end), total_s)
+    return round(min(float(one.start), end_s), 2), round(end_s, 2)
 
 
 def _check_files(folder: Path) -> None:
-    for name in (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE, FEATURES_FILE, TOKENIZER_FILE):
+    for name in (CONFIG_FILE, WHISPER_WEIGHTS_FILE, TOKENIZER_FILE):
         if not (folder / name).is_file():
             raise ModelFileMissing(file=folder / name)
-    for name in (CONFIG_FILE, GENERATION_FILE, FEATURES_FILE):
-        _json_object(folder / name)
-    if _json_object(folder / CONFIG_FILE).get("model_type") != "whisper":
-        raise ModelFolderInvalid(file=folder / CONFIG_FILE, reason="it is no Whisper model's")
-    if "no_timestamps_token_id" not in _json_object(folder / GENERATION_FILE):
-        raise ModelFolderInvalid(file=folder / GENERATION_FILE, reason="it does not say which tokens tell the time")
     try:
-        with safe_open(folder / WEIGHTS_FILE, framework="pt"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise WeightsUnreadable(file=folder / WEIGHTS_FILE, reason=_one_line(error)) from error
-
-
-def _json_object(file: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_bytes())
+        config = json.loads((folder / CONFIG_FILE).read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelFolderInvalid(file=file, reason="it is no JSON") from error
-    if not isinstance(data, dict):
-        raise ModelFolderInvalid(file=file, reason="it is no JSON object")
-    return data
-
-
-def _read_model(folder: Path, dtype: torch.dtype) -> WhisperForConditionalGeneration:
-    weights = folder / WEIGHTS_FILE
-    _quieten_transformers()
+        raise ModelFolderInvalid(file=folder / CONFIG_FILE, reason="it is no JSON") from error
+    if not isinstance(config, dict) or "suppress_ids_begin" not in config:
+        raise ModelFolderInvalid(file=folder / CONFIG_FILE, reason="it is no Whisper model's for CTranslate2")
     try:
-        read: Any = WhisperForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=dtype,
+        parameters(folder / WHISPER_WEIGHTS_FILE)
+    except ValueError as error:
+        raise ModelFolderInvalid(file=folder / WHISPER_WEIGHTS_FILE, reason=str(error)) from error
+
+
+def _read(folder: Path, place: WhisperDevice, threads: int) -> _Network:
+    """Raises RuntimeError or ValueError, as CTranslate2 does, and ModelFolderInvalid for the tokenizer."""
+    device, _, index = place.device.partition(":")
+    onnxruntime.disable_telemetry_events()  # on Windows they are on; nothing leaves the machine
+    try:
+        network = _Network(
+            str(folder),
+            device=device,
+            device_index=int(index or 0),
+            compute_type=place.precision,
+            cpu_threads=threads,
             local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are reported below
         )
-    except (SafetensorError, OSError) as error:
-        raise WeightsUnreadable(file=weights, reason=_one_line(error)) from error
-    except Exception as error:  # each file is sound by itself: the config describes an impossible model
-        if is_out_of_memory(error):
-            raise
-        logger.exception("a Whisper model can't be made")
-        raise ModelFolderInvalid(file=folder / CONFIG_FILE, reason=_one_line(error)) from error
-    model: WhisperForConditionalGeneration = read[0]
-    found: dict[str, Any] = read[1]
-    missing, misshapen = _names(found["missing_keys"]), _names(row[0] for row in found["mismatched_keys"])
-    if missing or misshapen:
-        unknown = _names(found["unexpected_keys"])
-        raise WeightsMismatch(file=weights, missing=missing, unknown=unknown, misshapen=misshapen)
-    return model
-
-
-def _read_features(folder: Path) -> WhisperFeatureExtractor:
-    try:
-        return WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelFolderInvalid(file=folder / FEATURES_FILE, reason=_one_line(error)) from error
-
-
-def _read_tokenizer(folder: Path) -> Tokenizer:
-    try:
-        return Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-    except Exception as error:  # the library raises nothing narrower
+    except (RuntimeError, ValueError):
+        raise
+    except Exception as error:  # tokenizers raises nothing narrower
         raise ModelFolderInvalid(file=folder / TOKENIZER_FILE, reason=_one_line(error)) from error
-
-
-def _quieten_transformers() -> None:
-    """Keep transformers' bars and advice off the user's terminal; what matters is raised."""
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-
-
-def _names(found: Iterable[str]) -> str:
-    names = sorted(found)
-    return ", ".join(names[:_MAX_NAMES]) + (", …" if len(names) > _MAX_NAMES else "")
+    if device != CPU:  # a missing library shows only when something is computed
+        network.encode(np.zeros((network.model.n_mels, network.feature_extractor.nb_max_frames), np.float32))
+    return network
 
 
 def _one_line(error: BaseException) -> str:

@@ -19,11 +19,12 @@ from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, InvalidRequest, QueueFull
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.faults import TranscriberMissing, TranscriptionFailed, UnknownSpokenLanguage
+from tts_core.engines.qwen.kernels.processor import best_threads
 from tts_core.engines.whisper.error_rate import ErrorRate, compare
 from tts_core.engines.whisper.languages import spoken_language
 from tts_core.engines.whisper.transcript import PLAIN, WHISPER_RATE, Transcript, TranscriptOptions
 from tts_core.models.cached_model import LoadProgress
-from tts_core.models.catalogue import ModelEntry, ModelKind
+from tts_core.models.catalogue import WHISPER_WEIGHTS_FILE, ModelEntry, ModelKind
 from tts_core.models.memory import ModelCache
 from tts_core.models.of_kind import ModelsOfKind
 from tts_core.models.status import ModelStatus, ModelStatuses
@@ -58,7 +59,7 @@ class SpokenCheck:
     error_rate: ErrorRate
 
 
-def _say_nothing(_phase: str, _percent: float) -> None:
+def say_nothing(_phase: str, _percent: float) -> None:
     pass
 
 
@@ -109,12 +110,12 @@ class Transcriber:
         model_key: str = "",
         options: TranscriptOptions = PLAIN,
         cancelled: CancelCheck = never,
-        say: Say = _say_nothing,
+        say: Say = say_nothing,
     ) -> Transcript:
         """Transcribe at most half an hour of sound. `language`: name or code, "auto" to find it out.
 
         Raises what `choose` raises, UnknownSpokenLanguage, AudioUnreadable, RecordingTooLong, Cancelled,
-        MemoryBudgetFull, EngineFailed, and InvalidRequest for words that the model can't time.
+        MemoryBudgetFull and EngineFailed.
         """
         status = self.choose(model_key)
         code = spoken_language(language)
@@ -142,7 +143,7 @@ class Transcriber:
         language: str = AUTO_LANGUAGE,
         model_key: str = "",
         cancelled: CancelCheck = never,
-        say: Say = _say_nothing,
+        say: Say = say_nothing,
     ) -> SpokenCheck:
         """Measure how far a recording is from the text that it was made of, in that voice's language.
 
@@ -208,15 +209,18 @@ class Transcriber:
 
 
 def load_transcriber(folder: Path, device: str, threads: int | None, progress: LoadProgress) -> WhisperModel:
-    """Read a Whisper model's folder; seconds. `device` is "auto" or torch's name of one. Raises EngineFailed.
+    """Read a Whisper model's folder; a second. `device` is "auto" or torch's name of one. Raises EngineFailed.
 
     threads: how many compute on a CPU; None for as many as help.
     """
-    from tts_core.engines.qwen.placing import choose, use_few_threads  # noqa: PLC0415 - torch: seconds, much memory
-    from tts_core.engines.whisper.model import WhisperModel  # noqa: PLC0415
+    from tts_core.engines.whisper.model import WhisperModel  # noqa: PLC0415 - a second, and memory
 
-    use_few_threads(threads)
-    return WhisperModel.load(folder, device=choose(device).device, progress=progress)
+    return WhisperModel.load(folder, device=device, threads=threads or best_threads(), progress=progress)
+
+
+def weights_bytes(folder: Path) -> int:
+    """The memory that the model takes, about: the size of its weights on the disk."""
+    return sum(file.stat().st_size for file in folder.glob(WHISPER_WEIGHTS_FILE))
 
 
 def _size(status: ModelStatus) -> int:

@@ -17,6 +17,10 @@ class TranscriptOptions:
     """Whether what is said is translated into English."""
     with_words: bool = False
     """Whether each word has its time; that takes longer."""
+    prompt: str = ""
+    """Text that might come before the recording: names and terms in it are spelled in its way."""
+    temperature: float = 0.0
+    """The chance in the choice of words, 0 to 1; with 0 there is none unless a phrase comes out badly without it."""
 
 
 PLAIN = TranscriptOptions()
@@ -47,7 +51,7 @@ class Transcript:
     text: str
     """The whole text; "" where there is no speech."""
     language: str
-    """Whisper's code of the language, e.g. "zh": as asked for, or as found."""
+    """Whisper's code of the language, e.g. "zh": as asked for, or as found; "" where nobody speaks any."""
     segments: tuple[Segment, ...]
     """The phrases in the order of time."""
 

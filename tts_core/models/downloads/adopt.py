@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tts_core.domain.engine import CancelCheck
-from tts_core.models.catalogue import WEIGHTS_SUFFIX
+from tts_core.models.catalogue import is_weights
 from tts_core.models.download_faults import Interrupted
 from tts_core.models.downloads.disk import check_space, disk_faults
 from tts_core.models.downloads.transfer.part_file import Want, put_aside
@@ -45,7 +45,7 @@ def adopt(copy: Path, want: Want, target: Path, *, cancelled: CancelCheck, progr
     beside = target.with_name(f".{target.name}{ADOPTING}")
     try:
         with _opened(copy, want.size) as source:
-            if want.file.endswith(WEIGHTS_SUFFIX) and _is_same_volume(source, target):
+            if is_weights(want.file) and _is_same_volume(source, target):
                 if _hash(source, None, cancelled, progress) != want.sha256:
                     return False
                 if _link(copy, source, beside):

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_core.models.catalogue import CONFIG_FILE, WEIGHTS_SUFFIX, ModelFile
+from tts_core.models.catalogue import CONFIG_FILE, VOCABULARY_FILES, WEIGHTS_SUFFIX, ModelFile
+from tts_core.models.files import ctranslate2_file, safetensors_header
 from tts_core.models.files.config import ModelConfig, parse_config
-from tts_core.models.files.findings import FileProblem, Params
+from tts_core.models.files.findings import FileProblem, Params, ProblemCode
 from tts_core.models.files.hash_cache import Digest, HashCache
-from tts_core.models.files.safetensors_header import declared_size
 
 SMALL_FILE_BYTES = 256 << 10
 """The largest small file; every JSON file but the vocabulary is smaller."""
@@ -141,7 +141,7 @@ def _find_problem(facts: FileFacts, head: bytes, tail: bytes) -> FileProblem | N
         return FileProblem(name, "lfs_pointer", _pointer_params(facts.file, head))
     if head and not head.strip(b"\0"):
         return FileProblem(name, "zero_filled")
-    if name.endswith(WEIGHTS_SUFFIX):
+    if facts.file.is_weights:
         return _weights_problem(facts, head)
     text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
     if _MARKUP.match(text):
@@ -162,9 +162,10 @@ def _pointer_params(file: ModelFile, text: bytes) -> Params:
 
 def _weights_problem(facts: FileFacts, head: bytes) -> FileProblem | None:
     name, size = facts.file.path, facts.size
+    form = safetensors_header if name.endswith(WEIGHTS_SUFFIX) else ctranslate2_file
     try:
         with facts.path.open("rb") as stream:
-            declared = declared_size(stream)
+            declared = form.declared_size(stream)
     except ValueError as error:
         # Checked only now: the first byte of a sound file may be any, "<" and "{" too.
         text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
@@ -172,7 +173,8 @@ def _weights_problem(facts: FileFacts, head: bytes) -> FileProblem | None:
             return FileProblem(name, "html_page")
         if text.startswith((b"{", b"[")):
             return FileProblem(name, "json_body")
-        return FileProblem(name, "bad_safetensors_header", {"reason": str(error)})
+        code: ProblemCode = "bad_safetensors_header" if form is safetensors_header else "bad_weights_header"
+        return FileProblem(name, code, {"reason": str(error)})
     if declared is None or size < declared:
         return FileProblem(name, "truncated", {"size": size, "expected": declared or facts.file.size})
     if size > declared:
@@ -182,20 +184,21 @@ def _weights_problem(facts: FileFacts, head: bytes) -> FileProblem | None:
 
 def _json_problem(facts: FileFacts, text: bytes, tail: bytes) -> FileProblem | None:
     name, size = facts.file.path, facts.size
+    kind, opening, closing = (list, b"[", b"]") if name in VOCABULARY_FILES else (dict, b"{", b"}")
     if size > SMALL_FILE_BYTES:  # parsing a vocabulary takes too long for every look
-        reason = "" if text.startswith(b"{") and tail.endswith(b"}") else "no closing brace"
+        reason = "" if text.startswith(opening) and tail.endswith(closing) else "no closing brace"
     else:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
         else:
-            reason = "" if isinstance(data, dict) else "not an object"
-            if not reason and _is_answer(data):
+            reason = "" if isinstance(data, kind) else "not an object"
+            if isinstance(data, dict) and _is_answer(data):
                 return FileProblem(name, "json_body")
     if not reason:
         return None
-    if text.startswith(b"{") and size < facts.file.size:
+    if text.startswith(opening) and size < facts.file.size:
         return FileProblem(name, "truncated", {"size": size, "expected": facts.file.size})
     return FileProblem(name, "bad_json", {"reason": reason})
 

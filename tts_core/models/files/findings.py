@@ -17,6 +17,7 @@ ProblemCode = Literal[
     "html_page",
     "json_body",
     "bad_safetensors_header",
+    "bad_weights_header",
     "bad_json",
     "empty_file",
     "hash_mismatch",
@@ -31,6 +32,7 @@ HintCode = Literal[
     "other_folder_name",
     "loose_files",
     "flat_copy",
+    "older_form",
     "leftover_parts",
     "extra_files",
     "unverified_finetune",
@@ -52,6 +54,7 @@ PROBLEM_TEMPLATES: Mapping[ProblemCode, str] = {
     ),
     "json_body": "{file} is a server's JSON answer, not the file. Download it again.",
     "bad_safetensors_header": "{file} is not a safetensors file or is damaged ({reason}). Download it again.",
+    "bad_weights_header": "{file} is not a model of CTranslate2's or is damaged ({reason}). Download it again.",
     "bad_json": "{file} is not valid JSON ({reason}). Download it again.",
     "empty_file": "{file} is empty. Download it again.",
     "hash_mismatch": (
@@ -84,6 +87,10 @@ HINT_TEMPLATES: Mapping[HintCode, str] = {
         "Files that belong in {folder} seem to lie one level too high: {files}. "
         "Move them there under their original names."
     ),
+    "older_form": (
+        "This model lies in {found}, in the form that earlier versions of the studio used. "
+        "Convert it into {folder}: nothing has to be downloaded."
+    ),
     "leftover_parts": "{count} unfinished download files ({size} bytes) are left in the folder.",
     "extra_files": "{count} other files lie in the folder. They do no harm.",
     "unverified_finetune": (
@@ -95,16 +102,14 @@ HINT_TEMPLATES: Mapping[HintCode, str] = {
 }
 
 
-MISPLACED_CODES: frozenset[HintCode] = frozenset({"nested_folder", "other_folder_name", "loose_files", "flat_copy"})
-"""The hints that the model's files are on this disk, in the wrong place."""
-
-
 class NextStep(str, Enum):
     """The step that brings a model to `ready`."""
 
     NOTHING = "nothing"
     MOVE = "move"
     """Move the files, which are here in the wrong place; the hints say where."""
+    CONVERT = "convert"
+    """Convert the model, which is here in another form."""
     FETCH = "fetch"
     FETCH_MISSING = "fetch_missing"
     MEND = "mend"
@@ -135,6 +140,16 @@ class Verification(str, Enum):
     """Every checksum equals the catalogue's."""
     UNVERIFIED = "unverified"
     """The model is usable, but has other files than the published ones, or the catalogue has no checksums."""
+
+
+NEXT_STEPS: Mapping[HintCode, NextStep] = {
+    "nested_folder": NextStep.MOVE,
+    "other_folder_name": NextStep.MOVE,
+    "loose_files": NextStep.MOVE,
+    "flat_copy": NextStep.MOVE,
+    "older_form": NextStep.CONVERT,
+}
+"""The next step where a hint says that the model's files are on this disk, in the wrong place or form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_core.models.catalogue import CONFIG_FILE, SPEECH_TOKENIZER_DIR, WEIGHTS_FILE, ModelEntry
+from tts_core.models.catalogue import CONFIG_FILE, SPEECH_TOKENIZER_DIR, WEIGHTS_FILE, WHISPER_WEIGHTS_FILE, ModelEntry
 from tts_core.models.files.config import ModelConfig, read_config
 
 _MAX_DEPTH = 4
 """The depth that reaches `models--Qwen--X/snapshots/<revision>` and `models/Qwen/X` below the models folder."""
 _MAX_ENTRIES = 2000
+_WEIGHTS_FILES = (WEIGHTS_FILE, WHISPER_WEIGHTS_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,12 @@ class FoundModel:
     def is_model(self, entry: ModelEntry) -> bool:
         if self.config.kind is not entry.kind or not self.config.fits(entry):
             return False
-        published = {file.path: file.size for file in entry.files}
-        return self.config.size == entry.size or self.weights_bytes == published[WEIGHTS_FILE]
+        published = (file.size for file in entry.files if file.path in _WEIGHTS_FILES)
+        return self.config.size == entry.size or self.weights_bytes in published
+
+    def becomes_model(self, entry: ModelEntry) -> bool:
+        """Whether it is that model in another form, which can be converted."""
+        return self.config.converts_to is entry.kind and self.config.size == entry.size != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,12 @@ def find_models(root: Path, *, skip: frozenset[str] = frozenset()) -> tuple[Foun
     for folder, entries in _walk(root, skip):
         names = {entry.name for entry in entries}
         # A model's own speech tokenizer is no model of its own.
-        if not names >= {CONFIG_FILE, WEIGHTS_FILE} or folder.name == SPEECH_TOKENIZER_DIR:
+        weights = next((name for name in _WEIGHTS_FILES if name in names), None)
+        if CONFIG_FILE not in names or weights is None or folder.name == SPEECH_TOKENIZER_DIR:
             continue
         config = read_config(folder / CONFIG_FILE)
-        if config is not None and config.kind is not None:
-            found.append(FoundModel(folder, config, _size(folder / WEIGHTS_FILE)))
+        if config is not None and (config.kind or config.converts_to) is not None:
+            found.append(FoundModel(folder, config, _size(folder / weights)))
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from tts_core.models.catalogue import ModelEntry
@@ -57,6 +58,11 @@ def look_around(
     return Surroundings(tuple(hints), extras)
 
 
+def older_form(hints: Sequence[Hint]) -> Path | None:
+    """The folder that holds the model in an older form, of which this one can be made; None if there is none."""
+    return next((Path(str(hint.params["found"])) for hint in hints if hint.code == "older_form"), None)
+
+
 def _misplaced(
     entry: ModelEntry, folder: Path, inspection: Inspection, *, neighbours: Sequence[FoundModel], models_dir: Path
 ) -> list[Hint]:
@@ -72,7 +78,8 @@ def _misplaced(
         if found.is_model(entry):
             code: HintCode = "loose_files" if found.path == models_dir else "other_folder_name"
             return [Hint(code, {"found": str(found.path), "folder": str(folder)})]
-    return []
+    older = (found.path for found in neighbours if found.becomes_model(entry))
+    return [Hint("older_form", {"found": str(path), "folder": str(folder)}) for path in islice(older, 1)]
 
 
 def _flat_copy(entry: ModelEntry, folder: Path, inspection: Inspection, others: Sequence[ListedFile]) -> list[Hint]:

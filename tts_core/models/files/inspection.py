@@ -26,7 +26,15 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_core.models.catalogue import CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_INDEX_SUFFIX, ModelEntry, ModelKind
+from tts_core.models.catalogue import (
+    CONFIG_FILE,
+    VOCABULARY_FILES,
+    WEIGHTS_FILE,
+    WEIGHTS_INDEX_SUFFIX,
+    ModelEntry,
+    ModelFile,
+    ModelKind,
+)
 from tts_core.models.files.config import expected_label
 from tts_core.models.files.content import FileFacts, look_at
 from tts_core.models.files.findings import INCOMPLETE_CODES, FileProblem, ModelState, Verification
@@ -74,14 +82,14 @@ def inspect(
 ) -> Inspection:
     """Look at the folder now. `read_errors` are problems that a deep check met while reading; `judge` says whether a
     speaking model with other files than the published ones loads."""
-    facts = tuple(look_at(folder, file, hashes) for file in entry.files)
+    facts = tuple(look_at(folder, _in_its_place(folder, file), hashes) for file in entry.files)
     own = next((fact for fact in facts if fact.file.path == CONFIG_FILE and fact.config is not None), None)
     fits = own is not None and (own.is_published or (own.config is not None and own.config.fits(entry)))
     stand_ins = _stand_ins(entry, folder, facts) if fits else {}
     is_other = fits and (WEIGHTS_FILE in stand_ins or _has_other_weights(facts))
     # In a wrong model's folder, differences of its files add no information.
     is_explained = is_other or (own is not None and not fits)
-    needed = [fact for fact in facts if not is_other or fact.file.path in entry.inference_files]
+    needed = [fact for fact in facts if not is_other or fact.file.path in (*entry.inference_files, *VOCABULARY_FILES)]
     missing = tuple(fact.file.path for fact in needed if fact.is_missing and fact.file.path not in stand_ins)
     problems = [*read_errors]
     for fact in needed:
@@ -102,6 +110,17 @@ def inspect(
         differing=_differing(facts, stand_ins) if is_other else (),
         ignored=verdict.ignored,
     )
+
+
+def _in_its_place(folder: Path, file: ModelFile) -> ModelFile:
+    """The file itself, or the other form of a Whisper model's vocabulary where only that is there: it does as well."""
+    if file.path not in VOCABULARY_FILES or (folder / file.path).exists():
+        return file
+    other = next(name for name in VOCABULARY_FILES if name != file.path)
+    try:
+        return ModelFile(other, (folder / other).stat().st_size)
+    except OSError:
+        return file
 
 
 def _stand_ins(entry: ModelEntry, folder: Path, facts: tuple[FileFacts, ...]) -> dict[str, str]:

@@ -103,6 +103,16 @@ class ModelFolders:
             deletion.remove(removal, self._parts)
             return removal
 
+    @contextmanager
+    def filling(self, key: str) -> Iterator[Path]:
+        """Keep everybody else from the model's folder while files are put into it. Yields it.
+
+        Raises ModelInUse, also for a model that is being downloaded.
+        """
+        folder = self._models.folder(key)
+        with self._alone(), self._memory.keep_out([folder]), self._nobody_downloads(key):
+            yield folder
+
     def move(self, target: Path, progress: Progress = ignore, cancelled: CancelCheck = never) -> Moved:
         """Move all models to another folder and have the studio use that from its next start on.
 

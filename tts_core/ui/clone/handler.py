@@ -198,7 +198,9 @@ class CloneHandler:
                 yield job
 
     def _model(self, wanted: str | None) -> str:
-        return wanted or self._services.voice_models.best_cloning().key
+        """The key of the model to clone with. Raises UnknownModelKey."""
+        models = self._services.voice_models
+        return (models.model(wanted) if wanted else models.best_cloning()).key
 
     def _transcript(self, model: str, mode: str, transcript: str) -> str | None:
         """The transcript to clone with; None takes over the timbre only. Raises TranscriptMissing, UnknownModelKey."""

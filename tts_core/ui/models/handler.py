@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from tts_core.domain.errors import StudioError
+from tts_core.engines.whisper.conversion import active_conversion
 from tts_core.models.download_task import Provider
 from tts_core.platform.desktop import can_open_folders
 from tts_core.services import Services
@@ -39,8 +40,8 @@ class Overview:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is being downloaded or waits for it."""
-        return any(view.look.is_active for view in self.views.values())
+        """Whether something is being downloaded or converted, or waits for it."""
+        return any(view.look.is_active or view.is_converting for view in self.views.values())
 
     def updates(self, interval_s: float) -> list[Any]:
         """Updates for the summary, both lists, the background line and the timer that ticks every `interval_s`."""
@@ -64,7 +65,7 @@ class ModelActions:
         }
 
     def views(self) -> list[ModelView]:
-        return views_of(self._services.models.statuses())
+        return views_of(self._services.models.statuses(), self._services.jobs.jobs())
 
     def overview(self) -> Overview:
         words, views = self._words, self.views()
@@ -106,6 +107,10 @@ class ModelActions:
             downloads.resume(key) if provider == "auto" else downloads.start(key, provider)
         elif action is Action.PAUSE:
             downloads.pause(key)
+        elif action is Action.CONVERT:
+            self._services.conversion.start(self._services.jobs, key)
+        elif action is Action.CANCEL and (job := active_conversion(self._services.jobs, key)) is not None:
+            self._services.jobs.cancel(job.key)
         elif action is Action.CANCEL:
             downloads.cancel(key)
         elif action is Action.MOVE_UP:

@@ -41,7 +41,7 @@ USED_IN = {
 }
 """The tab where a ready model of each kind is used."""
 NOTES_SHOWN = 2
-_PRIMARY = (Action.RESUME, Action.RETRY, Action.REPAIR)
+_PRIMARY = (Action.RESUME, Action.RETRY, Action.REPAIR, Action.CONVERT)
 
 
 def badge(words: Words, look: Look) -> str:
@@ -116,11 +116,24 @@ def _doing(words: Words, view: ModelView) -> str:
     task = view.task
     is_past = task is not None and task.state is JobState.DONE and view.look is not Look.READY  # deleted since then
     parts = [download_words.doing(words, task)] if task is not None and not is_past else []
+    parts.append(_converting(words, view))
     if view.look in (Look.INCOMPLETE, Look.BROKEN):
         counts = {"missing": len(view.status.missing), "problems": len(view.status.problems)}
         parts += [words(f"models.row_{name}", {"count": count}) for name, count in counts.items() if count]
         parts.append(words("models.row_repair"))
     return " ".join(filter(None, parts))
+
+
+def _converting(words: Words, view: ModelView) -> str:
+    """A sentence about a conversion that is possible, under way, or has failed."""
+    job = view.conversion
+    if job is not None and view.is_converting:
+        return words("models.converting", {"percent": round(job.progress)})
+    if view.main_action is not Action.CONVERT:
+        return ""
+    if job is not None and job.state is JobState.ERROR:
+        return words.explain("error", job.code, job.params, job.message)
+    return words("models.convertible")
 
 
 def _progress(words: Words, view: ModelView) -> str:

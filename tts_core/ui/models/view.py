@@ -8,8 +8,8 @@ from enum import Enum
 
 from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.download_task import DownloadTask
-from tts_core.models.status import ModelState, ModelStatus
-from tts_core.platform.job import JobState
+from tts_core.models.status import ModelState, ModelStatus, NextStep
+from tts_core.platform.job import Job, JobKind, JobState
 
 
 class Look(str, Enum):
@@ -36,6 +36,8 @@ class Action(str, Enum):
     """The actions of a row's buttons; the values are keys of the word tables (`action.…`)."""
 
     DOWNLOAD = "download"
+    CONVERT = "convert"
+    """Make the model of a folder in an older form."""
     PAUSE = "pause"
     RESUME = "resume"
     RETRY = "retry"
@@ -86,6 +88,8 @@ _KIND_ORDER = (
 class ModelView:
     status: ModelStatus
     is_first_choice: bool = False
+    conversion: Job | None = None
+    """The newest conversion of the model since the start, finished or not."""
 
     @property
     def task(self) -> DownloadTask | None:
@@ -108,13 +112,21 @@ class ModelView:
     @property
     def main_action(self) -> Action | None:
         """The action that most people want next."""
+        if self.is_converting:
+            return None
+        if self.look is Look.NOT_DOWNLOADED and self.status.next_step is NextStep.CONVERT:
+            return Action.CONVERT
         if not (self.entry.hf or self.entry.modelscope):
             return None
         return _MAIN.get(self.look)
 
     @property
+    def is_converting(self) -> bool:
+        return self.conversion is not None and self.conversion.state.is_active
+
+    @property
     def can_cancel(self) -> bool:
-        return self.look.is_active or self.look in (Look.PAUSED, Look.FAILED)
+        return self.look.is_active or self.is_converting or self.look in (Look.PAUSED, Look.FAILED)
 
     @property
     def can_move_up(self) -> bool:
@@ -132,12 +144,13 @@ class ModelView:
         return f"{status.key} {self.look.value} {status.verification.value} {counts}"
 
 
-def views_of(statuses: Sequence[ModelStatus]) -> list[ModelView]:
+def views_of(statuses: Sequence[ModelStatus], jobs: Sequence[Job] = ()) -> list[ModelView]:
     """The models in the order to show: by what people come for, lighter ones first. The order never changes by
-    itself."""
+    itself. `jobs`: newest first; conversions among them are shown."""
     first = first_choice(statuses)
+    conversions = {job.subject: job for job in reversed(jobs) if job.kind is JobKind.CONVERSION}
     ordered = sorted(statuses, key=lambda status: (_KIND_ORDER.index(status.entry.kind), status.bytes_total))
-    return [ModelView(status, status.key == first) for status in ordered]
+    return [ModelView(status, status.key == first, conversions.get(status.key)) for status in ordered]
 
 
 def first_choice(statuses: Iterable[ModelStatus]) -> str | None:

@@ -85,7 +85,7 @@ def voice_panel(services: Services, words: Words, voice_id: str) -> VoicePanel:
     voices = speaking_voices(services)
     voice = next((voice for voice in voices if voice.id == voice_id), best_voice(voices))
     can = services.synthesis.capabilities(voice.id)
-    name = {"voice": voice.name}
+    name = {"voice": words.voice(voice)}
     return VoicePanel(
         languages=language_choices(words, can),
         note=_builtin_note(words, voice, services, voices) if voice.engine == BUILTIN else "",

@@ -13,7 +13,7 @@ import gradio as gr
 from tts_core.domain.errors import StudioError
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
-from tts_core.ui.models.view import FETCHES, Action, Look, ModelView
+from tts_core.ui.models.view import FETCHES, Action, Look, ModelView, views_of
 from tts_core.ui.widgets import download_words, fragments
 from tts_core.ui.widgets.scripts import ACTIONS
 from tts_core.ui.words import Words
@@ -68,7 +68,7 @@ class Offers:
         if self._services.transcriber.ready():
             return Offered("", is_ready=True, is_coming=False)
         view = self._nearest()
-        return Offered(self._html(view), is_ready=False, is_coming=view.look.is_active)
+        return Offered(self._html(view), is_ready=False, is_coming=view.look.is_active or view.is_converting)
 
     def follow(self) -> Offered:
         """Follow a download that was begun: the offer as it is now."""
@@ -83,6 +83,8 @@ class Offers:
         try:
             if action in FETCHES:
                 self._services.downloads.start(key, "auto")
+            elif action is Action.CONVERT:
+                self._services.conversion.start(self._services.jobs, key)
             elif action is Action.RESUME:
                 self._services.downloads.resume(key)
             elif action is Action.CANCEL:
@@ -92,12 +94,16 @@ class Offers:
         return self.follow()
 
     def _nearest(self) -> ModelView:
-        """The model to show: the one that is on its way, else the one to suggest."""
-        views = [
-            ModelView(status) for status in self._services.models.statuses() if status.entry.kind is ModelKind.WHISPER
-        ]
+        """The model to show: the one that is on its way, else one that lies here in an older form, else the one to
+        suggest."""
+        statuses = [status for status in self._services.models.statuses() if status.entry.kind is ModelKind.WHISPER]
         suggested = self._services.transcriber.suggestion().key
-        return min(views, key=lambda view: (not view.look.is_active, view.status.key != suggested))
+
+        def order(view: ModelView) -> tuple[bool, bool, bool]:
+            is_here = view.main_action is Action.CONVERT
+            return not (view.look.is_active or view.is_converting), not is_here, view.status.key != suggested
+
+        return min(views_of(statuses, self._services.jobs.jobs()), key=order)
 
     def _html(self, view: ModelView) -> str:
         words, task = self._words, view.task
@@ -110,6 +116,9 @@ class Offers:
             if view.look is not Look.FAILED:
                 numbers = download_words.numbers(words, task)
                 parts.append(fragments.progress(numbers, task.progress, label=coming, is_spoken=False))
+        if view.is_converting and view.conversion is not None:
+            converting = words("models.converting", {"percent": round(view.conversion.progress)})
+            parts = [f'<p role="status">{escape(converting)}</p>']
         buttons = self._button(view) if view.main_action is not None else ""
         models = '<button type="button" class="studio-link" data-studio="tab" data-tab="tab-models">'
         models += f"{words('whisper.models')} →</button>"

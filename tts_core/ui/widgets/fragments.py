@@ -106,7 +106,7 @@ def live_player(words: Words, source: str, sample_rate: int) -> str:
 def take_facts(words: Words, take: Take) -> str:
     icon = "✓" if take.stop_reason is StopReason.COMPLETE else "◼"
     facts = {
-        "voice": take.voice.name,
+        "voice": words.voice(take.voice),
         "engine": words.engine(take.voice),
         "seconds": f"{take.duration_s:.1f} s",
         "first_audio": f"{take.first_audio_s * 1000:.0f} ms",
@@ -168,6 +168,8 @@ def _loaded(words: Words, model: CachedModel) -> str:
         percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
         return words("system.loading", {"percent": percent})
     facts = [size(model.memory_bytes), escape(str(model.device))]
+    if model.device_reason:
+        facts.append(words("system.not_the_card", {"reason": escape(model.device_reason)}))
     if model.warming is not None:
         done, total = model.warming
         facts.append(words("system.warming", {"done": done, "total": total}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Voice
-from tts_core.engines.builtin.engine import NAME as BUILTIN, VOICE as BY_LANGUAGE
+from tts_core.engines.builtin.engine import NAME as BUILTIN
 from tts_core.engines.hibari.voices import NAME as HIBARI
 from tts_core.engines.piper.engine import NAME as PIPER
 from tts_core.engines.yourtts.engine import NAME as YOURTTS
@@ -34,11 +34,9 @@ def best_voice(voices: list[Voice]) -> Voice:
 
 
 def voice_label(words: Words, voice: Voice) -> str:
-    if voice.id == BY_LANGUAGE:
-        return words("speak.by_language")
     if voice.engine == LIBRARY:
         return words("speak.saved_voice", {"voice": voice.name})
-    return f"{voice.name} · {words.engine(voice)}"
+    return f"{words.voice(voice)} · {words.engine(voice)}"
 
 
 def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:

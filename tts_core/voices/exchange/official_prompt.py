@@ -2,7 +2,7 @@
 
 A file holds one `VoiceClonePromptItem`, or several in a list, or either in {"items": …}; an item is an object of that
 class or a dict of its fields: ref_code, ref_spk_embedding, x_vector_only_mode, icl_mode, ref_text. The items' lists
-may also stand in one dict, as the model takes them.
+may also stand in one dict, as the model takes them. Written is the demo's form: {"items": [one dict]}.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tts_core.voices.exchange.torch_file import (
     TorchFile,
     read_torch_file,
 )
+from tts_core.voices.exchange.torch_writing import write_torch_file
 
 MAX_ITEMS = 16
 CODES_PER_FRAME = 16
@@ -40,6 +41,19 @@ def read_official_prompt(path: Path) -> tuple[PreparedVoice, ...]:
         return tuple(_prompt(file, item) for item in _items(file.value))
     except (OSError, *DAMAGE) as error:
         raise VoicePromptInvalid(path=path.name, reason="it is no voice prompt of qwen-tts") from error
+
+
+def write_official_prompt(prompt: PreparedVoice, path: Path) -> None:
+    """Write a voice as the package's demo saves one, and loads it. Raises OSError."""
+    is_timbre_only = prompt.codes is None
+    item = {
+        _CODES: None if prompt.codes is None else prompt.codes.astype(np.int64),
+        _EMBEDDING: prompt.vector.astype(np.float32),
+        "x_vector_only_mode": is_timbre_only,
+        "icl_mode": not is_timbre_only,
+        "ref_text": None if is_timbre_only else prompt.transcript,
+    }
+    write_torch_file({_ITEMS: [item]}, path)
 
 
 def _is_item(name: ClassName) -> bool:
