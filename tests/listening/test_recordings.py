@@ -137,6 +137,7 @@ def test_mending_loses_no_word(handler: CloneHandler, ears: Ears, heart: Sound, 
     assert found.errors == 0, wrong(found)
 
 
+@pytest.mark.thorough
 def test_the_best_part_of_a_minute_begins_and_ends_with_whole_words(
     handler: CloneHandler, ears: Ears, minute: Sound, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_the_best_part_of_a_minute_begins_and_ends_with_whole_words(
     assert words.transcribed in words.wanted, "words in a row of what is spoken, none of them half"
 
 
+@pytest.mark.thorough
 def test_joined_recordings_say_both_texts_at_one_level(
     handler: CloneHandler, ears: Ears, heart: Sound, joe: Sound, tmp_path: Path
 ) -> None:
