@@ -115,7 +115,7 @@ def test_a_model_is_known_by_all_its_names(
         ("Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", 409, "model_not_ready"),
         ("Qwen/Qwen3-TTS-12Hz-9B", 404, "unknown_model_key"),
         ("qwen", 404, "unknown_model_key"),
-        ("openai/whisper-small", 400, "invalid_request"),
+        ("Systran/faster-whisper-small", 400, "invalid_request"),
     ],
 )
 def test_a_model_that_cannot_speak_here_is_refused(

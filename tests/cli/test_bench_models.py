@@ -24,6 +24,8 @@ import time
 import numpy as np
 import torch
 
+pytestmark = pytest.mark.thorough
+
 class Talker:
     codec_head = torch.nn.Linear(4, 10)
 

@@ -140,7 +140,7 @@ def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs:
     assert set(looks) <= {"downloading", "stalled", "ready"}
     assert [begun, *percents] == sorted([begun, *percents])
     expect(row(page).get_by_role("status")).to_contain_text("verified")
-    expect(page.locator("#models-summary")).to_contain_text("1 of 10")
+    expect(page.locator("#models-summary")).to_contain_text("1 of 12")
     expect(page.locator("#models-result")).to_contain_text("complete and intact")
     press(page, "Speak with it")
     expect(page.locator("#speak-text")).to_be_visible()
@@ -174,6 +174,7 @@ def test_a_paused_download_looks_the_same_everywhere_and_goes_on(
     other.context.close()
 
 
+@pytest.mark.thorough
 def test_the_queue_can_be_reordered_and_left(visitor: Visitor, hubs: Hubs) -> None:
     slow_down(hubs)
     page = models_tab(visitor)
@@ -192,6 +193,7 @@ def test_the_queue_can_be_reordered_and_left(visitor: Visitor, hubs: Hubs) -> No
     expect(row(page).get_by_role("status")).to_contain_text("What was downloaded is kept")
 
 
+@pytest.mark.thorough
 def test_when_a_source_fails_the_page_says_who_goes_on(visitor: Visitor, hubs: Hubs) -> None:
     slow_down(hubs)
     hubs.hf.faults.add(Fault(status=403), on="listing")
@@ -255,6 +257,7 @@ def test_repair_fetches_only_what_is_missing_and_delete_asks_first(visitor: Visi
     assert not folder.exists()
 
 
+@pytest.mark.thorough
 def test_a_quiet_page_is_left_alone(visitor: Visitor) -> None:
     """Whatever is selected, focused or being read out stays so: without news nothing that we wrote changes."""
     page = models_tab(visitor)

@@ -136,6 +136,7 @@ def test_sources_are_asked_only_on_a_click_and_say_why_they_stand_there(visitor:
     assert visitor.errors == []
 
 
+@pytest.mark.thorough
 def test_an_own_order_is_kept_counts_and_can_be_forgotten(visitor: Visitor, hubs: Hubs) -> None:
     page = fold(visitor, "sources")
     expect(source_row(page, 2)).to_be_visible()
@@ -169,6 +170,7 @@ def test_an_own_order_is_kept_counts_and_can_be_forgotten(visitor: Visitor, hubs
     expect(page.locator("#sources-automatic")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_the_mirrors_address_and_resuming_are_choices_and_nonsense_is_refused(visitor: Visitor, hubs: Hubs) -> None:
     page = fold(visitor, "sources")
     address, message = page.locator("#sources-mirror :is(input, textarea)"), page.locator("#sources-message")
@@ -217,6 +219,7 @@ def test_variables_that_are_set_decide_and_are_named(tmp_path: Path) -> None:
     services.close()
 
 
+@pytest.mark.thorough
 def test_updates_are_told_source_by_source_and_change_nothing(
     visitor: Visitor, hubs: Hubs, model: PublishedModel
 ) -> None:
@@ -237,6 +240,7 @@ def test_updates_are_told_source_by_source_and_change_nothing(
     assert hubs.sent() == sent
 
 
+@pytest.mark.thorough
 def test_leftovers_are_shown_first_and_go_on_demand(visitor: Visitor, model: PublishedModel) -> None:
     page = fold(visitor, "store")
     page.click("#store-look")

@@ -19,6 +19,8 @@ from tests.nginx import nginx_before, nginx_or_skip
 from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor, live, running_app
 from tts_core.ui.language import COOKIE
 
+pytestmark = pytest.mark.thorough
+
 HOST = "127.0.0.1"
 PING = """() => new Promise((answered, failed) => {
     const socket = new WebSocket(new URL("../ws", location.href).href.replace("https", "wss"));

@@ -96,8 +96,8 @@ def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visi
     page = visitor.open()
     page.click("#tab-speak .studio-link")
     page.wait_for_selector("#models-list li")
-    assert page.locator("#models-list li").count() == 10
-    assert page.inner_text("#models-list").count("Not downloaded") == 10
+    assert page.locator("#models-list li").count() == 12
+    assert page.inner_text("#models-list").count("Not downloaded") == 12
 
 
 def test_a_damaged_model_is_explained_and_deep_validation_ends(visitor: Visitor) -> None:

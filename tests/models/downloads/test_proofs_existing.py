@@ -16,6 +16,8 @@ from tests.hubs.hubs import Hubs
 from tests.hubs.models import CODEC_FILE, MAIN_FILE, PublishedModel
 from tests.models.downloads.app_process import DownloadProcess, Event, Home
 
+pytestmark = pytest.mark.thorough
+
 Layout = Callable[[Hubs, PublishedModel, Path], Mapping[str, str]]
 """Puts a copy of the model below a folder; returns the variables that name it."""
 

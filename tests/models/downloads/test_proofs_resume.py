@@ -21,6 +21,8 @@ from tests.models.model_folders import BASE_KEY, CUSTOM_KEY
 from tts_core.models.catalogue import load_catalogue
 from tts_core.models.downloads.transfer.part_file import PartStore, want_of
 
+pytestmark = pytest.mark.thorough
+
 MAIN_BYTES = 60_000_000
 """Little enough that what is left after a stop is one connection's."""
 UNJOURNALLED_BYTES = 34_000_000

@@ -79,6 +79,7 @@ def test_a_recording_from_a_phone_is_mended_with_one_click_each(visitor: Visitor
     expect(page.locator("#clone-coach")).not_to_contain_text("Recordings kept")
 
 
+@pytest.mark.thorough
 def test_files_that_browsers_take_for_films_are_heard_too(visitor: Visitor, tmp_path: Path) -> None:
     page = opened(visitor, "clone")
     upload(page, write_webm(tmp_path / "me.webm", reference_audio(4.0, 48_000), 48_000))
@@ -90,6 +91,7 @@ def test_files_that_browsers_take_for_films_are_heard_too(visitor: Visitor, tmp_
     page.wait_for_selector("#clone-coach [role=alert]:has-text('no sound file')")
 
 
+@pytest.mark.thorough
 def test_a_long_recording_leaves_a_phones_page_as_wide_as_it_is(visitor: Visitor, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.tile(reference_audio(10.0, RATE), 4), RATE)
     visitor.page.set_viewport_size({"width": 390, "height": 844})
@@ -99,6 +101,7 @@ def test_a_long_recording_leaves_a_phones_page_as_wide_as_it_is(visitor: Visitor
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.thorough
 def test_what_is_missing_or_wrong_is_said(visitor: Visitor, recording: Path, tmp_path: Path) -> None:
     page = opened(visitor, "clone")
     (tmp_path / "page.wav").write_text("<html>" * 100, encoding="utf-8")

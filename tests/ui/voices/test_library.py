@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import soundfile
 import torch
 from gradio_client import Client
@@ -114,6 +115,7 @@ def test_a_voice_travels_as_a_zip(visitor: Visitor, client: Client, recording: P
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("broken.zip")
 
 
+@pytest.mark.thorough
 def test_recordings_come_with_their_texts(visitor: Visitor, recording: Path, tmp_path: Path) -> None:
     files = {"Hana.wav": recording.read_bytes(), "Hana.txt": b"hello world", "Iris.MP3": b"no sound", "Iris.txt": b"hi"}
     for name, content in files.items():
@@ -150,6 +152,7 @@ def test_recordings_come_with_their_texts(visitor: Visitor, recording: Path, tmp
     expect(page.locator("#library-facts")).to_contain_text("It is my own voice")
 
 
+@pytest.mark.thorough
 def test_an_official_prompt_is_asked_whose_voice_it_is(visitor: Visitor, studio: RunningApp, tmp_path: Path) -> None:
     config = json.loads((studio.models_dir / "Qwen3-TTS-12Hz-0.6B-Base" / "config.json").read_text(encoding="utf-8"))
     size = config["speaker_encoder_config"]["enc_dim"]
