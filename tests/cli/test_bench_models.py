@@ -17,14 +17,14 @@ from tts_core.cli.bench.model import model_folder
 from tts_core.cli.bench.synth import ratios
 from tts_core.platform.paths import Paths
 
+pytestmark = pytest.mark.thorough
+
 FRAMES = 6
 PEER = """
 import os
 import time
 import numpy as np
 import torch
-
-pytestmark = pytest.mark.thorough
 
 class Talker:
     codec_head = torch.nn.Linear(4, 10)

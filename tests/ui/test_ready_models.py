@@ -86,7 +86,7 @@ def test_a_model_is_loaded_and_unloaded_by_hand(visitor: Visitor) -> None:
     told = page.inner_text("#system-loaded dd")
     page.focus("#system-loaded [data-action=unload][aria-label*=CustomVoice]")
     page.wait_for_function("told => document.querySelector('#system-loaded dd').innerText !== told", arg=told)
-    page.keyboard.press("Enter")
+    page.press("#system-loaded [data-action=unload][aria-label*=CustomVoice]", "Enter")
     page.wait_for_selector("#system-loaded:not(:has(dt:has-text('CustomVoice')))")
 
 
