@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 
+from tts_core.domain.chunks import in_chunks
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
-from tts_core.domain.events import AudioChunk, EngineEvent, Finished
+from tts_core.domain.events import EngineEvent, Finished
 from tts_core.domain.languages import find_language
 from tts_core.domain.sentences import CLAUSE_MARKS, split_sentences, without_inner_stops
 from tts_core.domain.text import detect_language, paragraphs
@@ -21,7 +21,6 @@ from tts_core.engines.espeak.library import LIBRARY, NORMAL_RATE, SAMPLE_RATE, E
 
 NAME = "builtin"
 MAX_SENTENCE_CHARS = 300
-CHUNK_S = 0.2
 PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.65, 0.3, 0.1
 """Silence at speed 1 after a paragraph, a sentence, and a piece of a sentence that was too long."""
 
@@ -100,16 +99,11 @@ class EspeakEngine:
     def _speak(
         self, request: SynthesisRequest, code: str, variant: str, cancelled: CancelCheck
     ) -> Iterator[EngineEvent]:
-        room = sys.maxsize if request.max_seconds is None else round(request.max_seconds * SAMPLE_RATE)
-        for chunk in _chunks(self._sentences(request, code, variant, cancelled)):
-            if cancelled():
-                break
-            yield AudioChunk(chunk[:room].astype(np.float32) / _FULL_SCALE)
-            room -= len(chunk)
-            if room <= 0:
-                yield Finished(StopReason.MAX_LENGTH, seed=None)
-                return
-        yield Finished(StopReason.CANCELLED if cancelled() else StopReason.COMPLETE, seed=None)
+        sounds = (pcm.astype(np.float32) / _FULL_SCALE for pcm in self._sentences(request, code, variant, cancelled))
+        reason = yield from in_chunks(sounds, SAMPLE_RATE, max_seconds=request.max_seconds, cancelled=cancelled)
+        if reason is StopReason.COMPLETE and cancelled():  # the library then ends a sentence early
+            reason = StopReason.CANCELLED
+        yield Finished(reason, seed=None)
 
     def _sentences(self, request: SynthesisRequest, code: str, variant: str, cancelled: CancelCheck) -> Iterator[Pcm]:
         """Yield the sound of one sentence after the other, each with the silence that belongs before it."""
@@ -127,13 +121,6 @@ class EspeakEngine:
                 )
                 pause_s = _pause_after(sentence)
             pause_s = PARAGRAPH_PAUSE_S
-
-
-def _chunks(sounds: Iterator[Pcm]) -> Iterator[Pcm]:
-    size = round(CHUNK_S * SAMPLE_RATE)
-    for sound in sounds:
-        for start in range(0, len(sound), size):
-            yield sound[start : start + size]
 
 
 def _pause_after(piece: str) -> float:

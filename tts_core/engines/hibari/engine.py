@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from tts_core.domain.chunks import in_chunks
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
-from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
+from tts_core.domain.events import EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
 from tts_core.domain.sentences import split_sentences
 from tts_core.domain.text import paragraphs
-from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, SynthesisRequest, Voice
 from tts_core.engines.hibari.model import MEMORY_BYTES, SAMPLE_RATE, HibariModel, is_installed, packaged_file
 from tts_core.engines.hibari.voices import NAME, VOICES, HibariVoice
 from tts_core.models.cached_model import ModelLoader
@@ -23,7 +23,6 @@ from tts_core.models.memory import ModelCache, ModelMemory
 
 AUTO = Language(AUTO_LANGUAGE, "Auto")
 MAX_SENTENCE_CHARS = 300
-CHUNK_S = 0.2
 PARAGRAPH_PAUSE_S = 0.35
 """Silence at speed 1 between paragraphs; the voices begin and end every sentence with some of their own."""
 
@@ -95,20 +94,12 @@ class HibariEngine:
 
     def _speak(self, request: SynthesisRequest, voice: HibariVoice, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         seed = secrets.randbits(32) if request.seed is None else request.seed
-        room = sys.maxsize if request.max_seconds is None else round(request.max_seconds * SAMPLE_RATE)
         with self._cache.begin(voice.key) as lease:
             for done_bytes, total_bytes in lease.progress():
                 yield Loading(voice.name, done_bytes, total_bytes)
-            for chunk in _chunks(_sentences(lease.model(), request, seed)):
-                if cancelled():
-                    yield Finished(StopReason.CANCELLED, seed=seed)
-                    return
-                yield AudioChunk(chunk[:room])
-                room -= len(chunk)
-                if room <= 0:
-                    yield Finished(StopReason.MAX_LENGTH, seed=seed)
-                    return
-        yield Finished(StopReason.COMPLETE, seed=seed)
+            sounds = _sentences(lease.model(), request, seed)
+            reason = yield from in_chunks(sounds, SAMPLE_RATE, max_seconds=request.max_seconds, cancelled=cancelled)
+        yield Finished(reason, seed=seed)
 
 
 def _sentences(model: HibariModel, request: SynthesisRequest, seed: int) -> Iterator[Samples]:
@@ -122,13 +113,6 @@ def _sentences(model: HibariModel, request: SynthesisRequest, seed: int) -> Iter
                 yield sound
                 pause_s = 0.0
         pause_s = PARAGRAPH_PAUSE_S
-
-
-def _chunks(sounds: Iterator[Samples]) -> Iterator[Samples]:
-    size = round(CHUNK_S * SAMPLE_RATE)
-    for sound in sounds:
-        for start in range(0, len(sound), size):
-            yield sound[start : start + size]
 
 
 def _description(voice: HibariVoice) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from tts_core.audio.files import resample
+from tts_core.domain.chunks import in_chunks
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import UnknownLanguage, UnknownVoice
-from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Samples
+from tts_core.domain.events import EngineEvent, Finished, Loading, Samples
 from tts_core.domain.languages import find_language
 from tts_core.domain.sentences import split_sentences, without_inner_stops
 from tts_core.domain.text import paragraphs
-from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, StopReason, SynthesisRequest, Voice
+from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, SynthesisRequest, Voice
 from tts_core.engines.piper.model import PiperModel
 from tts_core.models.cached_model import ModelLoader
 from tts_core.models.files.piper_voices import VoiceFile, VoiceShelf
@@ -27,7 +27,6 @@ SAMPLE_RATE = 22_050
 """The rate of most voices, in hertz; the sound of the others is resampled, so that all have one."""
 AUTO = Language(AUTO_LANGUAGE, "Auto")
 MAX_SENTENCE_CHARS = 300
-CHUNK_S = 0.2
 PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S = 0.5, 0.15
 """Silence at speed 1 after a paragraph and a sentence; the voices end a sentence with a little of their own."""
 
@@ -102,20 +101,12 @@ class PiperEngine:
     def _speak(
         self, request: SynthesisRequest, file: VoiceFile, speaker: str, cancelled: CancelCheck
     ) -> Iterator[EngineEvent]:
-        room = sys.maxsize if request.max_seconds is None else round(request.max_seconds * SAMPLE_RATE)
         with self._cache.begin(file.name) as lease:
             for done_bytes, total_bytes in lease.progress():
                 yield Loading(file.label, done_bytes, total_bytes)
-            for chunk in _chunks(_sentences(lease.model(), request, speaker)):
-                if cancelled():
-                    yield Finished(StopReason.CANCELLED, seed=None)
-                    return
-                yield AudioChunk(chunk[:room])
-                room -= len(chunk)
-                if room <= 0:
-                    yield Finished(StopReason.MAX_LENGTH, seed=None)
-                    return
-        yield Finished(StopReason.COMPLETE, seed=None)
+            sounds = _sentences(lease.model(), request, speaker)
+            reason = yield from in_chunks(sounds, SAMPLE_RATE, max_seconds=request.max_seconds, cancelled=cancelled)
+        yield Finished(reason, seed=None)
 
 
 def _sentences(model: PiperModel, request: SynthesisRequest, speaker: str) -> Iterator[Samples]:
@@ -129,13 +120,6 @@ def _sentences(model: PiperModel, request: SynthesisRequest, speaker: str) -> It
                 yield resample(sound, model.file.sample_rate, SAMPLE_RATE)
                 pause_s = SENTENCE_PAUSE_S
         pause_s = PARAGRAPH_PAUSE_S
-
-
-def _chunks(sounds: Iterator[Samples]) -> Iterator[Samples]:
-    size = round(CHUNK_S * SAMPLE_RATE)
-    for sound in sounds:
-        for start in range(0, len(sound), size):
-            yield sound[start : start + size]
 
 
 def _voice_id(file: VoiceFile, speaker: str) -> str:
