@@ -19,7 +19,7 @@ def login_page(headers: Headers, target: str, error: StudioError | None) -> str:
         "zh" if target == "zh" else preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
     )
     words = load_words(language)
-    style = (ASSETS_DIR / "login.css").read_text(encoding="utf-8")
+    style = (ASSETS_DIR / "styles" / "login.css").read_text(encoding="utf-8")
     alert = f'<p class="alert" role="alert">{escape(words.error(error))}</p>' if error else ""
     return f"""<!doctype html>
 <html lang="{HTML_TAGS[language]}">

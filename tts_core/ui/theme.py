@@ -1,4 +1,4 @@
-"""The look as a Gradio theme: system fonts, warm paper and ink, one vermilion accent. Finer rules: theme.css."""
+"""The look as a Gradio theme: system fonts, warm paper and ink, one vermilion accent. Finer rules: assets/styles."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ VERMILION = Color(
 )
 # Names of installed fonts only: a web font would stall the page offline and where font hosts are blocked.
 SANS = ("ui-sans-serif", "system-ui", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
+STYLES = ("page.css", "speak.css", "models.css", "voices.css", "library.css", "common.css")
+"""The style sheets in their order: of two rules alike, the later one holds."""
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Consolas", "Noto Sans Mono", "monospace")
 
 

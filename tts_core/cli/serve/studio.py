@@ -59,7 +59,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     from tts_core.ui.login_page import login_page  # noqa: PLC0415
     from tts_core.ui.page import PAGE_PATHS, build_page  # noqa: PLC0415
     from tts_core.ui.page_head import PageHead  # noqa: PLC0415
-    from tts_core.ui.theme import build_theme  # noqa: PLC0415
+    from tts_core.ui.theme import STYLES, build_theme  # noqa: PLC0415
 
     guard_gradio()
     app = create_api(services)
@@ -81,7 +81,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
             footer_links=[],
             favicon_path=str(ASSETS_DIR / "icon.png") if path == "/" else None,
             theme=build_theme(),
-            css_paths=[ASSETS_DIR / "theme.css"],
+            css_paths=[ASSETS_DIR / "styles" / name for name in STYLES],
         )
     # Innermost, so that the guard looks first.
     app.user_middleware += [

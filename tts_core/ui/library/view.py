@@ -152,7 +152,7 @@ def busy_notice(words: Words) -> str:
 
 
 def removal_dialog(words: Words, voice: SavedVoice) -> str:
-    """The question before a voice is removed for good; assets/confirm.js opens it and sends the answer."""
+    """The question before a voice is removed for good; assets/scripts/confirm.js opens it and sends the answer."""
     return (
         f'<dialog class="studio-dialog" aria-labelledby="voice-question" data-action="{VoiceAction.REMOVE.value}" '
         f'data-key="{escape(voice.id)}" data-asked="{next(_ASKED)}"><form method="dialog">'

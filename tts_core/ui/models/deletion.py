@@ -15,7 +15,7 @@ _ASKED = count(1)
 
 
 def deletion_dialog(words: Words, name: str, removal: Removal) -> str:
-    """The question as a dialog; assets/confirm.js opens it and sends the answer."""
+    """The question as a dialog; assets/scripts/confirm.js opens it and sends the answer."""
     facts = [words("models.delete_frees", {"size": size(removal.freed_bytes)})]
     if removal.shared_bytes:
         facts.append(words("models.delete_shared", {"size": size(removal.shared_bytes)}))

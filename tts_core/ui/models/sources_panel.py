@@ -21,7 +21,7 @@ from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.download_words import source_choices
 from tts_core.ui.words import Words
 
-LIST_SCRIPT = (ASSETS_DIR / "source_list.js").read_text(encoding="utf-8")
+LIST_SCRIPT = (ASSETS_DIR / "scripts" / "source_list.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

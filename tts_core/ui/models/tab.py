@@ -22,7 +22,7 @@ from tts_core.ui.widgets.download_words import source_choices
 from tts_core.ui.words import Words
 
 LIST_SCRIPT, QUESTION_SCRIPT = (
-    (ASSETS_DIR / name).read_text(encoding="utf-8") for name in ("model_list.js", "confirm.js")
+    (ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in ("model_list.js", "confirm.js")
 )
 """The scripts that turn a click on a button in our HTML into Gradio's own click event with the button's data."""
 

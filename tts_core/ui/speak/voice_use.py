@@ -17,7 +17,7 @@ _TO_SPEAK = "() => document.querySelector('#tab-speak-button').click()"
 
 
 def wire(source: gr.HTML, speak: SpeakTab, services: Services, words: Words) -> None:
-    """Wire the buttons. `source` holds them and runs assets/actions.js. The tab follows its voice when it opens."""
+    """Wire the buttons. `source` holds them and runs actions.js. The tab follows its voice when it opens."""
 
     def use(event: gr.EventData) -> list[Any]:
         voices = voice_choices(words, speaking_voices(services))
