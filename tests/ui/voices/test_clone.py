@@ -24,7 +24,10 @@ SEED_THAT_ENDS = 2
 
 def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page = opened(visitor, "clone")
+    page.click("#clone-sentence [data-action=choose]")
+    expect(page.locator("#clone-transcript textarea")).to_have_value(re.compile("^The rain had stopped"))
     record(page, seconds=3)
+    assert page.is_hidden("studio-recorder")
     heard = re.search(r"Speech\s+\S+ ([\d.]+) s", page.inner_text(".studio-coach"))
     assert heard is not None
     assert float(heard[1]) > 1.0
@@ -41,6 +44,7 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.click("#clone-save")
     page.wait_for_selector("#clone-saved [role=alert]:has-text('Confirm first')")
     page.click("#clone-consent label >> nth=0")
+    page.wait_for_selector("#clone-saved [role=alert]", state="detached")
     page.click("#clone-save")
     page.wait_for_selector("#clone-saved .studio-saved:has-text('Recorded')")
     page.click("#clone-saved [data-action=use]")

@@ -62,6 +62,13 @@ def note(html: str, link_text: str, tab_id: str) -> str:
     )
 
 
+def missing(words: Words, key: str) -> str:
+    """A line about a model that is not ready, with the way to get it; guests can't get one."""
+    if words.is_for_guests:
+        return f'<div class="studio-note"><p>{words(f"{key}_for_guests")}</p></div>'
+    return note(words(key), words("speak.to_models"), "tab-models")
+
+
 def hint(text: str) -> str:
     return f'<p class="studio-hint">{escape(text)}</p>' if text else ""
 

@@ -9,3 +9,5 @@ ACTIONS, QUESTION = (
 )
 """The script that turns a click on a button into an event with the button's data, and the one that turns a question
 into a dialog."""
+CLEAR_ALERT = """(html) => (html ?? "").includes('role="alert"') ? "" : html"""
+"""The function that empties a message once its cause may have gone; other messages stay."""
