@@ -133,22 +133,28 @@ def test_a_page_that_gets_no_microphone_says_why(visitor: Visitor) -> None:
     expect(page.locator("#clone-file .source-selection button:visible")).to_have_count(1)
 
 
-def test_a_designed_voice_is_kept(visitor: Visitor) -> None:
+def test_a_designed_voice_is_saved_and_locked(visitor: Visitor) -> None:
     page = visitor.open()
     page.click("#tab-design-button")
     page.wait_for_selector("#design-run:not([disabled])")
     box(page, "design-description", "A calm voice.")
     box(page, "design-text", "hello world")
-    page.fill("#tab-design label:has-text('Seed') input", str(SEED_THAT_ENDS))
-    assert page.is_hidden("#design-keep")
+    page.click("#design-advanced button")
+    page.fill("#design-advanced label:has-text('Seed') input", str(SEED_THAT_ENDS))
     page.click("#design-run")
-    page.wait_for_selector("#design-status .studio-facts")
-    assert "Done" in page.inner_text("#design-status")
-    box(page, "design-name", "Calm")
-    page.click("#design-keep-run")
-    page.wait_for_selector("#design-kept .studio-saved:has-text('Calm')")
+    page.wait_for_selector("#design-save-1:visible")
+    page.click("#design-stop")
+    expect(page.locator("#design-status")).to_contain_text("1 of 3 candidates")
+    assert page.is_hidden("#design-save-2")
+    page.click("#design-lock-1")
+    expect(page.locator("#design-lock")).to_contain_text("spoken by a clone of it")
+    expect(page.locator("#design-description textarea")).to_be_disabled()
+    page.click("#design-lock [data-action=unlock]")
+    expect(page.locator("#design-description textarea")).to_be_enabled()
+    page.click("#design-save-1")
+    page.wait_for_selector("#design-kept .studio-saved:has-text('A calm voice')")
     page.click("#design-kept [data-tab=tab-library]")
-    expect(page.locator(card("Calm"))).to_contain_text("Designed")
+    expect(page.locator(card("A calm voice"))).to_contain_text("Designed")
 
 
 def test_programs_clone_save_list_and_delete(client: Client, recording: Path) -> None:

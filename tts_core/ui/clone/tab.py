@@ -54,7 +54,7 @@ class CloneTab:
     player: Player
     check: gr.HTML
     needs_model: gr.Column
-    """What works only where a model can clone."""
+    """The widgets that work only where a model can clone."""
     save: SavePanel | None
     """The panel that keeps a voice; None on the page for guests, who keep nothing."""
     desk: gr.State
@@ -188,6 +188,7 @@ def wire(
     gone."""
     handler = CloneHandler(services)
     _wire_models(tab, places, services, handler, words)
+    _wire_mode(tab)
     sentence_card.wire(tab.sentence, tab.transcript, tab.transcribe, words)
     _wire_recording(tab, services, handler, words)
     _wire_transcribe(tab, places, services, handler, words)
@@ -230,10 +231,11 @@ def _wire_models(
 
 
 def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, words: Words) -> None:
-    def shown(desk: Desk, aim: tuple[str, ...]) -> list[Any]:
+    def shown(desk: Desk, aim: tuple[str, ...], *, is_other: bool = False) -> list[Any]:
+        """Updates for `recording_outputs`; the transcript's status goes with another recording."""
         working = str(desk.working) if desk.working else None
-        coach = _coach(words, desk, *aim)
-        return [desk, working, coach, gr.update(visible=desk.working is not None), *[gr.skip()] * fresh]
+        fresh = ["", None] if is_other else [gr.skip()] * 2
+        return [desk, working, _coach(words, desk, *aim), gr.update(visible=desk.working is not None), *fresh]
 
     def worked(request: gr.Request, desk: Desk, step: Callable[[], Desk], aim: tuple[str, ...]) -> list[Any]:
         """Run a step and count it, so that nobody can take all: it reads a recording and mostly writes another."""
@@ -245,33 +247,30 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
                     quotas.keep(visitor, now.working.stat().st_size)
         except StudioError as error:
             alert = fragments.alert(words("clone.not_usable"), words.error(error))
-            return [*shown(desk, aim)[:2], alert + clone_view.removed(words, desk), *[gr.skip()] * (1 + fresh)]
-        is_other = now.upload != desk.upload
-        return [*shown(now, aim)[:4], *(["", None] if is_other else [gr.skip()] * fresh)]
+            return [*shown(desk, aim)[:2], alert + clone_view.removed(words, desk), *[gr.skip()] * 3]
+        return shown(now, aim, is_other=now.upload != desk.upload)
 
     def changed(request: gr.Request, desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
         """Take in the page's recording. Gradio calls this also when the page has just got one from here; then nothing
         changes."""
         path = Path(file) if file else None
         if desk.shows(path):
-            yield [gr.skip()] * (4 + fresh)
+            yield [gr.skip()] * 6
             return
         if path is None:
-            yield [*shown(handler.take_in(desk, None), aim)[:4], "", None]
+            yield shown(handler.take_in(desk, None), aim, is_other=True)
             return
-        yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), *[gr.skip()] * (1 + fresh)]
+        yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), *[gr.skip()] * 3]
         yield worked(request, desk, lambda: handler.take_in(desk, path), aim)
 
     def mended(event: gr.EventData, request: gr.Request, desk: Desk, *aim: str) -> list[Any]:
         action = event.action
         if action in (DROP, RESTORE):
-            return shown(
-                handler.restored(desk) if action == RESTORE else handler.without(desk, keeps_earlier=False), aim
-            )
+            now = handler.restored(desk) if action == RESTORE else handler.without(desk, keeps_earlier=False)
+            return shown(now, aim)
         step = (lambda: handler.revert(desk)) if action == REVERT else (lambda: handler.mend(desk, Fix(action)))
         return worked(request, desk, step, aim)
 
-    fresh = len(tab.transcribe.fresh)
     tab.file.change(
         changed, [tab.desk, tab.file, *tab.aim], tab.recording_outputs, api_visibility="private", show_progress="hidden"
     )
@@ -285,6 +284,9 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
         api_visibility="private",
         show_progress="hidden",
     )
+
+
+def _wire_mode(tab: CloneTab) -> None:
     tab.mode.input(
         lambda mode: [gr.update(visible=mode == IN_CONTEXT)] * 2,
         tab.mode,
