@@ -150,7 +150,7 @@ class Designer:
         if lock is not None:
             yield form, self._locked(form, lock)
             return
-        voice = self._services.finder.find(name=form.voice or self.best_voice())
+        voice = self._services.finder.find(name=form.voice or self.best_voice()) or self.best_voice()
         for seed in _seeds(whole("seed", form.seed)):
             asked = replace(form, voice=voice, seed=seed)
             yield asked, asked.to_speak(voice).to_request()

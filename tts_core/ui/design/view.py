@@ -53,7 +53,8 @@ def ended(words: Words, made: int, lock: Lock | None) -> str:
 
 
 def lock_line(words: Words, lock: Lock | None, names: dict[str, str]) -> str:
-    """The line about what the lock does, with the button that ends it; "" where nothing is locked. `names`: the models' by key."""
+    """The line about what the lock does, with the button that ends it; "" where nothing is locked. `names`: the names
+    of models by key."""
     if lock is None:
         return ""
     facts = {
