@@ -19,6 +19,7 @@ from tts_core.ui.library import guests as guest_library, tab as library_tab
 from tts_core.ui.models import tab as models_tab
 from tts_core.ui.speak import tab as speak_tab, voice_use
 from tts_core.ui.speak.handler import SpeakHandler
+from tts_core.ui.speak.stream import routes_of
 from tts_core.ui.system import share_banner, tab as system_tab
 from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words, load_words
@@ -27,18 +28,16 @@ PAGE_PATHS = {"en": "/", "zh": "/zh"}
 """The path of each language's page; every text in it is in that language, messages at run time included."""
 
 
-def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -> gr.Blocks:
+def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -> GuardedBlocks:
     """Build the page. `audience`: the role of its visitors. What guests may not do is not on their page, so it can't be
     asked for there."""
     words = load_words(language, audience)
     up = "" if language == "en" else "../"
     other = "zh" if language == "en" else "en"
     logout = f"{up or './'}logout" if words.is_for_guests or services.settings.needs_login else ""
-    page: gr.Blocks
     with GuardedBlocks(words, services.settings.paths.page_cache_dir) as page:
         gr.HTML(fragments.header(words, f"{up or './'}?lang={other}", logout), js_on_load=None)
-        live_url = f"{up}api/tts/qwen3/live/"
-        handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words, live_url)
+        handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words)
         if words.is_for_guests:
             _fill_for_guests(page, services, handler, words)
         else:
@@ -49,6 +48,7 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
         demo_endpoints.publish(services, words)
         _spare_progress(page)
     page.queue(max_size=64)
+    page.routes = routes_of(services, handler, page.files)
     return page
 
 

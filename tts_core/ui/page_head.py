@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.platform.paths import ASSETS_DIR
 
+SCRIPTS = ("page.js", "live_sound.js", "player.js", "take_list.js")
 HTML_TAGS = {"en": "en", "zh": "zh-CN"}
 """The BCP 47 tag of each page language."""
 
@@ -24,7 +25,7 @@ def head_html(language: str) -> str:
         f'for (const [name, value] of [["language", "{tag}"], ["languages", ["{tag}"]]])'
         "Object.defineProperty(navigator, name, { get: () => value });"
     )
-    scripts = [(ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in ("page.js", "live_player.js")]
+    scripts = [(ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in SCRIPTS]
     return "".join(f"<script>{script}</script>" for script in (declare, *scripts))
 
 

@@ -18,8 +18,8 @@ from tts_core.ui.clone.handler import CloneHandler, Compared, Desk
 from tts_core.ui.clone.save_panel import SavePanel
 from tts_core.ui.clone.view import DROP, REVERT
 from tts_core.ui.speak import player
-from tts_core.ui.speak.handler import SpeakHandler
-from tts_core.ui.speak.player import WAVE, Player, SpeakEvent
+from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
+from tts_core.ui.speak.player import WAVE, Player
 from tts_core.ui.transcribe import button as transcribe_button, words as transcribe_words
 from tts_core.ui.transcribe.button import Source, TranscribeButton, Transcribed
 from tts_core.ui.widgets import fragments
@@ -169,7 +169,7 @@ def wire(
     _wire_models(tab, places, services, handler, words)
     _wire_recording(tab, services, handler, words)
     _wire_transcribe(tab, places, services, handler, words)
-    event = SpeakEvent("clone", CloneForm, handler.spoken)
+    event = SpeakEndpoint("clone", CloneForm, handler.spoken)
 
     def generate() -> gr.events.Dependency:
         return player.wire(tab.player, tab, event, services, speaker, words)

@@ -13,8 +13,8 @@ from tts_core.services import Services
 from tts_core.ui.design import keep as design_keep
 from tts_core.ui.design.keep import KeepPanel
 from tts_core.ui.speak import player
-from tts_core.ui.speak.handler import SpeakHandler
-from tts_core.ui.speak.player import Player, SpeakEvent
+from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
+from tts_core.ui.speak.player import Player
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import DesignForm
 from tts_core.ui.widgets.voice_choices import design_voices, language_choices
@@ -96,7 +96,7 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
         api_visibility="private",
         show_progress="hidden",
     )
-    event = SpeakEvent("design", DesignForm, lambda form: form.to_speak(form.voice or _best_voice(services)))
+    event = SpeakEndpoint("design", DesignForm, lambda form: form.to_speak(form.voice or _best_voice(services)))
     spoken = [tab.description, tab.text, tab.language, tab.read_as]
     if tab.keep is None:
         player.wire(tab.player, tab, event, services, handler, words)
