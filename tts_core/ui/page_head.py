@@ -24,7 +24,10 @@ def head_html(language: str) -> str:
         f'for (const [name, value] of [["language", "{tag}"], ["languages", ["{tag}"]]])'
         "Object.defineProperty(navigator, name, { get: () => value });"
     )
-    scripts = [(ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in ("page.js", "live_player.js")]
+    scripts = [
+        (ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8")
+        for name in ("page.js", "live_player.js", "one_sound.js", "voice_picker.js")
+    ]
     return "".join(f"<script>{script}</script>" for script in (declare, *scripts))
 
 
