@@ -82,6 +82,16 @@ def call(app: RunningApp, name: str, inputs: Sequence[object], headers: Mapping[
             return "".join(line for line in stream.iter_lines())
 
 
+CHOSEN_VOICE = "#speak-voice .studio-voice-name"
+"""The name of the voice that the Speak tab speaks with."""
+
+
+def choose_voice(page: Page, name: str) -> None:
+    """Choose that voice on the Speak tab."""
+    page.click("#speak-voice .studio-voice-chip")
+    page.click(f".studio-voices-list li:has(strong:text-is('{name}')) .studio-voices-choose")
+
+
 def live(visitor: Visitor, name: str) -> str | None:
     """What the live player says of itself."""
     return visitor.page.locator("tts-live").get_attribute(f"data-{name}")

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.ui.conftest import RunningApp, Visitor, finished_file, live
+from tests.ui.conftest import CHOSEN_VOICE, RunningApp, Visitor, finished_file, live
 from tts_core.ui.words import load_words
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
@@ -90,6 +90,47 @@ def test_a_sample_text_fills_the_box_and_is_counted(visitor: Visitor) -> None:
     page.click(".studio-sample >> nth=0")
     page.wait_for_selector(".studio-count b:not(:text-is('0'))")
     assert page.inner_text(".studio-count b") == str(len(page.input_value("#speak-text textarea")))
+
+
+FOCUSED = "(document.activeElement.closest('[data-id]')?.dataset.id ?? '') + ' ' + document.activeElement.className"
+
+
+def test_a_voice_is_found_previewed_and_chosen_with_the_keyboard(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.fill("#speak-text textarea", SENTENCE)
+    page.focus("#speak-voice .studio-voice-chip")
+    page.keyboard.press("Enter")
+    cards = page.locator(".studio-voices-list li")
+    expect(cards.first).to_be_visible()
+    waiting = page.locator("[data-id='custom_0_6b/vivian']")
+    expect(waiting).to_contain_text("not downloaded yet")
+    expect(waiting.get_by_role("button", name="Go to Models: Vivian")).to_be_attached()
+    for key, focused in (
+        ("ArrowDown", "builtin/by-language studio-voices-choose"),
+        ("ArrowDown", "builtin/aria studio-voices-choose"),
+        ("ArrowRight", "builtin/aria studio-voices-preview"),
+    ):
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUSED) == focused
+    with page.expect_response("**/api/tts/qwen3/synthesize") as spoken:
+        page.keyboard.press("Enter")
+    assert spoken.value.request.post_data_json["text"].startswith("Hello, this is my voice")
+    expect(cards.nth(1)).to_have_attribute("data-sound", "playing")
+    page.keyboard.press("Escape")
+    expect(page.locator(".studio-voices-sheet")).to_be_hidden()
+    assert page.evaluate("studioSound.isPlaying('voice builtin/aria')") is False
+    assert page.evaluate(FOCUSED) == " studio-voice-chip"
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("full")  # a word of his line; the first letter leads to the search
+    expect(cards).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator(CHOSEN_VOICE)).to_have_text("Henry")
+    assert page.evaluate(FOCUSED) == " studio-voice-chip"
+    assert page.input_value("#speak-text textarea") == SENTENCE
+    visitor.speak("Hello.")
+    expect(page.locator("#speak-status")).to_contain_text("Henry")
+    assert visitor.errors == []
 
 
 def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visitor) -> None:

@@ -11,7 +11,7 @@ import soundfile
 from playwright.sync_api import Browser
 
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
-from tests.ui.conftest import RunningApp, Visitor, call, running_app
+from tests.ui.conftest import CHOSEN_VOICE, RunningApp, Visitor, call, running_app
 
 CUSTOM, DESIGN = "Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen3-TTS-12Hz-1.7B-VoiceDesign"
 SEED_THAT_SPEAKS = 3
@@ -37,7 +37,7 @@ def visitor(browser: Browser, app_with_models: RunningApp) -> Iterator[Visitor]:
 
 def test_a_ready_models_voice_is_the_first_choice_and_speaks(visitor: Visitor) -> None:
     page = visitor.open()
-    page.wait_for_function("document.querySelector('#speak-voice input').value.includes('CustomVoice')")
+    page.wait_for_selector("#speak-voice .studio-voice-line:has-text('CustomVoice')")
     page.click("#speak-advanced button")
     page.fill("label:has-text('Maximum length') input", "1")
     page.fill("#tab-speak label:has-text('Seed') input", str(SEED_THAT_SPEAKS))
@@ -55,11 +55,11 @@ def test_a_model_that_came_meanwhile_speaks_when_the_tab_opens_again(visitor: Vi
     folder = visitor.app.models_dir / CUSTOM
     away = folder.rename(folder.with_name("away"))
     page = visitor.open()
-    page.wait_for_function("document.querySelector('#speak-voice input').value.includes('Built-in')")
+    page.wait_for_selector(f"{CHOSEN_VOICE}:has-text('Built-in')")
     page.click("#tab-models-button")
     away.rename(folder)
     page.click("#tab-speak-button")
-    page.wait_for_function("document.querySelector('#speak-voice input').value.includes('CustomVoice')")
+    page.wait_for_selector("#speak-voice .studio-voice-line:has-text('CustomVoice')")
 
 
 def test_a_described_voice_is_heard(visitor: Visitor) -> None:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.platform.paths import ASSETS_DIR
 
-SCRIPTS = ("page.js", "live_sound.js", "player.js", "take_list.js")
+SCRIPTS = ("page.js", "live_sound.js", "player.js", "take_list.js", "one_sound.js", "voice_picker.js")
 HTML_TAGS = {"en": "en", "zh": "zh-CN"}
 """The BCP 47 tag of each page language."""
 

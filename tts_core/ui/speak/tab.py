@@ -15,16 +15,13 @@ from tts_core.services import Services
 from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
 from tts_core.ui.speak.player import Player
-from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets import fragments, voice_picker
 from tts_core.ui.widgets.forms import SpeakForm
-from tts_core.ui.widgets.voice_choices import (
-    best_voice,
-    language_choices,
-    speaking_voices,
-    voice_label,
-)
+from tts_core.ui.widgets.voice_choices import best_voice, language_choices, speaking_voices
+from tts_core.ui.widgets.voice_picker import voice_choices
 from tts_core.ui.words import Words
 
+VOICE_ID = "speak-voice"
 SAMPLES = ("sample_1", "sample_2", "sample_3")
 SAMPLING_FIELDS = (
     "temperature",
@@ -43,7 +40,7 @@ class SpeakTab:
 
     text: gr.Textbox
     samples: list[gr.Button]
-    voice: gr.Dropdown
+    voice: gr.HTML
     voice_note: gr.HTML
     language: gr.Dropdown
     instruct: gr.Textbox
@@ -115,12 +112,11 @@ def render(services: Services, words: Words) -> SpeakTab:
     panel = voice_panel(services, words, best)
     with gr.Row(equal_height=False, elem_classes="studio-speak"):
         with gr.Column(scale=7, min_width=320, elem_classes="studio-card"):
+            voice_picker.render_place(words, VOICE_ID)
             text, samples = _render_text(services, words)
             sound = player.render(words, "speak", keeps_takes=True)
         with gr.Column(scale=4, min_width=300, elem_classes="studio-card"):
-            voice = gr.Dropdown(
-                voice_choices(words, voices), value=best, label=words("speak.voice"), elem_id="speak-voice"
-            )
+            voice = voice_picker.render(services, words, voice_choices(words, voices), best, VOICE_ID)
             voice_note = gr.HTML(panel.note, js_on_load=None)
             language = gr.Dropdown(
                 panel.languages, value=AUTO_LANGUAGE, label=words("speak.language"), elem_id="speak-language"
@@ -152,11 +148,6 @@ def render(services: Services, words: Words) -> SpeakTab:
         is_chosen=gr.State(False),
         **advanced,
     )
-
-
-def voice_choices(words: Words, voices: list[Voice]) -> list[tuple[str, str]]:
-    """The (label, id) of each voice."""
-    return [(voice_label(words, voice), voice.id) for voice in voices]
 
 
 def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.Button]]:

@@ -33,12 +33,6 @@ def best_voice(voices: list[Voice]) -> Voice:
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
 
-def voice_label(words: Words, voice: Voice) -> str:
-    if voice.engine == LIBRARY:
-        return words("speak.saved_voice", {"voice": voice.name})
-    return f"{words.voice(voice)} · {words.engine(voice)}"
-
-
 def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
     """The (label, code) of each language: Auto first, then widely spoken languages, the rest in the engine's order."""
     named = {one.code: words.get(f"language.{one.code}", one.name) for one in can.languages}
