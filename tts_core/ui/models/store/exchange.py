@@ -67,4 +67,6 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
         began = button.click(begun, None, [panel.result, *buttons], **quiet)
         done = began.then(action, [panel.key, panel.folder], panel.result, api_visibility="private")
         done.then(lambda: shown(is_busy=False), None, buttons, **quiet)
+    for changed in (panel.folder.input, panel.key.input):
+        changed(lambda: "", None, panel.result, **quiet)
     panel.stop.click(work.stop_work, None, None, queue=False, api_visibility="private")
