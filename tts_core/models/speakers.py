@@ -14,7 +14,7 @@ Gender = Literal["female", "male"]
 
 
 @dataclass(frozen=True, slots=True)
-class PresetSpeaker:
+class PublishedSpeaker:
     name: str
     """The name that a model's config gives the speaker, such as "uncle_fu"."""
     gender: Gender
@@ -36,10 +36,10 @@ def speaker_title(name: str) -> str:
 
 
 @cache
-def preset_speakers() -> Mapping[str, PresetSpeaker]:
+def preset_speakers() -> Mapping[str, PublishedSpeaker]:
     """The described speakers by name, in the order to show."""
     rows = json.loads(SPEAKERS_FILE.read_text(encoding="utf-8"))
     return {
-        name: PresetSpeaker(name, row["gender"], row["language"], row["about"], row.get("dialect", ""))
+        name: PublishedSpeaker(name, row["gender"], row["language"], row["about"], row.get("dialect", ""))
         for name, row in rows.items()
     }

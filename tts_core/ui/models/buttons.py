@@ -23,7 +23,7 @@ _SIGNS = {Action.PAUSE: "‖", Action.CANCEL: "✕"}
 
 
 def row_buttons(words: Words, view: ModelView) -> str:
-    """The buttons in their three places: pause, cancel, get the model (download, resume, try again, repair, convert)."""
+    """The buttons in their places: pause, cancel, get the model (download, resume, try again, repair, convert)."""
     main = view.main_action
     fetch = main if main is not Action.PAUSE else None
     get = button(words, view, fetch or Action.DOWNLOAD, is_offered=fetch is not None)
@@ -36,7 +36,7 @@ def use_button(words: Words, view: ModelView) -> str:
     """The way to the tab where a ready model is used, a link in the row."""
     tab = _USED_IN.get(view.entry.kind, "") if view.look is Look.READY else ""
     label = words(f"models.use_{tab}") if tab else ""
-    name = f"{label}: {view.entry.display_name}" if tab else ""
+    name = f"{label}: {view.name(words)}" if tab else ""
     return (
         f'<button type="button" class="studio-link" data-studio="tab" data-tab="tab-{tab}" '
         f'aria-label="{escape(name)}"{"" if tab else " hidden"}>{label}</button>'
@@ -60,6 +60,6 @@ def button(
     title = f' title="{escape(label)}"' if action in _SIGNS else ""
     return (
         f'<button type="button" class="{css}{primary}" data-action="{action.value}" data-key="{view.status.key}"{named}'
-        f' aria-label="{escape(label)}: {escape(view.entry.display_name)}"{title}{"" if is_offered else " hidden"}>'
+        f' aria-label="{escape(label)}: {escape(view.name(words))}"{title}{"" if is_offered else " hidden"}>'
         f"{_SIGNS.get(action, label)}</button>"
     )

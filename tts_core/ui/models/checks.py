@@ -16,7 +16,7 @@ _MAX_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class FileCheck:
     key: str
     """The model's key."""
     percent: float = 0.0
@@ -40,13 +40,13 @@ class RunningChecks:
         self._models = models
         self._stops = SessionStops()
         self._lock = threading.Lock()
-        self._checks: dict[str, Check] = {}
+        self._checks: dict[str, FileCheck] = {}
 
-    def run(self, key: str, session: str) -> Iterator[Check]:
+    def run(self, key: str, session: str) -> Iterator[FileCheck]:
         """Check the model's files: yields the check as it goes on, its end last. A second check of the session stops
         the first. Raises UnknownModelKey."""
         with self._stops.running(session) as stop:
-            check = self._put(session, Check(key))
+            check = self._put(session, FileCheck(key))
             yield check
             try:
                 for event in self._models.validate(key, deep=True, cancelled=stop.is_set):
@@ -65,7 +65,7 @@ class RunningChecks:
     def stop(self, session: str) -> None:
         self._stops.stop(session)
 
-    def of(self, key: str, session: str) -> Check | None:
+    def of(self, key: str, session: str) -> FileCheck | None:
         """The session's last check, if it was of this model and what it found still is so."""
         with self._lock:
             check = self._checks.get(session)
@@ -80,7 +80,7 @@ class RunningChecks:
             if session in self._checks and not self._checks[session].is_running:
                 del self._checks[session]
 
-    def _put(self, session: str, check: Check) -> Check:
+    def _put(self, session: str, check: FileCheck) -> FileCheck:
         with self._lock:
             self._checks.pop(session, None)
             self._checks[session] = check
@@ -88,14 +88,14 @@ class RunningChecks:
                 del self._checks[next(iter(self._checks))]
         return check
 
-    def _replace(self, session: str, before: Check, now: Check) -> Check:
+    def _replace(self, session: str, before: FileCheck, now: FileCheck) -> FileCheck:
         """Remember `now` for `before`, unless the session runs another check by now."""
         with self._lock:
             if self._checks.get(session) is before:
                 self._checks[session] = now
         return now
 
-    def _end(self, session: str, check: Check) -> None:
+    def _end(self, session: str, check: FileCheck) -> None:
         """Leave no check behind that looks as if it were running, where its reader went away."""
         with self._lock:
             if self._checks.get(session) is check and check.is_running:

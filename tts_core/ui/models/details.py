@@ -10,7 +10,7 @@ from tts_core.models.by_hand import ManualDownload
 from tts_core.models.speakers import preset_speakers, speaker_title
 from tts_core.models.status import ModelStatus, NextStep, Verification
 from tts_core.ui.models.buttons import button
-from tts_core.ui.models.checks import Check
+from tts_core.ui.models.checks import FileCheck
 from tts_core.ui.models.list import sized_text
 from tts_core.ui.models.view import Action, Look, ModelView
 from tts_core.ui.widgets import download_words, fragments
@@ -25,7 +25,7 @@ class DetailFacts:
     manual: ManualDownload
     can_open: bool
     """Whether the model's folder can be shown in the file manager."""
-    check: Check | None
+    check: FileCheck | None
     """The last check of its files that this browser asked for."""
 
 
@@ -102,7 +102,7 @@ def _places(words: Words, view: ModelView) -> str:
     return f'<dl class="studio-places">{rows}</dl>'
 
 
-def _check(words: Words, check: Check | None) -> str:
+def _check(words: Words, check: FileCheck | None) -> str:
     """The check's progress or its outcome."""
     if check is None:
         return ""

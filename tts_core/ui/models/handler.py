@@ -18,7 +18,7 @@ from tts_core.models.catalogue import ModelEntry
 from tts_core.models.download_task import Provider
 from tts_core.platform.desktop import can_open_folders
 from tts_core.services import Services
-from tts_core.ui.models.checks import Check, RunningChecks
+from tts_core.ui.models.checks import FileCheck, RunningChecks
 from tts_core.ui.models.deletion import deletion_dialog
 from tts_core.ui.models.details import DetailFacts, model_details
 from tts_core.ui.models.folder import show_folder
@@ -71,7 +71,7 @@ class ModelActions:
         self._words = words
         self._checks = RunningChecks(services.models)
         entries = {key: services.models.entry(key) for key in services.models.keys()}  # noqa: SIM118
-        self._names = {key: entry.display_name for key, entry in entries.items()}
+        self._names = {key: words.model(entry.display_name) for key, entry in entries.items()}
         self._briefs = {key: self._brief(entry) for key, entry in entries.items()}
 
     def views(self) -> list[ModelView]:
@@ -116,7 +116,7 @@ class ModelActions:
         counts = {"speakers": len(self._services.models.capabilities(entry.key).speakers)}
         return sized_text(self._words, "brief", entry, counts)
 
-    def _details(self, view: ModelView, check: Check | None) -> str:
+    def _details(self, view: ModelView, check: FileCheck | None) -> str:
         models, key = self._services.models, view.status.key
         can_open = can_open_folders(self._services.settings)
         facts = DetailFacts(models.capabilities(key), models.manual_download(key), can_open, check)

@@ -65,7 +65,7 @@ def model_list(words: Words, views: Sequence[ModelView], briefs: Mapping[str, st
 
 
 def _row(words: Words, view: ModelView, brief: str, unfolded: Unfolded) -> str:
-    key, name = view.status.key, escape(view.entry.display_name)
+    key, name = view.status.key, escape(view.name(words))
     details = unfolded(view)
     first = words("models.first_badge") if view.is_first_choice else ""
     why = words("models.first_why", {"size": size(view.status.bytes_total)}) if view.is_first_choice else ""
@@ -105,7 +105,7 @@ def _status(words: Words, view: ModelView) -> str:
     up = button(words, view, Action.MOVE_UP, is_offered=view.can_move_up, css="studio-small")
     return (
         f'<div class="studio-model-status"><div role="status"><p class="studio-model-state">'
-        f'<span class="studio-unseen">{escape(view.entry.display_name)}: </span>{badge(words, view.look)} '
+        f'<span class="studio-unseen">{escape(view.name(words))}: </span>{badge(words, view.look)} '
         f"{_shown('small', '', verified)}</p>{_shown('p', 'studio-model-doing', doing)}</div>{up}</div>"
     )
 

@@ -48,7 +48,7 @@ class ModelsTab:
 
 
 def render(services: Services, words: Words) -> ModelsTab:
-    choices = [(view.entry.display_name, view.status.key) for view in views_of(services.models.statuses())]
+    choices = [(view.name(words), view.status.key) for view in views_of(services.models.statuses())]
     with gr.Column(elem_classes="studio-card"):
         gr.HTML(f'<p class="studio-lead">{words("models.intro")}</p>', js_on_load=None)
         if services.settings.sources.offline:

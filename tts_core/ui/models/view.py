@@ -10,6 +10,7 @@ from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.download_task import DownloadTask
 from tts_core.models.status import ModelState, ModelStatus, NextStep
 from tts_core.platform.job import Job, JobKind, JobState
+from tts_core.ui.words import Words
 
 
 class Look(str, Enum):
@@ -117,6 +118,9 @@ class ModelView:
     @property
     def entry(self) -> ModelEntry:
         return self.status.entry
+
+    def name(self, words: Words) -> str:
+        return words.model(self.entry.display_name)
 
     @property
     def group(self) -> Group:

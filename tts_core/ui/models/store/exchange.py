@@ -51,7 +51,7 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
     def bring(key: str, typed: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def importing(step: Progress, cancelled: CancelCheck) -> str:
             done = store.import_from(key, typed_folder(typed), step, cancelled)
-            return html.imported(words, services.models.entry(key).display_name, done)
+            return html.imported(words, words.model(services.models.entry(key).display_name), done)
 
         return work.run(importing, request, progress)
 
