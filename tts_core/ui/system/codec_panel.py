@@ -45,7 +45,11 @@ def render(words: Words) -> CodecPanel:
 
 def wire(panel: CodecPanel, item: gr.Tab, services: Services, words: Words) -> None:
     def opened() -> list[Any]:
-        ready = [(status.entry.display_name, status.key) for status in services.models.statuses() if status.valid]
+        ready = [
+            (words.model(status.entry.display_name), status.key)
+            for status in services.models.statuses()
+            if status.valid
+        ]
         message = "" if ready else fragments.note(words("codec.no_model"), words("speak.to_models"), "tab-models")
         works = gr.update(interactive=bool(ready))
         return [gr.update(choices=ready, value=ready[0][1] if ready else None), works, message]

@@ -28,17 +28,17 @@ class LoadedPanel:
 
 def render(services: Services, words: Words) -> LoadedPanel:
     table = gr.HTML(fragments.loaded_models(words, []), js_on_load=ACTIONS, elem_id="system-loaded")
-    key = gr.Dropdown(choices(services), label=words("models.column_model"), elem_id="system-loaded-key")
+    key = gr.Dropdown(choices(services, words), label=words("models.column_model"), elem_id="system-loaded-key")
     with gr.Row(elem_classes="studio-actions"):
         load = gr.Button(words("system.load"), elem_id="system-load", min_width=90)
     message = gr.HTML(js_on_load=None, elem_id="system-loaded-message")
     return LoadedPanel(table, key, load, message, gr.Timer(REFRESH_S, active=False))
 
 
-def choices(services: Services) -> list[tuple[str, str]]:
+def choices(services: Services, words: Words) -> list[tuple[str, str]]:
     """The (label, key) of each model that can be loaded now."""
     return [
-        (status.entry.display_name, status.key)
+        (words.model(status.entry.display_name), status.key)
         for status in services.models.statuses()
         if status.valid and (status.entry.kind.speaks or status.entry.kind is ModelKind.WHISPER)
     ]
@@ -49,7 +49,7 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
         return fragments.loaded_models(words, services.memory.statuses())
 
     def opened() -> list[Any]:
-        found = choices(services)
+        found = choices(services, words)
         chosen = found[0][1] if found else None
         return [
             table(),
