@@ -75,15 +75,15 @@ def _findings(words: Words, view: ModelView, status: ModelStatus) -> list[str]:
 
 
 def _advice(words: Words, view: ModelView) -> str:
-    """The next step to take; "" where the row itself shows it."""
+    """The state of the files, or the next step to take; "" where the row itself shows it."""
     is_shown = view.look.is_active or view.look in (Look.PAUSED, Look.FAILED) or view.is_kept
     if is_shown or view.status.next_step in (NextStep.FETCH, NextStep.CONVERT):
         return ""
-    step = view.status.next_step.value
-    sentences = [words(f"models.next_{step}", {"count": len(view.entry.files)})]
-    if view.look is Look.READY and view.status.verification is not Verification.NONE:
-        sentences.append(words(f"models.content_{view.status.verification.value}"))
-    return f"<p>{'<br>'.join(map(escape, sentences))}</p>"
+    if view.look is Look.READY:
+        key = f"models.content_{view.status.verification.value}"
+    else:
+        key = f"models.next_{view.status.next_step.value}"
+    return f"<p>{escape(words(key, {'count': len(view.entry.files)}))}</p>"
 
 
 def _list(title: str, items: list[str]) -> str:
@@ -112,7 +112,8 @@ def _check(words: Words, check: FileCheck | None) -> str:
         reading = words("models.checking", {"file": check.file}) if check.file else words("models.check_begins")
         return fragments.progress(reading, check.percent, label=words("action.check"), is_spoken=False)
     if check.status.valid:
-        return fragments.done(words("models.check_good"))
+        is_published = check.status.verification is Verification.VERIFIED
+        return fragments.done(words("models.check_good" if is_published else "models.check_readable"))
     return fragments.alert(words("models.check_bad"), words("models.check_bad_info"))
 
 
