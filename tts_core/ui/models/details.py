@@ -61,7 +61,8 @@ def speaker_line(words: Words, name: str) -> str:
     speaker = preset_speakers().get(name)
     if speaker is None:
         return ""
-    language = words(f"spoken.{speaker.dialect or speaker.language}")
+    spoken = speaker.dialect or speaker.language
+    language = words.get(f"language.{spoken}", spoken.replace("_", " ").title())
     return f"{language} · {words(f'gender.{speaker.gender}')} · {speaker.about[words.language]}"
 
 
