@@ -199,7 +199,7 @@ def test_a_check_ends_with_what_it_found_and_the_finding_goes_with_its_cause(tmp
     assert "check" in offered(row(actions, TOKENIZER_KEY, viewer))
     shown = [now.rows for now in actions.check(TOKENIZER_KEY, viewer)]
     assert 'data-action="stop_check"' in shown[0]
-    assert offered(shown[0].split('id="model-tokenizer_12hz"')[1].split("studio-detail-buttons")[1]) >= {"stop_check"}
+    assert 'data-action="stop_check"' not in shown[-1]
     assert "all files are complete and intact" in shown[-1]
     assert "all files are complete and intact" not in actions.overview(Viewer("another", TOKENIZER_KEY)).rows
     weights = folder / "model.safetensors"

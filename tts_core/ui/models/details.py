@@ -37,8 +37,8 @@ def model_details(words: Words, view: ModelView, facts: DetailFacts) -> str:
         speaker_list(words, facts.can.speakers),
         *_findings(words, view, status),
         _places(words, view),
-        _check(words, facts.check),
         _buttons(words, view, facts),
+        _check(words, view, facts.check),
         "" if view.look is Look.READY else _by_hand(words, facts.manual),
     ]
     return "".join(parts)
@@ -103,15 +103,16 @@ def _places(words: Words, view: ModelView) -> str:
     return f'<dl class="studio-places">{rows}</dl>'
 
 
-def _check(words: Words, check: FileCheck | None) -> str:
-    """The check's progress or its outcome."""
+def _check(words: Words, view: ModelView, check: FileCheck | None) -> str:
+    """The check's progress, with the button that stops it, or its outcome."""
     if check is None:
         return ""
     if check.is_stopped:
         return fragments.hint(words("models.check_stopped"))
     if check.status is None:
         reading = words("models.checking", {"file": check.file}) if check.file else words("models.check_begins")
-        return fragments.progress(reading, check.percent, label=words("action.check"), is_spoken=False)
+        bar = fragments.progress(reading, check.percent, label=words("action.check"), is_spoken=False)
+        return bar + button(words, view, Action.STOP_CHECK, css="studio-small")
     if check.status.valid:
         is_published = check.status.verification is Verification.VERIFIED
         return fragments.done(words("models.check_good" if is_published else "models.check_readable"))
@@ -119,11 +120,9 @@ def _check(words: Words, check: FileCheck | None) -> str:
 
 
 def _buttons(words: Words, view: ModelView, facts: DetailFacts) -> str:
-    is_checking = facts.check is not None and facts.check.is_running
     can_check = view.status.exists and not view.look.is_active
     offered = {
-        Action.CHECK: can_check and not is_checking,
-        Action.STOP_CHECK: is_checking,
+        Action.CHECK: can_check,
         Action.OPEN: facts.can_open,
         Action.ASK_DELETE: view.can_delete,
     }
