@@ -104,4 +104,4 @@ class RunningChecks:
 
 def _facts(status: ModelStatus) -> tuple[object, ...]:
     """The facts that change when the model's files do."""
-    return status.exists, status.missing, status.problems, status.bytes_done
+    return status.exists, status.missing, status.problems, status.bytes_done, status.verification

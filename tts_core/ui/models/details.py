@@ -37,8 +37,8 @@ def model_details(words: Words, view: ModelView, facts: DetailFacts) -> str:
         speaker_list(words, facts.can.speakers),
         *_findings(words, view, status),
         _places(words, view),
-        _check(words, facts.check),
         _buttons(words, view, facts),
+        _check(words, view, facts.check),
         "" if view.look is Look.READY else _by_hand(words, facts.manual),
     ]
     return "".join(parts)
@@ -61,7 +61,8 @@ def speaker_line(words: Words, name: str) -> str:
     speaker = preset_speakers().get(name)
     if speaker is None:
         return ""
-    language = words(f"spoken.{speaker.dialect or speaker.language}")
+    spoken = speaker.dialect or speaker.language
+    language = words.get(f"language.{spoken}", spoken.replace("_", " ").title())
     return f"{language} · {words(f'gender.{speaker.gender}')} · {speaker.about[words.language]}"
 
 
@@ -75,15 +76,15 @@ def _findings(words: Words, view: ModelView, status: ModelStatus) -> list[str]:
 
 
 def _advice(words: Words, view: ModelView) -> str:
-    """The next step to take; "" where the row itself shows it."""
+    """The state of the files, or the next step to take; "" where the row itself shows it."""
     is_shown = view.look.is_active or view.look in (Look.PAUSED, Look.FAILED) or view.is_kept
     if is_shown or view.status.next_step in (NextStep.FETCH, NextStep.CONVERT):
         return ""
-    step = view.status.next_step.value
-    sentences = [words(f"models.next_{step}", {"count": len(view.entry.files)})]
-    if view.look is Look.READY and view.status.verification is not Verification.NONE:
-        sentences.append(words(f"models.content_{view.status.verification.value}"))
-    return f"<p>{'<br>'.join(map(escape, sentences))}</p>"
+    if view.look is Look.READY:
+        key = f"models.content_{view.status.verification.value}"
+    else:
+        key = f"models.next_{view.status.next_step.value}"
+    return f"<p>{escape(words(key, {'count': len(view.entry.files)}))}</p>"
 
 
 def _list(title: str, items: list[str]) -> str:
@@ -102,26 +103,26 @@ def _places(words: Words, view: ModelView) -> str:
     return f'<dl class="studio-places">{rows}</dl>'
 
 
-def _check(words: Words, check: FileCheck | None) -> str:
-    """The check's progress or its outcome."""
+def _check(words: Words, view: ModelView, check: FileCheck | None) -> str:
+    """The check's progress, with the button that stops it, or its outcome."""
     if check is None:
         return ""
     if check.is_stopped:
         return fragments.hint(words("models.check_stopped"))
     if check.status is None:
         reading = words("models.checking", {"file": check.file}) if check.file else words("models.check_begins")
-        return fragments.progress(reading, check.percent, label=words("action.check"), is_spoken=False)
+        bar = fragments.progress(reading, check.percent, label=words("action.check"), is_spoken=False)
+        return bar + button(words, view, Action.STOP_CHECK, css="studio-small")
     if check.status.valid:
-        return fragments.done(words("models.check_good"))
+        is_published = check.status.verification is Verification.VERIFIED
+        return fragments.done(words("models.check_good" if is_published else "models.check_readable"))
     return fragments.alert(words("models.check_bad"), words("models.check_bad_info"))
 
 
 def _buttons(words: Words, view: ModelView, facts: DetailFacts) -> str:
-    is_checking = facts.check is not None and facts.check.is_running
     can_check = view.status.exists and not view.look.is_active
     offered = {
-        Action.CHECK: can_check and not is_checking,
-        Action.STOP_CHECK: is_checking,
+        Action.CHECK: can_check,
         Action.OPEN: facts.can_open,
         Action.ASK_DELETE: view.can_delete,
     }

@@ -71,7 +71,7 @@ class ModelActions:
         self._words = words
         self._checks = RunningChecks(services.models)
         entries = {key: services.models.entry(key) for key in services.models.keys()}  # noqa: SIM118
-        self._names = {key: words.model(entry.display_name) for key, entry in entries.items()}
+        self.names = {key: words.model(entry.display_name) for key, entry in entries.items()}
         self._briefs = {key: self._brief(entry) for key, entry in entries.items()}
 
     def views(self) -> list[ModelView]:
@@ -92,7 +92,7 @@ class ModelActions:
             summary=fragments.path_line(summary, words("models.folder"), self._services.settings.paths.models_dir),
             rows=model_list(words, main, self._briefs, unfolded),
             small_rows=model_list(words, small, self._briefs, unfolded),
-            background=fragments.background_line(words, self._services.models.background, self._names),
+            background=fragments.background_line(words, self._services.models.background, self.names),
             tab_label=tab_label(words, views),
             is_busy=any(view.look.is_active or view.is_converting for view in views)
             or (check is not None and check.is_running),
@@ -125,7 +125,7 @@ class ModelActions:
     def deletion(self, key: str) -> str:
         """The question before a model is deleted, as a dialog; raises gr.Error."""
         with self._errors_for_people():
-            return deletion_dialog(self._words, self._names[key], self._services.store.removal(key))
+            return deletion_dialog(self._words, self.names[key], self._services.store.removal(key))
 
     def perform(self, action: Action, key: str, provider: Provider, request: gr.Request) -> None:
         """Do a button's action. Raises gr.Error with the reason why not."""
@@ -157,7 +157,7 @@ class ModelActions:
             downloads.move(key, max(1, task.position - 1) if task is not None else 1)
         elif action is Action.DELETE:
             removal = self._services.store.delete(key)
-            freed = {"model": self._names[key], "size": size(removal.freed_bytes)}
+            freed = {"model": self.names[key], "size": size(removal.freed_bytes)}
             gr.Info(escape(self._words("models.deleted", freed)))
         elif action is Action.STOP_CHECK:
             self._checks.stop(request.session_hash or "")

@@ -112,7 +112,7 @@ class _Handlers:
             latencies = self._choices.measure()
         except StudioError as error:
             return self._shown(latencies, fragments.alert(words("sources.not_tested"), words.error(error)))
-        return self._shown(latencies, tested(words, len(latencies)))
+        return self._shown(latencies, answers(words, len(latencies)))
 
     def move(self, event: gr.EventData, latencies: Latencies | None) -> list[Any]:
         step = SourceMove(event.action)
@@ -168,7 +168,7 @@ class _Handlers:
         return gr.update(choices=source_choices(self._words, self._choices.settings))
 
 
-def tested(words: Words, count: int) -> str:
+def answers(words: Words, count: int) -> str:
     """The outcome of a test: `count` sources have answered."""
     if not count:
         return fragments.alert(words("sources.none_answered"), words("sources.none_answered_info"))

@@ -71,6 +71,8 @@ def wire(panel: CodecPanel, item: gr.Tab, services: Services, words: Words) -> N
         return [sound, gr.update(value=str(file), visible=True), fragments.hint(words("codec.facts", facts))]
 
     item.select(opened, None, [panel.key, panel.run, panel.message], api_visibility="private", show_progress="hidden")
+    for changed in (panel.recording.input, panel.key.input):
+        changed(lambda: "", None, panel.message, queue=False, api_visibility="private", show_progress="hidden")
     panel.run.click(
         convert, [panel.recording, panel.key], [panel.decoded, panel.codes, panel.message], api_visibility="private"
     )

@@ -56,6 +56,7 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
             gr.update(choices=found, value=chosen),
             gr.update(interactive=bool(found)),
             gr.Timer(active=True),
+            "",
         ]
 
     def load(key: str | None) -> str:
@@ -68,10 +69,11 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
     item.select(
         opened,
         None,
-        [panel.table, panel.key, panel.load, panel.timer],
+        [panel.table, panel.key, panel.load, panel.timer, panel.message],
         api_visibility="private",
         show_progress="hidden",
     )
+    panel.key.input(lambda: "", None, panel.message, queue=False, api_visibility="private", show_progress="hidden")
     panel.timer.tick(table, None, panel.table, api_visibility="private", show_progress="hidden", queue=False)
     loaded = panel.load.click(load, panel.key, panel.message, api_visibility="private", concurrency_limit=None)
     unloaded = panel.table.click(unload, None, panel.message, api_visibility="private", concurrency_limit=None)

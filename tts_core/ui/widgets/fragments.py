@@ -165,8 +165,9 @@ def _model_name(words: Words, model: CachedModel) -> str:
 
 def _loaded(words: Words, model: CachedModel) -> str:
     if not model.is_loaded:
-        percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
-        return words("system.loading", {"percent": percent})
+        if not model.done_bytes:  # some kinds are read at one go
+            return words("system.loading_begins")
+        return words("system.loading", {"percent": round(100 * model.done_bytes / model.total_bytes)})
     facts = [size(model.memory_bytes), escape(str(model.device).upper())]
     if model.device_reason:
         facts.append(words("system.not_the_card", {"reason": escape(model.device_reason)}))
