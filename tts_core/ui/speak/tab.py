@@ -22,6 +22,7 @@ from tts_core.ui.widgets.voice_choices import (
     language_choices,
     speaking_voices,
     voice_label,
+    voice_named,
 )
 from tts_core.ui.words import Words
 
@@ -63,7 +64,7 @@ class SpeakTab:
     predictor_top_p: gr.Slider
     read_as: gr.Radio
     player: Player
-    is_chosen: gr.State
+    is_chosen: gr.Checkbox
     """Whether somebody chose the voice; otherwise it is the best one there is."""
 
 
@@ -151,7 +152,7 @@ def render(services: Services, words: Words) -> SpeakTab:
         speed=speed,
         format=file_format,
         player=sound,
-        is_chosen=gr.State(False),
+        is_chosen=gr.Checkbox(value=False, visible=False),
         **advanced,
     )
 
@@ -184,7 +185,7 @@ def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.
         elem_id="speak-text",
     )
     limit = services.settings.limits.max_text_chars
-    count = words("speak.count", {"count": "<b>0</b>", "limit": limit})
+    count = words("speak.count", {"count": "<b>0</b>", "limit": f"{limit:,}"})
     gr.HTML(f'<span class="studio-count" data-limit="{limit}">{count}</span>', js_on_load=None)
     with gr.Row(elem_classes="studio-samples"):
         gr.HTML(f"<span>{words('speak.samples')}</span>", js_on_load=None, min_width=40)
@@ -204,7 +205,9 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
         seed = gr.Number(
             label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED, interactive=works
         )
-        seed_locked = gr.Checkbox(label=words("speak.seed_lock"), value=False, interactive=works)
+        seed_locked = gr.Checkbox(
+            label=words("speak.seed_lock"), value=False, interactive=works, elem_id="speak-seed-locked"
+        )
     default = Sampling()
     ranges = {"temperature": (0.1, 2.0, 0.05), "top_k": (1, 200, 1), "top_p": (0.05, 1.0, 0.05)}
     ranges["repetition_penalty"] = (1.0, 1.5, 0.01)
@@ -258,9 +261,18 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
         )
 
 
+def _still_there(voices: list[Voice], wanted: str, words: Words) -> Voice:
+    """The voice that was chosen, perhaps in an earlier visit. The best one instead of it, with a word, if it is gone."""
+    found = voice_named(voices, wanted)
+    if found is None:
+        gr.Info(words("speak.voice_gone", {"now": words.voice(best_voice(voices))}))
+    return found or best_voice(voices)
+
+
 def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Services, words: Words) -> None:
     """Make everything that depends on the chosen voice follow it."""
     sampling = [getattr(tab, name) for name in SAMPLING_FIELDS]
+    rendered = tab.voice.value
 
     def follow(voice_id: str, language: str, speed: float) -> list[Any]:
         panel = voice_panel(services, words, voice_id)
@@ -292,21 +304,21 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
     def look_again(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
         """Updates when the tab opens: the best voice there is, unless somebody chose another."""
         voices = speaking_voices(services)
-        now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
+        now = (_still_there(voices, voice, words) if is_chosen else best_voice(voices)).id
         choices = voice_choices(words, voices)
         # A voice that stays is not sent: it would undo a choice that is made while this is on its way.
-        chosen = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
-        return [chosen, *follow(now, language, speed)]
+        picker = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
+        return [picker, *follow(now, language, speed)]
 
     def loaded(voice: str, is_chosen: bool, language: str, speed: float) -> list[Any]:
         """Updates when the page opens: what was rendered for the voice is right where the voice stays."""
-        chosen, note, *rest = look_again(voice, is_chosen, language, speed)
-        return [chosen, note, *(rest if "value" in chosen else [gr.skip()] * len(rest))]
+        picker, note, *rest = look_again(voice, is_chosen, language, speed)
+        return [picker, note, *([gr.skip()] * len(rest) if voice == rendered and "value" not in picker else rest)]
 
     tab.voice.input(
         follow, [tab.voice, tab.language, tab.speed], followers, api_visibility="private", show_progress="hidden"
     )
-    tab.voice.input(lambda: True, None, tab.is_chosen, api_visibility="private", show_progress="hidden")
+    tab.voice.input(None, None, tab.is_chosen, js="() => true", api_visibility="private")
     page, item = places
     for opened, update in ((page.load, loaded), (item.select, look_again)):
         opened(
