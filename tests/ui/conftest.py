@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import soundfile
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright, expect, sync_playwright
 
 from tests import ROOT
 from tests.browser import browser_or_skip
@@ -151,9 +151,16 @@ class Visitor:
         self.page: Page = context.new_page()
         self.requested: set[str] = set()
         self.errors: list[str] = []
+        self.asked: list[str] = []
+        """The kinds of the browser's own dialogs, each answered with yes."""
         self.page.set_default_timeout(1000 * SOON_S)
         self.page.on("request", lambda request: self.requested.add(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", self._agree)
+
+    def _agree(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.type)
+        dialog.accept()
 
     def open(self, path: str = "") -> Page:
         self.page.goto(self.app.url + path)

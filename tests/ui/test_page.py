@@ -187,21 +187,71 @@ def test_a_chinese_browser_gets_chinese_and_the_switch_is_remembered(chinese_vis
     assert page.inner_text("#speak-run") == "Generate"
 
 
-@pytest.mark.parametrize("tab", ["speak", "models", "system"])
-def test_a_phone_needs_no_sideways_scrolling(chinese_visitor: Visitor, tab: str) -> None:
-    page = chinese_visitor.open()
-    page.click(f"#tab-{tab}-button")
-    page.wait_for_selector(f"#tab-{tab} .studio-card >> nth=0")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_the_chosen_theme_outlives_a_reload(visitor: Visitor) -> None:
+def test_every_tab_is_equally_wide_and_the_narrowest_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     page = visitor.open()
-    assert not page.evaluate("document.body.classList.contains('dark')")
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 640})
+        widths = set()
+        for tab in ("speak", "clone", "design", "library", "models", "system"):
+            page.click(f"#tab-{tab}-button")
+            page.wait_for_selector(f"#tab-{tab} .studio-card >> nth=0")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+            widths.add(page.evaluate("document.querySelector('#studio-tabs').getBoundingClientRect().width"))
+        assert len(widths) == 1, widths
+
+
+FORM = """() => [
+    ["text textarea", "speed input[type=number]", "format input:checked"].map(
+        (part) => document.querySelector(`#speak-${part}`).value),
+    document.querySelector(".studio-count b").innerText,
+]"""
+KEPT_VOICE = "JSON.parse(localStorage['tts-studio-kept'])['speak-voice']"
+OF_GUESTS = """() => {
+    const component = (type, props) => ({type, props});
+    const tabs = {elem_id: "studio-tabs", elem_classes: ["studio-of-guests"]};
+    sessionStorage.setItem("tts-studio-kept", '{"speak-text": "Of this tab.", "speak-speed": 9, "speak-format": "exe"}');
+    const widgets = [
+        component("textbox", {elem_id: "speak-text", value: ""}),
+        component("slider", {elem_id: "speak-speed", value: 1, minimum: 0.5, maximum: 2}),
+        component("radio", {elem_id: "speak-format", value: "wav", choices: [["wav", "wav"]]}),
+    ];
+    studioMemory.begin({components: [component("tabs", tabs), component("tabitem", {id: "speak"}), ...widgets]});
+    studioMemory.keep("speak-text", "More of it.");
+    return [...widgets.map(({props}) => props.value), sessionStorage["tts-studio-kept"], localStorage["tts-studio-kept"]];
+}"""
+
+
+def test_what_was_typed_and_chosen_is_back_until_the_browser_is_told_to_forget_it(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.fill("#speak-text textarea", "Keep me.")
+    page.fill("#speak-speed input[type=number]", "1.5")
+    page.click("#speak-format label:has-text('mp3')")
     page.click("[data-studio=theme]")
+    page.click("#tab-clone-button")
+    page.fill("#clone-text textarea", "To be cloned.")
+    page.click("#tab-models-button")
     page.reload()
-    page.wait_for_selector("#speak-run")
+    page.wait_for_selector("#models-list li")
     assert page.evaluate("document.body.classList.contains('dark')")
+    page.click("#tab-clone-button")
+    expect(page.locator("#clone-text textarea")).to_have_value("To be cloned.")
+    page.goto(f"{visitor.app.url}?lang=zh&voice=Heart")
+    page.wait_for_selector("html[lang=zh-CN]", state="attached")
+    page.wait_for_selector(".studio-count b:text-is('8')")
+    assert page.evaluate(FORM) == [["Keep me.", "1.5", "mp3"], "8"]
+    page.wait_for_function(f"{KEPT_VOICE} == 'hibari/heart'")  # the server has found the name
+    page.goto(f"{visitor.app.url}?tab=system&voice=nobody/here&lang=en")
+    page.wait_for_selector("#system-memory dl")
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("no longer here")
+    page.click("[data-studio=forget]")
+    page.wait_for_selector("#speak-text textarea")
+    assert visitor.asked == ["confirm"]
+    expect(page.locator("#speak-text textarea")).to_have_value("")
+    guest = page.evaluate(OF_GUESTS)
+    assert guest[:3] == ["Of this tab.", 1, "wav"], "what does not fit is left out"
+    assert "More of it." in guest[3]
+    assert "More of it." not in (guest[4] or "")
+    assert visitor.errors == []
 
 
 def test_every_control_is_reached_by_tab_and_has_a_name(visitor: Visitor) -> None:
@@ -218,6 +268,21 @@ def test_every_control_is_reached_by_tab_and_has_a_name(visitor: Visitor) -> Non
             )
         )
     assert wanted <= reached
+    language = page.locator("#speak-language input")
+    language.click()
+    page.keyboard.type("germ")
+    expect(page.get_by_role("option")).to_have_text(["German"])
+    page.keyboard.press("Enter")
+    expect(language).to_have_value("German")
+    page.keyboard.press("Tab")
+    language.focus()
+    expect(page.get_by_role("option", selected=True)).to_be_in_viewport()
+    page.keyboard.type("qqq")
+    expect(page.locator(".studio-unseen")).to_have_text("Nothing fits")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("listbox")).to_have_count(0)
+    assert page.evaluate("document.activeElement.closest('.block').id") == "speak-speed"
+    assert language.input_value() == "German"
     nameless = page.evaluate(
         """[...document.querySelectorAll('button, input, textarea, select, a')]
            .filter(e => e.offsetParent && !(e.innerText || '').trim() && !e.ariaLabel && !e.title

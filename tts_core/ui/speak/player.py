@@ -79,7 +79,12 @@ def render(words: Words, tab_id: str, *, keeps_takes: bool = False) -> Player:
             min_width=90,
         )
         gr.HTML(f'<span class="studio-keys">{words("speak.shortcuts")}</span>', js_on_load=None, min_width=120)
-    shown = gr.HTML(_player(words, tab_id, prepares=keeps_takes), js_on_load=TAKES, apply_default_css=False, elem_id=f"{tab_id}-player")
+    shown = gr.HTML(
+        _player(words, tab_id, prepares=keeps_takes),
+        js_on_load=TAKES,
+        apply_default_css=False,
+        elem_id=f"{tab_id}-player",
+    )
     check = check_panel.render(words, tab_id)
     if keeps_takes:
         takes = f'<tts-takes class="player-takes" data-tab="{tab_id}"></tts-takes>'

@@ -17,7 +17,7 @@ from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
 from tts_core.ui.speak.player import Player
 from tts_core.ui.widgets import fragments, voice_picker
 from tts_core.ui.widgets.forms import SpeakForm
-from tts_core.ui.widgets.voice_choices import best_voice, language_choices, speaking_voices
+from tts_core.ui.widgets.voice_choices import best_voice, language_choices, speaking_voices, voice_named
 from tts_core.ui.widgets.voice_picker import voice_choices
 from tts_core.ui.words import Words
 
@@ -62,7 +62,7 @@ class SpeakTab:
     predictor_top_p: gr.Slider
     read_as: gr.Radio
     player: Player
-    is_chosen: gr.State
+    is_chosen: gr.Checkbox
     """Whether somebody chose the voice; otherwise it is the best one there is."""
 
 
@@ -145,7 +145,7 @@ def render(services: Services, words: Words) -> SpeakTab:
         instruct_note=instruct_note,
         speed=speed,
         player=sound,
-        is_chosen=gr.State(False),
+        is_chosen=gr.Checkbox(value=False, visible=False),
         **advanced,
     )
 
@@ -160,7 +160,7 @@ def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.
         elem_id="speak-text",
     )
     limit = services.settings.limits.max_text_chars
-    count = words("speak.count", {"count": "<b>0</b>", "limit": limit})
+    count = words("speak.count", {"count": "<b>0</b>", "limit": f"{limit:,}"})
     with gr.Row(elem_classes="studio-samples"):
         gr.HTML(f"<span>{words('speak.samples')}</span>", js_on_load=None, min_width=40)
         samples = [
@@ -180,7 +180,7 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
     with gr.Column(visible=panel.supports_sampling) as sampling:
         with gr.Row():
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
-            seed_locked = gr.Checkbox(label=words("speak.seed_lock"), value=False)
+            seed_locked = gr.Checkbox(label=words("speak.seed_lock"), value=False, elem_id="speak-seed-locked")
         default = Sampling()
         ranges = {"temperature": (0.1, 2.0, 0.05), "top_k": (1, 200, 1), "top_p": (0.05, 1.0, 0.05)}
         ranges["repetition_penalty"] = (1.0, 1.5, 0.01)
@@ -239,6 +239,14 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
         )
 
 
+def _still_there(voices: list[Voice], wanted: str, words: Words) -> Voice:
+    """The voice that was chosen, perhaps in an earlier visit. The best one instead of it, with a word, if it is gone."""
+    found = voice_named(voices, wanted)
+    if found is None:
+        gr.Info(words("speak.voice_gone", {"now": words.voice(best_voice(voices))}))
+    return found or best_voice(voices)
+
+
 class _Followers:
     """Everything that depends on the chosen voice."""
 
@@ -246,6 +254,8 @@ class _Followers:
         self.outputs = [tab.voice_note, tab.language, tab.instruct, tab.instruct_note, tab.sampling_note, tab.sampling]
         self._services = services
         self._words = words
+        self._rendered = tab.voice.value
+        """The voice that the page was made with."""
 
     def follow(self, voice_id: str, language: str) -> list[Any]:
         """Updates for `outputs`."""
@@ -264,7 +274,7 @@ class _Followers:
         """Updates for the voice and `outputs` when the tab opens: the best voice there is, unless somebody chose
         another."""
         voices = speaking_voices(self._services)
-        now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
+        now = (_still_there(voices, voice, self._words) if is_chosen else best_voice(voices)).id
         choices = voice_choices(self._words, voices)
         # A voice that stays is not sent: it would undo a choice that is made while this is on its way.
         chosen = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
@@ -273,7 +283,7 @@ class _Followers:
     def loaded(self, voice: str, is_chosen: bool, language: str) -> list[Any]:
         """Updates when the page opens: what was rendered for the voice is right where the voice stays."""
         chosen, note, *rest = self.look_again(voice, is_chosen, language)
-        return [chosen, note, *(rest if "value" in chosen else [gr.skip()] * len(rest))]
+        return [chosen, note, *([gr.skip()] * len(rest) if voice == self._rendered and "value" not in chosen else rest)]
 
     def use_again(self, event: gr.EventData, voice: str) -> list[Any]:
         """Updates for the form of an earlier take, and `outputs`. A voice that is gone leaves the present one."""
@@ -293,7 +303,7 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], followers: _Fol
     tab.voice.input(
         followers.follow, [tab.voice, tab.language], outputs, api_visibility="private", show_progress="hidden"
     )
-    tab.voice.input(lambda: True, None, tab.is_chosen, api_visibility="private", show_progress="hidden")
+    tab.voice.input(None, None, tab.is_chosen, js="() => true", api_visibility="private")
     page, item = places
     for opened, update in ((page.load, followers.loaded), (item.select, followers.look_again)):
         opened(

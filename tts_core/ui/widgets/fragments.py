@@ -49,6 +49,14 @@ def header(words: Words, other_page: str, logout: str = "") -> str:
 </header>"""
 
 
+def kept_section(words: Words) -> str:
+    """A word about what the browser keeps, and the button that makes it forget; see assets/scripts/remember.js."""
+    question = escape(words("system.forget_question"))
+    button = f'<button type="button" class="studio-small" data-studio="forget" data-question="{question}">'
+    body = f"<p>{words('system.kept')}</p>{button}{words('system.forget')}</button>"
+    return _section(words("system.kept_title"), body)
+
+
 def footer(words: Words, docs_url: str) -> str:
     key = "guest.footer" if words.is_for_guests else "app.footer"
     return f'<footer class="studio-footer">{words(key, {"api": docs_url})}</footer>'
