@@ -98,6 +98,18 @@ def test_null_means_the_default() -> None:
     assert nothing.to_request() == SpeakForm("hello").to_request()
 
 
+@pytest.mark.parametrize(("asked", "limit"), [(0, None), (0.05, 0.1), (2, 2), (3600, 3600)])
+def test_every_length_from_nought_to_an_hour_is_taken(asked: float, limit: float | None) -> None:
+    assert SpeakForm("a", max_seconds=asked).to_request().max_seconds == limit
+
+
+@pytest.mark.parametrize("asked", [-1, 3601, float("nan")])
+def test_another_length_is_refused_with_the_range_that_is_taken(asked: float) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        SpeakForm("a", max_seconds=asked).to_request()
+    assert refused.value.params == {"name": "max_seconds", "low": 0, "high": 3600}
+
+
 def test_a_value_out_of_range_is_named() -> None:
     with pytest.raises(InvalidValue, match="top_k"):
         form(top_k=0).to_request()
