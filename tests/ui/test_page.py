@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
+from tests.conftest import wait_until
 from tests.ui.conftest import SPEAK_PLAYER, RunningApp, Visitor, finished_file, live
 from tts_core.ui.words import load_words
 
@@ -39,6 +40,53 @@ def test_what_is_heard_live_is_the_finished_file(visitor: Visitor) -> None:
     assert played == pytest.approx([len(samples), rate, np.abs(samples.astype(float)).max() / 32768], rel=1e-6)
     assert 1.5 < len(samples) / rate < 6
     assert 2000 < np.abs(samples).max() < 32767
+
+
+def test_a_take_is_replayed_downloaded_used_again_and_deleted(visitor: Visitor) -> None:
+    visitor.page.set_viewport_size({"width": 1280, "height": 800})
+    visitor.open()
+    page = visitor.speak("The rain had stopped: nobody spoke.")
+    player, rows = page.locator(SPEAK_PLAYER), page.locator("#speak-takes li")
+    expect(player).to_have_attribute("data-state", "ended")
+    box = page.locator("#speak-player").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 800, "the player is in sight"
+    page.click("#speak-player .player-save summary")
+    with page.expect_download() as download:
+        page.click("#speak-player .player-save a:has-text('MP3')")
+    assert download.value.suggested_filename == "Built-in – The rain had stopped.mp3"
+    page.select_option("#speak-player .player-speed", "2")
+    page.locator("#speak-player .player-seek").press("End")
+    expect(player).to_have_attribute("data-state", "paused")
+    page.locator("#speak-player .player-seek").press("Home")
+    page.click("#speak-player .player-toggle")
+    expect(player).to_have_attribute("data-state", "ended")
+    first = live(visitor, "take")
+    page.click("#speak-player .player-again")
+    expect(rows).to_have_count(2)
+    assert live(visitor, "take") != first
+    page.keyboard.press("Escape")
+    expect(player).to_have_attribute("data-state", "stopped")
+
+    page.fill("#speak-text textarea", "Something else.")
+    page.reload()
+    expect(rows).to_have_count(2)
+    rows.nth(1).locator(".take-star").click()
+    expect(rows.nth(1).locator(".take-star")).to_have_attribute("aria-pressed", "true")
+    rows.nth(1).locator(".take-use").click()
+    expect(page.locator("#speak-text textarea")).to_have_value("The rain had stopped: nobody spoke.")
+    rows.nth(1).locator(".take-play").click()
+    expect(player).to_have_attribute("data-take", str(first))
+    rows.nth(1).locator(".take-remove").click()
+    expect(player).to_have_attribute("data-state", "idle")
+    page.click("[data-take-do=undo]")
+    expect(rows).to_have_count(2)
+    rows.nth(1).locator(".take-remove").click()
+    page.reload()  # nothing can be undone any more
+    expect(rows).to_have_count(1)
+    with visitor.app.program() as program:
+        wait_until(lambda: program.get(f"api/tts/qwen3/audio/{first}").status_code == 404)
+    assert visitor.errors == []
 
 
 DECODED = """async name => {
