@@ -114,7 +114,7 @@
         <div class="player-sound" role="group" aria-label="${label("live.title")}">
           <button type="button" class="player-toggle"></button>
           <div class="player-wave"><canvas aria-hidden="true"></canvas>
-            <input type="range" class="player-seek" min="0" max="1" step="any" value="0" aria-label="${label("live.position")}"></div>
+            <input type="range" class="player-seek" min="0" max="1" step="0.005" value="0" aria-label="${label("live.position")}"></div>
           <span class="player-time" aria-hidden="true"></span>
         </div>
         <div class="player-below">
@@ -412,18 +412,25 @@
       this.announce(null);
     }
 
-    playFile(from) {
+    // The finished file at that second, in place of the sound that came while it was made.
+    load(from) {
       this.live?.stop();
       this.live = null;
       if (!this.file) {
         const file = (this.file = new Audio(this.playable()));
-        file.addEventListener("ended", () => this.file === file && this.setState("ended"));
-        file.addEventListener("error", () => this.file === file && this.fail({ title: this.text("live.lost"), text: this.text("live.gone") }));
-        file.addEventListener("timeupdate", () => this.file === file && this.draw());
+        const own = (act) => () => this.file === file && act();
+        file.addEventListener("ended", own(() => this.setState("ended")));
+        file.addEventListener("playing", own(() => this.setState("playing")));
+        file.addEventListener("error", own(() => this.fail({ title: this.text("live.lost"), text: this.text("live.gone") })));
+        for (const change of ["timeupdate", "seeked"]) file.addEventListener(change, own(() => this.draw()));
       }
-      this.file.currentTime = from;
       this.file.playbackRate = Number(this.part("speed").value);
-      this.file.play().then(() => this.setState("playing"), () => this.hasFailed || this.setState("blocked"));
+      this.file.currentTime = from;
+    }
+
+    playFile(from) {
+      this.load(from);
+      this.file.play().catch((error) => error.name === "NotAllowedError" && this.setState("blocked"));
     }
 
     // The file itself, or a copy that every browser plays.
@@ -446,10 +453,10 @@
 
     seek(share) {
       if (!this.take) return;
-      const wasPlaying = this.dataset.state === "playing";
-      this.playFile(share * this.take.seconds);
-      if (!wasPlaying) {
-        this.file.pause();
+      const from = share * this.take.seconds;
+      if (this.dataset.state === "playing") this.playFile(from);
+      else {
+        this.load(from);
         this.setState("paused");
       }
     }

@@ -124,7 +124,7 @@
         <div class="take-what"><span class="take-text" dir="auto">${escaped(text)}</span>
           <small>${escaped(take.voice)} · ${clock(take.seconds)} · ${escaped(time)}</small></div>
         ${button("star", STAR, `aria-pressed="${take.is_starred}"`)}
-        ${button("use", label("live.use_take"))}
+        ${button("use", `<i aria-hidden="true">↩</i><span>${label("live.use_take")}</span>`)}
         ${button("remove", "✕")}
       </li>`;
     }

@@ -87,7 +87,7 @@ def render(words: Words, tab_id: str, *, keeps_takes: bool = False) -> Player:
     )
     check = check_panel.render(words, tab_id)
     if keeps_takes:
-        takes = f'<tts-takes class="player-takes" data-tab="{tab_id}"></tts-takes>'
+        takes = f'<tts-takes class="player-part player-takes" data-tab="{tab_id}"></tts-takes>'
         gr.HTML(takes, js_on_load=None, apply_default_css=False, elem_id=f"{tab_id}-takes")
     return Player(run, stop, shown, gr.State(None), gr.State(None), check, _for_programs())
 
@@ -107,7 +107,7 @@ def _player(words: Words, tab_id: str, *, prepares: bool) -> str:
         **({"data-prepares": ""} if prepares else {}),
     }
     attributes = " ".join(f'{name}="{escape(value)}"' for name, value in facts.items())
-    return f"<tts-player {attributes}></tts-player>"
+    return f'<tts-player class="player-part" {attributes}></tts-player>'
 
 
 def _for_programs() -> ForPrograms:
@@ -216,8 +216,8 @@ def _wire_programs(
 
 
 def _answers(views: Iterator[SpeakView], words: Words) -> Iterator[list[Any]]:
-    """The answers for programs: the file and its facts with the last answer, before it the address of the sound while it is
-    made and what goes on."""
+    """The answers for programs: the file and its facts with the last one, before it what goes on and the address of the
+    sound while it is made."""
     try:
         for view in views:
             if view != SpeakView():

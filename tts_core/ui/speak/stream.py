@@ -134,7 +134,8 @@ class _Run:
                 while self._views:
                     view = self._views.popleft()
                     if isinstance(view, SpeakView) and view.live is not None:
-                        live, sent_bytes = view.live, 0
+                        live, sent_bytes = view.live, 0  # what is left of an attempt that went wrong is not sent
+                        yield _event({"rate": live.sample_rate})
                     while live is not None and (sound := live.present(sent_bytes)):
                         sent_bytes += len(sound)
                         yield _event({"sound": base64.b64encode(sound).decode()})
@@ -189,8 +190,6 @@ def _filled(form: type[Any], values: Mapping[str, Any]) -> Any:
 
 def _shown(words: Words, view: SpeakView) -> Iterator[_Message]:
     """The messages that a view becomes."""
-    if view.live is not None:
-        yield {"rate": view.live.sample_rate}
     if view.take is not None:
         yield {"take": _take(words, view.take) | {"outcome": view.status, "details": view.details}}
     elif view.status is not None:

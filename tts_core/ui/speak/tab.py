@@ -240,7 +240,7 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
 
 
 def _still_there(voices: list[Voice], wanted: str, words: Words) -> Voice:
-    """The voice that was chosen, perhaps in an earlier visit. The best one instead of it, with a word, if it is gone."""
+    """The voice that was chosen, perhaps in an earlier visit. If it is gone, the best one, with a word about it."""
     found = voice_named(voices, wanted)
     if found is None:
         gr.Info(words("speak.voice_gone", {"now": words.voice(best_voice(voices))}))

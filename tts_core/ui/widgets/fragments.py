@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from tts_core.domain.values import StopReason, Take
 from tts_core.models.cached_model import CachedModel
 from tts_core.models.status import BackgroundCheck
 from tts_core.platform.acceleration import Acceleration
@@ -100,32 +99,6 @@ def alert(title: str, text: str) -> str:
 
 def empty(text: str) -> str:
     return f'<p class="studio-empty">{escape(text)}</p>'
-
-
-def live_player(words: Words, source: str, sample_rate: int) -> str:
-    states = ("play", "pause", "connecting", "playing", "paused", "blocked", "ended", "stopped", "error")
-    texts = " ".join(f'data-text-{state}="{escape(words(f"live.{state}"))}"' for state in states)
-    return (
-        f'<tts-live role="group" aria-label="{escape(words("live.title"))}" '
-        f'data-src="{escape(source)}" data-rate="{sample_rate}" {texts}></tts-live>'
-    )
-
-
-def take_facts(words: Words, take: Take) -> str:
-    icon = "✓" if take.stop_reason is StopReason.COMPLETE else "◼"
-    facts = {
-        "voice": words.voice(take.voice),
-        "engine": words.engine(take.voice),
-        "seconds": f"{take.duration_s:.1f} s",
-        "first_audio": f"{take.first_audio_s * 1000:.0f} ms",
-        "rtf": words("speak.fact_rtf_value", {"rtf": f"{take.rtf:.3g}"}),
-        "seed": words("speak.fact_seed_none") if take.seed is None else str(take.seed),
-    }
-    outcome = words(f"speak.facts_{take.stop_reason.value}")
-    items = "".join(
-        f"<div><dt>{words(f'speak.fact_{name}')}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items()
-    )
-    return f'<div class="studio-facts" role="status"><strong>{icon} {outcome}</strong><dl>{items}</dl></div>'
 
 
 def path_line(text: str, label: str, path: Path) -> str:
