@@ -13,8 +13,10 @@ from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.fakes import LANGUAGES, FakeEngine
 from tts_core.domain.errors import EngineFailed, InvalidValue, ModelNotReady
 from tts_core.domain.values import Capabilities, ReadAs, Recording, StopReason
+from tts_core.platform.settings.studio import Limits
 from tts_core.services import Services
-from tts_core.speech.synthesis import Limits, SpeechQueue, Synthesis
+from tts_core.speech.queue import SpeechQueue
+from tts_core.speech.synthesis import Synthesis
 from tts_core.ui.design.candidates import Designer, Lock, VoiceCandidate
 from tts_core.ui.design.cards import all_shown
 from tts_core.ui.design.making import Making

@@ -52,6 +52,12 @@ _SPEAKING_FILES = (
 
 _WHISPER_FILES = (CONFIG_FILE, WHISPER_WEIGHTS_FILE, "tokenizer.json")
 
+_UNCONVERTED = (
+    f"must list {WHISPER_WEIGHTS_FILE} instead of {WEIGHTS_FILE}, with tokenizer.json and vocabulary.json, as in "
+    'Systran/faster-whisper-small: "ct2-transformers-converter --model OWNER/NAME --output_dir FOLDER" makes them'
+)
+"""The advice about a Whisper model in the form that Transformers reads."""
+
 _ENTRY_FIELDS = frozenset(
     {"kind", "hf", "modelscope", "local", "hf_revision", "total_bytes", "files", "size", "display_name"}
 )
@@ -282,6 +288,8 @@ class _EntryReader:
             if not all(_is_safe_name(part) for part in path.split("/")):
                 self._refuse("files", f"must have relative paths with forward slashes and plain names, not {path!r}")
         self._refuse_collisions(value)
+        if kind is ModelKind.WHISPER and WEIGHTS_FILE in value and WHISPER_WEIGHTS_FILE not in value:
+            self._refuse("files", _UNCONVERTED)
         if absent := [path for path in inference_files(kind) if path not in value]:
             self._refuse("files", f"must list {absent[0]}: a {kind.value} model can't run without it")
         if kind is ModelKind.WHISPER and not any(path in value for path in VOCABULARY_FILES):

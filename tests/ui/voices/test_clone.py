@@ -15,7 +15,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
 from tests.engines.qwen.formula_checkpoint import reference_audio
-from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor
+from tests.ui.conftest import CHOSEN_VOICE, NAMED_HOST, RunningApp, Visitor
 from tests.ui.voices.steps import RATE, box, card, kept, opened, record, upload, write_m4a, write_webm
 
 SEED_THAT_ENDS = 2
@@ -37,8 +37,8 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.fill("#clone-advanced label:has-text('Seed') input", "1")
     page.fill("#clone-advanced label:has-text('Maximum length') input", "1")
     page.click("#clone-run")
-    expect(page.locator("#clone-status .studio-facts")).to_contain_text("0.6B Base")
-    expect(page.locator("#clone-live tts-live")).to_have_attribute("data-state", "ended")
+    expect(page.locator("#clone-player .player-facts")).to_contain_text("0.6B Base")
+    expect(page.locator("#clone-player tts-player")).to_have_attribute("data-state", "ended")
     expect(page.locator(".studio-likeness")).to_contain_text(re.compile(r"Similarity\s*-?[01]\.\d\d"))
     box(page, "clone-name", "Recorded")
     page.click("#clone-save")
@@ -48,15 +48,15 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.click("#clone-save")
     page.wait_for_selector("#clone-saved .studio-saved:has-text('Recorded')")
     page.click("#clone-saved [data-action=use]")
-    page.wait_for_function("document.querySelector('#speak-voice input').value.startsWith('Recorded')")
+    page.wait_for_selector(f"{CHOSEN_VOICE}:text-is('Recorded')")
     page.reload()
     page.click("#tab-library-button")
     expect(page.locator(card("Recorded"))).to_have_attribute("data-look", "ready")
     page.click("#tab-speak-button")
-    page.click("#speak-voice input")
-    offered = page.locator("[role=listbox]")
-    expect(offered).to_contain_text("Recorded · saved voice")
-    expect(offered).not_to_contain_text("Clone")
+    page.click("#speak-voice .studio-voice-chip")
+    offered = page.locator(".studio-voices-list")
+    expect(offered.locator("li:has(strong:text-is('Recorded'))")).to_have_attribute("data-ready", "true")
+    expect(offered.locator("li:has(strong:text-is('Clone'))")).to_have_count(0)
 
 
 def test_a_recording_from_a_phone_is_mended_with_one_click_each(visitor: Visitor, tmp_path: Path) -> None:

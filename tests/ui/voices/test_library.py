@@ -12,7 +12,7 @@ from gradio_client import Client
 from playwright.sync_api import Page, expect
 
 from tests.engines.qwen.formula_checkpoint import reference_audio
-from tests.ui.conftest import RunningApp, Visitor
+from tests.ui.conftest import CHOSEN_VOICE, RunningApp, Visitor
 from tests.ui.voices.steps import RATE, box, card, edit, kept, opened
 
 
@@ -185,7 +185,7 @@ def test_a_role_is_added_changed_and_spoken_with(visitor: Visitor) -> None:
     page.click("#library-save")
     page.wait_for_selector("#library-message .studio-notice")
     page.click(f"{card('Storyteller')} [data-action=use]")
-    page.wait_for_function("document.querySelector('#speak-voice input').value.startsWith('Storyteller')")
+    page.wait_for_selector(f"{CHOSEN_VOICE}:text-is('Storyteller')")
 
 
 def test_the_keyboard_is_never_lost(visitor: Visitor, client: Client, recording: Path) -> None:

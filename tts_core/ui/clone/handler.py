@@ -29,6 +29,7 @@ from tts_core.ui.widgets.forms import (
     CloneForm,
     SaveForm,
     SpeakingForm,
+    length_limit,
     whole,
 )
 from tts_core.voices.faults import ConsentMissing, TranscriptMissing
@@ -162,7 +163,7 @@ class CloneHandler:
             voice=f"{model}/clone",
             language=form.language,
             seed=whole("seed", form.seed),
-            max_seconds=form.max_seconds or None,
+            max_seconds=length_limit(form.max_seconds),
             source=Recording(Path(form.file), transcript, append_silence=form.append_silence),
             read_as=ReadAs.named(form.read_as),
         )

@@ -20,8 +20,8 @@ from tts_core.ui.clone.save_panel import SavePanel
 from tts_core.ui.clone.sentence_card import SentenceCard
 from tts_core.ui.clone.view import DROP, RESTORE, REVERT
 from tts_core.ui.speak import player
-from tts_core.ui.speak.handler import SpeakHandler
-from tts_core.ui.speak.player import WAVE, Player, SpeakEvent
+from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
+from tts_core.ui.speak.player import WAVE, Player
 from tts_core.ui.transcribe import button as transcribe_button, words as transcribe_words
 from tts_core.ui.transcribe.button import Source, TranscribeButton, Transcribed
 from tts_core.ui.widgets import fragments
@@ -192,7 +192,7 @@ def wire(
     sentence_card.wire(tab.sentence, tab.transcript, tab.transcribe, words)
     _wire_recording(tab, services, handler, words)
     _wire_transcribe(tab, places, services, handler, words)
-    event = SpeakEvent("clone", CloneForm, handler.spoken)
+    event = SpeakEndpoint("clone", CloneForm, handler.spoken)
 
     def generate() -> gr.events.Dependency:
         return player.wire(tab.player, tab, event, services, speaker, words)

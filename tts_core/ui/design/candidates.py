@@ -195,7 +195,8 @@ class _Status:
         if isinstance(event, Queued):
             return words("speak.queued", {"position": event.position})
         if isinstance(event, Loading):
-            return words("speak.loading", {"model": event.model, "percent": event.percent})
+            key = "speak.loading" if event.percent else "speak.loading_begins"
+            return words(key, {"model": event.model, "percent": event.percent})
         if isinstance(event, Started):
             self._rate, self._samples = event.sample_rate, 0
         if isinstance(event, AudioChunk):

@@ -15,8 +15,8 @@ from tts_core.ui.design.candidates import Designer, Lock
 from tts_core.ui.design.cards import Candidates, Cards, Keep
 from tts_core.ui.design.making import Making
 from tts_core.ui.speak import player
-from tts_core.ui.speak.handler import SpeakHandler
-from tts_core.ui.speak.player import WAVE, Player, SpeakEvent
+from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
+from tts_core.ui.speak.player import WAVE, ForPrograms
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import DesignForm, inputs_of
 from tts_core.ui.widgets.scripts import ACTIONS, CLEAR_ALERT
@@ -50,8 +50,8 @@ class DesignTab:
     take_audio: gr.Audio
     cards: Cards
     lock: gr.State
-    programs: Player
-    """Hidden: the event by which programs design, which makes one take."""
+    programs: ForPrograms
+    """The event by which programs design, which makes one take."""
 
     @property
     def keep(self) -> Keep | None:
@@ -66,8 +66,7 @@ def render(words: Words) -> DesignTab:
             form = _render_form(words)
             made = _render_made(words)
             cards = design_cards.render(words)
-        with gr.Column(visible=False):
-            programs = player.render(words, "design-programs")
+        programs = player.for_programs()
     return DesignTab(
         note=note, needs_model=needs_model, cards=cards, lock=gr.State(None), programs=programs, **form, **made
     )
@@ -125,7 +124,7 @@ def _render_made(words: Words) -> dict[str, Any]:
     with gr.Column(visible=False, elem_classes="studio-candidate") as take:
         head = gr.HTML(js_on_load=None)
         audio = gr.Audio(
-            label=words("speak.result"),
+            label=words("design.new_text"),
             show_label=False,
             type="filepath",
             interactive=False,
@@ -152,8 +151,8 @@ def wire(tab: DesignTab, item: gr.Tab, services: Services, handler: SpeakHandler
     _wire_making(tab, designer, services, words)
     _wire_lock(tab, designer, words)
     design_cards.wire_saving(tab.cards, designer, words)
-    event = SpeakEvent("design", DesignForm, lambda form: form.to_speak(form.voice or designer.best_voice()))
-    player.wire(tab.programs, tab, event, services, handler, words)
+    endpoint = SpeakEndpoint("design", DesignForm, lambda form: form.to_speak(form.voice or designer.best_voice()))
+    player.wire_programs(tab.programs, inputs_of(DesignForm, tab), endpoint, services, handler)
     for button, name in zip(tab.examples, EXAMPLES, strict=True):
         example = words.quoted(f"design.{name}_text")
         button.click(None, None, tab.description, js=f"() => {example}", api_visibility="private")

@@ -51,7 +51,7 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
     def bring(key: str, typed: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def importing(step: Progress, cancelled: CancelCheck) -> str:
             done = store.import_from(key, typed_folder(typed), step, cancelled)
-            return html.imported(words, services.models.entry(key).display_name, done)
+            return html.imported(words, words.model(services.models.entry(key).display_name), done)
 
         return work.run(importing, request, progress)
 
@@ -67,4 +67,6 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
         began = button.click(begun, None, [panel.result, *buttons], **quiet)
         done = began.then(action, [panel.key, panel.folder], panel.result, api_visibility="private")
         done.then(lambda: shown(is_busy=False), None, buttons, **quiet)
+    for changed in (panel.folder.input, panel.key.input):
+        changed(lambda: "", None, panel.result, **quiet)
     panel.stop.click(work.stop_work, None, None, queue=False, api_visibility="private")
