@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.platform.paths import ASSETS_DIR
 
-SCRIPTS = ("page.js", "live_sound.js", "player.js", "take_list.js")
+SCRIPTS = ("player.js", "live_sound.js", "take_list.js", "page.js")
+"""The scripts in their order: the player notes a key before the page presses a button for it."""
 HTML_TAGS = {"en": "en", "zh": "zh-CN"}
 """The BCP 47 tag of each page language."""
 
