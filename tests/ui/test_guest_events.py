@@ -61,7 +61,6 @@ CHEAP: dict[str, Asked] = {
     "speak.tab._wire_seed.keep": Asked([True, 1, None]),
     "speak.tab._wire_voice.follow": Asked(["builtin/aria", "auto", 1.0]),
     "speak.tab._wire_voice.loaded": Asked(["builtin/aria", None, "auto", 1.0]),
-    "speak.tab._wire_voice.<lambda>": Asked(),
     "speak.tab._wire_voice.look_again": Asked(["builtin/aria", None, "auto", 1.0]),
     "clone.tab._wire_models.look": Asked([None, "auto"]),
     "clone.tab._wire_recording.<lambda>": Asked([None, *AIM]),

@@ -277,12 +277,12 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
     def follow(voice_id: str, language: str, speed: float) -> list[Any]:
         panel = voice_panel(services, words, voice_id)
         codes = [code for _, code in panel.languages]
+        # What stays is not sent: it would undo what is chosen while this is on its way.
+        speed_now = {} if panel.supports_speed or speed == 1 else {"value": 1.0}
         return [
             panel.note,
-            gr.update(choices=panel.languages, value=language if language in codes else AUTO_LANGUAGE),
-            gr.update(
-                interactive=panel.supports_speed, value=speed if panel.supports_speed else 1.0, info=panel.speed_note
-            ),
+            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
+            gr.update(interactive=panel.supports_speed, info=panel.speed_note, **speed_now),
             gr.update(interactive=panel.supports_instruct),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
@@ -306,7 +306,6 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
         voices = speaking_voices(services)
         now = (_still_there(voices, voice, words) if is_chosen else best_voice(voices)).id
         choices = voice_choices(words, voices)
-        # A voice that stays is not sent: it would undo a choice that is made while this is on its way.
         picker = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
         return [picker, *follow(now, language, speed)]
 
