@@ -50,6 +50,7 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.click("#clone-saved [data-action=use]")
     page.wait_for_selector(f"{CHOSEN_VOICE}:text-is('Recorded')")
     page.reload()
+    assert visitor.asked == [], "the recording is a voice by now"
     page.click("#tab-library-button")
     expect(page.locator(card("Recorded"))).to_have_attribute("data-look", "ready")
     page.click("#tab-speak-button")
@@ -89,6 +90,7 @@ def test_files_that_browsers_take_for_films_are_heard_too(visitor: Visitor, tmp_
     upload(page, write_webm(tmp_path / "me.webm", reference_audio(4.0, 48_000), 48_000))
     expect(page.locator(".studio-coach")).to_contain_text(re.compile(r"Length\s*✓ [34]\.\d s"))
     page.reload()
+    assert visitor.asked == ["beforeunload"], "the recording is nowhere else"
     page.click("#tab-clone-button")
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     page.set_input_files("#clone-file input[type=file]", str(tmp_path / "notes.txt"))
