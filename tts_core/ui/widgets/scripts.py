@@ -9,3 +9,5 @@ ACTIONS, QUESTION = (
 )
 """The script that turns a click on a button into an event with the button's data, and the one that turns a question
 into a dialog."""
+CLEAR = "() => ''"
+"""A handler that empties a message in the page itself: the server's answer could come after the next message."""
