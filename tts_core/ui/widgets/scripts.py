@@ -11,3 +11,5 @@ ACTIONS, QUESTION, TAKES = (
 into a dialog, and the one that passes on what happens to takes."""
 CLEAR_ALERT = """(html) => (html ?? "").includes('role="alert"') ? "" : html"""
 """The function that empties a message once its cause may have gone; other messages stay."""
+CLEAR = "() => ''"
+"""A handler that empties a message in the page itself: the server's answer could come after the next message."""
