@@ -252,7 +252,7 @@
         const language = voice.language || this.filters.language || texts.speaks;
         const text = this.data.samples[language] ?? this.data.samples[texts.speaks];
         item.querySelector(".studio-voices-problem")?.remove();
-        studioSound.play(`voice ${voice.id}`, studioSound.spoken(this.api, voice.id, text), (state) => {
+        studioSound.play(`voice ${voice.id}`, studioSound.spoken(this.api, voice.id, text, voice.version), (state) => {
           item.dataset.sound = state;
           button.textContent = state && state !== "failed" ? "■" : "▶";
           button.setAttribute("aria-label", `${state && state !== "failed" ? texts.stop : texts.preview}: ${voice.name}`);

@@ -95,7 +95,8 @@ def test_saved_voices_that_cannot_speak_are_there_with_what_makes_them_ready(ser
     assert "1.7B Base" in found["Emil"]["reason"]
     of_guests = cards(services, role=Role.GUEST)
     assert all("act" not in card and "favourite" not in card for card in of_guests.values())
-    assert of_guests["library/raw"]["reason"]
+    assert {card["reason"] for card in of_guests.values() if card["name"] in acts} == {"Not prepared"}
+    assert not any("Base" in card["line"] for card in of_guests.values())
 
 
 def test_the_chinese_list_has_no_english_sentences(services: Services) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tts_core.platform.paths import ASSETS_DIR
 
-ACTIONS, QUESTION = (
-    (ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in ("actions.js", "confirm.js")
+ACTIONS, QUESTION, LIBRARY_LIST = (
+    (ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8")
+    for name in ("actions.js", "confirm.js", "library_list.js")
 )
-"""The script that turns a click on a button into an event with the button's data, and the one that turns a question
-into a dialog."""
+"""The script that turns a click on a button into an event with the button's data, the one that turns a question into a
+dialog, and the one of the library's rows."""

@@ -48,6 +48,8 @@ class VoiceCard:
     """The short code of its own language; "" where it has none of its own."""
     gender: str = ""
     is_favourite: bool = False
+    version: str = ""
+    """A text that changes when the voice sounds different."""
     reason: str = ""
     """The reason why it can't speak yet; "" for a voice that can."""
     act: str = ""
@@ -117,22 +119,25 @@ class _Lister:
             shown = public_voice(voice)
             reason, act = ("", "") if f"{LIBRARY}/{voice.id}" in speaking else self._why_not(voice)
             own = self._spoken([Language(shown.language, shown.language.title())])
-            model = self._model_name(voice.model_key)
-            parts = (self._words(f"voice_kind.{shown.kind.value}"), model, *(self._language_name(code) for code in own))
+            model = "" if self._words.is_for_guests else self._model_name(voice.model_key)
+            parts = (self._words(f"voice_kind.{shown.kind.value}"), model, *map(self._language_name, own))
             yield VoiceCard(
                 f"{LIBRARY}/{shown.id}",
                 shown.name,
-                " · ".join(parts),
+                " · ".join(part for part in parts if part),
                 LIBRARY,
                 own or self._spoken(self._model_languages(voice.model_key)),
                 language=own[0] if own else "",
                 is_favourite=voice.is_favourite and not self._words.is_for_guests,
+                version="" if self._words.is_for_guests else voice.updated_at,
                 reason=reason,
                 act=act,
             )
 
     def _why_not(self, voice: SavedVoice) -> tuple[str, str]:
-        """The reason why a saved voice can't speak, and the act that changes it."""
+        """The reason why a saved voice can't speak, and the act that changes it. Guests see no more than that."""
+        if self._words.is_for_guests:
+            return self._words("voice_state.unprepared"), ""
         try:
             problem = self._services.voice_models.model(voice.model_key).problem()
         except StudioError as error:
@@ -284,6 +289,7 @@ def _data(card: VoiceCard) -> dict[str, Any]:
         "language": card.language,
         "gender": card.gender,
         "favourite": card.is_favourite,
+        "version": card.version,
         "reason": card.reason,
         "act": card.act,
     }
