@@ -94,7 +94,7 @@
         return button;
       };
       const select = (name) => {
-        const box = make("select", { class: "studio-voices-chip", "aria-label": texts[name], "data-filter": name });
+        const box = make("select", { class: "studio-voices-chip", "aria-label": texts[`by_${name}`], "data-filter": name });
         box.addEventListener("change", () => {
           this.filters[name] = box.value;
           this.show();

@@ -111,7 +111,7 @@ def test_a_voice_is_deleted_brought_back_and_deleted_for_good(
     act(page, "Cora", "ask_remove")
     page.click("dialog[open] button[value=yes]")
     expect(cora).to_have_count(0)
-    expect(page.locator("#library-notice")).to_contain_text("Cora")
+    expect(page.locator("#library-notice")).to_contain_text("permanently deleted")
 
 
 @pytest.mark.thorough
@@ -133,7 +133,7 @@ def test_recordings_come_with_their_texts(visitor: Visitor, recording: Path, tmp
     choose_files("Hana.wav", "Iris.txt", "Iris.MP3")
     expect(said.filter(has_text="These recordings have no text: Hana.wav.")).to_be_visible()
     choose_files("Hana.txt")  # comes to the others
-    expect(page.locator("#library-import-info")).to_contain_text("name of its files")
+    expect(page.locator("#library-import-info")).to_contain_text("named after its files")
     expect(page.locator("#library-import-name")).to_be_hidden()
     page.click("#library-import-run")
     expect(said.filter(has_text="may use this voice")).to_be_visible()

@@ -21,7 +21,7 @@ from tts_core.voices.engine import NAME as LIBRARY
 _TEXTS = (
     *("title", "search", "search_placeholder", "filters", "mine", "favourites", "language", "gender", "female", "male"),
     *("engine", "count", "none", "clear", "close", "preview", "stop", "favourite", "failed", "loading", "tab-models"),
-    "prepare",
+    *("prepare", "by_language", "by_gender", "by_engine"),
 )
 API = {"en": "api/tts/qwen3", "zh": "../api/tts/qwen3"}
 """The address of the studio's routes, as seen from the page of each language."""
