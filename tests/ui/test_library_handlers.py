@@ -61,12 +61,12 @@ def editor(services: Services, actions: LibraryActions) -> EditorActions:
 
 
 def names(html: str) -> list[str]:
-    return re.findall(r"<h3>(.*?)</h3>", html)
+    return re.findall(r"<h2>(.*?)</h2>", html)
 
 
 def offered(html: str, name: str) -> set[str]:
     """The acts of that voice's menu."""
-    row = next(row for row in html.split("<li ") if f"<h3>{name}</h3>" in row)
+    row = next(row for row in html.split("<li ") if f"<h2>{name}</h2>" in row)
     menu = row.split('role="menu"')[1]
     shown = re.findall(r"<button (?!hidden)[^>]*?>", menu)
     shown = [button for button in shown if " hidden>" not in button]

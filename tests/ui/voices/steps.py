@@ -42,7 +42,7 @@ def record(page: Page, seconds: int) -> None:
 
 def card(name: str) -> str:
     """Selector of a voice in the library."""
-    return f"#library-list li:has(h3:text-is('{name}'))"
+    return f"#library-list li:has(h2:text-is('{name}'))"
 
 
 def act(page: Page, name: str, action: str) -> None:

@@ -76,7 +76,7 @@ def _row(words: Words, voice: PublicVoice, *, can_speak: bool) -> str:
     about = (words(f"voice_kind.{voice.kind.value}"), library_view.language_name(words, voice.language))
     parts = (
         library_view.preview(words, voice, is_offered=can_speak),
-        f'<div class="studio-voice-main"><h3>{escape(voice.name)}</h3>'
+        f'<div class="studio-voice-main"><h2>{escape(voice.name)}</h2>'
         f'<p class="studio-voice-about">{escape(" · ".join(part for part in about if part))}</p></div>',
         library_view.badge(words, look),
         library_view.button(words, VoiceAction.USE, voice.id, voice.name, is_offered=can_speak),

@@ -212,7 +212,7 @@ def _row(words: Words, view: VoiceView) -> str:
     parts = (
         _star(words, voice),
         preview(words, voice, version=voice.updated_at, is_offered=look is VoiceLook.READY),
-        f'<div class="studio-voice-main"><h3>{escape(voice.name)}</h3>'
+        f'<div class="studio-voice-main"><h2>{escape(voice.name)}</h2>'
         f"{_failure(words, view) or _about_line(words, view)}</div>",
         badge(words, look),
         _main_button(words, view),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from tts_core.domain.errors import StudioError
+from tts_core.domain.errors import ModelNotReady, StudioError
 from tts_core.domain.languages import short_code
 from tts_core.domain.sample_texts import SAMPLE_TEXTS
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, Voice
@@ -143,7 +143,9 @@ class _Lister:
         except StudioError as error:
             return self._words.error(error), ""
         if problem is not None:
-            return self._words.error(problem), self._for_owner("tab-models")
+            is_absent = isinstance(problem, ModelNotReady)
+            reason = self._words("voice_state.model_missing") if is_absent else self._words.error(problem)
+            return reason, self._for_owner("tab-models")
         if voice.status is VoiceStatus.CLONING:
             return self._words("voice_state.preparing"), ""
         state = "failed" if voice.status is VoiceStatus.FAILED else "unprepared"
