@@ -79,6 +79,8 @@ class _Lister:
         self._services = services
         self._words = words
         self._known: dict[str, Capabilities] = {}
+        self._problems: dict[str, StudioError | None] = {}
+        """The problems of saved voices' models: each is looked up once, however many voices it has."""
         self._names: dict[str, Language] = {}
         """The languages by short code, as the engine that speaks most of them names them."""
         self._spoken(services.builtin.capabilities().languages)
@@ -138,18 +140,24 @@ class _Lister:
         """The reason why a saved voice can't speak, and the act that changes it. Guests see no more than that."""
         if self._words.is_for_guests:
             return self._words("voice_state.unprepared"), ""
-        try:
-            problem = self._services.voice_models.model(voice.model_key).problem()
-        except StudioError as error:
-            return self._words.error(error), ""
+        if voice.model_key not in self._problems:
+            self._problems[voice.model_key] = self._problem_of(voice.model_key)
+        problem = self._problems[voice.model_key]
+        if isinstance(problem, ModelNotReady):
+            return self._words("voice_state.model_missing"), self._for_owner("tab-models")
         if problem is not None:
-            is_absent = isinstance(problem, ModelNotReady)
-            reason = self._words("voice_state.model_missing") if is_absent else self._words.error(problem)
-            return reason, self._for_owner("tab-models")
+            return self._words.error(problem), ""
         if voice.status is VoiceStatus.CLONING:
             return self._words("voice_state.preparing"), ""
         state = "failed" if voice.status is VoiceStatus.FAILED else "unprepared"
         return self._words(f"voice_state.{state}"), self._for_owner(PREPARE)
+
+    def _problem_of(self, key: str) -> StudioError | None:
+        """The reason why a model can't speak, an unknown one included; None for one that can."""
+        try:
+            return self._services.voice_models.model(key).problem()
+        except StudioError as error:
+            return error
 
     def _to_come(self) -> Iterator[VoiceCard]:
         """The preset voices of models that can't speak here yet."""
