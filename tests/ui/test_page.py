@@ -167,7 +167,7 @@ def test_a_voice_is_found_previewed_and_chosen_with_the_keyboard(visitor: Visito
         assert page.evaluate(FOCUSED) == focused
     with page.expect_response("**/api/tts/qwen3/synthesize") as spoken:
         page.keyboard.press("Enter")
-    assert spoken.value.request.post_data_json["text"].startswith("Hello, this is my voice")
+    assert "Hello, this is my voice" in (spoken.value.request.post_data or "")
     expect(cards.nth(1)).to_have_attribute("data-sound", "playing")
     page.keyboard.press("Escape")
     expect(page.locator(".studio-voices-sheet")).to_be_hidden()
