@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from tts_core.audio.files import AudioWriter, audio_format
-from tts_core.domain.engine import CancelCheck, Engine, never
+from tts_core.domain.engine import CancelCheck, Engine, never, pool_of
 from tts_core.domain.errors import (
     Cancelled,
     CloneNotSupported,
@@ -26,7 +26,7 @@ from tts_core.domain.text import speakable
 from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.faults import EmptyText, InstructNotSupported, InstructRequired, SpeedNotSupported, TextTooLong
-from tts_core.speech.queue import SpeechQueue
+from tts_core.speech.queue import Place, SpeechQueue
 from tts_core.speech.reading import text_to_say
 from tts_core.speech.takes import Outputs
 
@@ -41,6 +41,25 @@ class _Prepared:
     engine: Engine
     voice: Voice
     format: str
+    expected_s: float | None = None
+    """The seconds that a take in the background will about have; None for one that people wait for."""
+
+
+class _Turn:
+    """The turn of a take that is being made: whether it has to give way, and how much of it there is."""
+
+    def __init__(self, place: Place, expected_s: float | None, cancelled: CancelCheck) -> None:
+        self.made_s = 0.0
+        self.gave_way = False
+        self._place = place
+        self._half_s = 0.0 if expected_s is None else expected_s / 2
+        self._cancelled = cancelled
+
+    def is_over(self) -> bool:
+        """Whether the engine has to stop: the caller wants it, or a take of which there is less than half gives way."""
+        if not self.gave_way and self.made_s < self._half_s:
+            self.gave_way = self._place.is_wanted
+        return self.gave_way or self._cancelled()
 
 
 class Synthesis:
@@ -74,6 +93,7 @@ class Synthesis:
         *,
         format: str = "wav",  # noqa: A002 - the requests' word
         cancelled: CancelCheck = never,
+        background_s: float | None = None,
     ) -> Iterator[SpeakEvent]:
         """Queued…, Started, Loading…, AudioChunk…, then one TakeReady whose file holds exactly those chunks.
 
@@ -83,10 +103,20 @@ class Synthesis:
         later is kept, marked so. An attempt in which the model lost its way is dropped (Restarted) and made once more
         with another seed; a second one is kept and marked. Closing the iterator drops the take. Each step may come
         from another thread.
+
+        background_s: the seconds that a take nobody waits for will about have. It speaks while nobody else waits, and
+        less than half of it is dropped for somebody who does (Restarted), to be made again with the request's seed.
         """
-        job = self._check(request, format)
-        self._queue.check_room()
+        job = dataclasses.replace(self._check(request, format), expected_s=background_s)
+        if background_s is None:
+            self._queue.check_room(pool_of(job.engine, job.voice.id))
         return self._run(job, cancelled)
+
+    def at_once(self, voice_id: str | None) -> int:
+        """The number of takes that the engine of `voice_id` (None: the best voice) may make at a time now. Raises
+        UnknownVoice."""
+        engine, voice = self._of_id(voice_id)
+        return engine.at_once(voice.id)
 
     def close(self) -> None:
         """Free the engines; the next request loads what it needs again."""
@@ -121,22 +151,39 @@ class Synthesis:
         return language
 
     def _run(self, job: _Prepared, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
-        place = self._queue.join(lambda: job.engine.at_once(job.voice.id))
+        join = self._queue.join if job.expected_s is None else self._queue.join_behind
+        place = join(lambda: job.engine.at_once(job.voice.id), pool=pool_of(job.engine, job.voice.id))
         try:
-            yield from place.wait(cancelled)
-            take = yield from self._record(job, cancelled)
+            take = yield from self._take_turn(job, place, cancelled)
             if take.stop_reason.is_failure and take.seed is not None:
                 logger.warning("take stopped (%s) with seed %d: made again", take.stop_reason.value, take.seed)
                 take.path.unlink(missing_ok=True)
                 yield Restarted(take.stop_reason)
                 again = dataclasses.replace(job, request=dataclasses.replace(job.request, seed=_next_seed(take.seed)))
-                take = dataclasses.replace((yield from self._record(again, cancelled)), retried=True)
+                take = dataclasses.replace((yield from self._take_turn(again, place, cancelled)), retried=True)
         finally:
             place.leave()  # before the last event, so that nobody waits for a caller who is slow to take it
         self._outputs.added(take.path)
         yield TakeReady(take)
 
-    def _record(self, job: _Prepared, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
+    def _take_turn(self, job: _Prepared, place: Place, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
+        """Make a take when its turn comes, once more after each time that it gave way."""
+        while True:
+            yield from place.wait(cancelled)
+            turn = _Turn(place, job.expected_s, cancelled)
+            try:
+                take = yield from self._record(job, turn)
+            except Cancelled:
+                if not turn.gave_way or cancelled():
+                    raise
+            else:
+                if not turn.gave_way or cancelled() or take.stop_reason is not StopReason.CANCELLED:
+                    return take
+                take.path.unlink(missing_ok=True)
+            place.step_back()
+            yield Restarted(StopReason.CANCELLED)
+
+    def _record(self, job: _Prepared, turn: _Turn) -> Generator[SpeakEvent, None, Take]:
         started = time.perf_counter()
         first_audio_s: float | None = None
         finished: Finished | None = None
@@ -145,7 +192,7 @@ class Synthesis:
         sample_rate = job.engine.sample_rate(job.voice.id)
         yield Started(sample_rate)
         with memory_errors_typed(), AudioWriter(path, job.format, sample_rate) as writer:
-            for event in job.engine.stream(job.request, cancelled=cancelled):
+            for event in job.engine.stream(job.request, cancelled=turn.is_over):
                 if isinstance(event, Finished):
                     finished = event
                     continue
@@ -155,6 +202,7 @@ class Synthesis:
                 if first_audio_s is None:
                     first_audio_s = time.perf_counter() - started
                 writer.write(event.samples)
+                turn.made_s += len(event.samples) / sample_rate
                 yield event
             if first_audio_s is None or finished is None:
                 raise _why_silent(job.engine, finished)

@@ -64,7 +64,7 @@ class Limits:
     largest_body_bytes_per_s: int = 100_000
     """The speed at which the largest body that a route takes must come, beyond the time that every body has."""
     max_waiting: int = 16
-    """The most requests that may wait for an engine at once."""
+    """The most requests that may wait at once for the engines of one pool."""
     keep_outputs_days: float = 7.0
     max_output_bytes: int = 4_000_000_000
     """The size of the outputs folder beyond which the oldest takes are removed."""
