@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 
 from tts_core.domain.text import speakable
 from tts_core.domain.values import Decoding, Sampling
@@ -18,11 +19,10 @@ from tts_core.studio.model import SegmentState, SegmentTake, TakeOrigin, TextSeg
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFacts:
-    """The facts that decide how a take sounds, apart from its seed. No path is among it: folders move."""
+class Manner:
+    """The facts besides the text that decide how a take sounds, apart from its seed. No path is among them: folders
+    move."""
 
-    spoken: str
-    """The text after lexicon and markup."""
     voice: str
     fingerprint: str
     """The recording, model and settings of the voice as a hash."""
@@ -32,8 +32,6 @@ class KeyFacts:
     decoding: Decoding = field(default_factory=Decoding)
     engine_speed: float = 1.0
     """The speed that the engine itself speaks at; 1 where it is applied when takes are joined."""
-    sources: tuple[str, ...] = ()
-    """The keys of the takes that it goes on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,20 @@ class Keys:
         return take.key == (self.recorded if take.origin is TakeOrigin.RECORDED else self.made)
 
 
-def keys_of(facts: KeyFacts) -> Keys:
-    return Keys(made=_hashed(asdict(facts)), recorded=_hashed({"recorded": facts.spoken}))
+def keys_of(spoken: str, manner: Manner, sources: tuple[str, ...] = ()) -> Keys:
+    """The keys of a segment. `spoken` is its text after lexicon and markup, `sources` the keys of the takes that it
+    goes on from."""
+    made = _hashed("\n".join((_key_of_manner(manner), *sources, spoken)))
+    return Keys(made=made, recorded=_hashed(f"recorded\n{spoken}"))
 
 
-def _hashed(facts: object) -> str:
-    text = json.dumps(facts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+@lru_cache(maxsize=256)
+def _key_of_manner(manner: Manner) -> str:
+    return _hashed(json.dumps(asdict(manner), sort_keys=True))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def take_seed(project_seed: int, segment_id: str, number: int) -> int:
