@@ -10,7 +10,7 @@ from tts_core.studio.model import Difference, TakeFlag
 from tts_core.studio.transcripts import Expected, Findings, compared
 
 TEXTS = {
-    "en": "The lighthouse keeper climbed the narrow stairs every evening, and he lit the lamp before the sun went down.",
+    "en": "The lighthouse keeper climbed the narrow stairs every evening, and he lit the lamp before sunset fell.",
     "zh": "每天傍晚，看守灯塔的老人都会沿着狭窄的楼梯慢慢爬上去，在太阳落山之前把灯点亮。",
     "ja": "灯台守は毎日夕方になると狭い階段をゆっくり登り、太陽が沈む前に明かりをともしました。",
     "ko": "등대지기는 매일 저녁 좁은 계단을 천천히 올라가서 해가 지기 전에 등불을 밝혔습니다.",
@@ -44,7 +44,7 @@ def test_the_text_itself_is_right(language: str) -> None:
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "The lighthouse keeper climbed the narrow stairs every evening, and he lit the lamp before the sun"),
+        ("en", "The lighthouse keeper climbed the narrow stairs every evening, and he lit the lamp"),
         ("zh", "每天傍晚，看守灯塔的老人都会沿着狭窄的楼梯慢慢爬上去，在太阳落山之前把"),
         ("ja", "灯台守は毎日夕方になると狭い階段をゆっくり登り、太陽が沈む前に明かりをともし"),
         ("ko", "등대지기는 매일 저녁 좁은 계단을 천천히 올라가서 해가 지기"),

@@ -136,6 +136,24 @@ class Place:
         return position
 
 
+class Turn:
+    """The turn of a take that is being made: whether it has to give way, and how much of it there is."""
+
+    def __init__(self, place: Place, expected_s: float | None, cancelled: CancelCheck) -> None:
+        """`expected_s`: the length of a take in the background; None for one that people wait for."""
+        self.made_s = 0.0
+        self.gave_way = False
+        self._place = place
+        self._half_s = 0.0 if expected_s is None else expected_s / 2
+        self._cancelled = cancelled
+
+    def is_over(self) -> bool:
+        """Whether the engine has to stop: the caller wants it, or a take of which there is less than half gives way."""
+        if not self.gave_way and self.made_s < self._half_s:
+            self.gave_way = self._place.is_wanted
+        return self.gave_way or self._cancelled()
+
+
 class _Pool:
     """The places of engines that wait for each other. The queue's lock is held by everyone who asks."""
 

@@ -42,7 +42,7 @@ class SoundFacts:
     similarity: float | None = None
     """The likeness to the voice; None where it was not measured."""
     similarities: Sequence[float] = ()
-    """Those of the voice's other takes."""
+    """The likeness of the voice's other takes."""
 
 
 def judged_sound(samples: Samples, rate: int, facts: SoundFacts) -> TakeCheck:

@@ -43,7 +43,7 @@ class Expected:
     spoken: str
     """The text as the engine got it, readings in place of terms."""
     language: str
-    """Its short code."""
+    """The short code of its language."""
     readings: tuple[tuple[str, str], ...] = ()
     """Terms of the lexicon with their readings: a transcript may have either."""
     names: tuple[str, ...] = ()
@@ -83,9 +83,9 @@ def compared(expected: Expected, transcript: str, simplify: Simplify, pronounce:
     rules = SoundRules(expected.language, pronounce)
     texts = (_with_terms(text, expected.readings) for text in (expected.spoken, transcript))
     plain = simplify(*texts, expected.language)
-    wanted, said = rules.units(plain.wanted), rules.units(plain.transcribed)[:_MOST_UNITS]
+    wanted, actual = rules.units(plain.wanted), rules.units(plain.transcribed)[:_MOST_UNITS]
     known = _known_units(expected, simplify, rules)
-    wrong = [gap for gap in _gaps(wanted, said, rules) if not _is_right(gap, rules, known, expected.tolerated)]
+    wrong = [gap for gap in _gaps(wanted, actual, rules) if not _is_right(gap, rules, known, expected.tolerated)]
     errors = sum(gap.size for gap in wrong)
     differences = tuple(Difference(rules.joined(gap.expected), rules.joined(gap.actual)) for gap in wrong)
     return Findings(tuple(_flags(wrong, errors, len(wanted), rules)), errors, len(wanted), differences)
@@ -156,36 +156,36 @@ def _goes_on(text: str, before: int, after: int) -> bool:
     return all(text[at].isalpha() and ord(text[at]) < 0x2E80 for at in (before, after))
 
 
-def _gaps(wanted: tuple[str, ...], said: tuple[str, ...], rules: SoundRules) -> Iterator[_Gap]:
+def _gaps(wanted: tuple[str, ...], actual: tuple[str, ...], rules: SoundRules) -> Iterator[_Gap]:
     """The places where two texts don't sound alike, by the alignment with the fewest wrong units."""
-    pairs = list(_matches(wanted, said, rules))
+    pairs = list(_matches(wanted, actual, rules))
     at, there = 0, 0
-    for one, other in [*pairs, (len(wanted), len(said))]:
+    for one, other in [*pairs, (len(wanted), len(actual))]:
         if one > at or other > there:
             yield _Gap(
                 wanted[at:one],
-                said[there:other],
+                actual[there:other],
                 is_last=one == len(wanted),
-                before=said[:there],
-                after=said[other:],
+                before=actual[:there],
+                after=actual[other:],
             )
         at, there = one + 1, other + 1
 
 
-def _matches(wanted: Sequence[str], said: Sequence[str], rules: SoundRules) -> Iterator[tuple[int, int]]:
+def _matches(wanted: Sequence[str], actual: Sequence[str], rules: SoundRules) -> Iterator[tuple[int, int]]:
     """The pairs of places that sound alike on the cheapest way from one text to the other (Levenshtein).
 
     Among ways that cost the same it takes the one whose gaps come last, so that a lost end is one.
     """
-    common = set(wanted) & set(said)
-    names = {unit: rules.keys(unit) for unit in {*wanted, *said}} if len(common) < len({*wanted, *said}) else {}
-    costs = _costs(wanted[::-1], said[::-1], names)  # of what is left from a place on
-    one, other = len(wanted), len(said)  # units that are left
+    common = set(wanted) & set(actual)
+    names = {unit: rules.keys(unit) for unit in {*wanted, *actual}} if len(common) < len({*wanted, *actual}) else {}
+    costs = _costs(wanted[::-1], actual[::-1], names)  # of what is left from a place on
+    one, other = len(wanted), len(actual)  # units that are left
     while one and other:
-        here, unit, spoken = costs[one][other], wanted[-one], said[-other]
-        if here == costs[one - 1][other - 1] + (not (is_same := _alike(unit, spoken, names))):
+        here, unit, other_unit = costs[one][other], wanted[-one], actual[-other]
+        if here == costs[one - 1][other - 1] + (not (is_same := _alike(unit, other_unit, names))):
             if is_same:
-                yield len(wanted) - one, len(said) - other
+                yield len(wanted) - one, len(actual) - other
             one, other = one - 1, other - 1
         elif here == costs[one - 1][other] + 1:
             one -= 1
@@ -193,11 +193,11 @@ def _matches(wanted: Sequence[str], said: Sequence[str], rules: SoundRules) -> I
             other -= 1
 
 
-def _costs(wanted: Sequence[str], said: Sequence[str], names: dict[str, frozenset[str]]) -> list[list[int]]:
-    costs = [list(range(len(said) + 1))]
+def _costs(wanted: Sequence[str], actual: Sequence[str], names: dict[str, frozenset[str]]) -> list[list[int]]:
+    costs = [list(range(len(actual) + 1))]
     for number, unit in enumerate(wanted, start=1):
         above, row = costs[-1], [number]
-        for place, other in enumerate(said, start=1):
+        for place, other in enumerate(actual, start=1):
             change = above[place - 1] + (not _alike(unit, other, names))
             row.append(min(change, above[place] + 1, row[-1] + 1))
         costs.append(row)
