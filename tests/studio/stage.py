@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from tts_core.audio.files import AudioWriter
 from tts_core.platform.settings.projects import ProjectLimits
-from tts_core.studio.model import Chapter, LexiconEntry, Project, SegmentTake, TakeCheck, TakeOrigin, TextSegment
+from tts_core.speech.plan.lexicon import Lexicon, LexiconEntry
+from tts_core.studio.model import Chapter, Project, SegmentTake, TakeCheck, TakeOrigin, TextSegment
 from tts_core.studio.projects import Projects
 from tts_core.studio.store import OpenProject
 
@@ -30,28 +31,25 @@ class NamedVoices:
 
 
 @dataclass
-class ReplacingForm:
-    """A lexicon that replaces words: one for all projects, and each project's own."""
+class ChangingLexicon:
+    """The lexicon for all projects, whose entries a test sets."""
 
-    words: Mapping[str, str] = field(default_factory=dict)
+    entries: tuple[LexiconEntry, ...] = ()
 
-    def version(self) -> str:
-        return repr(self.words)
-
-    def spoken(self, text: str, delivery: tuple[str, str], entries: tuple[LexiconEntry, ...]) -> str:
-        for term, reading in {**self.words, **{entry.term: entry.reading for entry in entries}}.items():
-            text = text.replace(term, reading)
-        return text
+    def __call__(self) -> Lexicon:
+        return Lexicon(self.entries)
 
 
 def projects_in(
     folder: Path,
     *,
     voices: NamedVoices | None = None,
-    form: ReplacingForm | None = None,
+    lexicon: ChangingLexicon | None = None,
     limits: ProjectLimits | None = None,
 ) -> Projects:
-    return Projects(folder / "projects", limits or ProjectLimits(), voices or NamedVoices(), form or ReplacingForm())
+    return Projects(
+        folder / "projects", limits or ProjectLimits(), voices or NamedVoices(), lexicon or ChangingLexicon()
+    )
 
 
 def book(*chapters: Sequence[str], **fields: object) -> Project:

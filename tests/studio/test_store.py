@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.studio.stage import NamedVoices, ReplacingForm, add_take, book, projects_in, states, texts
+from tests.studio.stage import ChangingLexicon, NamedVoices, add_take, book, projects_in, states, texts
 from tts_core.domain.errors import InvalidValue
 from tts_core.platform.settings.projects import ProjectLimits
+from tts_core.speech.plan.lexicon import LexiconEntry
 from tts_core.studio.disk.folder import ProjectFolder, Unreadable
 from tts_core.studio.edits import segments as editing, whole
 from tts_core.studio.faults import (
@@ -29,7 +30,6 @@ from tts_core.studio.faults import (
 from tts_core.studio.model import (
     CastMember,
     Delivery,
-    LexiconEntry,
     Project,
     TakeCheck,
     TakeFailure,
@@ -113,17 +113,29 @@ def test_moving_the_folder_of_a_project_makes_nothing_stale(tmp_path: Path) -> N
 
 
 def test_a_lexicon_changes_the_keys_of_rows_with_the_term_only(tmp_path: Path) -> None:
-    form = ReplacingForm()
-    project = projects_in(tmp_path, form=form).create(book(["Read this.", "Not that."]))
-    add_take(project, "s1")
-    add_take(project, "s2")
+    everywhere = ChangingLexicon()
+    project = projects_in(tmp_path, lexicon=everywhere).create(book(["Read this.", "Not that.", "[[Read|Redd]] it."]))
+    for segment in project.project.segments:
+        add_take(project, segment.id)
     entries = (LexiconEntry("Read", "Reed"),)
     project.edit("lexicon", lambda before: whole.with_settings(before, {"lexicon": entries}))
-    assert states(project) == ["stale", "ready"]
+    assert states(project) == ["stale", "ready", "ready"]
     assert project.segment("s1").text == "Read this."
+    assert [project.spoken(one) for one in project.project.segments] == ["Reed this.", "Not that.", "Redd it."]
+    everywhere.entries = (LexiconEntry("Read", "Raid"), LexiconEntry("that", "thet"))
+    assert project.spoken(project.segment("s1")) == "Reed this."  # the project's own entry wins
+    assert states(project) == ["stale", "stale", "ready"]
+    everywhere.entries = ()
     project.undo()
-    form.words = {"that": "thet"}
-    assert states(project) == ["ready", "stale"]
+    assert states(project) == ["ready"] * 3
+
+
+def test_a_pause_in_a_text_is_a_part_of_its_key(tmp_path: Path) -> None:
+    project = made(tmp_path, book(["One [pause 1s] two."]))
+    add_take(project, "s1")
+    assert project.spoken(project.segment("s1")) == "One [pause 1s] two."
+    text(project, "s1", "One [pause 2s] two.")
+    assert states(project) == ["stale"]
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"format": 1, "chapter": "c1", "rev', b"\x00" * 200, b"[1, 2]"])

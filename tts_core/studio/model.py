@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Sampling
+from tts_core.speech.plan.lexicon import LexiconEntry
+from tts_core.speech.plan.split import Reason as PauseReason
 
 FORMAT = 1
 """The number of the form in which projects lie on the disk."""
@@ -42,17 +44,6 @@ TO_MAKE = frozenset({SegmentState.WAITING, SegmentState.STALE, SegmentState.FAIL
 """The states of segments that need a new take."""
 IN_EXPORT = frozenset({SegmentState.READY, SegmentState.FLAGGED, SegmentState.STALE})
 """The states of segments that have a take to join."""
-
-
-class PauseReason(str, Enum):
-    CLAUSE = "clause"
-    SENTENCE = "sentence"
-    PARAGRAPH = "paragraph"
-    SCENE = "scene"
-    CHAPTER = "chapter"
-    SPEAKER = "speaker"
-    OWN = "own"
-    """A length that a person chose."""
 
 
 class TakeOrigin(str, Enum):
@@ -280,20 +271,6 @@ class CastMember:
 
 
 @dataclass(frozen=True, slots=True)
-class LexiconEntry:
-    """An entry of the project's own lexicon; it wins over the one for all projects."""
-
-    term: str
-    reading: str
-    language: str = ""
-    whole_word: bool = True
-    match_case: bool = False
-    voice: str = ""
-    note: str = ""
-    is_on: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Project:
     """A project with everything in it."""
 
@@ -321,6 +298,7 @@ class Project:
     """The extent of the check; None takes what fits the machine."""
     continuity: Continuity = Continuity.SAME_PROMPT
     lexicon: tuple[LexiconEntry, ...] = ()
+    """The project's own entries; they win over those for all projects."""
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """The settings that exports, fitting and marks remember, each under its own name."""
     created_at: str = ""

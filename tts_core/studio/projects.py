@@ -19,6 +19,7 @@ from typing import TypeVar
 from tts_core.domain.errors import StudioError
 from tts_core.platform.settings.projects import PROJECTS_VARIABLE, ProjectLimits
 from tts_core.platform.whole_files import make_private, open_private, patiently, sync_folder, write_json
+from tts_core.speech.plan.lexicon import LexiconSource
 from tts_core.studio.disk.changes import header_of
 from tts_core.studio.disk.folder import ProjectFolder, Unreadable, is_id
 from tts_core.studio.disk.journal import now
@@ -26,7 +27,7 @@ from tts_core.studio.faults import ProjectUnwritable, TooManyProjects, UnknownPr
 from tts_core.studio.index import Counts
 from tts_core.studio.measures import check_limits
 from tts_core.studio.model import Project, SegmentState
-from tts_core.studio.speaking import Speaking, SpokenForm, VoiceFacts
+from tts_core.studio.speaking import Speaking, VoiceFacts
 from tts_core.studio.store import Listener, OpenProject, ProjectChange
 
 Result = TypeVar("Result")
@@ -58,11 +59,11 @@ class _Held:
 class Projects:
     """Thread-safe. Methods that take an id raise UnknownProject."""
 
-    def __init__(self, root: Path, limits: ProjectLimits, voices: VoiceFacts, form: SpokenForm) -> None:
+    def __init__(self, root: Path, limits: ProjectLimits, voices: VoiceFacts, lexicon: LexiconSource) -> None:
         self._root = root
         self._limits = limits
         self._voices = voices
-        self._form = form
+        self._lexicon = lexicon
         self._guard = RLock()
         self._open: dict[str, _Held] = {}
         self._listeners: list[Listener] = []
@@ -178,7 +179,7 @@ class Projects:
 
     def _opened(self, project_id: str) -> OpenProject:
         folder = self._folder(project_id)
-        speaking = Speaking(self._voices, self._form)
+        speaking = Speaking(self._voices, self._lexicon)
         return self._typed(lambda: OpenProject(folder, self._limits, speaking, self._changed))
 
     def _folder(self, project_id: str) -> Path:

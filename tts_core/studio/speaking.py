@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tts_core.studio.model import LexiconEntry, Project, TextSegment
+from tts_core.domain.values import AUTO_LANGUAGE
+from tts_core.speech.plan.lexicon import NO_LEXICON, Lexicon, LexiconEntry, LexiconSource
+from tts_core.speech.plan.markup import TagKind, parts_between_tags
+from tts_core.speech.plan.script import language_of
+from tts_core.studio.model import Project, TextSegment
 from tts_core.studio.states import Keys, Manner, keys_of
 
 
@@ -20,21 +24,11 @@ class VoiceFacts(Protocol):
         """Whether its engine itself speaks faster and slower."""
 
 
-class SpokenForm(Protocol):
-    """The way from a text as it is written to what a voice gets."""
-
-    def version(self) -> str:
-        """A value that changes with the lexicon for all projects."""
-
-    def spoken(self, text: str, delivery: tuple[str, str], entries: tuple[LexiconEntry, ...]) -> str:
-        """The text for a voice. `delivery` is the language and the voice's id, `entries` the project's own lexicon."""
-
-
 @dataclass(frozen=True, slots=True)
 class KeyContext:
     """The facts besides a segment that its keys depend on. As long as they stay, so do the keys."""
 
-    lexicon: str
+    lexicon: tuple[LexiconEntry, ...]
     header: tuple[object, ...]
     voices: tuple[tuple[str, str, bool], ...]
 
@@ -42,9 +36,11 @@ class KeyContext:
 class Speaking:
     """The keys of one project's segments, each computed once."""
 
-    def __init__(self, voices: VoiceFacts, form: SpokenForm) -> None:
+    def __init__(self, voices: VoiceFacts, lexicon: LexiconSource) -> None:
+        """`lexicon` gives the one for all projects as it is now."""
         self._voices = voices
-        self._form = form
+        self._source = lexicon
+        self._lexicon = NO_LEXICON
         self._context: KeyContext | None = None
         self._known: dict[str, tuple[TextSegment, Keys]] = {}
         self._facts: dict[str, tuple[str, bool]] = {}
@@ -68,9 +64,9 @@ class Speaking:
         return self._look_around(project)
 
     def spoken(self, project: Project, segment: TextSegment) -> str:
-        """The text that a voice gets."""
-        delivery = project.delivery_of(segment)
-        return self._form.spoken(segment.text, (delivery.language or "", delivery.voice or ""), project.lexicon)
+        """The text that a voice gets: readings in place of terms; pauses that the text asks for stay in it."""
+        self._look_around(project)
+        return self._read(project, segment)
 
     def manner(self, project: Project, segment: TextSegment) -> Manner:
         """The way of speaking on which the segment's key depends."""
@@ -92,14 +88,28 @@ class Speaking:
         self._facts = {voice: self._ask(voice) for voice in voices}
         header = (project.cast, project.defaults, project.language, project.sampling, project.decoding, project.lexicon)
         facts = tuple((voice, *self._facts[voice]) for voice in voices)
-        now = KeyContext(self._form.version(), header, facts)
+        now = KeyContext(self._source().entries, header, facts)
         if self._context is None or now != self._context:
             self._context = now
+            self._lexicon = Lexicon((*project.lexicon, *now.lexicon))
             self._known.clear()
         return self._context
 
     def _computed(self, project: Project, segment: TextSegment) -> Keys:
-        return keys_of(self.spoken(project, segment), self.manner(project, segment))
+        return keys_of(self._read(project, segment), self.manner(project, segment))
+
+    def _read(self, project: Project, segment: TextSegment) -> str:
+        delivery = project.delivery_of(segment)
+        needs_language = any(entry.language for entry in self._lexicon.entries)
+        language = language_of(segment.text, delivery.language or AUTO_LANGUAGE) if needs_language else ""
+        if "[" not in segment.text:
+            return self._lexicon.applied(segment.text, language=language, voice=delivery.voice)
+        return "".join(
+            part.source
+            if not isinstance(part, str) and part.kind is TagKind.PAUSE
+            else self._lexicon.spoken(part if isinstance(part, str) else part.source, language=language)
+            for part in parts_between_tags(segment.text)
+        )
 
     def _ask(self, voice: str) -> tuple[str, bool]:
         return (self._voices.fingerprint(voice), self._voices.speaks_at_speeds(voice)) if voice else ("", False)
