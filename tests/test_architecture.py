@@ -64,7 +64,7 @@ HOMES = {
     "ctranslate2": {"engines.whisper"},
     "opencc": {"engines.whisper"},
     "rapidfuzz": {"engines.whisper"},
-    "pypinyin": {"studio.sounds"},
+    "pypinyin": {"studio.making.sounds"},
     "requests": {"models.downloads", "access"},
     "urllib3": {"models.downloads"},
     "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "studio"},

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from tts_core.audio.faults import OutputFailed, UnsupportedFormat
+from tts_core.audio.faults import AudioUnreadable, OutputFailed, UnsupportedFormat
 from tts_core.domain.events import Samples
 from tts_core.platform.whole_files import PART_SUFFIX, make_private, open_private
 
@@ -200,3 +200,13 @@ def _disk_errors_typed(folder: Path) -> Iterator[None]:
         yield
     except (soundfile.SoundFileError, OSError) as error:
         raise OutputFailed(folder=folder, reason=error) from error
+
+
+def read_samples(path: Path) -> tuple[Samples, int]:
+    """A file that the studio has written, as mono float32 samples, and its rate in hertz. Raises AudioUnreadable."""
+    try:
+        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioUnreadable(path=path.name, reason="it is not the sound file that it was") from error
+    samples: Samples = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
+    return samples, rate

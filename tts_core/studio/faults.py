@@ -128,3 +128,36 @@ class FileNotRead(InvalidRequest):
 class NothingToImport(InvalidRequest):
     code = "nothing_to_import"
     template = "There is no text to speak in {file}."
+
+
+class RunInProgress(Conflict):
+    code = "run_in_progress"
+    template = "The project {title!r} is being made already. Stop that first, or wait for its end."
+
+
+class DesignNotLocked(InvalidRequest):
+    code = "design_not_locked"
+    template = (
+        "The voice {voice!r} is designed anew for each segment, and would be another person every time. Lock it first: "
+        "keep one design as a voice, and choose that."
+    )
+
+
+class VoiceNeedsRecording(InvalidRequest):
+    code = "voice_needs_recording"
+    template = "The voice {voice!r} imitates a recording. Save the recording as a voice, and choose that."
+
+
+class SegmentsMissing(Conflict):
+    code = "segments_missing"
+    template = "{count} segments have no take yet. Make them first, or leave them out of the file."
+
+
+class NothingToExport(Conflict):
+    code = "nothing_to_export"
+    template = "None of these chapters has a take yet. Make some first."
+
+
+class UnknownExport(NotFound):
+    code = "export_not_found"
+    template = "There is no export {export!r}. It may have been cleared."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from tts_core.platform.settings.environ import Environ
 
@@ -10,6 +11,22 @@ PROJECTS_VARIABLE = "TTS_STUDIO_MAX_PROJECTS"
 SEGMENTS_VARIABLE = "TTS_STUDIO_MAX_SEGMENTS"
 CHARS_VARIABLE = "TTS_STUDIO_MAX_PROJECT_CHARS"
 TAKES_VARIABLE = "TTS_STUDIO_KEPT_TAKES"
+RESUME_VARIABLE = "TTS_STUDIO_RESUME"
+
+
+class ResumePolicy(str, Enum):
+    """The handling of runs that an earlier process left unfinished."""
+
+    ASK = "ask"
+    """They can go on, by a button."""
+    AUTO = "auto"
+    """They go on by themselves."""
+    OFF = "off"
+
+    @classmethod
+    def from_env(cls, environ: Environ) -> ResumePolicy:
+        """Raises InvalidSetting."""
+        return cls(environ.choice(RESUME_VARIABLE, tuple(one.value for one in cls)))
 
 
 @dataclass(frozen=True, slots=True)

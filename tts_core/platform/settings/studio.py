@@ -26,7 +26,7 @@ from tts_core.platform.settings.preferences import (
     SOURCES_VARIABLE,
     PreferencesFile,
 )
-from tts_core.platform.settings.projects import ProjectLimits
+from tts_core.platform.settings.projects import ProjectLimits, ResumePolicy
 from tts_core.platform.settings.server import (
     ORIGIN_VARIABLE,
     Certificate,
@@ -117,6 +117,8 @@ class Settings:
     yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
     limits: Limits = field(default_factory=Limits)
     projects: ProjectLimits = field(default_factory=ProjectLimits)
+    resume: ResumePolicy = ResumePolicy.ASK
+    """The handling of projects whose making an earlier process left unfinished."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -130,7 +132,8 @@ class Settings:
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings, YourTtsSettings; how much projects may hold: see ProjectLimits. The
+        where models come from: see SourceSettings, YourTtsSettings; how much projects may hold: see ProjectLimits,
+        ResumePolicy. The
         user's choices in the app stand for variables that are not set (see Preferences).
         """
         data_dir = Environ(environ).path("TTS_STUDIO_DATA_DIR") or default_data_dir()
@@ -166,6 +169,7 @@ class Settings:
             sources=SourceSettings.from_env(given),
             yourtts=YourTtsSettings.from_env(given),
             projects=ProjectLimits.from_env(given),
+            resume=ResumePolicy.from_env(given),
         )
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from tts_core.engines.espeak.library import LIBRARY
 from tts_core.engines.whisper.error_rate import compare
 from tts_core.studio.model import Difference, TakeFlag
-from tts_core.studio.transcripts import Expected, Findings, compared
+from tts_core.studio.making.transcripts import Expected, Findings, compared
 
 TEXTS = {
     "en": "The lighthouse keeper climbed the narrow stairs every evening, and he lit the lamp before sunset fell.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tts_core.studio.model import Difference, TakeFlag
-from tts_core.studio.sounds import LETTER_LANGUAGES, Pronounce, SoundRules, silent
+from tts_core.studio.making.sounds import LETTER_LANGUAGES, Pronounce, SoundRules, silent
 
 _RUN_WORDS, _RUN_LETTERS = 4, 6
 """Units in a row that are wrong."""
