@@ -56,6 +56,7 @@ from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
 from tts_core.platform.whole_files import check_writable, close_to_others
 from tts_core.speech.live import LiveStreams
+from tts_core.speech.plan.store import LexiconStore
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
@@ -110,6 +111,7 @@ class Services:
     speaker_service: SpeakerService
     outputs: Outputs
     live: LiveStreams
+    lexicon: LexiconStore
     system: SystemInfo
     login: LoginService
     link: PublicLink
@@ -196,7 +198,8 @@ def build_services(settings: Settings) -> Services:
     library = LibraryEngine(voice_store, prompts, voice_models)
     builtin = ByLanguageEngine(build_hibari(models, memory), EspeakEngine())
     engines = build_engines(qwen, (*builtin.engines, build_piper(settings, models, memory), library, yourtts_engine))
-    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
+    lexicon = LexiconStore(settings.paths.lexicon_file)
+    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits, lexicon.lexicon)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
     store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
@@ -222,6 +225,7 @@ def build_services(settings: Settings) -> Services:
         speaker_service=SpeakerService(yourtts, synthesis, models, paths.transcription_dir),
         outputs=outputs,
         live=LiveStreams(),
+        lexicon=lexicon,
         system=system,
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),
