@@ -66,7 +66,7 @@ HOMES = {
     "rapidfuzz": {"engines.whisper"},
     "requests": {"models.downloads", "access"},
     "urllib3": {"models.downloads"},
-    "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "studio"},
+    "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "speech.plan.store", "studio.store"},
     "huggingface_hub": {"models.downloads.hubs", "cli.bench"},  # bench download measures against it
     "modelscope_hub": {"models.downloads.hubs"},
     "librosa": {"engines.qwen.cloning"},

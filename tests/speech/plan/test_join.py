@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from tts_core.domain.events import Samples
 from tts_core.speech.plan.join import Joiner, joined, level_gains, pause_seconds, silence, trimmed
-from tts_core.speech.plan.split import Reason
+from tts_core.speech.plan.split import PauseReason
 
 RATE = 24_000
 
@@ -102,8 +102,8 @@ def test_the_samples_do_not_depend_on_the_chunks(chunks: list[int], before_s: fl
 
 
 def test_pauses_and_levels_follow_their_rules() -> None:
-    assert pause_seconds(Reason.SENTENCE) == 0.5
-    assert pause_seconds(Reason.SENTENCE, "zh") == 0.45
-    assert pause_seconds(Reason.PARAGRAPH, factor=1.35) == pytest.approx(1.215)
+    assert pause_seconds(PauseReason.SENTENCE) == 0.5
+    assert pause_seconds(PauseReason.SENTENCE, "zh") == 0.45
+    assert pause_seconds(PauseReason.PARAGRAPH, factor=1.35) == pytest.approx(1.215)
     assert level_gains([-20.0, -21.9, -24.0, -15.0, -20.0]) == [0.0, 0.0, 3.0, -3.0, 0.0]
     assert level_gains([]) == []

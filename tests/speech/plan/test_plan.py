@@ -9,7 +9,7 @@ from tts_core.domain.values import ReadAs
 from tts_core.speech.plan.lexicon import Lexicon, LexiconEntry, with_project
 from tts_core.speech.plan.markup import TagKind, find_tags, tagged_text, written_text
 from tts_core.speech.plan.plan import PlanChoices, plan, words_of
-from tts_core.speech.plan.split import Reason
+from tts_core.speech.plan.split import PauseReason
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_all_pauses_of_a_text_are_at_most_a_minute_and_one_at_an_end_counts() ->
     made = plan("[pause 10s] A b c. " + "[pause 10s]" * 6 + " D e f. [pause 1s]")
     assert (made.lead_s, [one.pause_after_s for one in made.segments]) == (10.0, [50.0, 0.0])
     assert plan("The end. [pause 2s]").segments[-1].pause_after_s == 2.0
-    assert plan("The end. [pause 2s]").segments[-1].reason is Reason.OWN
+    assert plan("The end. [pause 2s]").segments[-1].reason is PauseReason.OWN
 
 
 def test_an_inline_reading_is_spoken_and_its_term_is_written() -> None:

@@ -14,7 +14,7 @@ from tts_core.domain.sentences import sentence_ends
 from tts_core.domain.text import clean, speakable
 from tts_core.speech.plan.pace import expected_seconds
 from tts_core.speech.plan.script import language_of, rejoined_lines
-from tts_core.speech.plan.split import HARD_S, Reason, SplitPreset, is_too_long, split
+from tts_core.speech.plan.split import HARD_S, PauseReason, SplitPreset, is_too_long, split
 
 URL = "https://example.org/a/very/long/path,with;marks:in/it?and=more&x=1,2"
 LONG = {
@@ -93,11 +93,16 @@ def test_a_word_alone_joins_its_neighbour_but_never_another_paragraph() -> None:
 def test_pauses_have_their_reasons() -> None:
     text = f"{LONG['en']}.\nNext here.\n\n***\n\nA new scene.[pause 1s][停顿 500毫秒] Then on.\n[pause 2s]"
     pieces = split(text).pieces
-    assert {piece.reason for piece in pieces[:-4]} == {Reason.CLAUSE}
-    assert [piece.reason for piece in pieces[-4:]] == [Reason.PARAGRAPH, Reason.SCENE, Reason.OWN, Reason.OWN]
+    assert {piece.reason for piece in pieces[:-4]} == {PauseReason.CLAUSE}
+    assert [piece.reason for piece in pieces[-4:]] == [
+        PauseReason.PARAGRAPH,
+        PauseReason.SCENE,
+        PauseReason.OWN,
+        PauseReason.OWN,
+    ]
     assert [piece.own_pause_s for piece in pieces[-2:]] == [1.5, 2.0]
     assert split("[pause 3s] Hello there.").lead_s == 3.0
-    assert split("Hello there.").pieces[-1].reason is Reason.END
+    assert split("Hello there.").pieces[-1].reason is PauseReason.END
 
 
 @pytest.mark.parametrize(

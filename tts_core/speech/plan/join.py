@@ -1,4 +1,4 @@
-"""One sound from the sounds of many segments: edges trimmed and faded, pauses of exact length between them.
+"""The sounds of many segments become a single sound: edges trimmed and faded, pauses of exact length between them.
 
     joiner = Joiner(sample_rate)
     for segment in segments:
@@ -18,7 +18,7 @@ from types import MappingProxyType
 import numpy as np
 
 from tts_core.domain.events import Samples
-from tts_core.speech.plan.split import Reason
+from tts_core.speech.plan.split import PauseReason
 
 FRAME_S, HOP_S = 0.03, 0.01
 SILENCE_DB = -42.0
@@ -35,16 +35,16 @@ _LOOKAHEAD_S = 0.5
 """The sound after the onset of a segment that shows how loud it is; its first samples are held back that long."""
 _QUIET = float(10 ** (SILENCE_DB / 20))
 
-PAUSES: Mapping[Reason, float] = MappingProxyType(
+PAUSES: Mapping[PauseReason, float] = MappingProxyType(
     {
-        Reason.CLAUSE: 0.25,
-        Reason.SENTENCE: 0.5,
-        Reason.PARAGRAPH: 0.9,
-        Reason.SCENE: 1.8,
-        Reason.CHAPTER: 2.5,
-        Reason.OWN: 0.0,
-        Reason.END: 0.0,
-        Reason.SPEAKER: 0.65,
+        PauseReason.CLAUSE: 0.25,
+        PauseReason.SENTENCE: 0.5,
+        PauseReason.PARAGRAPH: 0.9,
+        PauseReason.SCENE: 1.8,
+        PauseReason.CHAPTER: 2.5,
+        PauseReason.OWN: 0.0,
+        PauseReason.END: 0.0,
+        PauseReason.SPEAKER: 0.65,
     }
 )
 """The seconds of silence by their reason; those of OWN are in the text."""
@@ -54,9 +54,9 @@ PAUSE_FACTORS = MappingProxyType({"shorter": 0.65, "normal": 1.0, "longer": 1.35
 _TOLERATED_DB, _MOST_DB = 2.0, 3.0
 
 
-def pause_seconds(reason: Reason, language: str = "en", factor: float = 1.0) -> float:
+def pause_seconds(reason: PauseReason, language: str = "en", factor: float = 1.0) -> float:
     """The silence after a segment for that reason, seconds."""
-    is_chinese = language in ("zh", "yue") and reason is Reason.SENTENCE
+    is_chinese = language in ("zh", "yue") and reason is PauseReason.SENTENCE
     return (_CHINESE_SENTENCE_S if is_chinese else PAUSES[reason]) * factor
 
 
@@ -133,7 +133,7 @@ class _Segment:
         return True
 
     def _let_go(self) -> Samples:
-        """All before the last loud frame: what follows may be the silent end."""
+        """Hand on what stands before the last loud frame: what follows may be the silent end."""
         keep_from = _end_of_loud(self._held, self._peak, self._rate) - _end_held(self._rate)
         keep_from -= keep_from % round(HOP_S * self._rate)  # frames stay the same however the chunks come
         if keep_from <= 0:

@@ -119,7 +119,7 @@ class Lexicon:
         """
         if not self._by_start:
             return text
-        said, at, kept = [], 0, 0
+        read, at, kept = [], 0, 0
         folded = _folded(text)
         while at < len(text):
             found = self._entry_at(text, folded, at, (language, voice))
@@ -127,9 +127,9 @@ class Lexicon:
                 at += 1
                 continue
             term, reading = found
-            said += [text[kept:at], reading]
+            read += [text[kept:at], reading]
             at = kept = at + len(term)
-        return "".join([*said, text[kept:]])
+        return "".join([*read, text[kept:]])
 
     def _entry_at(self, text: str, folded: str, at: int, spoken: tuple[str, str | None]) -> tuple[str, str] | None:
         language, voice = spoken

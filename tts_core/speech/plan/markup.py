@@ -74,7 +74,7 @@ def find_tags(tagged: str) -> Iterator[Tag]:
 
 
 def tagged_text(text: str, read_as: ReadAs) -> str:
-    """`text` without the signs that are not said, as `text_to_say` leaves it, with its tags as they were typed."""
+    """`text` without the signs that are not read, as `text_to_say` leaves it, with its tags as they were typed."""
     tags: list[str] = []
 
     def stand_in(found: re.Match[str]) -> str:
@@ -82,8 +82,8 @@ def tagged_text(text: str, read_as: ReadAs) -> str:
         return f"{_STAND_IN}{len(tags) - 1}{_STAND_IN}"
 
     covered = _TAG.sub(stand_in, text.replace(_STAND_IN, ""))
-    said = text_to_say(covered, read_as)
-    return _STOOD_IN.sub(lambda found: tags[int(found[1])], said) if tags else said
+    read = text_to_say(covered, read_as)
+    return _STOOD_IN.sub(lambda found: tags[int(found[1])], read) if tags else read
 
 
 def written_text(tagged: str) -> str:

@@ -32,7 +32,7 @@ on a request of one word."""
 _SCENE = re.compile(r"\s*(?:[*⁂•◇◆※]\s*){1,10}|\s*(?:[-—–_=~]\s*){3,80}|\s*#\s*")
 
 
-class Reason(str, Enum):
+class PauseReason(str, Enum):
     """The reason of a pause after a piece."""
 
     CLAUSE = "clause"
@@ -51,13 +51,13 @@ class SplitPreset(str, Enum):
     """The way sentences are put together."""
 
     SENTENCES = "sentences"
-    """One sentence each."""
+    """A piece for every sentence."""
     BALANCED = "balanced"
     """Six to sixteen seconds."""
     LONG = "long"
     """Sixteen to twenty-five seconds."""
     PARAGRAPH = "paragraph"
-    """Each line as it is, however long: for dialogues, subtitles and tables."""
+    """A piece for every line, however long: for dialogues, subtitles and tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Piece:
     """The short code of the language it is written in, such as "en" or "zh"."""
     expected_s: float
     """The seconds it takes to say at speed 1, by its letters."""
-    reason: Reason
+    reason: PauseReason
     """The reason of the pause after it."""
     own_pause_s: float = 0.0
     """The pause after it that the text asks for; counts where the reason is OWN."""
@@ -96,7 +96,7 @@ class _Span:
     end: int
     seconds: float
     units: int
-    reason: Reason = Reason.SENTENCE
+    reason: PauseReason = PauseReason.SENTENCE
 
 
 def split(tagged: str, *, language: str = "auto", preset: SplitPreset = SplitPreset.BALANCED) -> Pieces:
@@ -111,8 +111,8 @@ def split(tagged: str, *, language: str = "auto", preset: SplitPreset = SplitPre
     lead_s, at = 0.0, 0
     for line in tagged.split("\n"):
         if _SCENE.fullmatch(line) and pieces:
-            if pieces[-1].reason is not Reason.OWN:
-                pieces[-1] = replace(pieces[-1], reason=Reason.SCENE)
+            if pieces[-1].reason is not PauseReason.OWN:
+                pieces[-1] = replace(pieces[-1], reason=PauseReason.SCENE)
         else:
             spoken_as = ""
             for start, end, pause_s in _between_pauses(tagged, at, at + len(line)):
@@ -124,8 +124,8 @@ def split(tagged: str, *, language: str = "auto", preset: SplitPreset = SplitPre
                 else:
                     lead_s += pause_s
         at += len(line) + 1
-    if pieces and pieces[-1].reason is not Reason.OWN:
-        pieces[-1] = replace(pieces[-1], reason=Reason.END)
+    if pieces and pieces[-1].reason is not PauseReason.OWN:
+        pieces[-1] = replace(pieces[-1], reason=PauseReason.END)
     return Pieces(tuple(pieces), lead_s)
 
 
@@ -145,7 +145,7 @@ def _between_pauses(tagged: str, start: int, end: int) -> Iterator[tuple[int, in
 
 
 def _with_pause(piece: Piece, pause_s: float) -> Piece:
-    return replace(piece, reason=Reason.OWN, own_pause_s=piece.own_pause_s + pause_s)
+    return replace(piece, reason=PauseReason.OWN, own_pause_s=piece.own_pause_s + pause_s)
 
 
 def _pieces(tagged: str, start: int, end: int, language: str, preset: SplitPreset) -> list[Piece]:
@@ -156,7 +156,7 @@ def _pieces(tagged: str, start: int, end: int, language: str, preset: SplitPrese
         sentences = _sentences(tagged, start, end, language)
         spans = _packed([part for one in sentences for part in _not_too_long(tagged, one, language)], language, preset)
     pieces = [_piece(tagged, span, language) for span in spans]
-    pieces[-1] = replace(pieces[-1], reason=Reason.PARAGRAPH)
+    pieces[-1] = replace(pieces[-1], reason=PauseReason.PARAGRAPH)
     return pieces
 
 
@@ -183,7 +183,7 @@ def _not_too_long(tagged: str, span: _Span, language: str) -> Iterator[_Span]:
     stops = [*shortened(text, is_long), len(text)]
     for number, stop in enumerate(stops):
         part = _span(tagged, span.start + (stops[number - 1] if number else 0), span.start + stop, language)
-        yield part if stop == len(text) else replace(part, reason=Reason.CLAUSE)
+        yield part if stop == len(text) else replace(part, reason=PauseReason.CLAUSE)
 
 
 def _packed(spans: Sequence[_Span], language: str, preset: SplitPreset) -> list[_Span]:
@@ -204,7 +204,7 @@ def _belong_together(before: _Span, after: _Span, language: str, preset: SplitPr
     if min(before.units, after.units) < _few(language):
         return True
     if preset is SplitPreset.SENTENCES:
-        return before.reason is Reason.CLAUSE and both.seconds <= TARGET_S[1]
+        return before.reason is PauseReason.CLAUSE and both.seconds <= TARGET_S[1]
     least, most = TARGET_S if preset is SplitPreset.BALANCED else (TARGET_S[1], HARD_S)
     return both.seconds <= most or before.seconds < least
 
