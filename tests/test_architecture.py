@@ -67,7 +67,7 @@ HOMES = {
     "pypinyin": {"studio.making.sounds"},
     "requests": {"models.downloads", "access"},
     "urllib3": {"models.downloads"},
-    "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "studio"},
+    "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "speech.plan.store", "studio.store"},
     "huggingface_hub": {"models.downloads.hubs", "cli.bench"},  # bench download measures against it
     "modelscope_hub": {"models.downloads.hubs"},
     "librosa": {"engines.qwen.cloning"},

@@ -246,8 +246,8 @@ class Take:
     """The seed of the sampling; None where the engine does not sample."""
     stop_reason: StopReason
     retried: bool = False
-    """Whether the first attempt went wrong (RUNAWAY, LOOP) and this is the second one, made with `seed`; or whether that is so of
-    one segment of a long text."""
+    """Whether the first attempt went wrong (RUNAWAY, LOOP) and this is the second one, made with `seed`; or
+    whether that is so of a segment of a long text, which went wrong again."""
 
     @property
     def rtf(self) -> float:

@@ -132,6 +132,11 @@ class Paths:
         return self.data_dir / "registered_speakers"
 
     @property
+    def lexicon_file(self) -> Path:
+        """The user's readings of words."""
+        return self.data_dir / "lexicon.json"
+
+    @property
     def jobs_file(self) -> Path:
         return self.data_dir / "jobs.json"
 
@@ -140,6 +145,7 @@ class Paths:
         """The files and folders with people's voices, texts and accounts, copies set aside included: private to the
         user."""
         kept = (self.voices_file, self.jobs_file, self.preferences_file, self.accounts_file, self.downloads_file)
+        kept += (self.lexicon_file,)
         files = [
             found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)
         ]

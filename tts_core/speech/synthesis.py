@@ -168,11 +168,10 @@ class Synthesis:
         return self._run(job, cancelled)
 
     def preview(self, request: SynthesisRequest) -> SpeechPlan:
-        """The segments that `request` would be spoken in, without speaking. Raises TextTooLong, EmptyText, UnknownVoice
-        for a voice that is named and not there."""
+        """The segments that `request` would be spoken in, without speaking. Raises TextTooLong, EmptyText,
+        UnknownVoice."""
         self._check_length(request.text)
-        voice = None if request.voice is None else self.voice(request.voice)
-        planned = self._planned(request, voice)
+        planned = self._planned(request, self.voice(request.voice))
         if planned is None:
             planned = plan_of_one(_whole_text(request), request.language)
         if not planned.segments:
@@ -208,13 +207,13 @@ class Synthesis:
         if len(text) > self._limits.max_text_chars:
             raise TextTooLong(length=len(text), limit=self._limits.max_text_chars)
 
-    def _planned(self, request: SynthesisRequest, voice: Voice | None) -> SpeechPlan | None:
+    def _planned(self, request: SynthesisRequest, voice: Voice) -> SpeechPlan | None:
         """The plan of a request; None where the text goes to the engine as a whole."""
         if request.decoding.verbatim or request.split is SplitMode.NEVER:
             return None
         choices = PlanChoices(
             language=request.language,
-            voice=None if voice is None else voice.id,
+            voice=voice.id,
             read_as=request.read_as,
             pause_factor=1.0 / request.speed,
             keeps_short_whole=True,

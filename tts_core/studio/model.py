@@ -10,7 +10,7 @@ from enum import Enum
 
 from tts_core.domain.values import AUTO_LANGUAGE, Decoding, Sampling
 from tts_core.speech.plan.lexicon import LexiconEntry
-from tts_core.speech.plan.split import Reason as PauseReason
+from tts_core.speech.plan.split import PauseReason
 
 FORMAT = 1
 """The number of the form in which projects lie on the disk."""

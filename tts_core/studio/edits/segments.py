@@ -10,7 +10,7 @@ from typing import Any
 
 from tts_core.domain.errors import InvalidValue
 from tts_core.domain.text import clean, speakable
-from tts_core.speech.plan.split import Reason as PauseReason
+from tts_core.speech.plan.split import PauseReason
 from tts_core.studio.faults import NothingToMerge, SplitOutside, UnknownSegment
 from tts_core.studio.measures import chapter_in, segment_in, take_in
 from tts_core.studio.model import Chapter, Delivery, Project, Slot, TextSegment
