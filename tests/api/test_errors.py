@@ -66,8 +66,8 @@ CODES = {
         transcription_failed weights_mismatch weights_unreadable
     """,
     507: """
-        DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED lexicon_unwritable library_unwritable output_failed PERMISSION preferences_unwritable
-        READ_ONLY
+        DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED lexicon_unwritable library_unwritable output_failed PERMISSION
+        preferences_unwritable READ_ONLY
     """,
 }
 """Every error's code by its status. Clients know both: codes and statuses are never renamed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tts_core.domain.errors import InvalidRequest
@@ -125,9 +127,10 @@ def test_an_entry_keeps_its_form_as_fields_and_refuses_what_can_not_be() -> None
     assert LexiconEntry.from_fields(entry.as_fields()) == entry
     row = {"term": "a", "reading": "b", "voices": "x/y; z", "whole_word": "false", "enabled": "no"}
     assert LexiconEntry.from_fields(row).voices == ("x/y", "z")
-    for fields in ({}, {"term": "a"}, {"term": "a" * 101, "reading": "b"}, {"term": 1, "reading": "b"}, []):
+    bad: list[Any] = [{}, {"term": "a"}, {"term": "a" * 101, "reading": "b"}, {"term": 1, "reading": "b"}, []]
+    for fields in bad:
         with pytest.raises(InvalidRequest):
-            LexiconEntry.from_fields(fields)  # type: ignore[arg-type]
+            LexiconEntry.from_fields(fields)
 
 
 def test_nothing_to_say_has_no_segments() -> None:
