@@ -155,7 +155,7 @@ class AudioWriter:
             self._discard()
 
     def _open(self, kind: AudioFormat, *, private: bool) -> soundfile.SoundFile:
-        with _disk_errors_typed(self._path.parent):
+        with disk_errors_typed(self._path.parent):
             if private:
                 make_private(self._path.parent)
                 open_private(self._part, "wb").close()  # it keeps its rights when it is opened again
@@ -171,7 +171,7 @@ class AudioWriter:
 
     def _append(self, samples: Samples, *, last: bool) -> None:
         samples = self._resampler.resample(samples, last=last)
-        with _disk_errors_typed(self._path.parent):
+        with disk_errors_typed(self._path.parent):
             # Samples beyond full scale are cut off here, so that every format sounds alike; 16 bits are rounded as for
             # the live sound.
             is_16_bit = self._file.subtype == "PCM_16"
@@ -180,7 +180,7 @@ class AudioWriter:
     def _finish(self) -> None:
         try:
             self._append(np.zeros(0, dtype=np.float32), last=True)
-            with _disk_errors_typed(self._path.parent):
+            with disk_errors_typed(self._path.parent):
                 self._file.close()
                 self._part.replace(self._path)
         except BaseException:
@@ -195,7 +195,8 @@ class AudioWriter:
 
 
 @contextmanager
-def _disk_errors_typed(folder: Path) -> Iterator[None]:
+def disk_errors_typed(folder: Path) -> Iterator[None]:
+    """Raise OutputFailed for errors of the disk and of libsndfile."""
     try:
         yield
     except (soundfile.SoundFileError, OSError) as error:

@@ -10,8 +10,8 @@ import pytest
 from tts_core.domain.events import Samples
 from tts_core.domain.values import StopReason
 from tts_core.studio.making.sound_check import SoundFacts, badness, judged_sound, with_transcript
-from tts_core.studio.model import Difference, TakeCheck, TakeFlag
 from tts_core.studio.making.transcripts import Findings
+from tts_core.studio.model import Difference, TakeCheck, TakeFlag
 
 RATE = 24_000
 FACTS = SoundFacts(expected_s=4.0)

@@ -6,8 +6,8 @@ import pytest
 
 from tts_core.engines.espeak.library import LIBRARY
 from tts_core.engines.whisper.error_rate import compare
-from tts_core.studio.model import Difference, TakeFlag
 from tts_core.studio.making.transcripts import Expected, Findings, compared
+from tts_core.studio.model import Difference, TakeFlag
 
 TEXTS = {
     "en": "The lighthouse keeper climbed the narrow stairs every evening, and he lit the lamp before sunset fell.",
@@ -163,4 +163,5 @@ def test_pages_of_a_lost_model_take_no_time() -> None:
 
 def test_nothing_was_understood() -> None:
     assert found("Hello there.", "").flags == (TakeFlag.WRONG_WORDS, TakeFlag.END_MISSING)
-    assert found("Ja.", "", "de").flags == (TakeFlag.END_MISSING,)
+    assert found("Ja.", "", "de").flags == (TakeFlag.WRONG_WORDS, TakeFlag.END_MISSING)
+    assert found("Ja.", "Nein.", "de").flags == (TakeFlag.WRONG_WORDS,)

@@ -18,9 +18,9 @@ class ResumePolicy(str, Enum):
     """The handling of runs that an earlier process left unfinished."""
 
     ASK = "ask"
-    """They can go on, by a button."""
+    """A button lets them go on."""
     AUTO = "auto"
-    """They go on by themselves."""
+    """Runs go on without a question."""
     OFF = "off"
 
     @classmethod

@@ -58,7 +58,7 @@ class TakeChecker:
         lexicon: LexiconSource = no_lexicon,
         usual: Callable[[], CheckMode] = lambda: CheckMode.FLAGGED,
     ) -> None:
-        """`usual` is the extent of the check where a project names none; without `comparing` sounds alone are judged."""
+        """`usual` is the extent of the check where a project has none. Without `comparing` sounds alone are judged."""
         self._comparing = comparing
         self._lexicon = lexicon
         self._usual = usual
@@ -99,7 +99,7 @@ class TakeChecker:
 
     def _expected(self, text: CheckedText, project: Project, segment: TextSegment) -> Expected:
         entries = {entry.term: entry.reading for entry in self._lexicon().entries}
-        entries.update({entry.term: entry.reading for entry in project.lexicon if entry.is_on})
+        entries.update({entry.term: entry.reading for entry in project.lexicon if entry.enabled})
         tags = (tag for tag in find_tags(segment.text) if tag.kind is TagKind.READING)
         entries.update({tag.written: tag.spoken for tag in tags})
         used = tuple((term, reading) for term, reading in entries.items() if reading in text.spoken)

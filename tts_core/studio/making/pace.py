@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _FEWEST_TAKES = 10
-_RECENT = 20
+_RECENT = 40
+"""Segments by which the cost of the rest is estimated. Their mean counts, not the median: takes that are made again
+will be in the rest, too."""
 _FEWEST_MEASURED = 3
 SURE_FROM = 0.1
 """The share of a run from which its end can be told; before that it is "about"."""
@@ -48,15 +50,15 @@ class RunClock:
     total_s: float
     """The expected seconds of speech of the whole run."""
     done_s: float = 0.0
-    _costs: dict[str, deque[float]] = field(default_factory=dict)
+    _costs: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
+    """Seconds of work and expected seconds of the last segments, by voice."""
     _measured: int = 0
 
     def note(self, voice: str, expected_s: float, wall_s: float, at_once: int = 1) -> None:
         """Note a segment that took `wall_s` while `at_once` of them were made at a time."""
         self.done_s += expected_s
         if expected_s > 0 and wall_s > 0:
-            cost = wall_s / expected_s / max(1, at_once)
-            self._costs.setdefault(voice, deque(maxlen=_RECENT)).append(cost)
+            self._costs.setdefault(voice, deque(maxlen=_RECENT)).append((wall_s / max(1, at_once), expected_s))
             self._measured += 1
 
     def pass_over(self, expected_s: float) -> None:
@@ -73,5 +75,10 @@ class RunClock:
         voices = [voice for voice, seconds in remaining.items() if seconds > 0]
         if self._measured < _FEWEST_MEASURED or any(voice not in self._costs for voice in voices):
             return None
-        seconds = sum(remaining[voice] * statistics.median(self._costs[voice]) for voice in voices)
+        seconds = sum(remaining[voice] * self._cost(voice) for voice in voices)
         return TimeLeft(seconds, is_rough=self.share < SURE_FROM)
+
+    def _cost(self, voice: str) -> float:
+        """The seconds of work for each expected one."""
+        costs = self._costs[voice]
+        return sum(wall_s for wall_s, _ in costs) / sum(expected_s for _, expected_s in costs)

@@ -101,7 +101,8 @@ class StudioRunner:
             if project_id in self._runs:
                 raise RunInProgress(title=project.project.title)
             run = self._runs[project_id] = _Run(project_id, scope)
-        RunFile(project.folder.root).write(scope, is_stopped=False)
+        if not scope.again:
+            RunFile(project.folder.root).write(scope, is_stopped=False)
         state = RunState.RUNNING if len(self._runs) == 1 else RunState.WAITING
         status = self._feed.put(RunStatus(key=project_id, state=state, total=len(rows)))
         run.thread = Thread(target=self._work, args=(run,), name=f"studio-{project_id}", daemon=True)
@@ -185,11 +186,14 @@ class StudioRunner:
             raise VoiceNeedsRecording(voice=voice)
 
     def _work(self, run: _Run) -> None:
+        is_whole = False
         try:
-            with self._projects.holding(run.project_id) as project:
-                with self._jobs.watch(JobKind.PROJECT_RENDER, run.project_id, run.stop) as job:
-                    self._wait_for_others(run, job)
-                    self._make_all(run, project, job)
+            with (
+                self._projects.holding(run.project_id) as project,
+                self._jobs.watch(JobKind.PROJECT_RENDER, run.project_id, run.stop) as job,
+            ):
+                self._wait_for_others(run, job)
+                is_whole = self._make_all(run, project, job)
         except Cancelled:
             self._end(run, RunState.STOPPED)
         except StudioError as error:
@@ -198,7 +202,7 @@ class StudioRunner:
             logger.exception("the run of a project broke")
             self._end(run, RunState.FAILED, StudioError())
         else:
-            self._end(run, RunState.STOPPED if run.stop.is_set() else RunState.DONE)
+            self._end(run, RunState.DONE if is_whole else RunState.STOPPED)
 
     def _end(self, run: _Run, state: RunState, error: StudioError | None = None) -> None:
         """Show the end of the run; what is left of it stays noted on the disk."""
@@ -206,7 +210,7 @@ class StudioRunner:
             file = RunFile(self._projects.open(run.project_id).folder.root)
             if state is RunState.DONE:
                 file.remove()
-            elif not self._is_closing:
+            elif not self._is_closing and not run.scope.again:
                 file.write(run.scope, is_stopped=True)
         except (StudioError, OSError):
             logger.warning("the end of a run can't be noted")
@@ -230,7 +234,8 @@ class StudioRunner:
                 if run.stop.is_set():
                     raise Cancelled
 
-    def _make_all(self, run: _Run, project: OpenProject, job: JobRun) -> None:
+    def _make_all(self, run: _Run, project: OpenProject, job: JobRun) -> bool:
+        """Make everything; returns whether nothing is left."""
         rows = run.scope.rows(project)
         pending = [work_of(project, row) for row in rows]
         if run.scope.kind is ScopeKind.SEGMENTS and run.scope.again:
@@ -252,8 +257,9 @@ class StudioRunner:
                 run.abort.set()
                 raise
         counts = progress.status
-        if not run.stop.is_set():
+        if not progress.pending:
             job.result = {"made": counts.done, "flagged": counts.flagged, "failed": counts.failed}
+        return not progress.pending
 
     def _begin(self, run: _Run, project: OpenProject, progress: _Progress, pool: ThreadPoolExecutor) -> None:
         """Begin as many segments as may be made at a time: one less than the engine allows, if it allows several."""
@@ -280,9 +286,7 @@ class StudioRunner:
             self._note_failure(project, work, error)
             progress.failures += 1
             progress.clock.pass_over(work.text.expected_s)
-            progress.status = replace(
-                progress.status, done=progress.status.done + 1, failed=progress.status.failed + 1
-            )
+            progress.status = replace(progress.status, done=progress.status.done + 1, failed=progress.status.failed + 1)
             if progress.failures >= MOST_FAILURES:
                 raise
             return

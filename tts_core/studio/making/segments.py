@@ -1,4 +1,4 @@
-"""One segment becomes a take: made, checked, and made again while it is wrong, at most twice. The best is kept."""
+"""Takes of one segment: made, checked, and made again while it is wrong, at most twice. The best is kept."""
 
 from __future__ import annotations
 

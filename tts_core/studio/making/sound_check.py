@@ -14,8 +14,8 @@ import numpy as np
 from tts_core.domain.events import Samples
 from tts_core.domain.values import StopReason
 from tts_core.speech.plan.join import trimmed
-from tts_core.studio.model import TakeCheck, TakeFlag
 from tts_core.studio.making.transcripts import Findings
+from tts_core.studio.model import TakeCheck, TakeFlag
 
 SHORTEST, LONGEST = 0.5, 2.2
 """The length of a take, as a share of what was expected."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tts_core.studio.model import Difference, TakeFlag
 from tts_core.studio.making.sounds import LETTER_LANGUAGES, Pronounce, SoundRules, silent
+from tts_core.studio.model import Difference, TakeFlag
 
 _RUN_WORDS, _RUN_LETTERS = 4, 6
 """Units in a row that are wrong."""
@@ -93,7 +93,7 @@ def compared(expected: Expected, transcript: str, simplify: Simplify, pronounce:
 
 def _flags(wrong: Sequence[_Gap], errors: int, units: int, rules: SoundRules) -> Iterator[TakeFlag]:
     run, repeated = (_RUN_LETTERS, _REPEATED_WIDE) if rules.by_letter else (_RUN_WORDS, _REPEATED)
-    if errors > -(-max(1, units) // _UNITS_PER_ERROR):
+    if errors > -(-max(1, units) // _UNITS_PER_ERROR) or errors >= max(1, units):
         yield TakeFlag.WRONG_WORDS
     if any(gap.size >= run or _is_repetition(gap, repeated) for gap in wrong):
         yield TakeFlag.WRONG_RUN
