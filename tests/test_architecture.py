@@ -65,6 +65,7 @@ HOMES = {
     "opencc": {"engines.whisper"},
     "rapidfuzz": {"engines.whisper"},
     "requests": {"models.downloads", "access"},
+    "charset_normalizer": {"studio.readers"},
     "urllib3": {"models.downloads"},
     "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "speech.plan.store", "studio.store"},
     "huggingface_hub": {"models.downloads.hubs", "cli.bench"},  # bench download measures against it
