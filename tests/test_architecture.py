@@ -66,6 +66,7 @@ HOMES = {
     "rapidfuzz": {"engines.whisper"},
     "pypinyin": {"studio.making.sounds"},
     "requests": {"models.downloads", "access"},
+    "charset_normalizer": {"studio.readers"},
     "urllib3": {"models.downloads"},
     "filelock": {"models.downloads", "voices", "access", "engines.yourtts", "speech.plan.store", "studio.store"},
     "huggingface_hub": {"models.downloads.hubs", "cli.bench"},  # bench download measures against it

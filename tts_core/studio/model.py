@@ -322,6 +322,10 @@ class Project:
         own = segment.delivery if member is None else segment.delivery.over(member.delivery)
         return own.over(self.defaults).over(Delivery(style="", language=self.language, speed=1.0))
 
+    def with_voice(self, voice: str) -> Project:
+        """The project spoken by that voice, wherever no other one is named."""
+        return replace(self, defaults=replace(self.defaults, voice=voice))
+
     def with_chapter(self, chapter: Chapter) -> Project:
         """The project with this chapter in the place of the one with its id."""
         return replace(self, chapters=tuple(chapter if one.id == chapter.id else one for one in self.chapters))
