@@ -45,14 +45,15 @@ def add(services: Services, words: Words, text: TextWidgets) -> None:
         )
         return preview(services, words, request)
 
-    with gr.Accordion(words("preview.title"), open=False, elem_id="speak-preview") as fold:
-        gr.HTML(fragments.hint(words("preview.info")), js_on_load=None)
-        again = gr.Button(words("preview.run"), size="sm", min_width=150, elem_id="speak-preview-run")
-        shown = gr.HTML(js_on_load=None, elem_id="speak-preview-shown")
+    with gr.Column(elem_classes="studio-card studio-folds"):
+        with gr.Accordion(words("preview.title"), open=False, elem_id="speak-preview") as fold:
+            gr.HTML(fragments.hint(words("preview.info")), js_on_load=None)
+            again = gr.Button(words("preview.run"), size="sm", min_width=150, elem_id="speak-preview-run")
+            shown = gr.HTML(js_on_load=None, elem_id="speak-preview-shown")
+        if not words.is_for_guests:
+            lexicon_panel.add(services, words, text.voice)
     for event in (fold.expand, again.click):
         event(show, text.inputs, shown, api_visibility="private", show_progress="hidden", queue=False)
-    if not words.is_for_guests:
-        lexicon_panel.add(services, words, text.voice)
 
 
 def preview(services: Services, words: Words, request: SynthesisRequest) -> str:
