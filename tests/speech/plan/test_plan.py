@@ -133,5 +133,15 @@ def test_an_entry_keeps_its_form_as_fields_and_refuses_what_can_not_be() -> None
             LexiconEntry.from_fields(fields)
 
 
+def test_short_lines_stay_together_where_voices_would_speak_single_words() -> None:
+    verses = "\n".join(f"This is line {number} of a poem," for number in range(12))
+    text = f"{verses}\n\nAnother verse.\n今天很好。\n明天也好。"
+    parted, together = plan(text), plan(text, PlanChoices(keeps_short_whole=True))
+    assert len(parted.segments) == 15
+    assert [one.language for one in together.segments] == ["en", "en", "en", "en", "zh"]
+    assert "\n".join(one.spoken for one in together.segments) == text.replace("\n\n", "\n")
+    assert all(one.expected_s <= 16 for one in together.segments)
+
+
 def test_nothing_to_say_has_no_segments() -> None:
     assert plan("[pause 1s] ... \n\n***").segments == ()

@@ -1,4 +1,4 @@
-"""One file from many takes, in constant memory: each is read, changed, joined and written before the next."""
+"""Joining of many takes into one file, in constant memory: each is read, changed, joined and written before the next."""
 
 from __future__ import annotations
 
