@@ -98,7 +98,7 @@ def test_what_is_broken_is_measured(tmp_path: Path, container: str, codec: str, 
 def test_a_film_without_sound_is_named_so(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(encoded("mp4", "", None, has_film=True))
-    with pytest.raises(RecordingWithoutSound, match=r"film\.mp4 is a film without sound"):
+    with pytest.raises(RecordingWithoutSound, match=r"film\.mp4 is a video without sound"):
         read_recording(path)
 
 

@@ -1,4 +1,4 @@
-"""*Check what was said*, on real transcripts: exactly the words that a test changed are marked."""
+"""*Check the spoken text*, on real transcripts: exactly the words that a test changed are marked."""
 
 from __future__ import annotations
 

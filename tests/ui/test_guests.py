@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,24 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with serving(build_app(services)) as url:
         yield Studio(url, data_dir, keys)
     services.close()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_page_comes_compressed_and_its_scripts_are_kept_for_ever(studio: Studio, role: Role) -> None:
+    with studio.client(role) as client, client.stream("GET", "/zh/") as page:
+        raw = b"".join(page.iter_raw())
+        text = gzip.decompress(raw).decode()
+        assert page.headers["content-encoding"] == "gzip"
+        assert len(raw) < 90_000
+        name = re.search(r"assets/index-[\w-]+\.js", text)
+        assert name is not None
+        for path in (name.group(), f"zh/{name.group()}"):
+            script = client.get(f"/{path}")
+            assert "immutable" in script.headers["cache-control"]
+            assert script.headers["content-encoding"] == "gzip"
+            assert script.headers["content-type"].startswith("text/javascript")
+            assert "import" in script.text
+        assert client.get("/assets/nothing-1.js").status_code == 404
 
 
 def events(studio: Studio, role: Role, page: str = "") -> list[str]:

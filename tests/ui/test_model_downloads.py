@@ -142,7 +142,7 @@ def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs:
     expect(row(page).get_by_role("status")).to_contain_text("verified")
     expect(page.locator("#models-summary")).to_contain_text("1 of 12")
     expect(page.locator("#models-result")).to_contain_text("complete and intact")
-    press(page, "Speak with it")
+    press(page, "Use in Speak")
     expect(page.locator("#speak-text")).to_be_visible()
     assert visitor.errors == []
 

@@ -159,7 +159,7 @@ def test_an_own_order_is_kept_counts_and_can_be_forgotten(visitor: Visitor, hubs
     before = asked(hubs)
     page.locator(f"#model-{CUSTOM_KEY}").get_by_role("button", name="Download").click()
     doing = page.locator(f"#model-{CUSTOM_KEY} .studio-model-doing")
-    expect(doing).to_have_text(re.compile("^From .*: as in your own order$"))
+    expect(doing).to_have_text(re.compile("^From .*: your own order$"))
     for hub in hubs.all:
         hub.link.bytes_per_s = 0.0
     expect(page.locator(f"#model-{CUSTOM_KEY}")).to_have_attribute("data-look", "ready")

@@ -143,7 +143,7 @@ def test_the_coach_tells_the_language_and_whether_it_fits(services: Services, tm
     assert "German" in clone_view.coach(EN, heard)
     coach = clone_view.coach(ZH, heard, unlike="en")
     assert 'class="studio-coach" data-look="advice"' in coach
-    assert "录音是德语，要说的文字是英语" in coach
+    assert "录音是德语，文本是英语" in coach
 
 
 def test_what_differs_is_marked_and_everything_heard_is_escaped() -> None:
@@ -162,7 +162,7 @@ def test_what_differs_is_marked_and_everything_heard_is_escaped() -> None:
     assert 'data-look="advice"' in shown(
         "one two three four five six seven eight nine ten", "one two three four five six seven eight nine", "de"
     )
-    assert "No speech was heard" in shown("The cat sat.", "")
+    assert "No speech was detected" in shown("The cat sat.", "")
 
 
 def test_who_has_no_model_is_offered_one(staged: StagedDownloads) -> None:
@@ -170,7 +170,7 @@ def test_who_has_no_model_is_offered_one(staged: StagedDownloads) -> None:
     now = offers.look()
     assert (now.is_ready, now.is_coming) == (False, False)
     assert f'data-action="download" data-key="{SMALL}"' in now.html
-    assert "Get Whisper small (486 MB)" in now.html
+    assert "Download Whisper small (486 MB)" in now.html
     assert 'data-tab="tab-models"' in now.html
     assert "下载 Whisper small（486 MB）" in Offers(staged.services, ZH).look().html
 
@@ -196,7 +196,7 @@ def test_another_whisper_model_on_its_way_is_shown_instead(staged: StagedDownloa
     staged.at(TINY, TOTAL_BYTES // 2)
     now = Offers(staged.services, EN).look()
     assert now.is_coming
-    assert "Whisper tiny is on its way" in now.html
+    assert "Whisper tiny is being downloaded" in now.html
 
 
 def test_the_offers_buttons_steer_the_queue(staged: StagedDownloads) -> None:

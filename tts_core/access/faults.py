@@ -12,7 +12,7 @@ class LoginRequired(Refused):
 
 class WrongPassword(LoginRequired):
     code = "wrong_password"
-    template = "This name and this password don't belong together."
+    template = "Wrong name or password."
 
 
 class WrongKey(LoginRequired):

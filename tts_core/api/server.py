@@ -9,6 +9,7 @@ from starlette.routing import Match
 
 import tts_core
 from tts_core.api import context
+from tts_core.api.compression import Compression
 from tts_core.api.docs import add_docs
 from tts_core.api.errors import add_handlers, failure_response
 from tts_core.api.faults import MethodNotAllowed
@@ -60,6 +61,7 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     )
     context.bind(app, services, Workers(), streams or Streams())
     app.add_middleware(Authentication, login=services.login, mask=_path_mask(services.settings), link=services.link)
+    app.add_middleware(Compression)
     app.add_middleware(RequestGuard, settings=services.settings, link=services.link)
     add_handlers(app)
     add_docs(app)

@@ -12,12 +12,12 @@ class AudioUnreadable(InvalidRequest):
 
 class RecordingWithoutSound(AudioUnreadable):
     code = "recording_without_sound"
-    template = "{path} is a film without sound. Choose a recording, or a film in which somebody speaks."
+    template = "{path} is a video without sound. Choose a recording, or a video with speech."
 
 
 class RecordingSilent(InvalidRequest):
     code = "recording_silent"
-    template = "No speech is heard in the recording. Check the microphone and record again."
+    template = "No speech was detected in the recording. Check the microphone and record again."
 
 
 class RecordingTooLong(InvalidRequest):

@@ -60,10 +60,10 @@ FindingCode = Literal[
     "damaged",
 ]
 FINDING_TEMPLATES: Mapping[FindingCode, str] = {
-    "no_speech": "No speech is heard in it. Check the microphone and record again.",
+    "no_speech": "No speech was detected. Check the microphone and record again.",
     "too_short": "Only {speech_s:.1f} s of speech. Record at least 3 seconds; 5 to 15 are best.",
     "short": "{speech_s:.1f} s of speech work, 5 to 15 would sound closer.",
-    "long": "{duration_s:.0f} s are more than helps. The best 3 to 15 seconds can be cut out.",
+    "long": "{duration_s:.0f} s is longer than needed. Keep only the best 3 to 15 seconds.",
     "quiet": "It is quiet ({level_db:.0f} dB). Speak closer to the microphone, or raise the level.",
     "loud": "It is very loud ({level_db:.0f} dB). Lower the level.",
     "clipped": "The loudest parts are cut off. Turn the microphone down and record again.",
@@ -71,7 +71,7 @@ FINDING_TEMPLATES: Mapping[FindingCode, str] = {
     "pauses": "{silence_percent:.0f} % of it is silence. Trim it.",
     "narrow_band": "Nothing sounds above {bandwidth_hz:.0f} Hz, as over a telephone. A better microphone helps.",
     "several_speakers": "It sounds like more than one speaker. Keep a part with only one.",
-    "damaged": "{lost_s:.1f} s of the file are damaged and left out. Listen whether words are missing.",
+    "damaged": "{lost_s:.1f} s of the file are damaged and left out. Check by ear whether words are missing.",
 }
 
 

@@ -91,7 +91,9 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--speaker", metavar="S", help="a preset speaker's name, instead of --voice")
     model.add_argument("--ref-audio", type=Path, metavar="F", help="recording to imitate")
     model.add_argument("--ref-text", metavar="R", help="what is said in it")
-    model.add_argument("--x-vector-only", action="store_true", help="take over the recording's timbre only")
+    model.add_argument(
+        "--x-vector-only", action="store_true", help="copy only the sound of the voice; needs no transcript"
+    )
     model.add_argument("--text-mode", choices=[mode.value for mode in TextMode], default=TextMode.FULL.value)
     model.add_argument("--greedy", action="store_true", help="always the likeliest code")
     model.add_argument("--max-frames", type=int, metavar="N", help="max_new_tokens of the published package")

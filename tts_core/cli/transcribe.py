@@ -15,7 +15,7 @@ from tts_core.services import Services
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser("transcribe", parents=[shared], help="write down what is said in a recording")
+    parser = commands.add_parser("transcribe", parents=[shared], help="transcribe a recording")
     parser.add_argument("file", type=Path, metavar="FILE", help="WAV, FLAC, MP3, OGG, M4A or WebM, up to half an hour")
     parser.add_argument("--model", default="", metavar="KEY", help="a Whisper model, default the best that is ready")
     parser.add_argument("--language", default="auto", metavar="L", help="name or code, default: find it out")

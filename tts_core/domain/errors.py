@@ -62,7 +62,7 @@ class NotFound(StudioError):
 
 class Conflict(StudioError):
     code = "conflict"
-    template = "That does not fit the state things are in. Look again and retry."
+    template = "This conflicts with the current state. Reload and try again."
 
 
 class Busy(StudioError):
@@ -102,12 +102,12 @@ class UnknownLanguage(InvalidRequest):
 
 class CloneNotSupported(InvalidRequest):
     code = "clone_not_supported"
-    template = "The voice {voice!r} can't imitate a recording. Choose a Base model."
+    template = "The voice {voice!r} can't clone a recording. Choose a Base model."
 
 
 class ReferenceRequired(InvalidRequest):
     code = "reference_required"
-    template = "The voice {voice!r} imitates a recording. Give one, with its transcript for the closest likeness."
+    template = "The voice {voice!r} needs a recording to clone. With its transcript the clone comes closer."
 
 
 class VoicePromptInvalid(InvalidRequest):

@@ -22,17 +22,19 @@ class CodesUnreadable(InvalidRequest):
 
 class EmbedderMissing(Conflict):
     code = "embedder_missing"
-    template = "No model here can tell speakers apart. Download {name} ({megabytes} MB) in the Models tab first."
+    template = (
+        "No model that tells speakers apart is here yet. Download {name} ({megabytes} MB) in the Models tab first."
+    )
 
 
 class TranscriberMissing(Conflict):
     code = "transcriber_missing"
-    template = "No model here can write down what is said. Download {name} ({megabytes} MB) in the Models tab first."
+    template = "No model for transcription is here yet. Download {name} ({megabytes} MB) in the Models tab first."
 
 
 class UnknownSpokenLanguage(InvalidRequest):
     code = "unknown_spoken_language"
-    template = "{model} does not understand the language {language!r}. Choose Auto to let it find out the language."
+    template = "{model} does not know the language {language!r}. Choose Auto to let it detect the language."
 
 
 class TranscriptionFailed(EngineFailed):

@@ -9,15 +9,15 @@ from typing import Any
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
-        "cuda_ready": "The graphics card {name} computes.",
-        "mps_ready": "The Apple graphics processor computes.",
+        "cuda_ready": "Models run on the graphics card {name}.",
+        "mps_ready": "Models run on the Apple graphics processor.",
         "no_gpu": "PyTorch {torch} sees no graphics card, so models run on the CPU, which is slower.",
         "torch_without_gpu": "PyTorch {torch} is a CPU-only build, so models run on the CPU, which is slower.",
         "gpu_unusable": "PyTorch {torch} can't compute on the graphics card it sees, so models run on the CPU: {error}",
         "torch_missing": "PyTorch is not installed: run pip install -r requirements.txt. The built-in voice works.",
         "torch_broken": "PyTorch can't be loaded, so only the built-in voice works: {error}",
-        "device_asked": "The device {device} was asked for.",
-        "precision_asked": "The precision {precision} was asked for.",
+        "device_asked": "The device was set to {device}.",
+        "precision_asked": "The precision was set to {precision}.",
         "cpu_float32": "On a CPU models compute in float32: exact, and slow. With --precision int8, or by one click in "
         "the System tab, they are more than three times as fast.",
         "gpu_bfloat16": "The graphics processor computes in bfloat16: half the memory, the same sound.",

@@ -144,8 +144,14 @@ class Paths:
     def private(self) -> tuple[Path, ...]:
         """The files and folders with people's voices, texts and accounts, copies set aside included: private to the
         user."""
-        kept = (self.voices_file, self.jobs_file, self.preferences_file, self.accounts_file, self.downloads_file)
-        kept += (self.lexicon_file,)
+        kept = (
+            self.voices_file,
+            self.jobs_file,
+            self.preferences_file,
+            self.accounts_file,
+            self.downloads_file,
+            self.lexicon_file,
+        )
         files = [
             found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)
         ]

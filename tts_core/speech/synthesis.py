@@ -87,10 +87,11 @@ class _TakeFile:
 
     def add(self, event: PlanEvent) -> None:
         match event:
-            case AudioChunk() if self._unsure is None:
-                self._writer.write(event.samples)
             case AudioChunk():
-                self._unsure.append(event.samples)
+                if self._unsure is None:
+                    self._writer.write(event.samples)
+                else:
+                    self._unsure.append(event.samples)
             case SegmentRestarted():
                 self._unsure = []
             case SegmentStarted() if event.number > 1:

@@ -47,8 +47,18 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
         endpoints.publish(services, handler, for_guests=words.is_for_guests)
         voice_endpoints.publish(services, for_guests=words.is_for_guests)
         demo_endpoints.publish(services, words)
+        _spare_progress(page)
     page.queue(max_size=64)
     return page
+
+
+def _spare_progress(page: gr.Blocks) -> None:
+    """Let events that show no progress report it to one invisible widget. Gradio else writes each change of each event
+    into all its outputs and looks them up one by one, a second of work before the page can be used."""
+    unseen = gr.State()
+    for event in page.fns.values():
+        if event.show_progress == "hidden" and event.show_progress_on is None:
+            event.show_progress_on = [unseen]
 
 
 def _fill(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Words) -> None:

@@ -17,7 +17,9 @@ class LibraryUnwritable(StudioError):
 
 class LibraryDamaged(StudioError):
     code = "library_damaged"
-    template = "{file} is no voice library any more; it is kept. Its last good state is used: look for what is missing."
+    template = (
+        "{file} is damaged and was kept aside. The last good version of the library is used: check what is missing."
+    )
 
 
 class TranscriptUnreadable(InvalidRequest):
@@ -49,9 +51,9 @@ class VoiceNotReady(Conflict):
 
 class ConsentMissing(Conflict):
     code = "consent_missing"
-    template = "Confirm first that you may use this voice: it is yours, or its owner agreed."
+    template = "Confirm first that you may use this voice: it is your own, or you have the speaker's permission."
 
 
 class TranscriptMissing(InvalidRequest):
     code = "transcript_missing"
-    template = "What is said in the recording is not known. Type it, have it transcribed, or take over the timbre only."
+    template = "The transcript of the recording is missing. Type it, transcribe the recording, or copy only the sound."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tts_core.domain.errors import InvalidRequest
@@ -125,9 +127,20 @@ def test_an_entry_keeps_its_form_as_fields_and_refuses_what_can_not_be() -> None
     assert LexiconEntry.from_fields(entry.as_fields()) == entry
     row = {"term": "a", "reading": "b", "voices": "x/y; z", "whole_word": "false", "enabled": "no"}
     assert LexiconEntry.from_fields(row).voices == ("x/y", "z")
-    for fields in ({}, {"term": "a"}, {"term": "a" * 101, "reading": "b"}, {"term": 1, "reading": "b"}, []):
+    bad: list[Any] = [{}, {"term": "a"}, {"term": "a" * 101, "reading": "b"}, {"term": 1, "reading": "b"}, []]
+    for fields in bad:
         with pytest.raises(InvalidRequest):
-            LexiconEntry.from_fields(fields)  # type: ignore[arg-type]
+            LexiconEntry.from_fields(fields)
+
+
+def test_short_lines_stay_together_where_voices_would_speak_single_words() -> None:
+    verses = "\n".join(f"This is line {number} of a poem," for number in range(12))
+    text = f"{verses}\n\nAnother verse.\n今天很好。\n明天也好。"
+    parted, together = plan(text), plan(text, PlanChoices(keeps_short_whole=True))
+    assert len(parted.segments) == 15
+    assert [one.language for one in together.segments] == ["en", "en", "en", "en", "zh"]
+    assert "\n".join(one.spoken for one in together.segments) == text.replace("\n\n", "\n")
+    assert all(one.expected_s <= 16 for one in together.segments)
 
 
 def test_nothing_to_say_has_no_segments() -> None:

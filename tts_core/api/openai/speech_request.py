@@ -81,7 +81,7 @@ class SpeechBody(BaseModel):
     ref_audio: str | None = Field(
         None, description="A recording to imitate, as base64 or data: address. No other address is fetched."
     )
-    ref_text: str | None = Field(None, description="The text that is spoken in `ref_audio`, for the closest likeness.")
+    ref_text: str | None = Field(None, description="The transcript of `ref_audio`, for a closer clone.")
     x_vector_only_mode: bool | None = Field(None, description="Take over only the timbre of `ref_audio`.")
     references: list[SpeechReference] | None = Field(None, description="One recording, another way to say `ref_audio`.")
     speaker_embedding: Any = Field(None, description="Refused: a voice is taken from a recording.")
@@ -156,7 +156,7 @@ def speaking_as(body: SpeechBody, services: Services, *, is_imitation: bool) -> 
     kind = task_kind(body.task_type) if body.task_type else None
     if is_imitation:
         if kind not in (None, ModelKind.BASE):
-            raise InvalidRequest(reason="only Base imitates a recording.", field="task_type")
+            raise InvalidRequest(reason="only Base models clone a recording.", field="task_type")
         kind = ModelKind.BASE
     models = speech_models(services, body.model or "", kind)
     by_name = not is_imitation and kind is not ModelKind.VOICE_DESIGN

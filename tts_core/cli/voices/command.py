@@ -62,8 +62,13 @@ def _add_changing(actions: Any, inherited: argparse.ArgumentParser) -> None:
     edit.add_argument("--instruct", metavar="I", help="how a role speaks")
     edit.add_argument("--speaker", metavar="S", help="a role's preset speaker")
     mode = edit.add_mutually_exclusive_group()
-    mode.add_argument("--x-vector-only", action="store_true", default=None, help="take over the timbre only")
-    mode.add_argument("--in-context", dest="x_vector_only", action="store_false", help="the closest likeness")
+    mode.add_argument("--x-vector-only", action="store_true", default=None, help="copy only the sound of the voice")
+    mode.add_argument(
+        "--in-context",
+        dest="x_vector_only",
+        action="store_false",
+        help="copy tone and rhythm, too; needs the transcript",
+    )
     edit.add_argument("--tags", metavar="A,B", help='"" removes all')
     edit.add_argument("--favourite", action=argparse.BooleanOptionalAction, help="list it first")
     voice_making.add_consent(edit)

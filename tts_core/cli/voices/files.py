@@ -43,7 +43,7 @@ def add_actions(actions: Any, inherited: argparse.ArgumentParser) -> None:
 
 
 def _add_hearing(actions: Any, inherited: argparse.ArgumentParser) -> None:
-    preview = actions.add_parser("preview", parents=[inherited], help="let a voice speak a sentence, to hear it")
+    preview = actions.add_parser("preview", parents=[inherited], help="preview a voice with a sentence")
     preview.add_argument("--text", default="", metavar="T", help="default: a greeting in its language")
     preview.set_defaults(run=run_preview)
     recording = actions.add_parser("recording", parents=[inherited], help="a voice's recording")

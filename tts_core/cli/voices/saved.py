@@ -42,7 +42,7 @@ def demanded_consent(args: argparse.Namespace) -> Consent:
     """The consent of the options. Without one, say how to give it, and raise ConsentMissing."""
     consent = consent_of(args)
     if consent is None:
-        print("Add --own-voice, or --consent WHO/NOTE if its owner agreed.", file=sys.stderr)
+        print("Add --own-voice, or --consent WHO/NOTE if the speaker gave permission.", file=sys.stderr)
         raise ConsentMissing
     return consent
 

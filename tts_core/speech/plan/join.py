@@ -112,7 +112,7 @@ class _Segment:
     def end(self, *, keeps_end: bool) -> Samples:
         """The rest: up to its last loud frame and a little, unless it is kept as it is."""
         if not self._has_begun and not self._begin(is_whole=True):
-            return self._held[: round(ALL_SILENT_S * self._rate)] * np.float32(0.0)
+            return np.zeros(min(len(self._held), round(ALL_SILENT_S * self._rate)), np.float32)
         rest, self._held = self._held, np.zeros(0, np.float32)
         return rest if keeps_end else _faded_out(_without_silent_end(rest, self._peak, self._rate), self._rate)
 
@@ -231,4 +231,5 @@ def _faded_in(samples: Samples, rate: int) -> Samples:
 
 
 def _faded_out(samples: Samples, rate: int) -> Samples:
-    return _faded_in(samples[::-1], rate)[::-1].copy()
+    faded: Samples = _faded_in(samples[::-1], rate)[::-1].copy()
+    return faded

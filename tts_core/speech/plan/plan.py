@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts_core.domain.text import speakable
 from tts_core.domain.values import AUTO_LANGUAGE, ReadAs
@@ -12,7 +12,7 @@ from tts_core.speech.plan.lexicon import NO_LEXICON, Lexicon, ignored_tags
 from tts_core.speech.plan.markup import tagged_text, written_text
 from tts_core.speech.plan.pace import expected_seconds
 from tts_core.speech.plan.script import language_of, rejoined_lines
-from tts_core.speech.plan.split import SPLIT_VERSION, TARGET_S, PauseReason, Piece, SplitPreset, split
+from tts_core.speech.plan.split import SPLIT_VERSION, TARGET_S, PauseReason, Piece, SplitPreset, is_too_long, split
 
 MAX_PAUSES_S = 60.0
 """The most seconds of pauses that one text may ask for."""
@@ -76,7 +76,8 @@ class PlanChoices:
     pause_factor: float = 1.0
     """The factor on all pauses that the text does not ask for."""
     keeps_short_whole: bool = False
-    """Whether a text of several paragraphs that is short enough and asks for no pauses is one segment."""
+    """Whether short lines that follow each other stay together, and a text of several paragraphs that is short enough
+    and asks for no pauses is one segment: voices speak single words badly."""
 
 
 _USUAL = PlanChoices()
@@ -89,10 +90,11 @@ def plan(text: str, choices: PlanChoices = _USUAL, lexicon: Lexicon = NO_LEXICON
     [('Hello.', 2.0), ('Bye.', 0.0)]
     """
     tagged = tagged_text(text, choices.read_as)
-    parts = split(rejoined_lines(tagged), language=choices.language, preset=choices.preset)
+    lines = rejoined_lines(tagged)
+    parts = split(lines, language=choices.language, preset=choices.preset)
     room_s = MAX_PAUSES_S - parts.lead_s
     segments = []
-    for piece in parts.pieces:
+    for piece in _with_short_lines_together(lines, parts.pieces) if choices.keeps_short_whole else parts.pieces:
         segment = _segment(piece, choices, lexicon, room_s)
         room_s -= segment.pause_after_s if segment.reason is PauseReason.OWN else 0.0
         segments.append(segment)
@@ -112,6 +114,31 @@ def plan_of_one(text: str, language: str = AUTO_LANGUAGE) -> SpeechPlan:
 def words_of(text: str, read_as: ReadAs) -> str:
     """The words of a text as they are written, without its tags: what a check compares with what was heard."""
     return written_text(tagged_text(text, read_as))
+
+
+def _with_short_lines_together(text: str, pieces: Sequence[Piece]) -> list[Piece]:
+    together: list[Piece] = []
+    for piece in pieces:
+        before = together[-1] if together else None
+        if before is not None and _is_next_line(text, before, piece):
+            seconds = round(before.expected_s + piece.expected_s, 3)
+            whole = text[before.start : piece.end]
+            together[-1] = replace(piece, text=whole, start=before.start, expected_s=seconds)
+        else:
+            together.append(piece)
+    return together
+
+
+def _is_next_line(text: str, before: Piece, piece: Piece) -> bool:
+    """Whether a short piece is the line below a piece that has room for it."""
+    return (
+        before.reason is PauseReason.PARAGRAPH
+        and before.language == piece.language
+        and piece.expected_s < TARGET_S[0]
+        and before.expected_s + piece.expected_s <= TARGET_S[1]
+        and text[before.end : piece.start].strip(" ") == "\n"
+        and not is_too_long(text[before.start : piece.end], 0.0, piece.language)
+    )
 
 
 def _is_short(segments: Sequence[PlannedSegment], lead_s: float) -> bool:

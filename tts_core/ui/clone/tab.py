@@ -115,7 +115,6 @@ def _render_transcript(words: Words) -> dict[str, Any]:
         [(words("clone.in_context"), IN_CONTEXT), (words("clone.timbre_only"), TIMBRE_ONLY)],
         value=IN_CONTEXT,
         label=words("clone.mode"),
-        info=words("clone.mode_info"),
         elem_id="clone-mode",
     )
     transcript = gr.Textbox(

@@ -16,7 +16,7 @@ from tts_core.platform.settings.sources import MIRROR_ENDPOINT
 from tts_core.services import Services
 from tts_core.ui.models.source_choices import Latencies, SourceChoices
 from tts_core.ui.models.source_list import SourceMove, source_list
-from tts_core.ui.models.store_handler import is_here
+from tts_core.ui.models.store.work import is_here
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.download_words import source_choices
 from tts_core.ui.words import Words

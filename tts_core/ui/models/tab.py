@@ -11,11 +11,12 @@ from tts_core.models.download_task import Provider
 from tts_core.platform.desktop import can_open_folders
 from tts_core.platform.paths import ASSETS_DIR
 from tts_core.services import Services
-from tts_core.ui.models import checks as model_checks, sources_panel, store_panel
+from tts_core.ui.models import checks as model_checks, sources_panel
 from tts_core.ui.models.checks import ModelChecks, chosen_updates
 from tts_core.ui.models.handler import IDLE_REFRESH_S, ModelActions
 from tts_core.ui.models.sources_panel import SourcesPanel
-from tts_core.ui.models.store_panel import StorePanel
+from tts_core.ui.models.store import panel as store_panel
+from tts_core.ui.models.store.panel import StorePanel
 from tts_core.ui.models.view import Action
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.download_words import source_choices

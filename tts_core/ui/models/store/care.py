@@ -11,8 +11,8 @@ import gradio as gr
 from tts_core.domain.errors import StudioError
 from tts_core.models.store.reports import Leftover
 from tts_core.services import Services
-from tts_core.ui.models import store_words
-from tts_core.ui.models.store_handler import StoreWork, heading
+from tts_core.ui.models.store import html
+from tts_core.ui.models.store.work import StoreWork, heading
 from tts_core.ui.models.view import views_of
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.fragments import size
@@ -55,14 +55,14 @@ def wire(panel: CarePanel, services: Services, words: Words) -> None:
                 reports.append(report)
                 left = list(names)[len(reports) :]
                 asking = fragments.busy(words("store.asking", {"model": names[left[0]]})) if left else ""
-                yield store_words.update_list(words, reports, names) + asking
+                yield html.update_list(words, reports, names) + asking
         except StudioError as error:
-            yield store_words.update_list(words, reports, names) + store_words.failure(words, error)
+            yield html.update_list(words, reports, names) + html.failure(words, error)
 
     def look(request: gr.Request) -> list[Any]:
         work.check(request)
         listed = store.leftovers()
-        return [store_words.leftover_list(words, listed), *offer(listed)]
+        return [html.leftover_list(words, listed), *offer(listed)]
 
     def offer(listed: tuple[Leftover, ...]) -> list[Any]:
         going = [leftover for leftover in listed if not leftover.is_recent]
@@ -70,7 +70,7 @@ def wire(panel: CarePanel, services: Services, words: Words) -> None:
         return [gr.update(value=label, visible=bool(going)), listed]
 
     def clean(listed: tuple[Leftover, ...], request: gr.Request) -> list[Any]:
-        outcome = work.report(lambda: store_words.cleaned(words, store.clean(listed)), request)
+        outcome = work.report(lambda: html.cleaned(words, store.clean(listed)), request)
         return [outcome, *offer(())]
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

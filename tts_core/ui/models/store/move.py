@@ -12,8 +12,8 @@ from tts_core.domain.errors import StudioError
 from tts_core.models.store.reports import Progress
 from tts_core.platform.settings.preferences import MODELS_DIR_VARIABLE, PreferencesFile
 from tts_core.services import Services
-from tts_core.ui.models import store_words
-from tts_core.ui.models.store_handler import StoreWork, heading, path_box, typed_folder
+from tts_core.ui.models.store import html
+from tts_core.ui.models.store.work import StoreWork, heading, path_box, typed_folder
 from tts_core.ui.widgets.fragments import size
 from tts_core.ui.words import Words
 
@@ -45,7 +45,7 @@ def at_load(services: Services, words: Words) -> list[Any]:
     target = services.store.unfinished_move()
     if target is None:
         return [gr.skip(), gr.skip()]
-    return [str(target), store_words.unfinished_move(words, target)]
+    return [str(target), html.unfinished_move(words, target)]
 
 
 def notice(services: Services, words: Words) -> str:
@@ -55,7 +55,7 @@ def notice(services: Services, words: Words) -> str:
     target = chosen or settings.paths.default_models_dir
     if MODELS_DIR_VARIABLE in settings.fixed or target == settings.paths.models_dir:
         return ""
-    return store_words.restart_needed(words, target)
+    return html.restart_needed(words, target)
 
 
 def wire(panel: MovePanel, shown_notice: gr.HTML, services: Services, words: Words) -> None:
@@ -66,13 +66,13 @@ def wire(panel: MovePanel, shown_notice: gr.HTML, services: Services, words: Wor
         try:
             planned = store.plan_move(typed_folder(typed))
         except StudioError as error:
-            return [store_words.failure(words, error), gr.update(visible=False)]
+            return [html.failure(words, error), gr.update(visible=False)]
         label = words("store.move", {"size": size(planned.total_bytes)})
-        return [store_words.move_plan(words, planned), gr.update(value=label, visible=True)]
+        return [html.move_plan(words, planned), gr.update(value=label, visible=True)]
 
     def move(typed: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def moving(step: Progress, cancelled: CancelCheck) -> str:
-            return store_words.moved(words, store.move(typed_folder(typed), step, cancelled))
+            return html.moved(words, store.move(typed_folder(typed), step, cancelled))
 
         return work.run(moving, request, progress)
 

@@ -14,7 +14,7 @@ from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.models.store.faults import NoFullPath
 from tts_core.models.store.reports import Progress, StoreProgress
 from tts_core.platform.desktop import asked_from_this_machine
-from tts_core.ui.models import store_words
+from tts_core.ui.models.store import html
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.session_stops import SessionStops
 from tts_core.ui.words import Words
@@ -84,7 +84,7 @@ class StoreWork:
         except Cancelled:
             return fragments.done(self._words("store.stopped"))
         except StudioError as error:
-            return store_words.failure(self._words, error)
+            return html.failure(self._words, error)
 
     def check(self, request: gr.Request) -> None:
         """Check that the request comes from this machine. Raises gr.Error."""

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from tts_core.services import Services
-from tts_core.ui.models import care_panel, exchange_panel, move_panel
-from tts_core.ui.models.care_panel import CarePanel
-from tts_core.ui.models.exchange_panel import ExchangePanel
-from tts_core.ui.models.move_panel import MovePanel
-from tts_core.ui.models.store_handler import is_here
+from tts_core.ui.models.store import care, exchange, move
+from tts_core.ui.models.store.care import CarePanel
+from tts_core.ui.models.store.exchange import ExchangePanel
+from tts_core.ui.models.store.move import MovePanel
+from tts_core.ui.models.store.work import is_here
 from tts_core.ui.words import Words
 
 
@@ -30,10 +30,8 @@ def render(words: Words, choices: list[tuple[str, str]]) -> StorePanel:
         gr.Column(visible=False, elem_classes="studio-card") as card,
         gr.Accordion(words("store.title"), open=False, elem_id="models-store"),
     ):
-        care = care_panel.render(words)
-        move = move_panel.render(words)
-        exchange = exchange_panel.render(words, choices)
-    return StorePanel(card, care, move, exchange)
+        parts = (care.render(words), move.render(words), exchange.render(words, choices))
+    return StorePanel(card, *parts)
 
 
 def wire(panel: StorePanel, page: gr.Blocks, notice: gr.HTML, services: Services, words: Words) -> None:
@@ -41,11 +39,11 @@ def wire(panel: StorePanel, page: gr.Blocks, notice: gr.HTML, services: Services
     old folder."""
 
     def opened(request: gr.Request) -> list[Any]:
-        move = move_panel.at_load(services, words) if is_here(request) else [gr.skip(), gr.skip()]
-        return [gr.update(visible=is_here(request)), move_panel.notice(services, words), *move]
+        unfinished = move.at_load(services, words) if is_here(request) else [gr.skip(), gr.skip()]
+        return [gr.update(visible=is_here(request)), move.notice(services, words), *unfinished]
 
     shown = [panel.card, notice, panel.move.target, panel.move.result]
     page.load(opened, None, shown, api_visibility="private", show_progress="hidden")
-    care_panel.wire(panel.care, services, words)
-    move_panel.wire(panel.move, notice, services, words)
-    exchange_panel.wire(panel.exchange, services, words)
+    care.wire(panel.care, services, words)
+    move.wire(panel.move, notice, services, words)
+    exchange.wire(panel.exchange, services, words)

@@ -10,8 +10,8 @@ import gradio as gr
 from tts_core.domain.engine import CancelCheck
 from tts_core.models.store.reports import Progress
 from tts_core.services import Services
-from tts_core.ui.models import store_words
-from tts_core.ui.models.store_handler import StoreWork, heading, path_box, typed_folder
+from tts_core.ui.models.store import html
+from tts_core.ui.models.store.work import StoreWork, heading, path_box, typed_folder
 from tts_core.ui.words import Words
 
 
@@ -44,14 +44,14 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
 
     def export(key: str, typed: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def exporting(step: Progress, cancelled: CancelCheck) -> str:
-            return store_words.exported(words, store.export(key, typed_folder(typed), step, cancelled))
+            return html.exported(words, store.export(key, typed_folder(typed), step, cancelled))
 
         return work.run(exporting, request, progress)
 
     def bring(key: str, typed: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def importing(step: Progress, cancelled: CancelCheck) -> str:
             done = store.import_from(key, typed_folder(typed), step, cancelled)
-            return store_words.imported(words, services.models.entry(key).display_name, done)
+            return html.imported(words, services.models.entry(key).display_name, done)
 
         return work.run(importing, request, progress)
 

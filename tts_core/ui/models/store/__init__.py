@@ -1,0 +1,1 @@
+"""Updates and the models' folder, the last panel of the Models tab."""
