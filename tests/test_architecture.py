@@ -168,7 +168,7 @@ NO_NAMES = frozenset({"tell", "tells", "told", "said", "heard", "looked", "whoev
 """Words that no name is made of: they say that something is reported, transcribed or checked, but not what."""
 READERS_OF_THE_ENVIRONMENT = {"app", "cli"}
 """Entry points; they hand the environment to Settings.from_env."""
-HEAVY = ("torch", "transformers", "librosa", "gradio", "faster_whisper", "ctranslate2")
+HEAVY = ("torch", "transformers", "librosa", "gradio", "faster_whisper", "ctranslate2", "av", "lxml", "docx", "pysubs2")
 Node = TypeVar("Node", bound=ast.AST)
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60

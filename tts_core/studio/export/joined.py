@@ -1,4 +1,4 @@
-"""Joining of many takes into one file, in constant memory: each is read, changed, joined and written before the next."""
+"""Joining of takes into one file, in constant memory: each is read, changed and written before the next."""
 
 from __future__ import annotations
 

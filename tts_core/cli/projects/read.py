@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tts_core.cli.projects import making
 from tts_core.cli.status import Exit
 from tts_core.cli.targets import check_target
-from tts_core.cli.texts import making
 from tts_core.domain.errors import InvalidRequest
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.services import Services
@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace, services: Services) -> Exit:
     project = _project(args, services)
     status = making.make(services, project.id, Scope())
     code = making.outcome(services, project.id, status)
-    if code is Exit.STOPPED or not status.total == status.done or (code is Exit.ERROR and args.missing == "stop"):
+    if code is Exit.STOPPED or status.total != status.done or (code is Exit.ERROR and args.missing == "stop"):
         return code
     made = making.export(services, project.id, choices, out)
     facts = {
