@@ -62,6 +62,7 @@ from tts_core.speech.plan.store import LexiconStore
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
+from tts_core.studio.events import ProjectEvents
 from tts_core.studio.export.exporter import Exporter
 from tts_core.studio.making.checker import Comparing, TakeChecker
 from tts_core.studio.making.runner import StudioRunner
@@ -124,6 +125,7 @@ class Services:
     projects: Projects
     runner: StudioRunner
     exporter: Exporter
+    project_events: ProjectEvents
     system: SystemInfo
     login: LoginService
     link: PublicLink
@@ -184,6 +186,7 @@ class Services:
         self.temporary.close()
         self.runner.close()
         self.exporter.close()
+        self.project_events.close()
         self.jobs.close()
         self.projects.close()
         self.models.close()
@@ -220,6 +223,8 @@ def build_services(settings: Settings) -> Services:
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits, lexicon.lexicon)
     fingerprints = VoiceFingerprints(voice_store, voice_folders, voice_models, synthesis)
     projects = Projects(paths.projects_dir, settings.projects, fingerprints, lexicon.lexicon)
+    events = ProjectEvents()
+    projects.listen(events.add_change)
     comparing = Comparing(TakeTranscriber(transcriber), compare, espeak.pronounce)
     maker = SegmentMaker(synthesis, TakeChecker(comparing, lexicon.lexicon, usual_check(system)), fingerprints)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
@@ -249,8 +254,9 @@ def build_services(settings: Settings) -> Services:
         live=LiveStreams(),
         lexicon=lexicon,
         projects=projects,
-        runner=StudioRunner(projects, synthesis, maker, jobs),
+        runner=StudioRunner(projects, synthesis, maker, jobs, events.add_run),
         exporter=Exporter(projects, fingerprints, jobs),
+        project_events=events,
         system=system,
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),

@@ -183,7 +183,7 @@ class Exporter:
 
 def safe_title(title: str) -> str:
     """A title as the name of a file that every system takes."""
-    plain = _UNSAFE.sub(" ", title).strip(" .")[:100].strip(" .")
+    plain = " ".join(_UNSAFE.sub(" ", title).split()).strip(" .")[:100].strip(" .")
     return f"_{plain}" if _RESERVED.fullmatch(plain) else plain or "export"
 
 

@@ -74,11 +74,20 @@ class _Progress:
 class StudioRunner:
     """Makes one project at a time; others wait. Thread-safe. Methods that take an id raise UnknownProject."""
 
-    def __init__(self, projects: Projects, synthesis: Synthesis, maker: SegmentMaker, jobs: Jobs) -> None:
+    def __init__(
+        self,
+        projects: Projects,
+        synthesis: Synthesis,
+        maker: SegmentMaker,
+        jobs: Jobs,
+        listener: Callable[[RunStatus], None] = lambda _status: None,
+    ) -> None:
+        """`listener` is called after every change of a run, from the thread that made it."""
         self._projects = projects
         self._synthesis = synthesis
         self._maker = maker
         self._jobs = jobs
+        self._listener = listener
         self._feed: Feed[RunStatus] = Feed()
         self._changed = Condition()
         self._runs: dict[str, _Run] = {}
@@ -104,7 +113,7 @@ class StudioRunner:
         if not scope.again:
             RunFile(project.folder.root).write(scope, is_stopped=False)
         state = RunState.RUNNING if len(self._runs) == 1 else RunState.WAITING
-        status = self._feed.put(RunStatus(key=project_id, state=state, total=len(rows)))
+        status = self._put(RunStatus(key=project_id, state=state, total=len(rows)))
         run.thread = Thread(target=self._work, args=(run,), name=f"studio-{project_id}", daemon=True)
         run.thread.start()
         return status
@@ -159,7 +168,7 @@ class StudioRunner:
                 if policy is ResumePolicy.AUTO and not unfinished.is_stopped:
                     self.start(card.project.id, unfinished.scope)
                 else:
-                    self._feed.put(RunStatus(key=card.project.id, state=RunState.STOPPED))
+                    self._put(RunStatus(key=card.project.id, state=RunState.STOPPED))
             except (StudioError, OSError) as error:
                 logger.warning("a run can't go on: %s", type(error).__name__)
 
@@ -316,9 +325,17 @@ class StudioRunner:
         percent = min(99.0, 100.0 * progress.clock.share)
         job.change(lambda shown: _shown(shown, percent, left_s))
 
+    def _put(self, status: RunStatus) -> RunStatus:
+        status = self._feed.put(status)
+        self._listener(status)
+        return status
+
     def _show(self, project_id: str, change: Callable[[RunStatus], RunStatus]) -> None:
-        if self._feed.item(project_id) is not None:
-            self._feed.change(project_id, lambda status: _numbered(change(status), status))
+        before = self._feed.item(project_id)
+        if before is not None:
+            after = self._feed.change(project_id, lambda status: _numbered(change(status), status))
+            if after.seq != before.seq:
+                self._listener(after)
 
 
 def _paces(project: OpenProject) -> Paces:
