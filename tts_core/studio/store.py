@@ -334,7 +334,7 @@ class OpenProject:
     def _folders_of_nobody(self) -> list[str]:
         """The folders of takes whose segment is gone."""
         present = {segment.id for segment in self._project.segments}
-        return [key for key in self._takes.load() if key not in present]
+        return [key for key in self._takes.segment_ids() if key not in present]
 
     def _check_seen(self, left: Side, right: Side, seen: int | None) -> None:
         """Raises EditConflict where what is changed is newer than what the person saw."""

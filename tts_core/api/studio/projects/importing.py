@@ -14,10 +14,9 @@ from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import Success
 from tts_core.api.studio.projects.bodies import NewProjectBody
 from tts_core.api.studio.projects.library import EDIT_FAILURES, OPEN_FAILURES, usual_voice
+from tts_core.api.studio.projects.previews import ImportedObject, ImportPreviewObject
 from tts_core.api.studio.projects.shapes import (
     PREFIX,
-    ImportedObject,
-    ImportPreviewObject,
     KindName,
     PausesName,
     ProjectObject,
