@@ -55,7 +55,7 @@ def opened(services: Services, project: str) -> Any:
     return services.projects.open(project.rpartition("/")[2])
 
 
-def rows(client: TestClient, project: str, **filters: object) -> list[dict[str, Any]]:
+def rows(client: TestClient, project: str, **filters: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = data(client.get(f"{project}/segments", params=filters))["rows"]
     return found
 
@@ -69,7 +69,9 @@ def test_a_pasted_text_is_shown_before_it_is_made_a_project(client: TestClient) 
     assert len(data(client.get(PROJECTS))) == before
 
 
-def test_a_file_in_an_old_encoding_becomes_a_project_as_it_was_chosen_in_the_preview(client: TestClient) -> None:
+def test_a_file_in_an_old_encoding_becomes_a_project_as_it_was_chosen_in_the_preview(
+    client: TestClient, services: Services
+) -> None:
     content = "第一章 开始\n\n你好，世界。今天天气很好。\n\n第二章 结束\n\n再见。\n".encode("gb18030")
     files = {"file": ("book.txt", content)}
     preview = data(client.post(f"{PROJECTS}/import", files=files, data={"dry_run": "true"}))["preview"]
@@ -78,13 +80,17 @@ def test_a_file_in_an_old_encoding_becomes_a_project_as_it_was_chosen_in_the_pre
     made = data(client.post(f"{PROJECTS}/import", files=files, data=chosen))["project"]
     assert [(one["title"], one["included"]) for one in made["chapters"]] == [("起", True), ("终", False)]
     assert made["defaults"]["voice"]
+    sources = services.settings.paths.projects_dir / made["id"] / "sources"
+    assert (sources / "book.txt").read_bytes() == content
     assert data(client.post(f"{PROJECTS}/import", files=files, data={"titles": "[1]"}), 422) == "invalid_request"
     assert data(client.post(f"{PROJECTS}/import", files={"file": ("a.exe", b"MZ")}), 422) == "import_unsupported"
     assert data(client.post(f"{PROJECTS}/import", data={"title": "x"}), 422) == "invalid_request"
 
 
-def test_more_chapters_are_added_and_taken_back(client: TestClient, project: str) -> None:
+def test_more_chapters_are_added_and_taken_back(client: TestClient, services: Services, project: str) -> None:
     made = data(client.post(f"{project}/import", data={"text": "Chapter 3\n\nMore."}))["project"]
+    sources = services.settings.paths.projects_dir / made["id"] / "sources"
+    assert sorted(file.name for file in sources.iterdir()) == ["pasted-2.txt", "pasted.txt"]
     assert [chapter["title"] for chapter in made["chapters"]] == ["Chapter 1", "Chapter 2", "Chapter 3"]
     undone = data(client.post(f"{project}/undo"))
     assert (undone["label"], len(undone["project"]["chapters"])) == ("import", 2)

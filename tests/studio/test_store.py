@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +21,17 @@ from tts_core.studio.faults import (
     EditConflict,
     NothingToRedo,
     NothingToUndo,
+    ProjectBusy,
     ProjectDamaged,
     ProjectInUse,
     ProjectNewer,
     ProjectTooLong,
+    ProjectUnwritable,
     TooManyProjects,
     TooManySegments,
     UnknownProject,
 )
+from tts_core.studio.index import Filters
 from tts_core.studio.model import (
     CastMember,
     Delivery,
@@ -402,6 +407,83 @@ def test_a_failure_is_shown_until_a_take_is_made_or_the_text_changes(tmp_path: P
     assert states(project)[0] == "failed"
     add_take(project, "s1", origin=TakeOrigin.AGAIN)
     assert states(reopened(tmp_path, project))[0] == "ready"
+
+
+def test_a_project_at_work_is_not_deleted(tmp_path: Path) -> None:
+    projects = projects_in(tmp_path)
+    project = projects.create(book(["One."]))
+    with projects.holding(project.id) as held:
+        assert held is project
+        for remove in (projects.delete, projects.remove):
+            with pytest.raises(ProjectBusy):
+                remove(project.id)
+    projects.remove(project.id)
+    assert not project.folder.root.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_disk_that_takes_nothing_says_so(tmp_path: Path) -> None:
+    project = made(tmp_path)
+    project.close()
+    project.folder.root.chmod(0o500)
+    refused = projects_in(tmp_path).open(project.id)
+    with pytest.raises(ProjectUnwritable):
+        text(refused, "s1", "No.")
+    project.folder.root.chmod(0o700)
+
+
+def test_an_edit_that_can_not_be_written_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = made(tmp_path)
+    before = project.project
+
+    def full(*_args: object, **_values: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tts_core.studio.disk.journal.write_text", full)
+        with pytest.raises(ProjectUnwritable, match="No space left"):
+            text(project, "s1", "Lost.")
+        assert project.project is before
+        patched.setattr("tts_core.studio.disk.take_files.write_text", full)
+        with pytest.raises(ProjectUnwritable):
+            add_take(project, "s1")
+    assert states(reopened(tmp_path, project)) == ["waiting"] * 4
+    assert list((project.folder.takes / "s1").iterdir()) == []
+
+
+def test_a_file_that_can_not_be_written_after_its_change_was_is_written_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = made(tmp_path)
+
+    def full(*_args: object, **_values: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tts_core.studio.disk.folder.write_text", full)
+        text(project, "s1", "Recorded.")
+    other = projects_in(tmp_path).open(project.id)
+    assert other.segment("s1").text == "Recorded."
+    text(project, "s4", "Next.")
+    read = project.folder.read_chapter(project.folder.chapter("c1"))
+    assert read.segments[0].text == "Recorded."
+
+
+def test_threads_edit_and_take_at_once(tmp_path: Path) -> None:
+    project = made(tmp_path)
+
+    def work(segment_id: str) -> None:
+        for number in range(6):
+            text(project, segment_id, f"{segment_id} says {number}.")
+            project.page(Filters())
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(work, [segment.id for segment in project.project.segments]))
+        list(threads.map(lambda key: add_take(project, key), ["s1", "s2", "s3", "s4"]))
+    assert project.project.revision == 24
+    again = reopened(tmp_path, project)
+    assert texts(again) == [["s1 says 5.", "s2 says 5."], ["s3 says 5.", "s4 says 5."]]
+    assert states(again) == ["ready"] * 4
 
 
 def test_a_deleted_project_comes_back_for_some_weeks(tmp_path: Path) -> None:

@@ -35,6 +35,11 @@ class ProjectInUse(Conflict):
     template = "Another program has the project {title!r} open. Close it there, or change the project there."
 
 
+class ProjectBusy(Conflict):
+    code = "project_busy"
+    template = "The project {title!r} is being made or exported. Stop that first."
+
+
 class ProjectNewer(Conflict):
     code = "project_newer"
     template = "A newer version of TTS Studio has written the project {title!r}. It can be read here, but not changed."

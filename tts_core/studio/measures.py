@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +60,12 @@ def take_in(segment: TextSegment, take_id: str) -> SegmentTake:
 
 
 def bytes_below(folder: Path) -> int:
-    """The bytes of all files in a folder, names of the same bytes counted once each."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+    """The bytes of all files in a folder."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            total += bytes_below(Path(entry.path)) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
+    return total
 
 
 def _segments_in(project: Project) -> int:

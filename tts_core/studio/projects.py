@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import secrets
 import shutil
 import time
@@ -18,12 +17,12 @@ from typing import TypeVar
 
 from tts_core.domain.errors import StudioError
 from tts_core.platform.settings.projects import PROJECTS_VARIABLE, ProjectLimits
-from tts_core.platform.whole_files import make_private, open_private, patiently, sync_folder, write_json
+from tts_core.platform.whole_files import make_private, patiently, sync_folder, write_json
 from tts_core.speech.plan.lexicon import LexiconSource
 from tts_core.studio.disk.changes import header_of
-from tts_core.studio.disk.folder import ProjectFolder, Unreadable, is_id
+from tts_core.studio.disk.folder import ProjectFolder, Unreadable, is_id, keep_source
 from tts_core.studio.disk.journal import now
-from tts_core.studio.faults import ProjectUnwritable, TooManyProjects, UnknownProject
+from tts_core.studio.faults import ProjectBusy, ProjectUnwritable, TooManyProjects, UnknownProject
 from tts_core.studio.index import Counts
 from tts_core.studio.measures import check_limits
 from tts_core.studio.model import Project, SegmentState
@@ -126,8 +125,12 @@ class Projects:
                     self._open[project_id].holders -= 1
 
     def delete(self, project_id: str) -> None:
-        """Hide a project; `restore` brings it back for KEEP_DELETED_DAYS. Raises ProjectInUse, ProjectUnwritable."""
-        self.open(project_id).set_deleted(now())
+        """Hide a project; `restore` brings it back for KEEP_DELETED_DAYS. Raises ProjectBusy, ProjectInUse,
+        ProjectUnwritable."""
+        with self._guard:
+            project = self.open(project_id)
+            self._check_not_held(project_id)
+            project.set_deleted(now())
 
     def restore(self, project_id: str) -> OpenProject:
         """Bring back a deleted project. One that was not deleted stays as it is."""
@@ -137,8 +140,10 @@ class Projects:
         return project
 
     def remove(self, project_id: str) -> None:
-        """Remove a project with all its files for good, a damaged one as well. Raises ProjectInUse."""
+        """Remove a project with all its files for good, a damaged one as well. Raises ProjectBusy,
+        ProjectInUse."""
         with self._guard:
+            self._check_not_held(project_id)
             if project_id not in self._open:
                 with contextlib.suppress(StudioError):
                     self.open(project_id, deleted=True)
@@ -172,6 +177,11 @@ class Projects:
         with self._guard:
             for project_id in list(self._open):
                 _shut(self._open.pop(project_id).project)
+
+    def _check_not_held(self, project_id: str) -> None:
+        held = self._open.get(project_id)
+        if held is not None and held.holders:
+            raise ProjectBusy(title=held.project.project.title)
 
     def _changed(self, change: ProjectChange) -> None:
         for listener in self._listeners:
@@ -216,8 +226,7 @@ class Projects:
             for place in (root, root / "chapters", folder.revisions, folder.takes, folder.sources):
                 make_private(place)
             for name, content in sources.items():
-                with open_private(folder.sources / safe_name(name), "wb") as stream:
-                    stream.write(content)
+                keep_source(folder.sources, name, content)
             for chapter in project.chapters:
                 folder.write_chapter(chapter, 0)
             folder.write_header(project)
@@ -238,12 +247,6 @@ class Projects:
             return work()
         except OSError as error:
             raise ProjectUnwritable(folder=self._root, reason=error.strerror or type(error).__name__) from error
-
-
-def safe_name(name: str) -> str:
-    """A file's name as a client gave it, without what leads out of a folder or is no name on some system."""
-    plain = re.sub(r"[^\w.() -]+", "_", name.replace("\\", "/").rpartition("/")[2]).strip(". ")
-    return plain[-120:] or "source"
 
 
 def _shut(project: OpenProject) -> None:

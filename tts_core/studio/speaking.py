@@ -34,19 +34,21 @@ class KeyContext:
 
 
 class Speaking:
-    """The keys of one project's segments, each computed once."""
+    """The keys of one project's segments, each computed once. Not thread-safe: the project's lock guards it."""
 
     def __init__(self, voices: VoiceFacts, lexicon: LexiconSource) -> None:
         """`lexicon` gives the one for all projects as it is now."""
         self._voices = voices
         self._source = lexicon
         self._lexicon = NO_LEXICON
+        self._entries: tuple[LexiconEntry, ...] | None = None
+        """The entries that `_lexicon` was made of, the project's own first."""
         self._context: KeyContext | None = None
         self._known: dict[str, tuple[TextSegment, Keys]] = {}
         self._facts: dict[str, tuple[str, bool]] = {}
 
     def keys(self, project: Project) -> Callable[[TextSegment], Keys]:
-        """A function that gives the keys of a segment of `project` as it is now. Not thread-safe."""
+        """A function that gives the keys of a segment of `project` as it is now."""
         self._look_around(project)
 
         def of(segment: TextSegment) -> Keys:
@@ -65,7 +67,7 @@ class Speaking:
 
     def spoken(self, project: Project, segment: TextSegment) -> str:
         """The text that a voice gets: readings in place of terms; pauses that the text asks for stay in it."""
-        self._look_around(project)
+        self._renew_lexicon(project)
         return self._read(project, segment)
 
     def manner(self, project: Project, segment: TextSegment) -> Manner:
@@ -86,14 +88,20 @@ class Speaking:
     def _look_around(self, project: Project) -> KeyContext:
         voices = _voices_in(project)
         self._facts = {voice: self._ask(voice) for voice in voices}
-        header = (project.cast, project.defaults, project.language, project.sampling, project.decoding, project.lexicon)
+        header = (project.cast, project.defaults, project.language, project.sampling, project.decoding)
         facts = tuple((voice, *self._facts[voice]) for voice in voices)
-        now = KeyContext(self._source().entries, header, facts)
+        now = KeyContext(self._renew_lexicon(project), header, facts)
         if self._context is None or now != self._context:
             self._context = now
-            self._lexicon = Lexicon((*project.lexicon, *now.lexicon))
             self._known.clear()
         return self._context
+
+    def _renew_lexicon(self, project: Project) -> tuple[LexiconEntry, ...]:
+        """Read the lexicon as it is now; returns its entries."""
+        entries = (*project.lexicon, *self._source().entries)
+        if self._entries != entries:
+            self._entries, self._lexicon = entries, Lexicon(entries)
+        return self._entries if self._entries is not None else entries
 
     def _computed(self, project: Project, segment: TextSegment) -> Keys:
         return keys_of(self._read(project, segment), self.manner(project, segment))

@@ -18,7 +18,7 @@ from tts_core.domain.errors import StudioError
 from tts_core.platform.settings.projects import ProjectLimits
 from tts_core.studio.disk.changes import Side, applied, difference
 from tts_core.studio.disk.commits import Commits
-from tts_core.studio.disk.folder import ProjectFolder
+from tts_core.studio.disk.folder import ProjectFolder, keep_source
 from tts_core.studio.disk.journal import ChangeEntry, ChangeLog, now
 from tts_core.studio.disk.loading import Loaded, load
 from tts_core.studio.disk.take_files import TakeFiles
@@ -69,6 +69,8 @@ class OpenProject:
         self._takes = TakeFiles(self.folder.takes)
         self._index = StateIndex(speaking)
         self._making: set[str] = set()
+        self._refusal: StudioError | None = None
+        """The reason why the lock could not be had."""
         self._is_ours = self._acquire()
         try:
             self._loaded = self._load()
@@ -93,10 +95,10 @@ class OpenProject:
 
     @property
     def obstacle(self) -> StudioError | None:
-        """The reason why nothing can be changed here: ProjectInUse, ProjectNewer; else None."""
+        """The reason why nothing can be changed here: ProjectInUse, ProjectNewer, ProjectUnwritable; else None."""
         if self._loaded.is_newer:
             return ProjectNewer(title=self._project.title)
-        return None if self._is_ours else ProjectInUse(title=self._project.title)
+        return None if self._is_ours else self._refusal or ProjectInUse(title=self._project.title)
 
     def segment(self, segment_id: str) -> TextSegment:
         """Raises UnknownSegment."""
@@ -127,7 +129,8 @@ class OpenProject:
 
     def spoken(self, segment: TextSegment) -> str:
         """The text that a voice gets for the segment."""
-        return self._speaking.spoken(self._project, segment)
+        with self._guard:
+            return self._speaking.spoken(self._project, segment)
 
     def edit(self, label: str, change: Change, *, seen: int | None = None) -> Project:
         """Apply a change, so that it can be taken back. `seen` is the revision that the person looked at.
@@ -159,12 +162,14 @@ class OpenProject:
     @property
     def undoable(self) -> str:
         """The label of the change that undo takes back; "" where there is none."""
-        entry = self._journal.undoable()
+        with self._guard:
+            entry = self._journal.undoable()
         return "" if entry is None else entry.label
 
     @property
     def redoable(self) -> str:
-        entry = self._journal.redoable()
+        with self._guard:
+            entry = self._journal.redoable()
         return "" if entry is None else entry.label
 
     def add_take(self, segment_id: str, sound: Path, take: SegmentTake) -> SegmentTake:
@@ -259,6 +264,11 @@ class OpenProject:
                 self._project = self._loaded.project
             return self.obstacle is None
 
+    def add_source(self, name: str, content: bytes) -> None:
+        """Keep a file that was imported; one of the same name stays beside it. Raises as `add_take`."""
+        with self._guard, self._writing():
+            keep_source(self.folder.sources, name, content)
+
     def set_deleted(self, at: str) -> None:
         """Mark the project as deleted at that time, or with "" as there again. It is no change that undo knows."""
         with self._guard, self._writing():
@@ -276,7 +286,11 @@ class OpenProject:
     def _acquire(self) -> bool:
         try:
             self._lock.acquire()
-        except (Timeout, OSError):  # a disk that can't be written has no locks either
+        except Timeout:
+            self._refusal = None
+            return False
+        except OSError as error:  # a disk that can't be written has no locks either
+            self._refusal = self._unwritable(error)
             return False
         self.folder.summary.unlink(missing_ok=True)  # it is not going to be true
         return True
@@ -291,8 +305,10 @@ class OpenProject:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise ProjectUnwritable(folder=self.folder.root, reason=reason) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ProjectUnwritable:
+        return ProjectUnwritable(folder=self.folder.root, reason=error.strerror or type(error).__name__)
 
     def _again(self, step: Callable[[int], tuple[ChangeEntry, Side]]) -> ChangeEntry:
         with self._guard:
@@ -334,7 +350,7 @@ class OpenProject:
     def _folders_of_nobody(self) -> list[str]:
         """The folders of takes whose segment is gone."""
         present = {segment.id for segment in self._project.segments}
-        return [key for key in self._takes.load() if key not in present]
+        return [key for key in self._takes.segment_ids() if key not in present]
 
     def _check_seen(self, left: Side, right: Side, seen: int | None) -> None:
         """Raises EditConflict where what is changed is newer than what the person saw."""

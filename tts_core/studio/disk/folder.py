@@ -21,7 +21,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tts_core.platform.whole_files import copy_private, part_of, patiently, set_aside, sync_folder, write_text
+from tts_core.platform.whole_files import (
+    copy_private,
+    make_private,
+    open_private,
+    part_of,
+    patiently,
+    set_aside,
+    sync_folder,
+    write_text,
+)
 from tts_core.studio.disk.changes import bare, header_of
 from tts_core.studio.disk.records import from_data, to_data
 from tts_core.studio.faults import ProjectNewer
@@ -193,6 +202,25 @@ class ProjectFolder:
                 raise Unreadable("format")
             data, number = self._steps[number](data), number + 1
         return data
+
+
+def keep_source(folder: Path, name: str, content: bytes) -> Path:
+    """Keep an imported file under its name, or where that is taken under a numbered one. Raises OSError."""
+    make_private(folder)
+    plain = Path(safe_name(name))
+    number, file = 1, folder / plain
+    while file.exists():
+        number += 1
+        file = folder / f"{plain.stem}-{number}{plain.suffix}"
+    with open_private(file, "wb") as stream:
+        stream.write(content)
+    return file
+
+
+def safe_name(name: str) -> str:
+    """A file's name as a client gave it, without what leads out of a folder or is no name on some system."""
+    plain = re.sub(r"[^\w.() -]+", "_", name.replace("\\", "/").rpartition("/")[2]).strip(". ")
+    return plain[-120:] or "source"
 
 
 def _object_in(file: Path) -> dict[str, Any]:

@@ -43,6 +43,12 @@ class TakeFiles:
     def folder(self, segment_id: str) -> Path:
         return self._root / segment_id
 
+    def segment_ids(self) -> list[str]:
+        """The segments that have a folder here, those that are gone as well."""
+        if not self._root.is_dir():
+            return []
+        return [folder.name for folder in self._root.iterdir() if is_id(folder.name)]
+
     def load(self) -> dict[str, TextSegment]:
         """The takes and failures of all segments; a segment here is nothing but an id with them."""
         found = {}

@@ -14,10 +14,9 @@ from tts_core.api.faults import BodyTooLarge
 from tts_core.api.schemas import Success
 from tts_core.api.studio.projects.bodies import NewProjectBody
 from tts_core.api.studio.projects.library import EDIT_FAILURES, OPEN_FAILURES, usual_voice
+from tts_core.api.studio.projects.previews import ImportedObject, ImportPreviewObject
 from tts_core.api.studio.projects.shapes import (
     PREFIX,
-    ImportedObject,
-    ImportPreviewObject,
     KindName,
     PausesName,
     ProjectObject,
@@ -36,7 +35,7 @@ from tts_core.studio.faults import (
     TooManyProjects,
     TooManySegments,
 )
-from tts_core.studio.model import Delivery, ProjectKind
+from tts_core.studio.model import Delivery, Project, ProjectKind
 from tts_core.studio.readers.draft import Draft, SplitDraft, Splitting
 from tts_core.studio.readers.importing import Wishes, new_project, title_of, with_imported
 from tts_core.studio.readers.text import read_file, read_markdown, read_text
@@ -46,6 +45,7 @@ router = APIRouter(prefix=PREFIX, tags=["projects"], responses=failures())
 _READ_FAILURES = (TextUnreadable, FileNotRead, NothingToImport, TooManySegments, ProjectTooLong, BodyTooLarge)
 _NEW_FAILURES = (TooManyProjects, ProjectUnwritable, *_READ_FAILURES)
 _MAX_CHOSEN = 200_000
+_PASTED = "pasted.txt"
 Value = TypeVar("Value", bool, str)
 
 
@@ -70,13 +70,17 @@ class ImportProjectForm(BaseModel):
     included: str = Field("", max_length=_MAX_CHOSEN, description="JSON: true or false for each chapter.")
     titles: str = Field("", max_length=_MAX_CHOSEN, description="JSON: a title for each chapter.")
 
-    def draft(self) -> Draft:
-        """Raises TextUnreadable and its like."""
+    def source(self) -> tuple[str, bytes]:
+        """The name and the bytes of what is imported. Raises InvalidRequest."""
         if self.file is not None:
-            return read_file(self.file.filename or "", self.file.file.read())
+            return self.file.filename or "", self.file.file.read()
         if not self.text.strip():
             raise InvalidRequest(reason="give a file or a text.")
-        return read_text(self.text)
+        return _PASTED, self.text.encode("utf-8", "replace")
+
+    def draft(self, source: tuple[str, bytes]) -> Draft:
+        """Raises TextUnreadable and its like."""
+        return read_text(self.text) if self.file is None else read_file(*source)
 
     def splitting(self) -> Splitting:
         return Splitting(self.language, SplitPreset(self.split))
@@ -110,8 +114,8 @@ async def create_project(body: NewProjectBody, services: UseServices, workers: U
 
     def made() -> ImportedObject:
         read = read_markdown if body.format == "markdown" else read_text
-        draft = read(text) if text.strip() else None
-        return _made(services, draft, body.splitting(), wishes, is_dry=bool(body.dry_run))
+        made = _preview(read(text) if text.strip() else None, body.splitting(), wishes)
+        return made[0] if body.dry_run else _kept(services, *made, (_PASTED, text.encode("utf-8", "replace")))
 
     return _answer(await workers.decode(made))
 
@@ -126,7 +130,9 @@ async def import_project(
     a look."""
 
     def made() -> ImportedObject:
-        return _made(services, body.draft(), body.splitting(), body.wishes(), is_dry=body.dry_run)
+        source = body.source()
+        made = _preview(body.draft(source), body.splitting(), body.wishes())
+        return made[0] if body.dry_run else _kept(services, *made, source)
 
     return _answer(await workers.decode(made))
 
@@ -142,29 +148,31 @@ async def import_chapters(
 
     def made() -> ImportedObject:
         opened = services.projects.open(project_id)
-        wishes, split = body.wishes(), SplitDraft.of(body.draft(), body.splitting())
+        source, wishes = body.source(), body.wishes()
+        split = SplitDraft.of(body.draft(source), body.splitting())
         preview = ImportPreviewObject.of(split, title_of(split, wishes))
         if body.dry_run:
             return ImportedObject(preview=preview, project=None)
+        opened.add_source(*source)
         opened.edit("import", lambda project: with_imported(project, split, wishes))
         return ImportedObject(preview=preview, project=ProjectObject.of(opened))
 
     return _answer(await workers.decode(made))
 
 
-def _made(
-    services: Services, draft: Draft | None, splitting: Splitting, wishes: Wishes, *, is_dry: bool
-) -> ImportedObject:
+def _preview(draft: Draft | None, splitting: Splitting, wishes: Wishes) -> tuple[ImportedObject, Project]:
+    """The answer to a dry run, and the project that would be made."""
     split = SplitDraft.of(draft or Draft(()), splitting)
     preview = ImportPreviewObject.of(split, title_of(split, wishes))
-    project = new_project(split if draft else None, splitting, wishes)
-    if is_dry:
-        return ImportedObject(preview=preview, project=None)
+    return ImportedObject(preview=preview, project=None), new_project(split if draft else None, splitting, wishes)
+
+
+def _kept(services: Services, made: ImportedObject, project: Project, source: tuple[str, bytes]) -> ImportedObject:
     if project.defaults.voice is None:
         project = project.with_voice(usual_voice(services))
     services.synthesis.voice(project.defaults.voice)
-    opened = services.projects.create(project)
-    return ImportedObject(preview=preview, project=ProjectObject.of(opened))
+    opened = services.projects.create(project, {source[0]: source[1]} if source[1] else {})
+    return ImportedObject(preview=made.preview, project=ProjectObject.of(opened))
 
 
 def _answer(made: ImportedObject) -> Success[ImportedObject]:

@@ -17,6 +17,7 @@ from tts_core.studio.faults import (
     EditConflict,
     NothingToRedo,
     NothingToUndo,
+    ProjectBusy,
     ProjectDamaged,
     ProjectInUse,
     ProjectNewer,
@@ -82,7 +83,7 @@ def change_project(project_id: str, body: ProjectChangesBody, services: UseServi
     return answer(opened, "The project is changed.")
 
 
-@router.delete("/{project_id}", responses=failures(*WRITE_FAILURES))
+@router.delete("/{project_id}", responses=failures(ProjectBusy, *WRITE_FAILURES))
 def delete_project(project_id: str, services: UseServices, remove_files: bool = False) -> Success[DeletedProject]:
     """Delete a project. `POST …/restore` brings it back for 30 days, unless `remove_files=1`: then it is gone."""
     if remove_files:
