@@ -23,6 +23,7 @@ from tts_core.platform.paths import ASSETS_DIR
 from tts_core.platform.settings.options import (
     DISK_OPTIONS,
     MODEL_OPTIONS,
+    PROJECT_OPTIONS,
     SERVER_OPTIONS,
     add_admission_options,
     add_login_options,
@@ -113,7 +114,7 @@ def may_have_guests(services: Services) -> bool:
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS)
+    shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS, *PROJECT_OPTIONS)
     parser = argparse.ArgumentParser(description="TTS Studio: speech from your own machine.", parents=[shared])
     add_admission_options(parser)
     add_login_options(parser)
