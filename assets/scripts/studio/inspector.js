@@ -1,0 +1,110 @@
+// The chosen row's takes and settings; on a phone a sheet that a tap on a row opens.
+
+import { bytes, clock } from "./api.js";
+import { field, h, select } from "./dom.js";
+import { voiceSelect } from "./new_project.js";
+
+export function createInspector(work) {
+  const { t } = work.studio;
+  const close = h("button.project-close", { type: "button", "aria-label": t("close"), onclick: () => element.removeAttribute("data-open") }, "✕");
+  const body = h("div");
+  const element = h("aside.project-inspector", { "aria-label": t("inspector") }, close, body);
+  let shown = "";
+
+  function update() {
+    const row = work.row(work.current);
+    const form = body.querySelector("form");
+    const isTyping = shown === row?.id && form?.contains(document.activeElement);
+    shown = row?.id ?? "";
+    if (!row) return body.replaceChildren(h("p.studio-hint", {}, t("choose_row")));
+    const takes = takeList(work, row);
+    if (isTyping) return body.querySelector(".project-takes").replaceWith(takes);
+    return body.replaceChildren(h("h3", {}, t("row_title", { number: row.number })), takes, settings(work, row));
+  }
+
+  return {
+    element,
+    update,
+    openOnPhone: () => matchMedia("(max-width: 860px)").matches && element.setAttribute("data-open", ""),
+  };
+}
+
+function takeList(work, row) {
+  const { t } = work.studio;
+  const again = h("button.studio-button", { type: "button", disabled: Boolean(work.run), onclick: () => work.make("segments", [row.id]) }, row.takes.length ? t("make_again") : t("make_this"));
+  const own = h("input", { type: "file", accept: "audio/*", hidden: true });
+  own.addEventListener("change", () => {
+    const form = new FormData();
+    form.append("file", own.files[0]);
+    work.change(() => work.studio.api.send(`${work.path}/segments/${row.id}/takes`, form));
+  });
+  return h(
+    "section.project-takes",
+    {},
+    row.failure ? h("p.project-failure", {}, `! ${t("failed_because", { reason: row.failure })}`) : "",
+    h("ol", { "aria-label": t("takes") }, row.takes.map((take) => takeElement(work, row, take))),
+    h("div.project-acts", {}, again, h("button.studio-button", { type: "button", onclick: () => own.click() }, t("own_recording")), own),
+  );
+}
+
+function takeElement(work, row, take) {
+  const { api, t } = work.studio;
+  const path = `${work.path}/segments/${row.id}/takes/${take.id}`;
+  const isHeard = row.take?.id === take.id;
+  const patch = (changes) => work.change(() => api.patch(path, changes));
+  const button = (label, text, act, attributes = {}) =>
+    h("button.project-icon", { type: "button", "aria-label": `${label}: ${t("take", { number: take.number })}`, title: label, onclick: act, ...attributes }, text);
+  const facts = [
+    clock(take.duration_s),
+    t(`origin_${take.origin}`),
+    take.seed === null ? "" : t("seed_value", { seed: take.seed }),
+    take.check?.errors === null || !take.check ? "" : t("heard_wrong", { errors: take.check.errors, units: take.check.units }),
+    take.fits ? "" : t("of_earlier_text"),
+  ];
+  return h(
+    "li.project-take",
+    { "data-heard": isHeard },
+    h(
+      "div",
+      {},
+      button(t("play"), "▶", () => work.player.playTake(row.id, take.id)),
+      h("label", {}, h("input", { type: "radio", name: "take", checked: isHeard, onchange: () => patch({ chosen: true }) }), t("take", { number: take.number })),
+      button(t("star"), take.starred ? "★" : "☆", () => patch({ starred: !take.starred }), { "aria-pressed": String(take.starred) }),
+      button(t("delete"), "✕", () => work.change(() => api.remove(path))),
+    ),
+    h("small", {}, facts.filter(Boolean).join(" · ")),
+    take.flags.length && !take.accepted ? reasons(work, row, take) : "",
+  );
+}
+
+function reasons(work, row, take) {
+  const { api, t } = work.studio;
+  const right = h("button.studio-button", { type: "button", onclick: () => work.change(() => api.post(`${work.path}/segments/${row.id}/accept`, { take: take.id })) }, t("accept"));
+  const differences = (take.check?.differences ?? []).slice(0, 8).map((one) => h("li", {}, h("del", {}, one.expected || "∅"), " → ", h("ins", {}, one.actual || "∅")));
+  return h("div.project-flags", {}, h("p", {}, `⚑ ${take.flags.map((flag) => t(`flag_${flag}`)).join(" · ")}`), differences.length ? h("ul", {}, differences) : "", right);
+}
+
+function settings(work, row) {
+  const { t } = work.studio;
+  const { delivery } = row;
+  const patch = (changes) => work.patch(row.id, changes);
+  const voice = voiceSelect(work.studio, delivery.voice ?? "", t("as_project"));
+  voice.addEventListener("change", () => patch({ voice: voice.value || null }));
+  const style = h("input", { type: "text", value: delivery.style ?? "", placeholder: t("as_project"), maxlength: 500 });
+  style.addEventListener("change", () => patch({ style: style.value || null }));
+  const speeds = ["", "0.8", "0.9", "1", "1.1", "1.2", "1.4"];
+  const speed = select({}, speeds.map((value) => [value, value ? `${value}×` : t("as_project")]), delivery.speed ? String(delivery.speed) : "");
+  speed.addEventListener("change", () => patch({ speed: speed.value ? Number(speed.value) : null }));
+  const pause = h("input", { type: "number", min: 0, max: 60, step: 0.1, value: row.pause_s ?? "", placeholder: t("pause_usual") });
+  pause.addEventListener("change", () => patch({ pause_s: pause.value === "" ? null : Number(pause.value) }));
+  const note = h("input", { type: "text", value: row.note, maxlength: 500 });
+  note.addEventListener("change", () => patch({ note: note.value }));
+  const form = h("form.project-settings", {}, field(t("voice"), voice), field(t("style"), style), field(t("speed"), speed), field(t("pause_after"), pause), field(t("note"), note));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    document.activeElement?.blur();
+  });
+  return form;
+}
+
+export const sizes = (space) => ({ all: bytes(space.total), takes: bytes(space.takes), unchosen: bytes(space.unchosen) });
