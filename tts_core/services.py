@@ -56,12 +56,15 @@ from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
 from tts_core.platform.whole_files import check_writable, close_to_others
 from tts_core.speech.live import LiveStreams
+from tts_core.speech.plan.store import LexiconStore
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
+from tts_core.studio.projects import Projects
 from tts_core.voices.engine import LibraryEngine
 from tts_core.voices.exchange.transfer import VoiceTransfer
 from tts_core.voices.finder import VoiceFinder
+from tts_core.voices.fingerprints import VoiceFingerprints
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.models import VoiceModels
@@ -110,6 +113,8 @@ class Services:
     speaker_service: SpeakerService
     outputs: Outputs
     live: LiveStreams
+    lexicon: LexiconStore
+    projects: Projects
     system: SystemInfo
     login: LoginService
     link: PublicLink
@@ -130,6 +135,7 @@ class Services:
         self._log_problems()
         Thread(target=close_to_others, args=(self.settings.paths.private,), name="make-private", daemon=True).start()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
+        Thread(target=self.projects.purge, name="purge-projects", daemon=True).start()
         self.temporary.start()
         self.models.start_background_check()
         unfinished = self.jobs.restore()
@@ -167,6 +173,7 @@ class Services:
         self.link.close()
         self.temporary.close()
         self.jobs.close()
+        self.projects.close()
         self.models.close()
         self.synthesis.close()
         self.memory.close()
@@ -196,7 +203,9 @@ def build_services(settings: Settings) -> Services:
     library = LibraryEngine(voice_store, prompts, voice_models)
     builtin = ByLanguageEngine(build_hibari(models, memory), EspeakEngine())
     engines = build_engines(qwen, (*builtin.engines, build_piper(settings, models, memory), library, yourtts_engine))
-    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
+    lexicon = LexiconStore(settings.paths.lexicon_file)
+    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits, lexicon.lexicon)
+    fingerprints = VoiceFingerprints(voice_store, voice_folders, voice_models, synthesis)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
     store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
@@ -222,6 +231,8 @@ def build_services(settings: Settings) -> Services:
         speaker_service=SpeakerService(yourtts, synthesis, models, paths.transcription_dir),
         outputs=outputs,
         live=LiveStreams(),
+        lexicon=lexicon,
+        projects=Projects(paths.projects_dir, settings.projects, fingerprints, lexicon.lexicon),
         system=system,
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),

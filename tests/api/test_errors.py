@@ -27,7 +27,7 @@ CODES = {
     408: "body_too_slow",
     409: """
         conflict consent_missing downloads_running embedder_missing job_not_retryable model_being_changed
-        model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
+        lexicon_outdated model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
         nothing_to_convert OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists
         voice_not_ready yourtts_missing
     """,
@@ -43,7 +43,7 @@ CODES = {
     """,
     426: "upgrade_required",
     429: """
-        busy guests_space_used_up guests_waiting library_busy memory_budget_full queue_full space_used_up
+        busy guests_space_used_up guests_waiting lexicon_busy library_busy memory_budget_full queue_full space_used_up
         too_many_at_once too_many_attempts too_many_requests too_many_streams
     """,
     499: "cancelled",
@@ -66,7 +66,7 @@ CODES = {
         transcription_failed weights_mismatch weights_unreadable
     """,
     507: """
-        DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED library_unwritable output_failed PERMISSION preferences_unwritable
+        DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED lexicon_unwritable library_unwritable output_failed PERMISSION preferences_unwritable
         READ_ONLY
     """,
 }

@@ -34,6 +34,7 @@ from tts_core.api.studio import (
     speech,
     store,
     system,
+    texts,
     transcriptions,
     voice_files,
     voices,
@@ -65,7 +66,7 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     add_docs(app)
     manager, studio = (
         (system, models, store, downloads),
-        (voice_files, voices, transcriptions, jobs, events, speech, editor),
+        (voice_files, voices, transcriptions, jobs, events, speech, texts, editor),
     )
     for part in (*manager, *studio, embedding):
         app.include_router(part.router)

@@ -20,12 +20,33 @@ from tts_core.domain.errors import (
     UnknownVoice,
     memory_errors_typed,
 )
-from tts_core.domain.events import Finished, Loading, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.domain.events import (
+    AudioChunk,
+    Finished,
+    Restarted,
+    Samples,
+    SegmentRestarted,
+    SegmentStarted,
+    SpeakEvent,
+    Started,
+    TakeReady,
+)
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import speakable
-from tts_core.domain.values import Capabilities, Language, StopReason, SynthesisRequest, Take, Voice
+from tts_core.domain.values import (
+    Capabilities,
+    Language,
+    SplitMode,
+    StopReason,
+    SynthesisRequest,
+    Take,
+    Voice,
+)
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.faults import EmptyText, InstructNotSupported, InstructRequired, SpeedNotSupported, TextTooLong
+from tts_core.speech.plan.lexicon import LexiconSource, no_lexicon
+from tts_core.speech.plan.plan import PlanChoices, SpeechPlan, plan, plan_of_one
+from tts_core.speech.plan.speaking import PlanEvent, PlanSpeaker, next_seed
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.reading import text_to_say
 from tts_core.speech.takes import Outputs
@@ -41,15 +62,63 @@ class _Prepared:
     engine: Engine
     voice: Voice
     format: str
+    plan: SpeechPlan | None = None
+    """The segments of a text that takes several calls of the engine; None where one call says it."""
+    is_second: bool = False
+    """Whether a first attempt went wrong, so that this one is kept."""
+
+    def events(self, cancelled: CancelCheck) -> Iterator[PlanEvent]:
+        """Speak; yields at last one Finished."""
+        if self.plan is None:
+            return iter(self.engine.stream(self.request, cancelled=cancelled))
+        return PlanSpeaker(self.engine, self.request, is_second=self.is_second).stream(self.plan, cancelled=cancelled)
+
+    def again(self, seed: int) -> _Prepared:
+        """The same with the seed of a second attempt."""
+        return dataclasses.replace(self, request=dataclasses.replace(self.request, seed=seed), is_second=True)
+
+
+class _TakeFile:
+    """The file of a take while it is made. A segment is written once it can't be made again."""
+
+    def __init__(self, writer: AudioWriter) -> None:
+        self._writer = writer
+        self._unsure: list[Samples] | None = None
+
+    def add(self, event: PlanEvent) -> None:
+        match event:
+            case AudioChunk() if self._unsure is None:
+                self._writer.write(event.samples)
+            case AudioChunk():
+                self._unsure.append(event.samples)
+            case SegmentRestarted():
+                self._unsure = []
+            case SegmentStarted() if event.number > 1:
+                self.keep()
+                self._unsure = []
+
+    def keep(self) -> None:
+        """Write what has come so far."""
+        for samples in self._unsure or ():
+            self._writer.write(samples)
+        self._unsure = None
 
 
 class Synthesis:
-    def __init__(self, engines: Sequence[Engine], queue: SpeechQueue, outputs: Outputs, limits: Limits) -> None:
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        queue: SpeechQueue,
+        outputs: Outputs,
+        limits: Limits,
+        lexicon: LexiconSource = no_lexicon,
+    ) -> None:
         """`engines` come best first: the first voice of the first one that has any is the default."""
         self._engines = tuple(engines)
         self._queue = queue
         self._outputs = outputs
         self._limits = limits
+        self._lexicon = lexicon
 
     def voices(self) -> tuple[Voice, ...]:
         """The voices that can speak now, best first."""
@@ -83,10 +152,24 @@ class Synthesis:
         later is kept, marked so. An attempt in which the model lost its way is dropped (Restarted) and made once more
         with another seed; a second one is kept and marked. Closing the iterator drops the take. Each step may come
         from another thread.
+
+        A long text, or one with pauses, is spoken in segments, one call of the engine for each (SegmentStarted before
+        its chunks). A later segment than the first that goes wrong is made once more by itself (SegmentRestarted).
         """
         job = self._check(request, format)
         self._queue.check_room()
         return self._run(job, cancelled)
+
+    def preview(self, request: SynthesisRequest) -> SpeechPlan:
+        """The segments that `request` would be spoken in, without speaking. Raises TextTooLong, EmptyText,
+        UnknownVoice."""
+        self._check_length(request.text)
+        planned = self._planned(request, self.voice(request.voice))
+        if planned is None:
+            planned = plan_of_one(_whole_text(request), request.language)
+        if not planned.segments:
+            raise EmptyText
+        return planned
 
     def close(self) -> None:
         """Free the engines; the next request loads what it needs again."""
@@ -94,18 +177,35 @@ class Synthesis:
             engine.close()
 
     def _check(self, request: SynthesisRequest, format: str) -> _Prepared:  # noqa: A002 - the requests' word
-        if len(request.text) > self._limits.max_text_chars:
-            raise TextTooLong(length=len(request.text), limit=self._limits.max_text_chars)
-        text = request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
-        if not speakable(text):
-            raise EmptyText
+        self._check_length(request.text)
         audio_format(format)
         engine, voice = self._of_id(request.voice)
+        planned = self._planned(request, voice)
+        text = _whole_text(request) if planned is None else "\n".join(one.spoken for one in planned.segments)
+        if not speakable(text):
+            raise EmptyText
         capabilities = engine.capabilities(voice.id)
         _check_abilities(request, voice, capabilities)
         language = self._find_language(request.language, capabilities)
         resolved = dataclasses.replace(request, text=text, voice=voice.id, language=language.code)
-        return _Prepared(resolved, engine, voice, format)
+        return _Prepared(resolved, engine, voice, format, planned if _takes_calls(request, planned) else None)
+
+    def _check_length(self, text: str) -> None:
+        if len(text) > self._limits.max_text_chars:
+            raise TextTooLong(length=len(text), limit=self._limits.max_text_chars)
+
+    def _planned(self, request: SynthesisRequest, voice: Voice) -> SpeechPlan | None:
+        """The plan of a request; None where the text goes to the engine as a whole."""
+        if request.decoding.verbatim or request.split is SplitMode.NEVER:
+            return None
+        choices = PlanChoices(
+            language=request.language,
+            voice=voice.id,
+            read_as=request.read_as,
+            pause_factor=1.0 / request.speed,
+            keeps_short_whole=True,
+        )
+        return plan(request.text, choices, self._lexicon())
 
     def _of_id(self, voice_id: str | None) -> tuple[Engine, Voice]:
         for engine in self._engines:
@@ -125,11 +225,11 @@ class Synthesis:
         try:
             yield from place.wait(cancelled)
             take = yield from self._record(job, cancelled)
-            if take.stop_reason.is_failure and take.seed is not None:
+            if take.stop_reason.is_failure and take.seed is not None and not take.retried:
                 logger.warning("take stopped (%s) with seed %d: made again", take.stop_reason.value, take.seed)
                 take.path.unlink(missing_ok=True)
                 yield Restarted(take.stop_reason)
-                again = dataclasses.replace(job, request=dataclasses.replace(job.request, seed=_next_seed(take.seed)))
+                again = job.again(next_seed(take.seed))
                 take = dataclasses.replace((yield from self._record(again, cancelled)), retried=True)
         finally:
             place.leave()  # before the last event, so that nobody waits for a caller who is slow to take it
@@ -145,17 +245,16 @@ class Synthesis:
         sample_rate = job.engine.sample_rate(job.voice.id)
         yield Started(sample_rate)
         with memory_errors_typed(), AudioWriter(path, job.format, sample_rate) as writer:
-            for event in job.engine.stream(job.request, cancelled=cancelled):
+            file = _TakeFile(writer)
+            for event in job.events(cancelled):
                 if isinstance(event, Finished):
                     finished = event
                     continue
-                if isinstance(event, Loading):
-                    yield event
-                    continue
-                if first_audio_s is None:
+                if first_audio_s is None and isinstance(event, AudioChunk):
                     first_audio_s = time.perf_counter() - started
-                writer.write(event.samples)
+                file.add(event)
                 yield event
+            file.keep()
             if first_audio_s is None or finished is None:
                 raise _why_silent(job.engine, finished)
         return Take(
@@ -170,6 +269,7 @@ class Synthesis:
             language=job.request.language,
             seed=finished.seed,
             stop_reason=finished.stop_reason,
+            retried=finished.retried,
         )
 
 
@@ -192,10 +292,14 @@ def _why_silent(engine: Engine, finished: Finished | None) -> StudioError:
     return EngineFailed(engine=engine.name, reason="it made no sound for this text")
 
 
-def _next_seed(seed: int) -> int:
-    """The seed of the second attempt. It follows from the first, so that the same request always gives the same
-    take."""
-    return (seed + 1) % 2**32
+def _takes_calls(request: SynthesisRequest, planned: SpeechPlan | None) -> bool:
+    """Whether the plan takes several calls, or pauses. A number of frames is one of a single call."""
+    return planned is not None and not planned.is_one_call and request.decoding.max_frames is None
+
+
+def _whole_text(request: SynthesisRequest) -> str:
+    """The text as it goes to the engine where it is not parted."""
+    return request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
 
 
 def collect(events: Iterator[SpeakEvent]) -> Take:

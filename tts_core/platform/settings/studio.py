@@ -26,6 +26,7 @@ from tts_core.platform.settings.preferences import (
     SOURCES_VARIABLE,
     PreferencesFile,
 )
+from tts_core.platform.settings.projects import ProjectLimits
 from tts_core.platform.settings.server import (
     ORIGIN_VARIABLE,
     Certificate,
@@ -115,6 +116,7 @@ class Settings:
     sources: SourceSettings = field(default_factory=SourceSettings)
     yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
     limits: Limits = field(default_factory=Limits)
+    projects: ProjectLimits = field(default_factory=ProjectLimits)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -128,8 +130,8 @@ class Settings:
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings, YourTtsSettings. The user's choices in the app stand for variables
-        that are not set (see Preferences).
+        where models come from: see SourceSettings, YourTtsSettings; how much projects may hold: see ProjectLimits. The
+        user's choices in the app stand for variables that are not set (see Preferences).
         """
         data_dir = Environ(environ).path("TTS_STUDIO_DATA_DIR") or default_data_dir()
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
@@ -163,6 +165,7 @@ class Settings:
             model_memory_bytes=given.size("TTS_STUDIO_MODEL_MEMORY"),
             sources=SourceSettings.from_env(given),
             yourtts=YourTtsSettings.from_env(given),
+            projects=ProjectLimits.from_env(given),
         )
 
     @property

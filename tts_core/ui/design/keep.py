@@ -13,7 +13,7 @@ import gradio as gr
 from tts_core.domain.errors import StudioError
 from tts_core.domain.values import ReadAs, StopReason
 from tts_core.services import Services
-from tts_core.speech.reading import text_to_say
+from tts_core.speech.plan.plan import words_of
 from tts_core.ui.clone import view as clone_view
 from tts_core.ui.clone.handler import CloneHandler
 from tts_core.ui.speak.player import Player
@@ -82,7 +82,7 @@ def wire(
 
     sound.run.click(
         lambda description, text, language, read_as: [
-            (description, text_to_say(text or "", ReadAs.named(read_as)), language),
+            (description, words_of(text or "", ReadAs.named(read_as)), language),
             gr.update(visible=False),
             "",
         ],

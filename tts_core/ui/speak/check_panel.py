@@ -15,7 +15,7 @@ from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.domain.values import AUTO_LANGUAGE, ReadAs
 from tts_core.engines.whisper.transcriber import Say, SpokenCheck
 from tts_core.services import Services
-from tts_core.speech.reading import text_to_say
+from tts_core.speech.plan.plan import words_of
 from tts_core.ui.models.view import Action
 from tts_core.ui.transcribe import offer as transcribe_offer, words as transcribe_words
 from tts_core.ui.transcribe.handler import Listening, Stage
@@ -73,7 +73,7 @@ def wire(
     checking = _Checking(services, words)
     take.run.click(
         lambda text, read_as: [
-            text_to_say(text or "", ReadAs.named(read_as)),
+            words_of(text or "", ReadAs.named(read_as)),
             gr.update(visible=False),
             "",
             "",
