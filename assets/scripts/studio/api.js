@@ -28,9 +28,9 @@ export function createApi(base, t) {
     }
     const envelope = await answer.json().catch(() => ({}));
     if (answer.ok) return envelope.data;
-    const known = t(`error.${envelope.detail}`, envelope.params);
-    const message = known.startsWith("error.") || /\{\w+\}/.test(known) ? envelope.message : known;
-    throw new Failure(envelope.detail ?? "unknown", message ?? t("error_unknown"), answer.status);
+    const key = `error_${envelope.detail}`;
+    const known = t(key);
+    throw new Failure(envelope.detail ?? "unknown", known === key ? (envelope.message ?? t("error_unknown")) : known, answer.status);
   }
 
   return {
@@ -49,6 +49,18 @@ export function createApi(base, t) {
       source.addEventListener("open", () => listen("open", null));
       return () => source.close();
     },
+  };
+}
+
+/** The numbers of segments by state, all of them there, with `all` that are spoken and `done` that have a take. */
+export function tally({ states, seconds }) {
+  const of = (name) => states[name] ?? 0;
+  const names = ["waiting", "making", "ready", "flagged", "stale", "failed"];
+  return {
+    ...Object.fromEntries(names.map((name) => [name, of(name)])),
+    all: names.reduce((sum, name) => sum + of(name), 0),
+    done: of("ready") + of("flagged"),
+    seconds,
   };
 }
 

@@ -1,12 +1,13 @@
 // The chapters of an open project, each with how far it is.
 
+import { tally } from "./api.js";
 import { bar } from "./projects.js";
 import { h, menuButton, openDialog } from "./dom.js";
 
 export function showChapters(work) {
   const { project, filter, chaptersElement: place } = work;
   const { t } = work.studio;
-  const everything = project.chapters.length > 1 ? [row(work, { id: "", title: t("all_chapters"), counts: project.counts, is_included: true })] : [];
+  const everything = project.chapters.length > 1 ? [row(work, { id: "", title: t("all_chapters"), counts: project.counts, included: true })] : [];
   const list = h("ul", {}, everything, project.chapters.map((chapter) => row(work, chapter)));
   const focused = place.contains(document.activeElement) ? document.activeElement.dataset.chapter : null;
   place.replaceChildren(list, narrow(work));
@@ -16,21 +17,19 @@ export function showChapters(work) {
 
 function row(work, chapter) {
   const { t } = work.studio;
-  const { counts } = chapter;
-  const all = counts.segments - counts.skipped - counts.empty;
-  const done = counts.ready + counts.flagged;
+  const { done, all } = tally(chapter.counts);
   const title = chapter.title || t("chapter_untitled");
   const open = h(
     "button.project-chapter",
     { type: "button", "data-chapter": chapter.id, "aria-current": work.filter.chapter === chapter.id ? "true" : null, onclick: () => work.show({ chapter: chapter.id, page: 1 }) },
     h("span", {}, title),
-    h("small", {}, chapter.is_included ? `${done}/${all}` : t("left_out")),
+    h("small", {}, chapter.included ? `${done}/${all}` : t("left_out")),
     bar(all ? done / all : 1, t("progress_of", { title })),
   );
   const menu = chapter.id
     ? menuButton(t("more_of", { title }), "⋯", () => [
         [t("rename"), () => rename(work, chapter)],
-        [chapter.is_included ? t("leave_out") : t("take_in"), () => patch(work, chapter, { is_included: !chapter.is_included })],
+        [chapter.included ? t("leave_out") : t("take_in"), () => patch(work, chapter, { included: !chapter.included })],
       ])
     : "";
   return h("li", {}, open, menu);

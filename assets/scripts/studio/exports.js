@@ -1,13 +1,13 @@
 // Joined files of a project: make one, see how far it is, fetch it.
 
-import { bytes, clock } from "./api.js";
+import { bytes, clock, tally } from "./api.js";
 import { field, h, openDialog, select } from "./dom.js";
 
 const FORMATS = ["mp3", "m4a", "wav", "flac", "ogg", "opus"];
 
 export async function openExports(work) {
   const { api, t } = work.studio;
-  const { counts } = work.project;
+  const counts = tally(work.project.counts);
   const format = select({}, FORMATS.map((name) => [name, name.toUpperCase()]), "mp3");
   const absent = counts.waiting + counts.failed;
   const missing = select({}, ["skip", "silence", "stop"].map((name) => [name, t(`missing_${name}`)]), "skip");

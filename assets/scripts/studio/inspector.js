@@ -41,7 +41,7 @@ function takeList(work, row) {
   return h(
     "section.project-takes",
     {},
-    row.failure ? h("p.project-failure", {}, `! ${t("failed_because", { reason: row.failure })}`) : "",
+    row.failure ? h("p.project-failure", {}, `! ${t("failed_because", { reason: work.studio.explain({ code: row.failure }) })}`) : "",
     h("ol", { "aria-label": t("takes") }, row.takes.map((take) => takeElement(work, row, take))),
     h("div.project-acts", {}, again, h("button.studio-button", { type: "button", onclick: () => own.click() }, t("own_recording")), own),
   );
@@ -50,15 +50,15 @@ function takeList(work, row) {
 function takeElement(work, row, take) {
   const { api, t } = work.studio;
   const path = `${work.path}/segments/${row.id}/takes/${take.id}`;
-  const isHeard = row.take?.id === take.id;
+  const isHeard = take.heard;
   const patch = (changes) => work.change(() => api.patch(path, changes));
   const button = (label, text, act, attributes = {}) =>
     h("button.project-icon", { type: "button", "aria-label": `${label}: ${t("take", { number: take.number })}`, title: label, onclick: act, ...attributes }, text);
   const facts = [
-    clock(take.duration_s),
+    clock(take.duration_seconds),
     t(`origin_${take.origin}`),
     take.seed === null ? "" : t("seed_value", { seed: take.seed }),
-    take.check?.errors === null || !take.check ? "" : t("heard_wrong", { errors: take.check.errors, units: take.check.units }),
+    take.errors === null ? "" : t("heard_wrong", { errors: take.errors, units: take.units }),
     take.fits ? "" : t("of_earlier_text"),
   ];
   return h(
@@ -67,36 +67,38 @@ function takeElement(work, row, take) {
     h(
       "div",
       {},
-      button(t("play"), "▶", () => work.player.playTake(row.id, take.id)),
-      h("label", {}, h("input", { type: "radio", name: "take", checked: isHeard, onchange: () => patch({ chosen: true }) }), t("take", { number: take.number })),
+      button(t("play"), "▶", () => work.player.playTake(row.id, take)),
+      h("label", {}, h("input", { type: "radio", name: "take", checked: isHeard, onchange: () => work.choose(row.id, take.id) }), t("take", { number: take.number })),
       button(t("star"), take.starred ? "★" : "☆", () => patch({ starred: !take.starred }), { "aria-pressed": String(take.starred) }),
       button(t("delete"), "✕", () => work.change(() => api.remove(path))),
     ),
     h("small", {}, facts.filter(Boolean).join(" · ")),
-    take.flags.length && !take.accepted ? reasons(work, row, take) : "",
+    take.flagged ? reasons(work, row, take) : "",
   );
 }
 
 function reasons(work, row, take) {
   const { api, t } = work.studio;
   const right = h("button.studio-button", { type: "button", onclick: () => work.change(() => api.post(`${work.path}/segments/${row.id}/accept`, { take: take.id })) }, t("accept"));
-  const differences = (take.check?.differences ?? []).slice(0, 8).map((one) => h("li", {}, h("del", {}, one.expected || "∅"), " → ", h("ins", {}, one.actual || "∅")));
+  const differences = take.differences.slice(0, 8).map((one) => h("li", {}, h("del", {}, one.expected || "∅"), " → ", h("ins", {}, one.actual || "∅")));
   return h("div.project-flags", {}, h("p", {}, `⚑ ${take.flags.map((flag) => t(`flag_${flag}`)).join(" · ")}`), differences.length ? h("ul", {}, differences) : "", right);
 }
 
 function settings(work, row) {
   const { t } = work.studio;
-  const { delivery } = row;
+  const own = row.own;
   const patch = (changes) => work.patch(row.id, changes);
-  const voice = voiceSelect(work.studio, delivery.voice ?? "", t("as_project"));
-  voice.addEventListener("change", () => patch({ voice: voice.value || null }));
-  const style = h("input", { type: "text", value: delivery.style ?? "", placeholder: t("as_project"), maxlength: 500 });
-  style.addEventListener("change", () => patch({ style: style.value || null }));
+  /** What is emptied is the project's again. */
+  const set = (name, value) => patch(value === "" ? { reset: [name] } : { [name]: value });
+  const voice = voiceSelect(work.studio, own.voice ?? "", t("as_project"));
+  voice.addEventListener("change", () => set("voice", voice.value));
+  const style = h("input", { type: "text", value: own.style ?? "", placeholder: t("as_project"), maxlength: 500 });
+  style.addEventListener("change", () => set("style", style.value));
   const speeds = ["", "0.8", "0.9", "1", "1.1", "1.2", "1.4"];
-  const speed = select({}, speeds.map((value) => [value, value ? `${value}×` : t("as_project")]), delivery.speed ? String(delivery.speed) : "");
-  speed.addEventListener("change", () => patch({ speed: speed.value ? Number(speed.value) : null }));
-  const pause = h("input", { type: "number", min: 0, max: 60, step: 0.1, value: row.pause_s ?? "", placeholder: t("pause_usual") });
-  pause.addEventListener("change", () => patch({ pause_s: pause.value === "" ? null : Number(pause.value) }));
+  const speed = select({}, speeds.map((value) => [value, value ? `${value}×` : t("as_project")]), own.speed ? String(own.speed) : "");
+  speed.addEventListener("change", () => set("speed", speed.value && Number(speed.value)));
+  const pause = h("input", { type: "number", min: 0, max: 60, step: 0.1, value: row.pause_seconds ?? "", placeholder: t("pause_usual") });
+  pause.addEventListener("change", () => set("pause_seconds", pause.value && Number(pause.value)));
   const note = h("input", { type: "text", value: row.note, maxlength: 500 });
   note.addEventListener("change", () => patch({ note: note.value }));
   const form = h("form.project-settings", {}, field(t("voice"), voice), field(t("style"), style), field(t("speed"), speed), field(t("pause_after"), pause), field(t("note"), note));
@@ -107,4 +109,8 @@ function settings(work, row) {
   return form;
 }
 
-export const sizes = (space) => ({ all: bytes(space.total), takes: bytes(space.takes), unchosen: bytes(space.unchosen) });
+export const sizes = (space) => ({
+  all: bytes(space.total_bytes),
+  takes: bytes(space.takes_bytes),
+  unchosen: bytes(space.unchosen_bytes),
+});

@@ -24,6 +24,11 @@ export function start(place) {
     api: createApi(place.dataset.api, t),
     voices: [],
     leave: () => {},
+    /** The sentence of a code in the page's language, else the server's. */
+    explain({ code, message }) {
+      const known = t(`error_${code}`);
+      return known === `error_${code}` ? (message ?? code) : known;
+    },
     complain(message) {
       alarm.textContent = `! ${message}`;
       alarm.hidden = false;
@@ -78,5 +83,5 @@ async function loadVoices(address) {
   const answer = await fetch(address);
   if (!answer.ok) return [];
   const { data } = await answer.json();
-  return data.map((voice) => ({ id: voice.id, name: voice.name, group: voice.description || voice.id.split("/")[0] }));
+  return data.map((voice) => ({ id: voice.voice_id, name: voice.speaker, group: voice.model_key }));
 }

@@ -53,9 +53,11 @@ export function newProject(studio) {
     data.append("voice", voice.value);
     if (shown && !dry) {
       data.append("title", shown.title.value);
-      data.append("chapters", JSON.stringify(shown.chapters.map(({ tick, title }) => ({ is_included: tick.checked, title: title.value }))));
+      data.append("included", JSON.stringify(shown.chapters.map(({ tick }) => tick.checked)));
+      data.append("titles", JSON.stringify(shown.chapters.map(({ title }) => title.value)));
     }
-    return studio.api.send("/import", data, { dry_run: dry });
+    data.append("dry_run", dry);
+    return studio.api.send("/import", data);
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -63,11 +65,11 @@ export function newProject(studio) {
     next.disabled = true;
     try {
       if (shown) {
-        const project = await sent(false);
+        const { project } = await sent(false);
         dialog.close();
         await studio.open(project.id);
       } else {
-        shown = showPreview(t, preview, await sent(true));
+        shown = showPreview(t, preview, (await sent(true)).preview);
         next.textContent = t("create");
       }
     } catch (error) {
@@ -83,7 +85,7 @@ export function newProject(studio) {
 function showPreview(t, place, found) {
   const title = h("input", { type: "text", value: found.title, maxlength: 300 });
   const chapters = found.chapters.map((chapter) => ({
-    tick: h("input", { type: "checkbox", checked: chapter.is_included, "aria-label": t("include", { title: chapter.title }) }),
+    tick: h("input", { type: "checkbox", checked: chapter.included, "aria-label": t("include", { title: chapter.title }) }),
     title: h("input", { type: "text", value: chapter.title, maxlength: 300, "aria-label": t("chapter_title") }),
     chapter,
   }));
@@ -93,13 +95,16 @@ function showPreview(t, place, found) {
       {},
       tick,
       h("div", {}, name, h("small", {}, chapter.first_line)),
-      h("span", {}, `${t("segments_count", { count: chapter.segments })} · ${duration(t, chapter.expected_s)}`),
+      h("span", {}, `${t("segments_count", { count: chapter.segments })} · ${duration(t, chapter.expected_seconds)}`),
     ),
   );
-  const warnings = found.warnings.map((warning) => h("li", {}, warning));
+  const warnings = [
+    ...found.chapters.flatMap((chapter) => chapter.warnings.map((code) => t(`warning_${code}`, { title: chapter.title || t("chapter_untitled") }))),
+    ...Object.entries(found.skipped).map(([kind, count]) => t(`skipped_${kind}`, { count })),
+  ].map((warning) => h("li", {}, warning));
   place.replaceChildren(
     field(t("title"), title),
-    h("p", { role: "status" }, t("preview_total", { chapters: chapters.length, segments: found.segments, time: duration(t, found.expected_s) })),
+    h("p", { role: "status" }, t("preview_total", { chapters: chapters.length, segments: found.segments, time: duration(t, found.expected_seconds) })),
     warnings.length ? h("ul.project-warnings", {}, warnings) : "",
     h("ol.project-chapter-preview", {}, rows),
   );

@@ -28,9 +28,9 @@ export function createPlayer(work) {
     show();
   }
 
-  async function start(id, takeId) {
+  async function start(id, take) {
     clearTimeout(pausing);
-    sound.src = work.studio.api.url(`${work.path}/segments/${id}/takes/${takeId}/audio`);
+    sound.src = take.url;
     heard = id;
     show();
     try {
@@ -53,7 +53,7 @@ export function createPlayer(work) {
     const row = work.row(heard);
     const following = goesOn ? await next() : null;
     if (!following) return stop();
-    pausing = setTimeout(() => start(following.id, following.take.id), 1000 * (row?.pause_after_s ?? 0.5));
+    pausing = setTimeout(() => start(following.id, following.take), 1000 * (row?.pause_after_seconds ?? 0.5));
     return undefined;
   });
   addEventListener("tts-stop", stop);
@@ -62,14 +62,14 @@ export function createPlayer(work) {
     const row = work.row(id);
     if (heard === id) return stop();
     goesOn = false;
-    return row?.take ? start(id, row.take.id) : undefined;
+    return row?.take ? start(id, row.take) : undefined;
   }
 
   function playOn() {
     const from = work.page.rows.findIndex((row) => row.id === work.current);
     const row = work.page.rows.slice(Math.max(0, from)).find((one) => one.take);
     goesOn = true;
-    return row ? start(row.id, row.take.id) : undefined;
+    return row ? start(row.id, row.take) : undefined;
   }
 
   show();
@@ -81,9 +81,9 @@ export function createPlayer(work) {
     },
     playRow,
     playOn,
-    playTake(id, takeId) {
+    playTake(id, take) {
       goesOn = false;
-      start(id, takeId);
+      start(id, take);
     },
   };
 }

@@ -1,6 +1,6 @@
 // The list of projects: open, rename, delete and bring back.
 
-import { clock, duration } from "./api.js";
+import { clock, duration, tally } from "./api.js";
 import { h, menuButton, openDialog } from "./dom.js";
 import { newProject } from "./new_project.js";
 
@@ -26,9 +26,8 @@ export async function showProjects(studio) {
 function card(studio, project, run) {
   const { t } = studio;
   if (project.problem) return brokenCard(studio, project);
-  const counts = project.counts;
-  const done = counts.ready + counts.flagged;
-  const all = Math.max(1, counts.segments - counts.skipped - counts.empty);
+  const counts = tally(project.counts);
+  const { done, all } = counts;
   const facts = [
     t("of_ready", { ready: done, all }),
     counts.seconds ? t("made", { time: clock(counts.seconds) }) : "",
@@ -49,7 +48,7 @@ function card(studio, project, run) {
     h("h3", {}, h("button.project-title", { type: "button", onclick: open }, project.title)),
     menu,
     h("p", {}, facts.join(" · ")),
-    bar(done / all, t("progress_of", { title: project.title })),
+    bar(all ? done / all : 1, t("progress_of", { title: project.title })),
     run ? h("span.project-running", {}, t("running")) : "",
   );
 }
@@ -60,7 +59,7 @@ function brokenCard(studio, project) {
     "li.project-card",
     { "data-state": "failed" },
     h("h3", {}, project.title),
-    h("p.project-failure", {}, `! ${project.problem}`),
+    h("p.project-failure", {}, `! ${project.problem.message}`),
     h("button.studio-button", { type: "button", onclick: () => remove(studio, project) }, t("delete")),
   );
 }

@@ -20,13 +20,13 @@ export function openReplace(work) {
     h("footer", {}, go),
   );
   const dialog = openDialog(t("replace"), t("close"), form);
-  const search = () => ({ find: find.value, match_case: cased.checked, whole_words: words.checked });
+  const search = () => ({ text: find.value, match_case: cased.checked, whole_words: words.checked });
   let asked = 0;
   const look = async () => {
     const mine = (asked += 1);
-    const found = find.value ? await work.studio.attempt(() => api.post(`${work.path}/replace`, { ...search(), dry_run: true })) : { places: 0, segments: 0 };
+    const found = find.value ? await work.studio.attempt(() => api.post(`${work.path}/find`, search())) : { places: 0, segments: [] };
     if (mine !== asked || !found) return;
-    count.textContent = find.value ? t("found_places", found) : "";
+    count.textContent = find.value ? t("found_places", { places: found.places, segments: found.segments.length }) : "";
     go.disabled = !found.places;
   };
   for (const input of [find, cased, words]) input.addEventListener("input", look);

@@ -117,7 +117,7 @@ function rowElement(work, row, rows) {
     h("span.project-number", { "aria-hidden": "true" }, row.number),
     play,
     h("p.project-text", {}, row.speaker ? h("b", {}, `${row.speaker}: `) : "", row.text),
-    h("span.project-length", {}, row.take ? clock(row.take.duration_s) : ""),
+    h("span.project-length", {}, row.take ? clock(row.take.duration_seconds) : ""),
     h("span.project-state", {}, h("i", { "aria-hidden": "true" }, SHAPES[row.state]), ` ${t(`state_${row.state}`)}`),
     menuButton(t("more_of", { title: row.number }), "⋯", () => rowMenu(work, row, rows)),
   );
@@ -137,34 +137,44 @@ function rowMenu(work, row, rows) {
   const { api, t } = work.studio;
   const path = `${work.path}/segments/${row.id}`;
   const send = (act, body) => () => work.change(() => api.post(`${path}/${act}`, body));
-  const before = neighbour(work, row, -2);
+  const { isWhole, siblings, place } = siblingsOf(work, row);
+  const up = async () => work.change(async () => api.post(`${path}/move`, { chapter: row.chapter, after: await beforeLast(work, siblings, place) }));
   return [
     [t("edit"), () => rows.edit(row.id)],
     [t("make_again"), () => work.make("segments", [row.id])],
-    [row.is_skipped ? t("unskip") : t("skip"), () => work.patch(row.id, { is_skipped: !row.is_skipped })],
+    [row.skipped ? t("unskip") : t("skip"), () => work.patch(row.id, { skipped: !row.skipped })],
     null,
     [t("merge"), send("merge")],
     [t("insert"), () => insertAfter(work, row)],
-    [t("move_up"), send("move", { chapter: row.chapter, after: before }), before === null],
-    [t("move_down"), send("move", { chapter: row.chapter, after: neighbour(work, row, 1) }), neighbour(work, row, 1) === null],
-    [t("new_chapter"), send("chapter")],
+    [t("move_up"), up, !isWhole || (place === 0 && work.page.page === 1)],
+    [t("move_down"), send("move", { chapter: row.chapter, after: siblings[place + 1]?.id }), !isWhole || !siblings[place + 1]],
+    [t("new_chapter"), () => work.change(() => api.post(`${work.path}/chapters`, { segment: row.id }))],
     null,
     [t("remove_row"), () => work.change(() => api.remove(path))],
   ];
 }
 
-/** The id of the row that a moved one goes behind: "" is the chapter's start, null that there is nowhere to go. */
-function neighbour(work, row, step) {
+/** The rows of the chapter on this page; `isWhole` says that no filter hides some of them. */
+function siblingsOf(work, row) {
   const siblings = work.page.rows.filter((one) => one.chapter === row.chapter);
   const place = siblings.findIndex((one) => one.id === row.id);
-  if (step < 0) return place === 0 ? null : (siblings[place - 2]?.id ?? "");
-  return siblings[place + 1]?.id ?? null;
+  return { isWhole: !work.filter.state && !work.filter.q, siblings, place };
+}
+
+/** The id of the row that one goes behind when it moves up, which may be on the page before; null is the start. */
+async function beforeLast(work, siblings, place) {
+  if (place >= 2) return siblings[place - 2].id;
+  if (work.page.page === 1) return null;
+  const { rows } = await work.studio.api.get(`${work.path}/segments`, { chapter: work.filter.chapter, page: work.page.page - 1 });
+  const before = [...rows.filter((row) => row.chapter === siblings[0].chapter), ...siblings.slice(0, place)];
+  return before.at(-2)?.id ?? null;
 }
 
 async function insertAfter(work, row) {
   const { api, t } = work.studio;
   const made = await work.change(() => api.post(`${work.path}/segments/${row.id}/insert`, { text: t("new_row_text") }));
-  if (made !== undefined) work.select(neighbour(work, row, 1) ?? work.current, { focus: true });
+  const { siblings, place } = siblingsOf(work, row);
+  if (made !== undefined) work.select(siblings[place + 1]?.id ?? work.current, { focus: true });
 }
 
 function pages(work) {

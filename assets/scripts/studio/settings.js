@@ -39,10 +39,10 @@ export function openSettings(work) {
       title: title.value,
       author: author.value,
       voice: voice.value || null,
-      style: style.value || null,
-      speed: Number(speed.value) === 1 ? null : Number(speed.value),
+      style: style.value,
+      speed: Number(speed.value),
       pauses: pauses.value,
-      check: check.value || null,
+      check: check.value || "auto",
       seed: Number(seed.value),
       revision: project.revision,
     };

@@ -1,6 +1,6 @@
 // An open project: chapters on the left, rows in the middle, the chosen row's takes and settings on the right.
 
-import { duration, Failure } from "./api.js";
+import { duration, Failure, tally } from "./api.js";
 import { h, menuButton, openDialog, throttled } from "./dom.js";
 import { showChapters } from "./chapters.js";
 import { openExports } from "./exports.js";
@@ -99,21 +99,21 @@ function header(work) {
     update() {
       const { project, run } = work;
       title.textContent = project.title;
-      undo.disabled = !project.can_undo;
-      redo.disabled = !project.can_redo;
+      undo.disabled = !project.undo;
+      redo.disabled = !project.redo;
       stop.disabled = !run;
-      make.disabled = more.disabled = Boolean(run) || !project.can_write;
+      make.disabled = more.disabled = Boolean(run || project.read_only);
       status.textContent = statusText(work);
-      message.hidden = !project.notes.length && project.can_write;
-      message.textContent = [...project.notes, project.can_write ? "" : t("read_only")].filter(Boolean).join(" ");
+      const notes = [...project.notes, project.read_only].filter(Boolean);
+      message.hidden = !notes.length;
+      message.textContent = notes.map((note) => studio.explain(note)).join(" ");
     },
   };
 }
 
 function statusText({ project, run, studio: { t } }) {
-  const { counts } = project;
-  const all = counts.segments - counts.skipped - counts.empty;
-  const parts = [t("of_ready", { ready: counts.ready + counts.flagged, all })];
+  const counts = tally(project.counts);
+  const parts = [t("of_ready", { ready: counts.done, all: counts.all })];
   if (run) parts.unshift(run.message || t("running"));
   if (run?.left_s) parts.push(t("left", { time: duration(t, run.left_s) }));
   if (counts.flagged) parts.push(t("flagged_count", { count: counts.flagged }));
@@ -152,6 +152,7 @@ function actionsOf(work) {
     async loadPage() {
       const { chapter, state, q, page } = work.filter;
       work.page = await api.get(`${path}/segments`, { chapter, state, q, page });
+      for (const row of work.page.rows) row.take = row.takes.find((take) => take.heard) ?? null;
       work.filter.page = work.page.page;
       work.rows.update();
       work.head.update();
@@ -180,6 +181,14 @@ function actionsOf(work) {
         await refresh();
       });
     },
+    choose: (id, take) => work.change(() => api.patch(`${path}/segments/${id}/takes/${take}`, { chosen: true })),
+    async nextFlag() {
+      const { rows } = work.page;
+      const place = rows.findIndex((row) => row.id === work.current);
+      const row = [...rows.slice(place + 1), ...rows.slice(0, place + 1)].find((one) => one.state === "flagged");
+      if (row) work.select(row.id, { focus: true });
+      else await work.show({ state: "flagged", chapter: "", page: 1 });
+    },
     again: (way) => work.change(() => api.post(`${path}/${way}`)),
     patch: (id, changes) => work.change(() => api.patch(`${path}/segments/${id}`, { ...changes, revision: work.project.revision })),
     make(scope, segments = []) {
@@ -190,11 +199,11 @@ function actionsOf(work) {
     async clearTakes() {
       const space = await studio.attempt(() => api.get(`${path}/space`));
       if (!space) return;
-      const yes = h("button.studio-button.studio-primary", { type: "button", disabled: !space.unchosen }, t("clear_takes"));
+      const yes = h("button.studio-button.studio-primary", { type: "button", disabled: !space.unchosen_bytes }, t("clear_takes"));
       const dialog = openDialog(t("clear_takes"), t("close"), h("p", {}, t("clear_takes_info", studio.sizes(space))), h("footer", {}, yes));
       yes.addEventListener("click", () => {
         dialog.close();
-        work.change(() => api.remove(`${path}/takes/unchosen`));
+        work.change(() => api.post(`${path}/drop-takes`));
       });
     },
     follow() {

@@ -28,9 +28,8 @@ new IntersectionObserver((seen, observer) => {
 
 def render(words: Words, up: str) -> None:
     """`up` leads from the page to the root of the server's addresses."""
-    table = {key.removeprefix(_PREFIX): text for key, text in words.table.items() if key.startswith(_PREFIX)}
     data = {
-        "words": json.dumps(table, ensure_ascii=False),
+        "words": json.dumps(_table(words), ensure_ascii=False),
         "api": f"{up}api/studio/projects",
         "voices": f"{up}api/tts/qwen3/speakers",
         "scripts": f"{up}{SCRIPTS}",
@@ -38,3 +37,14 @@ def render(words: Words, up: str) -> None:
     attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
     with gr.Column(elem_classes="studio-card"):
         gr.HTML(f'<div class="project-place" {attributes}></div>', js_on_load=_START, elem_id="studio-projects")
+
+
+def _table(words: Words) -> dict[str, str]:
+    """The texts that the scripts show, with the errors that need no numbers in their sentence."""
+    own = {key.removeprefix(_PREFIX): text for key, text in words.table.items() if key.startswith(_PREFIX)}
+    errors = {
+        key.replace(".", "_", 1): text
+        for key, text in words.table.items()
+        if key.startswith("error.") and "{" not in text
+    }
+    return own | errors
