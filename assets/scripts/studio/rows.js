@@ -121,12 +121,13 @@ function rowElement(work, row, rows) {
     h("span.project-state", {}, h("i", { "aria-hidden": "true" }, SHAPES[row.state]), ` ${t(`state_${row.state}`)}`),
     menuButton(t("more_of", { title: row.number }), "⋯", () => rowMenu(work, row, rows)),
   );
+  let wasCurrent = false; // before the click's focus chooses the row
+  element.addEventListener("pointerdown", () => (wasCurrent = work.current === row.id));
   element.addEventListener("click", (event) => {
     if (event.target.closest("button, input, textarea")) return;
-    const was = work.current === row.id;
     work.select(row.id);
-    if (was && event.target.closest(".project-text")) rows.edit(row.id);
-    else if (!was) work.inspector.openOnPhone();
+    if (wasCurrent && event.target.closest(".project-text")) rows.edit(row.id);
+    else if (!wasCurrent) work.inspector.openOnPhone();
   });
   element.addEventListener("dblclick", (event) => event.target.closest(".project-text") && rows.edit(row.id));
   element.addEventListener("focus", () => work.current === row.id || work.select(row.id));
