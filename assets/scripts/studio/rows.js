@@ -121,16 +121,21 @@ function rowElement(work, row, rows) {
     h("span.project-state", {}, h("i", { "aria-hidden": "true" }, SHAPES[row.state]), ` ${t(`state_${row.state}`)}`),
     menuButton(t("more_of", { title: row.number }), "⋯", () => rowMenu(work, row, rows)),
   );
-  let wasCurrent = false; // before the click's focus chooses the row
-  element.addEventListener("pointerdown", () => (wasCurrent = work.current === row.id));
+  // A chosen row shows its whole text and moves what is below it, so a pointer chooses when it is lifted.
+  let isPressed = false;
+  element.addEventListener("pointerdown", () => {
+    isPressed = true;
+    addEventListener("pointerup", () => setTimeout(() => (isPressed = false)), { once: true });
+  });
   element.addEventListener("click", (event) => {
     if (event.target.closest("button, input, textarea")) return;
+    const wasCurrent = work.current === row.id;
     work.select(row.id);
     if (wasCurrent && event.target.closest(".project-text")) rows.edit(row.id);
     else if (!wasCurrent) work.inspector.openOnPhone();
   });
   element.addEventListener("dblclick", (event) => event.target.closest(".project-text") && rows.edit(row.id));
-  element.addEventListener("focus", () => work.current === row.id || work.select(row.id));
+  element.addEventListener("focus", () => isPressed || work.current === row.id || work.select(row.id));
   return element;
 }
 
