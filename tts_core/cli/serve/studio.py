@@ -12,6 +12,7 @@ from threading import Timer
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
 
 from tts_core.access.public_link import GUEST, Link
 from tts_core.access.visitor import Role
@@ -67,6 +68,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     guard_gradio()
     app = create_api(services)
     add_login(app, services.login, login_page)
+    app.mount("/scripts", StaticFiles(directory=ASSETS_DIR / "scripts"), name="scripts")
     pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
     if is_shared or may_have_guests(services):
         pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
