@@ -43,10 +43,9 @@ export function createApi(base, t) {
     /** Calls `listen(type, data)` for each event until the returned function is called. */
     follow(path, listen) {
       const source = new EventSource(base + path);
-      for (const type of ["project", "render", "export", "hello"]) {
+      for (const type of ["run", "changed", "reload"]) {
         source.addEventListener(type, (event) => listen(type, JSON.parse(event.data)));
       }
-      source.addEventListener("open", () => listen("open", null));
       return () => source.close();
     },
   };

@@ -25,7 +25,7 @@ export async function openExports(work) {
   const update = async () => {
     const made = await work.studio.attempt(() => api.get(`${work.path}/exports`));
     if (!made || !dialog.isConnected) return;
-    list.replaceChildren(...made.map((one) => exportRow(work, one, update)));
+    list.replaceChildren(...made.map((one) => exportRow(work, one)));
     clearTimeout(timer);
     if (made.some((one) => one.state === "making")) timer = setTimeout(update, 700);
   };
@@ -39,10 +39,9 @@ export async function openExports(work) {
   await update();
 }
 
-function exportRow(work, one, update) {
-  const { api, t } = work.studio;
-  const facts = { making: t("export_making", { percent: Math.round(one.progress ?? 0) }), failed: `! ${one.problem}` }[one.state] ?? [clock(one.duration_s), bytes(one.size)].join(" · ");
-  const get = h("a.studio-button", { href: api.url(`${work.path}/exports/${one.id}/file`), download: one.name }, t("download"));
-  const remove = h("button.project-icon", { type: "button", "aria-label": `${t("delete")}: ${one.name}`, onclick: () => work.studio.attempt(() => api.remove(`${work.path}/exports/${one.id}`)).then(update) }, "✕");
-  return h("li", {}, h("div", {}, h("strong", {}, one.name), h("small", { role: "status" }, facts)), one.state === "done" ? get : "", remove);
+function exportRow(work, one) {
+  const { t } = work.studio;
+  const facts = { making: t("export_making", { percent: Math.round(one.percent) }), failed: `! ${work.studio.explain(one)}`, stopped: t("export_stopped") }[one.state] ?? [clock(one.duration_seconds), bytes(one.size_bytes)].join(" · ");
+  const get = h("a.studio-button", { href: one.url, download: one.name }, t("download"));
+  return h("li", {}, h("div", {}, h("strong", {}, one.name), h("small", { role: "status" }, facts)), one.state === "done" ? get : "");
 }

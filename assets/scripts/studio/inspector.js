@@ -31,7 +31,7 @@ export function createInspector(work) {
 
 function takeList(work, row) {
   const { t } = work.studio;
-  const again = h("button.studio-button", { type: "button", disabled: Boolean(work.run), onclick: () => work.make("segments", [row.id]) }, row.takes.length ? t("make_again") : t("make_this"));
+  const again = h("button.studio-button", { type: "button", disabled: Boolean(work.run), onclick: () => work.makeOne(row) }, row.takes.length ? t("make_again") : t("make_this"));
   const own = h("input", { type: "file", accept: "audio/*", hidden: true });
   own.addEventListener("change", () => {
     const form = new FormData();

@@ -37,7 +37,7 @@ export function listenForKeys(work) {
     ArrowUp: () => step(-1),
     " ": () => work.player.playRow(work.current),
     Enter: () => work.rows.edit(work.current),
-    r: () => work.make("segments", [work.current]),
+    r: () => work.run || work.makeOne(work.row(work.current)),
     f: () => work.nextFlag(),
     x: () => {
       work.ticked[work.ticked.has(work.current) ? "delete" : "add"](work.current);

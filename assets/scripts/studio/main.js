@@ -47,11 +47,6 @@ export function start(place) {
         return undefined;
       }
     },
-    /** The renders that run, by project. */
-    async renders() {
-      const found = await studio.api.get("/renders");
-      return new Map(found.map((one) => [one.project, one]));
-    },
     async open(id) {
       localStorage.setItem(OPEN_KEY, id);
       await enter(() => openWorkspace(studio, id));

@@ -1,19 +1,15 @@
 // The list of projects: open, rename, delete and bring back.
 
-import { clock, duration, tally } from "./api.js";
+import { clock, tally } from "./api.js";
 import { h, menuButton, openDialog } from "./dom.js";
 import { newProject } from "./new_project.js";
 
 export async function showProjects(studio) {
   const { api, t, root } = studio;
   root.replaceChildren(h("p.project-status", { role: "status" }, t("loading")));
-  const [projects, gone, running] = await Promise.all([
-    api.get(""),
-    api.get("", { deleted: true }),
-    studio.renders().catch(() => new Map()),
-  ]);
+  const [projects, gone] = await Promise.all([api.get(""), api.get("", { deleted: true })]);
   const begin = h("button.studio-button.studio-primary", { type: "button", onclick: () => newProject(studio) }, t("new"));
-  const list = h("ul.project-cards", { "aria-label": t("projects") }, projects.map((one) => card(studio, one, running.get(one.id))));
+  const list = h("ul.project-cards", { "aria-label": t("projects") }, projects.map((one) => card(studio, one)));
   const empty = h("div.project-empty", {}, h("p", {}, h("strong", {}, t("empty_title"))), h("p", {}, t("empty_info")));
   root.replaceChildren(
     h("header.project-bar", {}, h("h2", {}, t("projects")), begin),
@@ -23,7 +19,7 @@ export async function showProjects(studio) {
   );
 }
 
-function card(studio, project, run) {
+function card(studio, project) {
   const { t } = studio;
   if (project.problem) return brokenCard(studio, project);
   const counts = tally(project.counts);
@@ -33,7 +29,6 @@ function card(studio, project, run) {
     counts.seconds ? t("made", { time: clock(counts.seconds) }) : "",
     counts.flagged ? t("flagged_count", { count: counts.flagged }) : "",
     counts.stale ? t("stale_count", { count: counts.stale }) : "",
-    run?.left_s ? t("left", { time: duration(t, run.left_s) }) : "",
   ].filter(Boolean);
   const open = () => studio.open(project.id);
   const menu = menuButton(t("more_of", { title: project.title }), "⋯", () => [
@@ -49,7 +44,7 @@ function card(studio, project, run) {
     menu,
     h("p", {}, facts.join(" · ")),
     bar(all ? done / all : 1, t("progress_of", { title: project.title })),
-    run ? h("span.project-running", {}, t("running")) : "",
+    counts.making ? h("span.project-running", {}, t("run_running")) : "",
   );
 }
 

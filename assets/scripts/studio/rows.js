@@ -147,7 +147,7 @@ function rowMenu(work, row, rows) {
   const up = async () => work.change(async () => api.post(`${path}/move`, { chapter: row.chapter, after: await beforeLast(work, siblings, place) }));
   return [
     [t("edit"), () => rows.edit(row.id)],
-    [t("make_again"), () => work.make("segments", [row.id])],
+    [t("make_again"), () => work.makeOne(row), Boolean(work.run)],
     [row.skipped ? t("unskip") : t("skip"), () => work.patch(row.id, { skipped: !row.skipped })],
     null,
     [t("merge"), send("merge")],

@@ -11,6 +11,7 @@ import { createRows } from "./rows.js";
 import { openReplace } from "./replace.js";
 import { openSettings } from "./settings.js";
 
+const RUNS = new Set(["waiting", "running", "stopping"]);
 const STATES = ["waiting", "making", "ready", "flagged", "stale", "failed", "skipped", "empty"];
 
 export async function openWorkspace(studio, id) {
@@ -72,7 +73,7 @@ function header(work) {
   const redo = h("button.project-icon", { type: "button", "aria-label": t("redo"), title: t("redo"), onclick: () => work.again("redo") }, "↷");
   const make = h("button.studio-button.studio-primary", { type: "button", onclick: () => work.make("all") }, t("make_all"));
   const more = menuButton(t("make_more"), "▾", () => [
-    [t("make_chapter"), () => work.make("chapter"), !work.filter.chapter],
+    [t("make_chapter"), () => work.make("chapters"), !work.filter.chapter],
     [t("make_ticked", { count: work.ticked.size }), () => work.make("segments", [...work.ticked]), !work.ticked.size],
     [t("make_flagged"), () => work.make("flagged")],
   ], "studio-button project-more");
@@ -114,8 +115,8 @@ function header(work) {
 function statusText({ project, run, studio: { t } }) {
   const counts = tally(project.counts);
   const parts = [t("of_ready", { ready: counts.done, all: counts.all })];
-  if (run) parts.unshift(run.message || t("running"));
-  if (run?.left_s) parts.push(t("left", { time: duration(t, run.left_s) }));
+  if (run) parts.unshift(t(`run_${run.state}`, run));
+  if (run?.eta_s) parts.push(t("left", { time: duration(t, run.eta_s) }));
   if (counts.flagged) parts.push(t("flagged_count", { count: counts.flagged }));
   if (counts.failed) parts.push(t("failed_count", { count: counts.failed }));
   return parts.join(" · ");
@@ -191,10 +192,14 @@ function actionsOf(work) {
     },
     again: (way) => work.change(() => api.post(`${path}/${way}`)),
     patch: (id, changes) => work.change(() => api.patch(`${path}/segments/${id}`, { ...changes, revision: work.project.revision })),
-    make(scope, segments = []) {
-      const chapters = scope === "chapter" ? [work.filter.chapter] : [];
-      return work.change(() => api.post(`${path}/render`, { scope, chapters, segments }));
+    make(scope, segments = [], again = 0) {
+      const chapters = scope === "chapters" ? [work.filter.chapter] : [];
+      return work.change(async () => {
+        work.run = await api.post(`${path}/render`, { scope, chapters, segments, again });
+      });
     },
+    /** One more take of a segment, or its first. */
+    makeOne: (row) => work.make("segments", [row.id], row.takes.some((take) => take.fits) ? 1 : 0),
     stop: () => work.change(() => api.post(`${path}/stop`)),
     async clearTakes() {
       const space = await studio.attempt(() => api.get(`${path}/space`));
@@ -208,12 +213,13 @@ function actionsOf(work) {
     },
     follow() {
       return api.follow(`${path}/events`, (type, data) => {
-        if (type === "render") {
-          work.run = data.is_running ? data : null;
-          work.head.update();
-          if (!data.is_running) refreshSoon();
-          if (data.failure) studio.complain(data.failure);
-        } else if (type === "project" || type === "hello") refreshSoon();
+        if (type !== "run") return refreshSoon();
+        const was = work.run;
+        work.run = RUNS.has(data.state) ? data : null;
+        work.head.update();
+        if (was && !work.run) refreshSoon();
+        if (was && data.state === "failed") studio.complain(studio.explain(data));
+        return undefined;
       });
     },
   };
