@@ -216,17 +216,13 @@ def build_services(settings: Settings) -> Services:
     voice_models = VoiceModels(models, speakers, [YourTtsModel(yourtts, yourtts_engine)])
     prompts = VoicePrompts(voice_folders, recordings, voice_models)
     library = LibraryEngine(voice_store, prompts, voice_models)
-    espeak = EspeakEngine()
-    builtin = ByLanguageEngine(build_hibari(models, memory), espeak)
+    builtin = ByLanguageEngine(build_hibari(models, memory), EspeakEngine())
     engines = build_engines(qwen, (*builtin.engines, build_piper(settings, models, memory), library, yourtts_engine))
-    lexicon = LexiconStore(settings.paths.lexicon_file)
+    lexicon = LexiconStore(paths.lexicon_file)
     synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits, lexicon.lexicon)
     fingerprints = VoiceFingerprints(voice_store, voice_folders, voice_models, synthesis)
-    projects = Projects(paths.projects_dir, settings.projects, fingerprints, lexicon.lexicon)
-    events = ProjectEvents()
-    projects.listen(events.add_change)
-    comparing = Comparing(TakeTranscriber(transcriber), compare, espeak.pronounce)
-    maker = SegmentMaker(synthesis, TakeChecker(comparing, lexicon.lexicon, usual_check(system)), fingerprints)
+    projects, events = build_projects(settings, fingerprints, lexicon)
+    maker = SegmentMaker(synthesis, build_take_checker(transcriber, lexicon, system), fingerprints)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
     store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
@@ -262,6 +258,20 @@ def build_services(settings: Settings) -> Services:
         link=PublicLink(settings.share, login, paths.share_certificate_file),
         temporary=build_temporary(paths, jobs, login),
     )
+
+
+def build_projects(
+    settings: Settings, fingerprints: VoiceFingerprints, lexicon: LexiconStore
+) -> tuple[Projects, ProjectEvents]:
+    projects = Projects(settings.paths.projects_dir, settings.projects, fingerprints, lexicon.lexicon)
+    events = ProjectEvents()
+    projects.listen(events.add_change)
+    return projects, events
+
+
+def build_take_checker(transcriber: Transcriber, lexicon: LexiconStore, system: SystemInfo) -> TakeChecker:
+    comparing = Comparing(TakeTranscriber(transcriber), compare, EspeakEngine().pronounce)
+    return TakeChecker(comparing, lexicon.lexicon, usual_check(system))
 
 
 def usual_check(system: SystemInfo) -> Callable[[], CheckMode]:
