@@ -169,7 +169,8 @@ KEPT_VOICE = "JSON.parse(localStorage['tts-studio-kept'])['speak-voice']"
 OF_GUESTS = """() => {
     const component = (type, props) => ({type, props});
     const tabs = {elem_id: "studio-tabs", elem_classes: ["studio-of-guests"]};
-    sessionStorage.setItem("tts-studio-kept", '{"speak-text": "Of this tab.", "speak-speed": 9, "speak-format": "exe"}');
+    const kept = {"speak-text": "Of this tab.", "speak-speed": 9, "speak-format": "exe"};
+    sessionStorage.setItem("tts-studio-kept", JSON.stringify(kept));
     const widgets = [
         component("textbox", {elem_id: "speak-text", value: ""}),
         component("slider", {elem_id: "speak-speed", value: 1, minimum: 0.5, maximum: 2}),
@@ -177,7 +178,8 @@ OF_GUESTS = """() => {
     ];
     studioMemory.begin({components: [component("tabs", tabs), component("tabitem", {id: "speak"}), ...widgets]});
     studioMemory.keep("speak-text", "More of it.");
-    return [...widgets.map(({props}) => props.value), sessionStorage["tts-studio-kept"], localStorage["tts-studio-kept"]];
+    const stored = [sessionStorage, localStorage].map((storage) => storage["tts-studio-kept"]);
+    return [...widgets.map(({props}) => props.value), ...stored];
 }"""
 
 

@@ -18,7 +18,6 @@ from tts_core.services import build_services
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
-
 PLAYER_ELSEWHERE = """() => {
     window.elsewhere = new Audio(); // not in the document, as Gradio's are
     elsewhere.srcObject = new AudioContext().createMediaStreamDestination().stream;

@@ -262,7 +262,7 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
 
 
 def _still_there(voices: list[Voice], wanted: str, words: Words) -> Voice:
-    """The voice that was chosen, perhaps in an earlier visit. The best one instead of it, with a word, if it is gone."""
+    """The voice that was chosen, perhaps in an earlier visit; if it is gone, the best one, with a word about it."""
     found = voice_named(voices, wanted)
     if found is None:
         gr.Info(words("speak.voice_gone", {"now": words.voice(best_voice(voices))}))
@@ -277,12 +277,15 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], services: Servi
     def follow(voice_id: str, language: str, speed: float) -> list[Any]:
         panel = voice_panel(services, words, voice_id)
         codes = [code for _, code in panel.languages]
+        languages = gr.update(choices=panel.languages)
+        speeds = gr.update(interactive=panel.supports_speed, info=panel.speed_note)
         # What stays is not sent: it would undo what is chosen while this is on its way.
-        speed_now = {} if panel.supports_speed or speed == 1 else {"value": 1.0}
+        languages |= {} if language in codes else {"value": AUTO_LANGUAGE}
+        speeds |= {} if panel.supports_speed or speed == 1 else {"value": 1.0}
         return [
             panel.note,
-            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
-            gr.update(interactive=panel.supports_speed, info=panel.speed_note, **speed_now),
+            languages,
+            speeds,
             gr.update(interactive=panel.supports_instruct),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
