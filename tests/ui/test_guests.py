@@ -189,6 +189,22 @@ def test_a_guest_hears_a_take_by_its_veiled_address_only(studio: Studio) -> None
         assert guest.get("/gradio_api/file=/studio-data/accounts.json").status_code in (403, 404)
 
 
+@pytest.mark.parametrize("page", ["", "/zh"])
+def test_a_guests_page_speaks_by_itself_and_its_takes_are_the_guests(studio: Studio, page: str) -> None:
+    asked = {"session": "a" * 32, "form": {"text": "Hello."}}
+    with studio.client(Role.GUEST) as guest:
+        messages = guest.post(f"{page}/speak/synthesize", json=asked).text.split("\n\n")
+        take = json.loads(messages[-2].removeprefix("data: "))["take"]
+        assert str(studio.data_dir) not in "".join(messages)
+        address = f"/api/tts/qwen3/audio/{take['id']}"
+        assert guest.get(address, params={"format": "flac"}).content[:4] == b"fLaC"
+        assert guest.post(f"{page}/speak/stop", json=asked).json() == {"stopped": False}
+        assert guest.post(f"{page}/speak/prepare").status_code == 204
+        assert guest.delete("/api/tts/qwen3/audio/take").status_code == 403
+        assert guest.delete(address).status_code == 200
+        assert guest.get(address).status_code == 404
+
+
 def test_nobody_comes_in_with_a_wrong_password(studio: Studio) -> None:
     for how in ({"auth": ("gast", "wrong password")}, {"headers": {"Authorization": "Bearer x"}}, {}):
         with pytest.raises(AuthenticationError):

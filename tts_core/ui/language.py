@@ -45,8 +45,8 @@ def _by_weight(accept_language: str) -> list[str]:
 
 
 class LanguageRedirect:
-    """Sends browsers that open `/` to the page in their language. `/?lang=zh` and `/login?lang=zh` keep a choice in a
-    cookie."""
+    """Sends browsers that open `/` to the page in their language. A cookie remembers a choice made by `/?lang=zh` or
+    `/login?lang=zh`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -87,6 +87,6 @@ def _redirect(scope: Scope) -> tuple[bytes, bytes] | None:
 
 
 def _to_login(wanted: str, language: str) -> bytes:
-    """The log-in page in that language; if a page of the studio is wanted after it, it is the one in that language."""
+    """The log-in page in that language, and where it leads: to the page in that language if to a page."""
     after = PAGE_TARGETS[language] if wanted in PAGE_TARGETS.values() else quote(wanted, safe="")
     return f"./login?to={after}".encode()

@@ -21,6 +21,7 @@ from tts_core.ui.library import guests as guest_library, tab as library_tab
 from tts_core.ui.models import tab as models_tab
 from tts_core.ui.speak import tab as speak_tab, voice_use
 from tts_core.ui.speak.handler import SpeakHandler
+from tts_core.ui.speak.stream import routes_of
 from tts_core.ui.speak.tab import SpeakTab
 from tts_core.ui.system import share_banner, tab as system_tab
 from tts_core.ui.widgets import fragments, memory
@@ -33,18 +34,17 @@ ALL_CHOICES = 10_000
 """More than any list has: None would not reach the browser, which then shows a hundred."""
 
 
-def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -> gr.Blocks:
+def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -> GuardedBlocks:
     """Build the page. `audience`: the role of its visitors. What guests may not do is not on their page, so it can't be
     asked for there."""
     words = load_words(language, audience)
     up = "" if language == "en" else "../"
     other = "zh" if language == "en" else "en"
     logout = f"{up or './'}logout" if words.is_for_guests or services.settings.needs_login else ""
-    page: gr.Blocks
-    with GuardedBlocks(words, services.settings.paths.page_cache_dir) as page:
+    page = GuardedBlocks(words, services.settings.paths.page_cache_dir)
+    with page:
         gr.HTML(fragments.header(words, f"{up or './'}?lang={other}", logout), js_on_load=None)
-        live_url = f"{up}api/tts/qwen3/live/"
-        handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words, live_url)
+        handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words)
         if words.is_for_guests:
             _fill_for_guests(page, services, handler, words)
         else:
@@ -56,6 +56,7 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
         _spare_progress(page)
         _show_all_choices(page)
     page.queue(max_size=64)
+    page.routes = routes_of(services, handler, page.files)
     return page
 
 
@@ -99,7 +100,7 @@ def _fill(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Wor
     kept = [panel.status for panel in (clone.save, design.keep) if panel is not None]
     for source in (library.rows, *kept):
         voice_use.wire(source, speak, services, words)
-    models_tab.wire(models, page, services, words)
+    models_tab.wire(models, models_item, page, services, words)
     system_tab.wire(system, system_item, services, words)
     download_endpoints.publish(services)
 

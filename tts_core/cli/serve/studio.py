@@ -70,15 +70,16 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     if is_shared or may_have_guests(services):
         pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
     for path, language, audience in sorted(pages, key=lambda page: -len(page[0])):  # "/" would hide the others
+        page = build_page(services, language, audience)
         gr.mount_gradio_app(
             app,
-            build_page(services, language, audience),
+            page,
             path=path,
             allowed_paths=[str(services.settings.paths.outputs_dir)],
             max_file_size=services.settings.limits.max_upload_bytes,
             enable_monitoring=False,
             run_history=False,  # it would keep texts in the browser
-            app_kwargs={"exception_handlers": HANDLERS},
+            app_kwargs={"exception_handlers": HANDLERS, "routes": page.routes},
             show_error=False,  # errors for people are raised as gr.Error
             footer_links=[],
             favicon_path=str(ASSETS_DIR / "icon.png") if path == "/" else None,

@@ -41,12 +41,6 @@ def voice_named(voices: list[Voice], wanted: str) -> Voice | None:
     return next(by_id, None) or next(by_name, None)
 
 
-def voice_label(words: Words, voice: Voice) -> str:
-    if voice.engine == LIBRARY:
-        return words("speak.saved_voice", {"voice": voice.name})
-    return f"{words.voice(voice)} · {words.engine(voice)}"
-
-
 def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
     """The (label, code) of each language: Auto first, then widely spoken languages, the rest in the engine's order."""
     named = {one.code: words.get(f"language.{one.code}", one.name) for one in can.languages}
