@@ -263,10 +263,12 @@ class _Followers:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
+        languages = gr.update(choices=panel.languages)
         # What stays is not sent: it would undo what is chosen while this is on its way.
+        languages |= {} if language in codes else {"value": AUTO_LANGUAGE}
         return [
             panel.note,
-            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
+            languages,
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
