@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import soundfile
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright, expect, sync_playwright
 
 from tests import ROOT
 from tests.browser import browser_or_skip
@@ -80,6 +80,16 @@ def call(app: RunningApp, name: str, inputs: Sequence[object], headers: Mapping[
         program.post("gradio_api/queue/join", json=asked, headers=headers).raise_for_status()
         with program.stream("GET", "gradio_api/queue/data?session_hash=x", headers=headers) as stream:
             return "".join(line for line in stream.iter_lines())
+
+
+CHOSEN_VOICE = "#speak-voice .studio-voice-name"
+"""The name of the voice that the Speak tab speaks with."""
+
+
+def choose_voice(page: Page, name: str) -> None:
+    """Choose that voice on the Speak tab."""
+    page.click("#speak-voice .studio-voice-chip")
+    page.click(f".studio-voices-list li:has(strong:text-is('{name}')) .studio-voices-choose")
 
 
 SPEAK_PLAYER = "#speak-player tts-player"
@@ -149,9 +159,16 @@ class Visitor:
         self.page: Page = context.new_page()
         self.requested: set[str] = set()
         self.errors: list[str] = []
+        self.asked: list[str] = []
+        """The kinds of the browser's own dialogs, each answered with yes."""
         self.page.set_default_timeout(1000 * SOON_S)
         self.page.on("request", lambda request: self.requested.add(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", self._agree)
+
+    def _agree(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.type)
+        dialog.accept()
 
     def open(self, path: str = "") -> Page:
         self.page.goto(self.app.url + path)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -74,6 +75,23 @@ def test_the_page_comes_compressed_and_its_scripts_are_kept_for_ever(studio: Stu
             assert script.headers["content-type"].startswith("text/javascript")
             assert "import" in script.text
         assert client.get("/assets/nothing-1.js").status_code == 404
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "There is no page here"), ("zh", "这里没有页面")])
+def test_a_browser_gets_a_page_where_there_is_none_and_a_program_gets_data(
+    studio: Studio, language: str, text: str
+) -> None:
+    eyes = {"Accept": "text/html,*/*", "Accept-Language": language}
+    with studio.client(Role.ADMIN) as client:
+        for path in ("/nothing", "/zh/nothing", "/deep/in/nothing"):
+            page = client.get(path, headers=eyes)
+            assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
+            way_back = re.search(r'class="button" href="([^"]+)"', page.text)
+            assert way_back is not None
+            assert client.get(urljoin(path, way_back[1]), headers=eyes).status_code == 200
+            assert client.get(path).json() == {"detail": "Not Found"}
+        assert text in client.get("/nothing", headers=eyes).text
+        assert client.get("/api/nothing", headers=eyes).json()["detail"] == "not_found"
 
 
 def events(studio: Studio, role: Role, page: str = "") -> list[str]:

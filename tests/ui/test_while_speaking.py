@@ -18,6 +18,12 @@ from tts_core.services import build_services
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
+PLAYER_ELSEWHERE = """() => {
+    window.elsewhere = new Audio(); // not in the document, as Gradio's are
+    elsewhere.srcObject = new AudioContext().createMediaStreamDestination().stream;
+    elsewhere.play();
+}"""
+
 
 @dataclass(frozen=True)
 class Studio:
@@ -50,8 +56,17 @@ def test_sound_starts_while_the_rest_is_still_being_made(visitor: Visitor) -> No
     visitor.page.click("#speak-run")
     visitor.page.wait_for_selector("#speak-player tts-player[data-state=playing]")
     assert live(visitor, "started-while-making") == "true"
+
+
+def test_escape_stops_every_sound_from_wherever_the_focus_is(visitor: Visitor) -> None:
+    visitor.page.click("#speak-run")
+    visitor.page.wait_for_selector("#speak-player tts-player[data-state=playing]")
+    visitor.page.evaluate(PLAYER_ELSEWHERE)
+    visitor.page.click("#speak-language input")
+    visitor.page.wait_for_selector("[role=listbox]")
     visitor.page.keyboard.press("Escape")
     visitor.page.wait_for_selector("#speak-player tts-player[data-state=stopped]")
+    assert visitor.page.evaluate("elsewhere.paused")
 
 
 def test_stop_keeps_what_was_made_and_says_so(visitor: Visitor) -> None:

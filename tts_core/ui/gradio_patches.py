@@ -102,6 +102,7 @@ def guard_gradio() -> None:
     _replace(route_utils, "GradioMultiPartParser", _UploadParser)
     _replace(routes, "file_fetch", _hand_out)
     _replace(gr.Dropdown, "preprocess", _chosen)
+    _replace(gr.HTML, "preprocess", _chosen)  # the choice of a voice
     _replace(gr.Slider, "preprocess", _slid)
     let_queues_wait()
     answer_shortly()
@@ -116,7 +117,7 @@ def _name_defaults(parameters: Sequence[Any], function: Callable[..., Any]) -> N
             parameter["parameter_has_default"], parameter["parameter_default"] = True, defaults[name]
 
 
-def _chosen(_dropdown: gr.Dropdown, payload: object) -> str | None:
+def _chosen(_widget: gr.Dropdown | gr.HTML, payload: object) -> str | None:
     if payload is None or isinstance(payload, str):
         return payload
     raise gr.Error("A choice is named by a text.", print_exception=False)

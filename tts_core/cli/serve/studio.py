@@ -57,6 +57,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     from tts_core.ui.gradio_patches import guard_gradio  # noqa: PLC0415
     from tts_core.ui.language import LanguageRedirect  # noqa: PLC0415
     from tts_core.ui.login_page import login_page  # noqa: PLC0415
+    from tts_core.ui.missing_page import MissingPage  # noqa: PLC0415
     from tts_core.ui.page import PAGE_PATHS, build_page  # noqa: PLC0415
     from tts_core.ui.page_assets import PageAssets  # noqa: PLC0415
     from tts_core.ui.page_head import PageHead  # noqa: PLC0415
@@ -87,6 +88,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
         )
     # Innermost, so that the guard looks first.
     app.user_middleware += [
+        Middleware(MissingPage),
         Middleware(LanguageRedirect),
         Middleware(PageAssets, paths=PAGE_PATHS.values()),
         Middleware(PageHead, pages=PAGE_PATHS),

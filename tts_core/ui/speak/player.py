@@ -89,7 +89,7 @@ def render(words: Words, tab_id: str, *, keeps_takes: bool = False) -> Player:
     if keeps_takes:
         takes = f'<tts-takes class="player-part player-takes" data-tab="{tab_id}"></tts-takes>'
         gr.HTML(takes, js_on_load=None, apply_default_css=False, elem_id=f"{tab_id}-takes")
-    return Player(run, stop, shown, gr.State(None), gr.State(None), check, _for_programs())
+    return Player(run, stop, shown, gr.State(None), gr.State(None), check, for_programs())
 
 
 def _player(words: Words, tab_id: str, *, prepares: bool) -> str:
@@ -110,7 +110,7 @@ def _player(words: Words, tab_id: str, *, prepares: bool) -> str:
     return f'<tts-player class="player-part" {attributes}></tts-player>'
 
 
-def _for_programs() -> ForPrograms:
+def for_programs() -> ForPrograms:
     return ForPrograms(
         gr.Button(visible=False),
         [
@@ -132,20 +132,6 @@ def read_as_choice(words: Words) -> gr.Radio:
     )
 
 
-def voice_sample(words: Words) -> gr.Audio:
-    """The player in which the library lets a saved voice be heard; hidden until one is."""
-    return gr.Audio(
-        label=words("library.playing"),
-        type="filepath",
-        interactive=False,
-        autoplay=True,
-        visible=False,
-        buttons=["download"],
-        waveform_options=WAVE,
-        elem_id="library-sound",
-    )
-
-
 def wire(
     player: Player, bundle: Any, endpoint: SpeakEndpoint, services: Services, handler: SpeakHandler, words: Words
 ) -> gr.events.Dependency:
@@ -163,7 +149,7 @@ def wire(
         api_visibility="private",
         show_progress="hidden",
     )
-    _wire_programs(player.programs, inputs, endpoint, services, handler)
+    wire_programs(player.programs, inputs, endpoint, services, handler)
 
     def remember(event: gr.EventData) -> list[Any]:
         """The take that the page has just got, its facts and the words that it says; None while a new one is made."""
@@ -186,7 +172,7 @@ def wire(
     return remembered
 
 
-def _wire_programs(
+def wire_programs(
     programs: ForPrograms,
     inputs: list[Any],
     endpoint: SpeakEndpoint,

@@ -15,16 +15,13 @@ from tts_core.services import Services
 from tts_core.ui.speak import player
 from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
 from tts_core.ui.speak.player import Player
-from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets import fragments, voice_picker
 from tts_core.ui.widgets.forms import SpeakForm
-from tts_core.ui.widgets.voice_choices import (
-    best_voice,
-    language_choices,
-    speaking_voices,
-    voice_label,
-)
+from tts_core.ui.widgets.voice_choices import best_voice, language_choices, speaking_voices, voice_named
+from tts_core.ui.widgets.voice_picker import voice_choices
 from tts_core.ui.words import Words
 
+VOICE_ID = "speak-voice"
 SAMPLES = ("sample_1", "sample_2", "sample_3")
 SAMPLING_FIELDS = (
     "temperature",
@@ -43,7 +40,7 @@ class SpeakTab:
 
     text: gr.Textbox
     samples: list[gr.Button]
-    voice: gr.Dropdown
+    voice: gr.HTML
     voice_note: gr.HTML
     language: gr.Dropdown
     instruct: gr.Textbox
@@ -65,7 +62,7 @@ class SpeakTab:
     predictor_top_p: gr.Slider
     read_as: gr.Radio
     player: Player
-    is_chosen: gr.State
+    is_chosen: gr.Checkbox
     """Whether somebody chose the voice; otherwise it is the best one there is."""
 
 
@@ -115,12 +112,11 @@ def render(services: Services, words: Words) -> SpeakTab:
     panel = voice_panel(services, words, best)
     with gr.Row(equal_height=False, elem_classes="studio-speak"):
         with gr.Column(scale=7, min_width=320, elem_classes="studio-card"):
+            voice_picker.render_place(words, VOICE_ID)
             text, samples = _render_text(services, words)
             sound = player.render(words, "speak", keeps_takes=True)
         with gr.Column(scale=4, min_width=300, elem_classes="studio-card"):
-            voice = gr.Dropdown(
-                voice_choices(words, voices), value=best, label=words("speak.voice"), elem_id="speak-voice"
-            )
+            voice = voice_picker.render(services, words, voice_choices(words, voices), best, VOICE_ID)
             voice_note = gr.HTML(panel.note, js_on_load=None)
             language = gr.Dropdown(
                 panel.languages, value=AUTO_LANGUAGE, label=words("speak.language"), elem_id="speak-language"
@@ -149,14 +145,9 @@ def render(services: Services, words: Words) -> SpeakTab:
         instruct_note=instruct_note,
         speed=speed,
         player=sound,
-        is_chosen=gr.State(False),
+        is_chosen=gr.Checkbox(value=False, visible=False),
         **advanced,
     )
-
-
-def voice_choices(words: Words, voices: list[Voice]) -> list[tuple[str, str]]:
-    """The (label, id) of each voice."""
-    return [(voice_label(words, voice), voice.id) for voice in voices]
 
 
 def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.Button]]:
@@ -169,7 +160,7 @@ def _render_text(services: Services, words: Words) -> tuple[gr.Textbox, list[gr.
         elem_id="speak-text",
     )
     limit = services.settings.limits.max_text_chars
-    count = words("speak.count", {"count": "<b>0</b>", "limit": limit})
+    count = words("speak.count", {"count": "<b>0</b>", "limit": f"{limit:,}"})
     with gr.Row(elem_classes="studio-samples"):
         gr.HTML(f"<span>{words('speak.samples')}</span>", js_on_load=None, min_width=40)
         samples = [
@@ -189,7 +180,7 @@ def _render_advanced(words: Words, panel: VoicePanel) -> dict[str, Any]:
     with gr.Column(visible=panel.supports_sampling) as sampling:
         with gr.Row():
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
-            seed_locked = gr.Checkbox(label=words("speak.seed_lock"), value=False)
+            seed_locked = gr.Checkbox(label=words("speak.seed_lock"), value=False, elem_id="speak-seed-locked")
         default = Sampling()
         ranges = {"temperature": (0.1, 2.0, 0.05), "top_k": (1, 200, 1), "top_p": (0.05, 1.0, 0.05)}
         ranges["repetition_penalty"] = (1.0, 1.5, 0.01)
@@ -248,6 +239,14 @@ def _wire_seed(tab: SpeakTab, spoken: gr.events.Dependency) -> None:
         )
 
 
+def _still_there(voices: list[Voice], wanted: str, words: Words) -> Voice:
+    """The voice that was chosen, perhaps in an earlier visit. If it is gone, the best one, with a word about it."""
+    found = voice_named(voices, wanted)
+    if found is None:
+        gr.Info(words("speak.voice_gone", {"now": words.voice(best_voice(voices))}))
+    return found or best_voice(voices)
+
+
 class _Followers:
     """Everything that depends on the chosen voice."""
 
@@ -255,14 +254,17 @@ class _Followers:
         self.outputs = [tab.voice_note, tab.language, tab.instruct, tab.instruct_note, tab.sampling_note, tab.sampling]
         self._services = services
         self._words = words
+        self._rendered = tab.voice.value
+        """The voice that the page was made with."""
 
     def follow(self, voice_id: str, language: str) -> list[Any]:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
+        # What stays is not sent: it would undo what is chosen while this is on its way.
         return [
             panel.note,
-            gr.update(choices=panel.languages, value=language if language in codes else AUTO_LANGUAGE),
+            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
@@ -273,16 +275,15 @@ class _Followers:
         """Updates for the voice and `outputs` when the tab opens: the best voice there is, unless somebody chose
         another."""
         voices = speaking_voices(self._services)
-        now = voice if is_chosen and voice in {one.id for one in voices} else best_voice(voices).id
+        now = (_still_there(voices, voice, self._words) if is_chosen else best_voice(voices)).id
         choices = voice_choices(self._words, voices)
-        # A voice that stays is not sent: it would undo a choice that is made while this is on its way.
         chosen = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
         return [chosen, *self.follow(now, language)]
 
     def loaded(self, voice: str, is_chosen: bool, language: str) -> list[Any]:
         """Updates when the page opens: what was rendered for the voice is right where the voice stays."""
         chosen, note, *rest = self.look_again(voice, is_chosen, language)
-        return [chosen, note, *(rest if "value" in chosen else [gr.skip()] * len(rest))]
+        return [chosen, note, *([gr.skip()] * len(rest) if voice == self._rendered and "value" not in chosen else rest)]
 
     def use_again(self, event: gr.EventData, voice: str) -> list[Any]:
         """Updates for the form of an earlier take, and `outputs`. A voice that is gone leaves the present one."""
@@ -292,6 +293,7 @@ class _Followers:
         now = form.voice if form.voice in present else voice
         values = [form.text, now, True, form.speed, form.format, form.max_seconds, form.seed, form.read_as]
         note, language, instruct, *rest = self.follow(now or voice, form.language)
+        language = {"value": form.language, **language}
         instruct = {**instruct, "value": form.instruct} if instruct["visible"] else instruct
         return [*values, *(getattr(form, name) for name in SAMPLING_FIELDS), note, language, instruct, *rest]
 
@@ -302,7 +304,7 @@ def _wire_voice(tab: SpeakTab, places: tuple[gr.Blocks, gr.Tab], followers: _Fol
     tab.voice.input(
         followers.follow, [tab.voice, tab.language], outputs, api_visibility="private", show_progress="hidden"
     )
-    tab.voice.input(lambda: True, None, tab.is_chosen, api_visibility="private", show_progress="hidden")
+    tab.voice.input(None, None, tab.is_chosen, js="() => true", api_visibility="private")
     page, item = places
     for opened, update in ((page.load, followers.loaded), (item.select, followers.look_again)):
         opened(
