@@ -141,20 +141,19 @@ def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visi
     assert page.inner_text("#models-list").count("Not downloaded") == 12
 
 
-def test_a_damaged_model_is_explained_and_deep_validation_ends(visitor: Visitor) -> None:
+def test_a_damaged_model_is_explained_in_its_row_and_a_check_of_its_files_ends(visitor: Visitor) -> None:
     folder = visitor.app.models_dir / "Qwen3-TTS-Tokenizer-12Hz"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_text("<!DOCTYPE html><title>Sign in</title>", encoding="utf-8")
     page = visitor.open()
     page.click("#tab-models-button")
-    page.click("#model-tokenizer_12hz button:has-text('Details')")
-    page.wait_for_selector("#models-result :text('web page')")
-    page.click("#models-deep-validate")
-    page.wait_for_selector("#models-validate:not([disabled])")
-    expect(page.locator("#models-result")).to_contain_text("config.json")
-    page.click("#models-manual button")
-    command = page.locator("#models-manual textarea, #models-manual input").first
-    assert str(folder) in command.input_value()
+    page.click("#model-tokenizer_12hz .studio-unfold")
+    details = page.locator("#model-tokenizer_12hz-details")
+    expect(details).to_contain_text("web page")
+    details.get_by_role("button", name="Check files").click()
+    expect(details.get_by_role("alert")).to_contain_text("not everything is in order")
+    expect(details).to_contain_text("config.json")
+    expect(details).to_contain_text(f"hf download Qwen/Qwen3-TTS-Tokenizer-12Hz --local-dir {folder}")
     (folder / "model.safetensors").unlink()
     folder.rmdir()
 

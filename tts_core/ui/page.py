@@ -72,7 +72,7 @@ def _fill(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Wor
             design = design_tab.render(words)
         with gr.Tab(words("tab.library"), id="library", elem_id="tab-library") as library_item:
             library = library_tab.render(words)
-        with gr.Tab(words("tab.models"), id="models", elem_id="tab-models"):
+        with gr.Tab(words("tab.models"), id="models", elem_id="tab-models") as models_item:
             models = models_tab.render(services, words)
         with gr.Tab(words("tab.system"), id="system", elem_id="tab-system") as system_item:
             system = system_tab.render(services, words)
@@ -84,7 +84,7 @@ def _fill(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Wor
     kept = [panel.status for panel in (clone.save, design.keep) if panel is not None]
     for source in (library.rows, *kept):
         voice_use.wire(source, speak, services, words)
-    models_tab.wire(models, page, services, words)
+    models_tab.wire(models, models_item, page, services, words)
     system_tab.wire(system, system_item, services, words)
     download_endpoints.publish(services)
 

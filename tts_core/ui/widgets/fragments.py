@@ -165,9 +165,10 @@ def _model_name(words: Words, model: CachedModel) -> str:
 
 def _loaded(words: Words, model: CachedModel) -> str:
     if not model.is_loaded:
-        percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
-        return words("system.loading", {"percent": percent})
-    facts = [size(model.memory_bytes), escape(str(model.device))]
+        if not model.done_bytes:  # some kinds are read at one go
+            return words("system.loading_begins")
+        return words("system.loading", {"percent": round(100 * model.done_bytes / model.total_bytes)})
+    facts = [size(model.memory_bytes), escape(str(model.device).upper())]
     if model.device_reason:
         facts.append(words("system.not_the_card", {"reason": escape(model.device_reason)}))
     if model.warming is not None:
@@ -176,7 +177,7 @@ def _loaded(words: Words, model: CachedModel) -> str:
     if model.users:
         facts.append(words("system.in_use", {"users": model.users}))
     elif model.unload_in_s is not None:
-        facts.append(words("system.leaves", {"seconds": round(model.unload_in_s)}))
+        facts.append(words("system.leaves", {"time": duration(words, model.unload_in_s)}))
     unload = escape(words("system.unload"))
     button = (
         f'<button type="button" class="studio-small" data-action="unload" '
@@ -221,6 +222,15 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{count / 1000:.0f} kB" if count else "0"
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def duration(words: Words, seconds: float) -> str:
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return words("time.seconds", {"seconds": whole})
+    if whole < 3600:
+        return words("time.minutes", {"minutes": round(whole / 60)})
+    return words("time.hours", {"hours": whole // 3600, "minutes": whole % 3600 // 60})
 
 
 def _section(title: str, body: str) -> str:

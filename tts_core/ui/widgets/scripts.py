@@ -10,3 +10,5 @@ ACTIONS, QUESTION, LIBRARY_LIST = (
 )
 """The script that turns a click on a button into an event with the button's data, the one that turns a question into a
 dialog, and the one of the library's rows."""
+CLEAR = "() => ''"
+"""A handler that empties a message in the page itself: the server's answer could come after the next message."""
