@@ -11,7 +11,7 @@ import soundfile
 from playwright.sync_api import Browser, Page
 
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
-from tests.ui.conftest import CHOSEN_VOICE, RunningApp, Visitor, call, running_app
+from tests.ui.conftest import CHOSEN_VOICE, SPEAK_PLAYER, RunningApp, Visitor, call, running_app
 
 CUSTOM, DESIGN = "Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen3-TTS-12Hz-1.7B-VoiceDesign"
 SEED_THAT_SPEAKS = 3
@@ -49,12 +49,13 @@ def test_a_ready_models_voice_is_the_first_choice_and_speaks(visitor: Visitor) -
     page.fill("#tab-speak label:has-text('Seed') input", str(SEED_THAT_SPEAKS))
     page.fill("#speak-text textarea", "hello world")
     page.click("#speak-run")
-    page.wait_for_selector("#speak-status .studio-facts")
-    facts = page.inner_text("#speak-status")
-    assert "Cut at the maximum length" in facts
+    page.wait_for_selector(f"{SPEAK_PLAYER}[data-take]")
+    assert "Cut at the maximum length" in page.inner_text("#speak-status")
+    page.click("#speak-player .player-info")
+    facts = page.inner_text("#speak-player .player-facts")
     assert "0.6B CustomVoice" in facts
     assert "not used" not in facts
-    page.wait_for_selector("tts-live[data-state=ended] canvas")
+    page.wait_for_selector(f"{SPEAK_PLAYER}[data-state=ended] canvas")
 
 
 def test_a_model_that_came_meanwhile_speaks_when_the_tab_opens_again(visitor: Visitor) -> None:
@@ -76,11 +77,11 @@ def test_a_described_voice_is_heard(visitor: Visitor) -> None:
     page.fill("#design-text textarea", "hello world")
     page.fill("#tab-design label:has-text('Seed') input", str(SEED_THAT_SPEAKS))
     page.click("#design-run")
-    heard = ", ".join(f"#design-live tts-live[data-state={state}]" for state in ("playing", "ended"))
+    heard = ", ".join(f"#design-player tts-player[data-state={state}]" for state in ("playing", "ended"))
     page.wait_for_selector(heard)
     page.keyboard.press("Escape")
-    page.wait_for_selector("#design-status .studio-facts")
-    assert "VoiceDesign" in page.inner_text("#design-status")
+    page.wait_for_selector("#design-player tts-player[data-take]")
+    assert "VoiceDesign" in (page.text_content("#design-player .player-facts") or "")
 
 
 def test_a_model_is_loaded_and_unloaded_by_hand(visitor: Visitor) -> None:

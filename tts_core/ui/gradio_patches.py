@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from tts_core.access.visitor import visitor_in
 from tts_core.audio.faults import OutputFailed
@@ -55,6 +56,8 @@ class GuardedBlocks(gr.Blocks):
         super().__init__(title=words("app.title"), analytics_enabled=False, delete_cache=(3600, 86400))
         self.words = words
         self.files = PageFiles(files_folder)
+        self.routes: list[BaseRoute] = []
+        """The routes that the page's own scripts ask."""
         # Gradio checks paths itself, too, but only where this is set: `launch()` does, mounting does not.
         self.has_launched = True
 

@@ -36,6 +36,7 @@ def record(page: Page, seconds: int) -> None:
     page.click("#clone-file .source-selection button >> nth=1")
     page.click("#clone-file button.record-button")
     page.wait_for_function(f"/0:0[{seconds}-9]/.test(document.querySelector('#clone-file').innerText)")
+    page.wait_for_selector(f"studio-recorder[data-state={'short' if seconds < 5 else 'good'}]")
     page.click("#clone-file button.stop-button")
     page.wait_for_selector(".studio-coach")
 

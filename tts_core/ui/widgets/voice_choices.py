@@ -33,6 +33,14 @@ def best_voice(voices: list[Voice]) -> Voice:
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
 
+def voice_named(voices: list[Voice], wanted: str) -> Voice | None:
+    """The voice with that id, else the first one of that name, as in an address that somebody wrote; None if there is
+    neither."""
+    by_id = (voice for voice in voices if voice.id == wanted)
+    by_name = (voice for voice in voices if voice.name.casefold() == wanted.casefold())
+    return next(by_id, None) or next(by_name, None)
+
+
 def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:
     """The (label, code) of each language: Auto first, then widely spoken languages, the rest in the engine's order."""
     named = {one.code: words.get(f"language.{one.code}", one.name) for one in can.languages}
