@@ -40,18 +40,25 @@
     }
   };
 
-  // A sentence that a voice speaks now: the same way as every other program asks for one. Leaving stops the work.
-  const spoken = (api, voice, text) => async (signal) => {
+  // A sentence that a voice speaks now: the same way as every other program asks for one. Leaving stops the work. The
+  // newest ones are kept, so that voices can be compared; `version` changes when a voice does.
+  const MOST_KEPT = 30;
+  const kept = new Map();
+  const spoken = (api, voice, text, version = "") => async (signal) => {
+    const name = JSON.stringify([voice, text, version]);
+    if (kept.has(name)) return kept.get(name);
     const body = JSON.stringify({ text, voice_id: voice, seed: 0, max_seconds: 20, read_as: "plain" });
     const headers = { "Content-Type": "application/json", Accept: "audio/wav" };
     const response = await fetch(`${api}/synthesize`, { method: "POST", headers, body, signal });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return response.blob();
+    kept.set(name, await response.blob());
+    if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+    return kept.get(name);
   };
 
   window.studioSound = { play, stop, spoken, isPlaying: (key) => now?.key === key };
   addEventListener("tts-stop", () => now?.audio && stop());
   addEventListener("play", () => stop(), { capture: true }); // an <audio> of the page; ours is not in the document
   addEventListener("pagehide", stop);
-  addEventListener("click", (event) => event.target.closest?.(".studio-run, [role=tab]") && stop(), { capture: true });
+  addEventListener("click", (event) => event.target.closest?.(".studio-run, [role=tab], tts-player") && stop(), { capture: true });
 })();

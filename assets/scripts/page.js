@@ -114,7 +114,7 @@
 
   // A recording that no voice was made of is nowhere else.
   const isUnsaved = () =>
-    document.querySelector("#clone-file :is(audio, [data-testid^=waveform])") && !document.querySelector("#clone-saved [data-tab=tab-library]");
+    document.querySelector("#clone-file audio") && !document.querySelector("#clone-saved [data-tab=tab-library]");
   addEventListener("beforeunload", (event) => isUnsaved() && event.preventDefault());
 
   // Who logs out leaves nothing behind for whoever logs in next.

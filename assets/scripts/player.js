@@ -88,6 +88,7 @@
       this.live = null;
       this.file = null;
       this.peaks = [];
+      this.receivedS = 0;
       this.render();
       this.setState("idle");
       this.list?.render();
@@ -143,7 +144,10 @@
       });
       menu.querySelector("ul").addEventListener("click", () => (menu.open = false));
       const tab = this.closest("[role=tabpanel]");
+      // A failure is forgotten as soon as something is asked for otherwise, or somebody comes back.
       for (const change of ["input", "change"]) tab?.addEventListener(change, () => this.forgetFailure());
+      tab?.addEventListener("mousedown", ({ target }) => target.closest("[role=option]") && this.forgetFailure());
+      document.querySelector(`#tab-${this.dataset.tab}-button`)?.addEventListener("click", () => this.forgetFailure());
     }
 
     // The built-in voice is loaded when somebody comes, and again when he comes back to it.
@@ -233,12 +237,12 @@
         const body = JSON.stringify({ session: SESSION, form });
         const headers = { "Content-Type": "application/json" };
         const response = await fetch(this.dataset.speak + name, { method: "POST", headers, body });
-        if (!response.ok) throw new Error(`HTTP ${response.status}`);
+        if (!response.ok) throw new Error(response.statusText, { cause: await response.json().catch(() => null) });
         for await (const message of eventsOf(response)) this.take_in(message);
         if (!this.take && !this.hasFailed && this.dataset.state === "waiting") this.setState("stopped");
-      } catch {
+      } catch (error) {
         this.endSound();
-        this.fail({ title: this.text("speak.error_title"), text: this.text("live.broken") });
+        this.fail({ title: this.text("speak.error_title"), text: error.cause?.message ?? this.text("live.broken") });
       } finally {
         clearTimeout(this.announced);
         this.live?.complete();
@@ -515,7 +519,7 @@
       const seek = this.part("seek");
       seek.value = seconds ? position / seconds : 0;
       seek.setAttribute("aria-valuetext", `${clock(position)} / ${clock(seconds)}`);
-      this.part("time").textContent = `${clock(position)} / ${clock(seconds)}`;
+      this.part("time").textContent = seconds ? `${clock(position)} / ${clock(seconds)}` : "";
     }
 
     // The peaks over the whole width, however many there are.

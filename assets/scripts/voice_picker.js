@@ -48,7 +48,7 @@
     // options: texts, api, current (the chosen id), refresh() asks for the list, prepare(id) starts a saved voice's work
     open(options) {
       return new Promise((resolve) => {
-        Object.assign(this, options, { resolve, picked: null });
+        Object.assign(this, options, { resolve, picked: null, isAtCurrent: false });
         const container = document.querySelector(".gradio-container .contain") ?? document.body; // where styles reach it;
         if (this.dialog.parentElement !== container) container.append(this.dialog);
         this.build();
@@ -94,7 +94,7 @@
         return button;
       };
       const select = (name) => {
-        const box = make("select", { class: "studio-voices-chip", "aria-label": texts[name], "data-filter": name });
+        const box = make("select", { class: "studio-voices-chip", "aria-label": texts[`by_${name}`], "data-filter": name });
         box.addEventListener("change", () => {
           this.filters[name] = box.value;
           this.show();
@@ -175,10 +175,15 @@
       this.group = null;
       this.more?.disconnect();
       this.list.replaceChildren();
-      if (found.length) this.add(Math.max(FIRST, 1 + found.findIndex((voice) => voice.id === at)));
+      const wanted = this.isAtCurrent ? at : this.current;
+      if (found.length) this.add(Math.max(FIRST, 1 + found.findIndex((voice) => voice.id === wanted)));
       else this.list.append(this.nothing());
       if (at) (this.cardOf(at)?.querySelector(`.${button.split(" ")[0]}`) ?? this.search).focus();
       this.roving(this.list.querySelector("li[aria-current]") ?? this.list.querySelector("li"));
+      if (!this.isAtCurrent && this.dialog.open) {
+        this.isAtCurrent = true;
+        this.cardOf(this.current)?.scrollIntoView({ block: "center" });
+      }
     }
 
     nothing() {
@@ -252,7 +257,7 @@
         const language = voice.language || this.filters.language || texts.speaks;
         const text = this.data.samples[language] ?? this.data.samples[texts.speaks];
         item.querySelector(".studio-voices-problem")?.remove();
-        studioSound.play(`voice ${voice.id}`, studioSound.spoken(this.api, voice.id, text), (state) => {
+        studioSound.play(`voice ${voice.id}`, studioSound.spoken(this.api, voice.id, text, voice.version), (state) => {
           item.dataset.sound = state;
           button.textContent = state && state !== "failed" ? "■" : "▶";
           button.setAttribute("aria-label", `${state && state !== "failed" ? texts.stop : texts.preview}: ${voice.name}`);

@@ -167,7 +167,7 @@ def test_a_voice_is_found_previewed_and_chosen_with_the_keyboard(visitor: Visito
         assert page.evaluate(FOCUSED) == focused
     with page.expect_response("**/api/tts/qwen3/synthesize") as spoken:
         page.keyboard.press("Enter")
-    assert spoken.value.request.post_data_json["text"].startswith("Hello, this is my voice")
+    assert "Hello, this is my voice" in (spoken.value.request.post_data or "")
     expect(cards.nth(1)).to_have_attribute("data-sound", "playing")
     page.keyboard.press("Escape")
     expect(page.locator(".studio-voices-sheet")).to_be_hidden()
@@ -329,7 +329,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(visitor: Visitor) -> Non
     language = page.locator("#speak-language input")
     language.click()
     page.keyboard.type("germ")
-    expect(page.get_by_role("option")).to_have_text(["German"])
+    expect(page.get_by_role("option")).to_have_text([re.compile("German")])
     page.keyboard.press("Enter")
     expect(language).to_have_value("German")
     page.keyboard.press("Tab")

@@ -19,6 +19,7 @@ from tests.hubs.content import write_bytes
 from tests.hubs.hubs import Hubs
 from tests.hubs.models import PublishedModel
 from tests.ui.conftest import CHOSEN_VOICE, RunningApp, Visitor, choose_voice, running_app
+from tests.ui.voices.steps import edit
 from tts_core.models.catalogue import ModelKind
 
 BASE, SMALL = "Qwen3-TTS-12Hz-0.6B-Base", "whisper_small"
@@ -123,8 +124,7 @@ def test_a_saved_voices_recording_is_transcribed(
     client.close()
     page = visitor.open()
     page.click("#tab-library-button")
-    page.click("#library-list li:has(h3:text-is('Anna')) [data-action=edit]")
-    page.wait_for_function("document.querySelector('#library-name :is(input, textarea)')?.value == 'Anna'")
+    edit(page, "Anna")
     choose(page, "#library-language", "English")
     transcribe(page, "library")
     expect(page.locator("#library-transcript textarea")).to_have_value("hello world")

@@ -92,10 +92,11 @@ def test_saved_voices_that_cannot_speak_are_there_with_what_makes_them_ready(ser
     assert anna["line"] == "Clone · Qwen3-TTS 0.6B Base · German"
     acts = {name: card.get("act", "") for name, card in found.items() if "reason" in card}
     assert acts == {"Bert": "prepare", "Cora": "prepare", "Dora": "", "Emil": "tab-models", "Frida": ""}
-    assert "1.7B Base" in found["Emil"]["reason"]
+    assert found["Emil"]["reason"] == "Model missing"
     of_guests = cards(services, role=Role.GUEST)
     assert all("act" not in card and "favourite" not in card for card in of_guests.values())
-    assert of_guests["library/raw"]["reason"]
+    assert {card["reason"] for card in of_guests.values() if card["name"] in acts} == {"Not prepared"}
+    assert not any("Base" in card["line"] for card in of_guests.values())
 
 
 def test_the_chinese_list_has_no_english_sentences(services: Services) -> None:

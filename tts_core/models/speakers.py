@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
+from tts_core.models.catalogue import Gender
 from tts_core.platform.paths import SPEAKERS_FILE
-
-Gender = Literal["female", "male"]
 
 
 @dataclass(frozen=True, slots=True)

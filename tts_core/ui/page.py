@@ -41,7 +41,8 @@ def build_page(services: Services, language: str, audience: Role = Role.ADMIN) -
     up = "" if language == "en" else "../"
     other = "zh" if language == "en" else "en"
     logout = f"{up or './'}logout" if words.is_for_guests or services.settings.needs_login else ""
-    with GuardedBlocks(words, services.settings.paths.page_cache_dir) as page:
+    page = GuardedBlocks(words, services.settings.paths.page_cache_dir)
+    with page:
         gr.HTML(fragments.header(words, f"{up or './'}?lang={other}", logout), js_on_load=None)
         handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words)
         if words.is_for_guests:

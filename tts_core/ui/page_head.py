@@ -14,20 +14,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tts_core.platform.paths import ASSETS_DIR
 from tts_core.ui.words import load_words
 
-HTML_TAGS = {"en": "en", "zh": "zh-CN"}
-"""The BCP 47 tag of each page language."""
 SCRIPTS = (
     "remember.js",
+    "player.js",
+    "live_sound.js",
+    "take_list.js",
     "page.js",
     "fields.js",
-    "live_sound.js",
-    "player.js",
-    "take_list.js",
     "one_sound.js",
     "voice_picker.js",
     "recorder.js",
 )
-"""The page's scripts in their order."""
+"""The page's scripts in their order: the player notes a key before the page presses a button for it."""
+HTML_TAGS = {"en": "en", "zh": "zh-CN"}
+"""The BCP 47 tag of each page language."""
 _BEGIN = b"<script>studioMemory.begin(window.gradio_config)</script>"
 """The script below Gradio's configuration; Gradio itself starts when the whole page has been read."""
 

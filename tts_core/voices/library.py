@@ -37,7 +37,18 @@ PREVIEW_MAX_S, DESIGN_MAX_S = 20.0, 30.0
 """The longest speech in seconds of a preview, and of a designed voice's first words: what is cloned may not be
 longer."""
 _CHANGEABLE = frozenset(
-    {"name", "model_key", "language", "ref_text", "instruct", "x_vector_only_mode", "speaker", "tags", "favourite"}
+    {
+        "name",
+        "model_key",
+        "language",
+        "ref_text",
+        "instruct",
+        "x_vector_only_mode",
+        "speaker",
+        "tags",
+        "favourite",
+        "notes",
+    }
 )
 
 
@@ -179,7 +190,7 @@ class VoiceLibrary:
         """Change some of the fields that people may change. The voice is prepared anew when it needs to be."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise InvalidRequest(reason=f"{unknown[0]} can't be changed.")
-        meta = {key: changes[key] for key in ("tags", "favourite") if key in changes}
+        meta = {key: changes[key] for key in ("tags", "favourite", "notes") if key in changes}
         fields = {key: value for key, value in changes.items() if key not in meta}
         before = self._store.voice(voice_id)
         after = replace(before, **fields).with_meta(meta)

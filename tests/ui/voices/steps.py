@@ -43,12 +43,18 @@ def record(page: Page, seconds: int) -> None:
 
 def card(name: str) -> str:
     """Selector of a voice in the library."""
-    return f"#library-list li:has(h3:text-is('{name}'))"
+    return f"#library-list li:has(h2:text-is('{name}'))"
+
+
+def act(page: Page, name: str, action: str) -> None:
+    """Choose an act of a voice's menu."""
+    page.click(f"{card(name)} [data-menu]")
+    page.click(f"{card(name)} .studio-menu [data-action={action}]")
 
 
 def edit(page: Page, name: str) -> None:
     """Open a voice's editor."""
-    page.click(f"{card(name)} [data-action=edit]")
+    act(page, name, "settings")
     page.wait_for_function(
         "name => document.querySelector('#library-name :is(input, textarea)')?.value == name", arg=name
     )

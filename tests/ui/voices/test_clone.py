@@ -49,6 +49,8 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.wait_for_selector("#clone-saved .studio-saved:has-text('Recorded')")
     page.click("#clone-saved [data-action=use]")
     page.wait_for_selector(f"{CHOSEN_VOICE}:text-is('Recorded')")
+    page.reload()
+    assert visitor.asked == [], "the recording is a voice by now"
     page.click("#speak-voice .studio-voice-chip")
     offered = page.locator(".studio-voices-list")
     expect(offered.locator("li:has(strong:text-is('Recorded'))")).to_have_attribute("data-ready", "true")
@@ -85,6 +87,7 @@ def test_files_that_browsers_take_for_films_are_heard_too(visitor: Visitor, tmp_
     upload(page, write_webm(tmp_path / "me.webm", reference_audio(4.0, 48_000), 48_000))
     expect(page.locator(".studio-coach")).to_contain_text(re.compile(r"Length\s*✓ [34]\.\d s"))
     page.reload()
+    assert visitor.asked == ["beforeunload"], "the recording is nowhere else"
     page.click("#tab-clone-button")
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     page.set_input_files("#clone-file input[type=file]", str(tmp_path / "notes.txt"))

@@ -114,7 +114,8 @@ class ModelActions:
 
     def _brief(self, entry: ModelEntry) -> str:
         counts = {"speakers": len(self._services.models.capabilities(entry.key).speakers)}
-        return sized_text(self._words, "brief", entry, counts)
+        brief = sized_text(self._words, "brief", entry, counts)
+        return " · ".join(filter(None, (entry.gender and self._words(f"gender.{entry.gender}"), brief)))
 
     def _details(self, view: ModelView, check: FileCheck | None) -> str:
         models, key = self._services.models, view.status.key

@@ -19,6 +19,7 @@ from tts_core.ui.models.source_list import SourceMove, source_list
 from tts_core.ui.models.store.work import is_here
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.download_words import source_choices
+from tts_core.ui.widgets.scripts import CLEAR
 from tts_core.ui.words import Words
 
 LIST_SCRIPT = (ASSETS_DIR / "scripts" / "source_list.js").read_text(encoding="utf-8")
@@ -188,5 +189,5 @@ def wire(panel: SourcesPanel, page: gr.Blocks, services: Services, words: Words)
     panel.automatic.click(handlers.automatic, latencies, listed, **quiet)
     for event in (panel.save_mirror.click, panel.mirror.submit):
         event(handlers.set_mirror, [panel.mirror, latencies], [*listed, panel.mirror, chosen], **quiet)
-    panel.mirror.input(lambda: "", None, panel.message, queue=False, **quiet)
+    panel.mirror.input(None, None, panel.message, js=CLEAR, **quiet)
     panel.resume.input(handlers.set_resume, [panel.resume, latencies], listed, **quiet)

@@ -132,20 +132,6 @@ def read_as_choice(words: Words) -> gr.Radio:
     )
 
 
-def voice_sample(words: Words) -> gr.Audio:
-    """The player in which the library lets a saved voice be heard; hidden until one is."""
-    return gr.Audio(
-        label=words("library.playing"),
-        type="filepath",
-        interactive=False,
-        autoplay=True,
-        visible=False,
-        buttons=["download"],
-        waveform_options=WAVE,
-        elem_id="library-sound",
-    )
-
-
 def wire(
     player: Player, bundle: Any, endpoint: SpeakEndpoint, services: Services, handler: SpeakHandler, words: Words
 ) -> gr.events.Dependency:

@@ -259,9 +259,10 @@ class _Followers:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
+        # What stays is not sent: it would undo what is chosen while this is on its way.
         return [
             panel.note,
-            gr.update(choices=panel.languages, value=language if language in codes else AUTO_LANGUAGE),
+            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
@@ -274,7 +275,6 @@ class _Followers:
         voices = speaking_voices(self._services)
         now = (_still_there(voices, voice, self._words) if is_chosen else best_voice(voices)).id
         choices = voice_choices(self._words, voices)
-        # A voice that stays is not sent: it would undo a choice that is made while this is on its way.
         chosen = gr.update(choices=choices) if now == voice else gr.update(choices=choices, value=now)
         return [chosen, *self.follow(now, language)]
 
@@ -291,6 +291,7 @@ class _Followers:
         now = form.voice if form.voice in present else voice
         values = [form.text, now, True, form.speed, form.format, form.max_seconds, form.seed, form.read_as]
         note, language, instruct, *rest = self.follow(now or voice, form.language)
+        language = {"value": form.language, **language}
         instruct = {**instruct, "value": form.instruct} if instruct["visible"] else instruct
         return [*values, *(getattr(form, name) for name in SAMPLING_FIELDS), note, language, instruct, *rest]
 

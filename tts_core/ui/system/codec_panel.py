@@ -16,6 +16,7 @@ from tts_core.engines.qwen.round_trip import MAX_SECONDS, round_trip
 from tts_core.platform.whole_files import make_private, open_private
 from tts_core.services import Services
 from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets.scripts import CLEAR
 from tts_core.ui.words import Words
 
 
@@ -72,7 +73,7 @@ def wire(panel: CodecPanel, item: gr.Tab, services: Services, words: Words) -> N
 
     item.select(opened, None, [panel.key, panel.run, panel.message], api_visibility="private", show_progress="hidden")
     for changed in (panel.recording.input, panel.key.input):
-        changed(lambda: "", None, panel.message, queue=False, api_visibility="private", show_progress="hidden")
+        changed(None, None, panel.message, js=CLEAR, api_visibility="private", show_progress="hidden")
     panel.run.click(
         convert, [panel.recording, panel.key], [panel.decoded, panel.codes, panel.message], api_visibility="private"
     )

@@ -11,7 +11,7 @@ from tts_core.domain.errors import StudioError
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.scripts import ACTIONS
+from tts_core.ui.widgets.scripts import ACTIONS, CLEAR
 from tts_core.ui.words import Words
 
 REFRESH_S = 2.0
@@ -73,7 +73,7 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
         api_visibility="private",
         show_progress="hidden",
     )
-    panel.key.input(lambda: "", None, panel.message, queue=False, api_visibility="private", show_progress="hidden")
+    panel.key.input(None, None, panel.message, js=CLEAR, api_visibility="private", show_progress="hidden")
     panel.timer.tick(table, None, panel.table, api_visibility="private", show_progress="hidden", queue=False)
     loaded = panel.load.click(load, panel.key, panel.message, api_visibility="private", concurrency_limit=None)
     unloaded = panel.table.click(unload, None, panel.message, api_visibility="private", concurrency_limit=None)

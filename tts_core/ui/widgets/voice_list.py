@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from tts_core.domain.errors import StudioError
+from tts_core.domain.errors import ModelNotReady, StudioError
 from tts_core.domain.languages import short_code
 from tts_core.domain.sample_texts import SAMPLE_TEXTS
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, Voice
@@ -48,6 +48,8 @@ class VoiceCard:
     """The short code of its own language; "" where it has none of its own."""
     gender: str = ""
     is_favourite: bool = False
+    version: str = ""
+    """A text that changes when the voice sounds different."""
     reason: str = ""
     """The reason why it can't speak yet; "" for a voice that can."""
     act: str = ""
@@ -77,6 +79,8 @@ class _Lister:
         self._services = services
         self._words = words
         self._known: dict[str, Capabilities] = {}
+        self._problems: dict[str, StudioError | None] = {}
+        """The problems of saved voices' models: each is looked up once, however many voices it has."""
         self._names: dict[str, Language] = {}
         """The languages by short code, as the engine that speaks most of them names them."""
         self._spoken(services.builtin.capabilities().languages)
@@ -117,32 +121,43 @@ class _Lister:
             shown = public_voice(voice)
             reason, act = ("", "") if f"{LIBRARY}/{voice.id}" in speaking else self._why_not(voice)
             own = self._spoken([Language(shown.language, shown.language.title())])
-            model = self._model_name(voice.model_key)
-            parts = (self._words(f"voice_kind.{shown.kind.value}"), model, *(self._language_name(code) for code in own))
+            model = "" if self._words.is_for_guests else self._model_name(voice.model_key)
+            parts = (self._words(f"voice_kind.{shown.kind.value}"), model, *map(self._language_name, own))
             yield VoiceCard(
                 f"{LIBRARY}/{shown.id}",
                 shown.name,
-                " · ".join(parts),
+                " · ".join(part for part in parts if part),
                 LIBRARY,
                 own or self._spoken(self._model_languages(voice.model_key)),
                 language=own[0] if own else "",
                 is_favourite=voice.is_favourite and not self._words.is_for_guests,
+                version="" if self._words.is_for_guests else voice.updated_at,
                 reason=reason,
                 act=act,
             )
 
     def _why_not(self, voice: SavedVoice) -> tuple[str, str]:
-        """The reason why a saved voice can't speak, and the act that changes it."""
-        try:
-            problem = self._services.voice_models.model(voice.model_key).problem()
-        except StudioError as error:
-            return self._words.error(error), ""
+        """The reason why a saved voice can't speak, and the act that changes it. Guests see no more than that."""
+        if self._words.is_for_guests:
+            return self._words("voice_state.unprepared"), ""
+        if voice.model_key not in self._problems:
+            self._problems[voice.model_key] = self._problem_of(voice.model_key)
+        problem = self._problems[voice.model_key]
+        if isinstance(problem, ModelNotReady):
+            return self._words("voice_state.model_missing"), self._for_owner("tab-models")
         if problem is not None:
-            return self._words.error(problem), self._for_owner("tab-models")
+            return self._words.error(problem), ""
         if voice.status is VoiceStatus.CLONING:
             return self._words("voice_state.preparing"), ""
         state = "failed" if voice.status is VoiceStatus.FAILED else "unprepared"
         return self._words(f"voice_state.{state}"), self._for_owner(PREPARE)
+
+    def _problem_of(self, key: str) -> StudioError | None:
+        """The reason why a model can't speak, an unknown one included; None for one that can."""
+        try:
+            return self._services.voice_models.model(key).problem()
+        except StudioError as error:
+            return error
 
     def _to_come(self) -> Iterator[VoiceCard]:
         """The preset voices of models that can't speak here yet."""
@@ -284,6 +299,7 @@ def _data(card: VoiceCard) -> dict[str, Any]:
         "language": card.language,
         "gender": card.gender,
         "favourite": card.is_favourite,
+        "version": card.version,
         "reason": card.reason,
         "act": card.act,
     }

@@ -21,9 +21,9 @@ from tts_core.voices.engine import NAME as LIBRARY
 _TEXTS = (
     *("title", "search", "search_placeholder", "filters", "mine", "favourites", "language", "gender", "female", "male"),
     *("engine", "count", "none", "clear", "close", "preview", "stop", "favourite", "failed", "loading", "tab-models"),
-    "prepare",
+    *("prepare", "by_language", "by_gender", "by_engine"),
 )
-_API = {"en": "api/tts/qwen3", "zh": "../api/tts/qwen3"}
+API = {"en": "api/tts/qwen3", "zh": "../api/tts/qwen3"}
 """The address of the studio's routes, as seen from the page of each language."""
 
 
@@ -49,7 +49,7 @@ def render(services: Services, words: Words, choices: list[tuple[str, str]], val
         choices=choices,
         voices=None,
         texts=texts(words),
-        api=_API[words.language],
+        api=API[words.language],
     )
 
     def listed() -> Any:

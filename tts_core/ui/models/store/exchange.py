@@ -12,6 +12,7 @@ from tts_core.models.store.reports import Progress
 from tts_core.services import Services
 from tts_core.ui.models.store import html
 from tts_core.ui.models.store.work import StoreWork, heading, path_box, typed_folder
+from tts_core.ui.widgets.scripts import CLEAR
 from tts_core.ui.words import Words
 
 
@@ -68,5 +69,5 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
         done = began.then(action, [panel.key, panel.folder], panel.result, api_visibility="private")
         done.then(lambda: shown(is_busy=False), None, buttons, **quiet)
     for changed in (panel.folder.input, panel.key.input):
-        changed(lambda: "", None, panel.result, **quiet)
+        changed(None, None, panel.result, js=CLEAR, **quiet)
     panel.stop.click(work.stop_work, None, None, queue=False, api_visibility="private")
