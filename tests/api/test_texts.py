@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -16,6 +17,9 @@ from tests.fakes import FakeEngine
 from tests.serving import Serve
 from tts_core.api.server import create_api
 from tts_core.audio.stream_formats import STREAM_RATE
+from tts_core.domain.engine import CancelCheck
+from tts_core.domain.events import EngineEvent
+from tts_core.domain.values import SynthesisRequest
 from tts_core.services import Services
 from tts_core.speech.plan.lexicon import LexiconEntry
 from tts_core.speech.plan.plan import plan
@@ -120,6 +124,37 @@ def test_a_long_text_comes_out_of_every_door_as_it_was_planned(doors: Doors) -> 
     )
     assert len(pcm.content) / 2 / STREAM_RATE == pytest.approx(seconds, abs=0.01)
     assert [request.text for request in doors.engine.seen] == [one.spoken for one in planned.segments] * 2
+
+
+@dataclass
+class PatientEngine(FakeEngine):
+    """Begins its second call only when the test has what the first one made."""
+
+    received: Event = field(default_factory=Event)
+
+    def _speak(self, request: SynthesisRequest, cancelled: CancelCheck) -> Iterator[EngineEvent]:
+        if len(self.seen) > 1:
+            assert self.received.wait(timeout=120)
+        yield from super()._speak(request, cancelled)
+
+
+def test_the_first_segment_is_heard_before_the_second_one_is_made(services: Services, serve: Serve) -> None:
+    engine = PatientEngine()
+    limits = services.settings.limits
+    synthesis = Synthesis([engine], SpeechQueue(4), services.outputs, limits)
+    url = serve(create_api(dataclasses.replace(services, synthesis=synthesis)))
+    body = {"model": "tts-1", "voice": "fake/tone", "input": LONG * 8, "response_format": "pcm"}
+    with client_of(url) as client, client.stream("POST", "/v1/audio/speech", json=body) as answer:
+        pieces = answer.iter_bytes()
+        received = 0
+        while received < 10 * 2 * STREAM_RATE:  # ten of the first segment's seconds
+            received += len(next(pieces))
+        assert len(engine.seen) == 1
+        engine.received.set()
+        received += sum(map(len, pieces))
+    planned = plan(body["input"])
+    seconds = sum(len(one.spoken) * 0.1 + one.pause_after_s for one in planned.segments)
+    assert received / 2 / STREAM_RATE == pytest.approx(seconds, abs=0.01)
 
 
 def test_no_text_and_no_term_stands_in_the_log_or_in_a_job(doors: Doors, log_file: Path) -> None:

@@ -133,6 +133,18 @@ def test_an_entry_keeps_its_form_as_fields_and_refuses_what_can_not_be() -> None
             LexiconEntry.from_fields(fields)
 
 
+@pytest.mark.parametrize("read_as", list(ReadAs))
+@pytest.mark.parametrize("mark", ["***", "* * *", "---", "___"])
+def test_a_line_of_signs_parts_scenes(read_as: ReadAs, mark: str) -> None:
+    choices = PlanChoices(read_as=read_as, keeps_short_whole=True)
+    made = plan(f"He went home.\r\n\r\n{mark}\r\n\r\nThe next day.", choices)
+    assert [(one.spoken, one.reason) for one in made.segments] == [
+        ("He went home.", PauseReason.SCENE),
+        ("The next day.", PauseReason.END),
+    ]
+    assert len(plan("A title\n---\nThe text.", PlanChoices(keeps_short_whole=True)).segments) == 1
+
+
 def test_short_lines_stay_together_where_voices_would_speak_single_words() -> None:
     verses = "\n".join(f"This is line {number} of a poem," for number in range(12))
     text = f"{verses}\n\nAnother verse.\n今天很好。\n明天也好。"

@@ -20,6 +20,7 @@ from tts_core.speech.reading import text_to_say
 
 DEFAULT_PAUSE_S = 0.5
 MAX_PAUSE_S = 10.0
+SCENE_MARK = "***"
 _TAG = re.compile(
     r"\\?(?:\[\[(?P<term>[^\[\]|\n]{1,200})\|(?P<reading>[^\[\]|\n]{0,200})\]\]"
     r"|\[(?:pause|停顿)(?P<length>(?:[ \t:：]{0,4}[\d.,+-][^\[\]\n]{0,20})?)[ \t]{0,4}\](?!\())",
@@ -34,6 +35,8 @@ _MILLISECONDS = ("ms", "mse", "mil", "毫秒")
 _STAND_IN = "\U000e0001"
 """A character that nobody types and every reader of texts leaves as it is; it parts stand-ins of tags from text."""
 _STOOD_IN = re.compile(f"{_STAND_IN}(\\d+){_STAND_IN}")
+_SCENE = re.compile(r"(\n[ \t]*\r?\n[ \t]*)((?:\*[ \t]*){3,20}|(?:-[ \t]*){3,80}|(?:_[ \t]*){3,80})(?=\r?\n|$)")
+"""A line that parts scenes, below an empty one; Markdown's reader would leave it out."""
 _BLANKS = re.compile(r"[ \t]{2,}")
 
 
@@ -77,11 +80,12 @@ def tagged_text(text: str, read_as: ReadAs) -> str:
     """`text` without the signs that are not read, as `text_to_say` leaves it, with its tags as they were typed."""
     tags: list[str] = []
 
-    def stand_in(found: re.Match[str]) -> str:
-        tags.append(_clean_tag(found.group()))
+    def stand_in(kept: str) -> str:
+        tags.append(kept)
         return f"{_STAND_IN}{len(tags) - 1}{_STAND_IN}"
 
-    covered = _TAG.sub(stand_in, text.replace(_STAND_IN, ""))
+    covered = _TAG.sub(lambda found: stand_in(_clean_tag(found.group())), text.replace(_STAND_IN, ""))
+    covered = _SCENE.sub(lambda found: found[1] + stand_in(SCENE_MARK), covered)
     read = text_to_say(covered, read_as)
     return _STOOD_IN.sub(lambda found: tags[int(found[1])], read) if tags else read
 

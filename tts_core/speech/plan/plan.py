@@ -143,7 +143,7 @@ def _is_next_line(text: str, before: Piece, piece: Piece) -> bool:
 
 def _is_short(segments: Sequence[PlannedSegment], lead_s: float) -> bool:
     seconds, chars = sum(one.expected_s for one in segments), sum(len(one.text) for one in segments)
-    asks_for_pauses = lead_s or any(one.reason is PauseReason.OWN for one in segments)
+    asks_for_pauses = lead_s or any(one.reason in (PauseReason.OWN, PauseReason.SCENE) for one in segments)
     return len(segments) > 1 and not asks_for_pauses and seconds <= TARGET_S[1] and chars <= _SHORT_CHARS
 
 

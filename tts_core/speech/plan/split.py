@@ -206,7 +206,7 @@ def _belong_together(before: _Span, after: _Span, language: str, preset: SplitPr
     if preset is SplitPreset.SENTENCES:
         return before.reason is PauseReason.CLAUSE and both.seconds <= TARGET_S[1]
     least, most = TARGET_S if preset is SplitPreset.BALANCED else (TARGET_S[1], HARD_S)
-    return both.seconds <= most or before.seconds < least
+    return both.seconds <= most or least - before.seconds > both.seconds - most  # too short is worse than too long
 
 
 def _few(language: str) -> int:
