@@ -22,6 +22,7 @@ CODES = {
     404: """
         audio_not_found file_not_found job_not_found model_not_there not_found unknown_key unknown_model_key
         unknown_user voice_not_found project_not_found chapter_not_found segment_not_found take_not_found
+        export_not_found
     """,
     405: "method_not_allowed",
     408: "body_too_slow",
@@ -30,7 +31,7 @@ CODES = {
         lexicon_outdated model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
         nothing_to_convert OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists
         voice_not_ready yourtts_missing edit_conflict project_busy project_in_use project_newer project_damaged
-        nothing_to_undo nothing_to_redo
+        nothing_to_undo nothing_to_redo run_in_progress segments_missing nothing_to_export
     """,
     413: "body_too_large",
     422: """
@@ -42,7 +43,7 @@ CODES = {
         transcript_missing transcript_unreadable unknown_language unknown_service unknown_spoken_language
         unsupported_format voice_archive_invalid voice_prompt_invalid too_many_projects too_many_segments
         project_too_long split_outside nothing_to_merge search_empty text_unreadable import_unsupported
-        nothing_to_import
+        nothing_to_import design_not_locked voice_needs_recording
     """,
     426: "upgrade_required",
     429: """

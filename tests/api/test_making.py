@@ -48,7 +48,7 @@ def run_of(client: TestClient, project: str) -> dict[str, Any]:
 
 def made(client: TestClient, services: Services, project: str, **body: object) -> dict[str, Any]:
     assert data(client.post(f"{project}/render", json=body), 202)["state"] in ("running", "done")
-    services.runner.wait(project.rpartition("/")[2])
+    services.making.runner.wait(project.rpartition("/")[2])
     return run_of(client, project)
 
 
@@ -58,7 +58,7 @@ def test_a_project_is_made_and_joined_into_a_file(client: TestClient, services: 
     assert (run["state"], run["total"], run["done"], run["failed"]) == ("done", 3, 3, 0)
     for name in ("wav", "mp3", "flac", "ogg", "opus", "m4a"):
         export = data(client.post(f"{project}/exports", json={"format": name, "name": "A: tale?"}), 202)
-        services.exporter.wait(project.rpartition("/")[2], export["id"])
+        services.making.exporter.wait(project.rpartition("/")[2], export["id"])
         done = data(client.get(f"{project}/exports/{export['id']}"))
         assert (done["state"], done["name"], done["missing"]) == ("done", f"A tale.{name}", [])
         answer = client.get(done["url"])
@@ -78,7 +78,7 @@ def test_what_has_no_take_is_named_before_a_file_is_made(client: TestClient, ser
     lengths = {}
     for missing in ("skip", "silence"):
         export = data(client.post(f"{project}/exports", json={"format": "wav", "missing": missing}), 202)
-        services.exporter.wait(project.rpartition("/")[2], export["id"])
+        services.making.exporter.wait(project.rpartition("/")[2], export["id"])
         done = data(client.get(f"{project}/exports/{export['id']}"))
         lengths[missing] = done["duration_seconds"]
         assert len(done["missing"]) == 1
@@ -99,9 +99,9 @@ def test_scopes_and_wrong_requests(client: TestClient, services: Services, proje
 
 def test_events_tell_what_changes(client: TestClient, services: Services, project: str) -> None:
     project_id = project.rpartition("/")[2]
-    subscription = services.project_events.subscribe(project_id, services.project_events.newest)
+    subscription = services.making.events.subscribe(project_id, services.making.events.newest)
     made(client, services, project)
-    wait_until(lambda: services.runner.status(project_id).state.value == "done")
+    wait_until(lambda: services.making.runner.status(project_id).state.value == "done")
     seen = []
     while (event := subscription.next(0.2)) is not None:
         seen.append(event.data)
@@ -130,12 +130,12 @@ def test_a_file_has_the_length_of_its_takes_and_pauses(client: TestClient, servi
     segment = data(client.get(f"{project}/segments"))["rows"][0]["id"]
     data(client.patch(f"{project}/segments/{segment}", json={"pause_seconds": 3.0}))
     assert _length(services, client, project) == pytest.approx(before + 3.0 - 0.5, abs=0.005)
-    assert services.runner.status(project_id).done == 3
+    assert services.making.runner.status(project_id).done == 3
 
 
 def _length(services: Services, client: TestClient, project: str) -> float:
     project_id = project.rpartition("/")[2]
     export = data(client.post(f"{project}/exports", json={"format": "wav"}), 202)
-    services.exporter.wait(project_id, export["id"])
-    path: Path = services.exporter.path(project_id, export["id"])
+    services.making.exporter.wait(project_id, export["id"])
+    path: Path = services.making.exporter.path(project_id, export["id"])
     return float(soundfile.info(path).duration)

@@ -25,7 +25,7 @@ _POLL_S = 0.5
 def make(services: Services, project_id: str, scope: Scope) -> RunStatus:
     """Make the segments of `scope`, and show how far it is. Ctrl-C stops after the segment that is being made, a
     second one at once. Raises what `StudioRunner.start` raises."""
-    runner = services.runner
+    runner = services.making.runner
     begun = runner.start(project_id, scope)
     with _stopping(services, project_id), runner.subscribe(begun.seq - 1) as changes:
         while runner.status(project_id).state.is_active:
@@ -64,7 +64,7 @@ def outcome(services: Services, project_id: str, status: RunStatus) -> Exit:
 def export(services: Services, project_id: str, choices: JoinChoices, out: Path) -> JoinedFile:
     """Join the takes into `out`, which appears whole or not at all. Raises OutputUnwritable and what
     `Exporter.assemble` raises."""
-    assembly = services.exporter.assemble(project_id, choices)
+    assembly = services.making.exporter.assemble(project_id, choices)
     if assembly.missing:
         print(f"{len(assembly.missing)} segments have no take ({choices.missing.value}).", file=sys.stderr)
     try:
@@ -82,7 +82,7 @@ def export(services: Services, project_id: str, choices: JoinChoices, out: Path)
 def _stopping(services: Services, project_id: str) -> Iterator[None]:
     def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
         print("\nStopping after this segment…", file=sys.stderr)
-        services.runner.stop(project_id)
+        services.making.runner.stop(project_id)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, on_interrupt)

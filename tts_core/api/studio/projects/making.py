@@ -121,7 +121,7 @@ class ExportObject(BaseModel):
 def render(project_id: str, body: RenderBody, services: UseServices) -> Success[RunObject]:
     """Begin to make the takes that are wanted, in the background: whoever speaks in the meantime does not wait for it.
     What is made is kept whatever happens, and the same call goes on."""
-    runner = services.runner
+    runner = services.making.runner
     if body.scope:
         scope = Scope.of(body.scope, tuple(body.chapters), tuple(body.segments), body.again)
         status = runner.start(project_id, scope)
@@ -134,14 +134,14 @@ def render(project_id: str, body: RenderBody, services: UseServices) -> Success[
 def stop(project_id: str, services: UseServices) -> Success[RunObject]:
     """Stop after the segment that is being made."""
     services.projects.open(project_id)
-    return Success(data=RunObject.of(services.runner.stop(project_id)), message="It stops after this segment.")
+    return Success(data=RunObject.of(services.making.runner.stop(project_id)), message="It stops after this segment.")
 
 
 @router.get("/run")
 def get_run(project_id: str, services: UseServices) -> Success[RunObject]:
     """Read how far the making of a project is."""
     services.projects.open(project_id)
-    return Success(data=RunObject.of(services.runner.status(project_id)), message="This is how far it is.")
+    return Success(data=RunObject.of(services.making.runner.status(project_id)), message="This is how far it is.")
 
 
 @router.get(
@@ -173,7 +173,7 @@ async def project_events(
 def start_export(project_id: str, body: ExportBody, request: Request, services: UseServices) -> Success[ExportObject]:
     """Join the takes into one file, in the background. It is kept for a week."""
     choices = JoinChoices.of(body.format, body.missing, tuple(body.chapters), body.name)
-    record = services.exporter.start(project_id, choices)
+    record = services.making.exporter.start(project_id, choices)
     return Success(data=ExportObject.of(record, _url(request, project_id, services)), message="The file is being made.")
 
 
@@ -181,7 +181,7 @@ def start_export(project_id: str, body: ExportBody, request: Request, services: 
 def list_exports(project_id: str, request: Request, services: UseServices) -> Success[list[ExportObject]]:
     """List a project's files, newest first."""
     url = _url(request, project_id, services)
-    records = services.exporter.list(project_id)
+    records = services.making.exporter.list(project_id)
     return Success(data=[ExportObject.of(one, url) for one in records], message=f"{len(records)} files.")
 
 
@@ -190,14 +190,17 @@ def get_export(project_id: str, export_id: str, request: Request, services: UseS
     """Read how far a file is."""
     url = _url(request, project_id, services)
     return Success(
-        data=ExportObject.of(services.exporter.find(project_id, export_id), url), message="This is the file."
+        data=ExportObject.of(services.making.exporter.find(project_id, export_id), url), message="This is the file."
     )
 
 
 @router.get("/exports/{export_id}/file", response_class=FileResponse, responses=failures(UnknownExport))
 def get_export_file(project_id: str, export_id: str, services: UseServices) -> FileResponse:
     """Download a finished file."""
-    record, path = services.exporter.find(project_id, export_id), services.exporter.path(project_id, export_id)
+    record, path = (
+        services.making.exporter.find(project_id, export_id),
+        services.making.exporter.path(project_id, export_id),
+    )
     kind = FORMATS.get(record.format)
     return FileResponse(path, media_type=_M4A_MIME if kind is None else kind.mime, filename=record.name)
 
@@ -209,11 +212,11 @@ def _url(request: Request, project_id: str, services: Services) -> str:
 async def _events(
     project_id: str, services: Services, streams: Streams, last_event_id: str | None
 ) -> AsyncGenerator[bytes, None]:
-    events = services.project_events
+    events = services.making.events
     newest = events.newest
     seen = last_event_id[:20] if last_event_id and last_event_id.isascii() and last_event_id.isdecimal() else ""
     after_seq = min(int(seen), newest) if seen else newest
-    first = {"type": "run", **services.runner.status(project_id).as_json()}
+    first = {"type": "run", **services.making.runner.status(project_id).as_json()}
     yield server_event(first, number=str(after_seq), retry=RECONNECT_MS)
     beats = Beats(streams)
     async with aclosing(streams.news(events.subscribe(project_id, after_seq))) as news:
