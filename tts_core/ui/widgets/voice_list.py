@@ -90,7 +90,7 @@ class _Lister:
         self._services = services
         self._words = words
         self._known: dict[str, Capabilities] = {}
-        entries = [services.models.entry(key) for key in services.models.keys()]
+        entries = map(services.models.entry, services.models.keys())
         self._genders = {one.id: one.gender for one in HIBARI_VOICES} | {
             f"{PIPER}/{_piper_name(entry).lower()}": entry.gender for entry in entries if entry.kind is ModelKind.PIPER
         }
