@@ -50,7 +50,7 @@ from tts_core.speech.plan.speaking import PlanEvent, PlanSpeaker, next_seed
 from tts_core.speech.queue import Place, SpeechQueue, Turn
 from tts_core.speech.reading import text_to_say
 from tts_core.speech.takes import Outputs
-from tts_core.speech.tempo import stream_at_tempo
+from tts_core.speech.tempo import at_tempo
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +75,9 @@ class _Prepared:
     def events(self, cancelled: CancelCheck) -> Iterator[PlanEvent]:
         """Speak; yields at last one Finished."""
         if self.plan is None:
-            return stream_at_tempo(self.engine, self.request, self.tempo, cancelled)
-        speaker = PlanSpeaker(self.engine, self.request, is_second=self.is_second, tempo=self.tempo)
+            events = self.engine.stream(self.request, cancelled=cancelled)
+            return at_tempo(events, self.engine.sample_rate(self.voice.id), self.tempo)
+        speaker = PlanSpeaker(self.engine, self.request, self.tempo, is_second=self.is_second)
         return speaker.stream(self.plan, cancelled=cancelled)
 
     def again(self, seed: int) -> _Prepared:
@@ -165,7 +166,8 @@ class Synthesis:
         A long text, or one with pauses, is spoken in segments, one call of the engine for each (SegmentStarted before
         its chunks). A later segment than the first that goes wrong is made once more by itself (SegmentRestarted).
 
-        tempo: the factor by which the engine's sound is made faster, whether it knows speeds or not.
+        tempo: the factor by which the engine's sound is made faster, whether it knows speeds or not. The
+        longest sound of the request counts before that.
         background_s: the seconds that a take nobody waits for will about have. It speaks while nobody else waits, and
         less than half of it is dropped for somebody who does (Restarted), to be made again with the request's seed.
         """
