@@ -41,6 +41,7 @@ from tts_core.studio.model import (
     TakeFlag,
     TakeOrigin,
 )
+from tts_core.studio.readers.draft import Draft, DraftChapter
 from tts_core.studio.store import OpenProject
 
 
@@ -407,6 +408,13 @@ def test_a_failure_is_shown_until_a_take_is_made_or_the_text_changes(tmp_path: P
     assert states(project)[0] == "failed"
     add_take(project, "s1", origin=TakeOrigin.AGAIN)
     assert states(reopened(tmp_path, project))[0] == "ready"
+
+
+def test_a_text_that_is_far_too_long_is_refused_before_it_is_parted(tmp_path: Path) -> None:
+    projects = projects_in(tmp_path, limits=ProjectLimits(chars=10))
+    projects.check_draft(Draft((DraftChapter("", "x" * 15),)))
+    with pytest.raises(ProjectTooLong):
+        projects.check_draft(Draft((DraftChapter("", "x" * 8), DraftChapter("", "x" * 8))))
 
 
 def test_a_project_at_work_is_not_deleted(tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ from tts_core.speech.plan.lexicon import LexiconSource
 from tts_core.studio.disk.changes import header_of
 from tts_core.studio.disk.folder import ProjectFolder, Unreadable, is_id, keep_source
 from tts_core.studio.disk.journal import now
-from tts_core.studio.faults import ProjectBusy, ProjectUnwritable, TooManyProjects, UnknownProject
+from tts_core.studio.faults import ProjectBusy, ProjectTooLong, ProjectUnwritable, TooManyProjects, UnknownProject
 from tts_core.studio.index import Counts
 from tts_core.studio.measures import check_limits
 from tts_core.studio.model import Project, SegmentState
+from tts_core.studio.readers.draft import Draft
 from tts_core.studio.speaking import Speaking, VoiceFacts
 from tts_core.studio.store import Listener, OpenProject, ProjectChange
 
@@ -76,6 +77,15 @@ class Projects:
         found = [self._card(folder) for folder in self._folders()]
         shown = [card for card in found if bool(card.project.deleted_at) is deleted]
         return tuple(sorted(shown, key=lambda card: card.project.updated_at, reverse=True))
+
+    def check_draft(self, draft: Draft) -> None:
+        """Refuse a text that is far too long before any work on it: signs that are not read may shorten it by a third.
+
+        Raises ProjectTooLong.
+        """
+        count = sum(len(chapter.text) for chapter in draft.chapters)
+        if count > 1.5 * self._limits.chars:
+            raise ProjectTooLong(count=count, limit=self._limits.chars)
 
     def create(self, project: Project, sources: Mapping[str, bytes] | None = None) -> OpenProject:
         """Keep a new project, whose id is set here; `sources` are the files that it was made from, by their names.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
@@ -18,13 +18,23 @@ from tts_core.domain.events import (
     AudioChunk,
     EngineEvent,
     Finished,
+    Loading,
     Restarted,
     SegmentRestarted,
     SegmentStarted,
     Started,
     TakeReady,
 )
-from tts_core.domain.values import Decoding, SplitMode, StopReason, SynthesisRequest, Take
+from tts_core.domain.values import (
+    Capabilities,
+    Decoding,
+    PreparedVoice,
+    Recording,
+    SplitMode,
+    StopReason,
+    SynthesisRequest,
+    Take,
+)
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.faults import EmptyText, TextTooLong
 from tts_core.speech.plan.lexicon import Lexicon, LexiconEntry
@@ -233,6 +243,33 @@ def test_a_long_request_has_one_place_in_the_queue(room: Room) -> None:
     collect(first)
     assert collect(second).stop_reason is StopReason.COMPLETE
     assert room.spoken()[-1] == "Hello."
+
+
+@dataclass
+class ImitatingEngine(SeededEngine):
+    """Takes in recordings."""
+
+    prepared: list[Recording | PreparedVoice] = field(default_factory=list)
+
+    def capabilities(self, voice: str | None = None) -> Capabilities:
+        return replace(super().capabilities(voice), can_clone=True)
+
+    def prepare(
+        self, source: Recording | PreparedVoice, *, cancelled: CancelCheck
+    ) -> Generator[Loading, None, PreparedVoice]:
+        self.prepared.append(source)
+        yield Loading("the model", 1, 2)
+        return PreparedVoice(np.zeros(4, np.float32))
+
+
+def test_a_recording_is_taken_in_once_for_all_segments(tmp_path: Path) -> None:
+    engine = ImitatingEngine()
+    room, source = Room(tmp_path, engine), Recording(tmp_path / "me.wav")
+    room.take(LONG, source=source)
+    assert engine.prepared == [source]
+    assert {type(request.source) for request in engine.seen} == {PreparedVoice}
+    room.take("Hello there.", source=source)
+    assert (engine.prepared, engine.seen[-1].source) == ([source], source)
 
 
 def test_the_preview_is_what_is_spoken(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -173,6 +174,18 @@ def test_the_preview_shows_what_is_worth_a_look() -> None:
     assert first.first_line.startswith("Hello there")
     assert (first.languages[0], first.segments > 1, first.expected_s > 20) == ("zh", True, True)
     assert second.warnings == ("unknown_characters",)
+
+
+@pytest.mark.parametrize(
+    "piece", ["](((", "![![", "[", "# \n", "~~~\n", "-|-\n", "Chapter 1 ", "x\n==\n", "http://", "AAAA\n\n"]
+)
+def test_reading_takes_time_in_proportion_to_the_text(piece: str) -> None:
+    """Whatever is repeated: a text of a few hundred pages is read in a moment."""
+    text = f"{piece * (200_000 // len(piece))} and a word."
+    started = time.process_time()
+    read_text(text)
+    read_markdown(text)
+    assert time.process_time() - started < 5
 
 
 def test_the_same_text_gives_the_same_ids() -> None:

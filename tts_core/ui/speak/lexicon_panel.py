@@ -71,7 +71,7 @@ def _render(words: Words) -> LexiconPanel:
             files = gr.File(
                 label=words("lexicon.import"),
                 file_types=[".csv", ".json", ".txt", ".tsv"],
-                height=120,
+                height=160,
                 elem_id="lexicon-import",
             )
             with gr.Row(elem_classes="studio-actions"):

@@ -114,7 +114,7 @@ async def create_project(body: NewProjectBody, services: UseServices, workers: U
 
     def made() -> ImportedObject:
         read = read_markdown if body.format == "markdown" else read_text
-        made = _preview(read(text) if text.strip() else None, body.splitting(), wishes)
+        made = _preview(services, read(text) if text.strip() else None, body.splitting(), wishes)
         return made[0] if body.dry_run else _kept(services, *made, (_PASTED, text.encode("utf-8", "replace")))
 
     return _answer(await workers.decode(made))
@@ -131,7 +131,7 @@ async def import_project(
 
     def made() -> ImportedObject:
         source = body.source()
-        made = _preview(body.draft(source), body.splitting(), body.wishes())
+        made = _preview(services, body.draft(source), body.splitting(), body.wishes())
         return made[0] if body.dry_run else _kept(services, *made, source)
 
     return _answer(await workers.decode(made))
@@ -149,7 +149,9 @@ async def import_chapters(
     def made() -> ImportedObject:
         opened = services.projects.open(project_id)
         source, wishes = body.source(), body.wishes()
-        split = SplitDraft.of(body.draft(source), body.splitting())
+        draft = body.draft(source)
+        services.projects.check_draft(draft)
+        split = SplitDraft.of(draft, body.splitting())
         preview = ImportPreviewObject.of(split, title_of(split, wishes))
         if body.dry_run:
             return ImportedObject(preview=preview, project=None)
@@ -160,11 +162,17 @@ async def import_chapters(
     return _answer(await workers.decode(made))
 
 
-def _preview(draft: Draft | None, splitting: Splitting, wishes: Wishes) -> tuple[ImportedObject, Project]:
+def _preview(
+    services: Services, draft: Draft | None, splitting: Splitting, wishes: Wishes
+) -> tuple[ImportedObject, Project]:
     """The answer to a dry run, and the project that would be made."""
-    split = SplitDraft.of(draft or Draft(()), splitting)
+    draft = draft or Draft(())
+    services.projects.check_draft(draft)
+    split = SplitDraft.of(draft, splitting)
     preview = ImportPreviewObject.of(split, title_of(split, wishes))
-    return ImportedObject(preview=preview, project=None), new_project(split if draft else None, splitting, wishes)
+    return ImportedObject(preview=preview, project=None), new_project(
+        split if draft.chapters else None, splitting, wishes
+    )
 
 
 def _kept(services: Services, made: ImportedObject, project: Project, source: tuple[str, bytes]) -> ImportedObject:
