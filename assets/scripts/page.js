@@ -124,9 +124,11 @@
     "keydown",
     (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        const run = shown(".studio-run");
+        if (!run) return;
         event.preventDefault();
         event.stopPropagation(); // the text box would add a line
-        shown(".studio-run")?.click();
+        run.click();
       } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
         actions.stop(); // what still plays, even if all is made
         shown(".studio-stop:not([disabled])")?.click();

@@ -50,7 +50,7 @@ function takeList(work, row) {
 function takeElement(work, row, take) {
   const { api, t } = work.studio;
   const path = `${work.path}/segments/${row.id}/takes/${take.id}`;
-  const isHeard = take.heard;
+  const isCurrent = take.current;
   const patch = (changes) => work.change(() => api.patch(path, changes));
   const button = (label, text, act, attributes = {}) =>
     h("button.project-icon", { type: "button", "aria-label": `${label}: ${t("take", { number: take.number })}`, title: label, onclick: act, ...attributes }, text);
@@ -63,12 +63,12 @@ function takeElement(work, row, take) {
   ];
   return h(
     "li.project-take",
-    { "data-heard": isHeard },
+    { "data-current": isCurrent },
     h(
       "div",
       {},
       button(t("play"), "▶", () => work.player.playTake(row.id, take)),
-      h("label", {}, h("input", { type: "radio", name: "take", checked: isHeard, onchange: () => work.choose(row.id, take.id) }), t("take", { number: take.number })),
+      h("label", {}, h("input", { type: "radio", name: "take", checked: isCurrent, onchange: () => work.choose(row.id, take.id) }), t("take", { number: take.number })),
       button(t("star"), take.starred ? "★" : "☆", () => patch({ starred: !take.starred }), { "aria-pressed": String(take.starred) }),
       button(t("delete"), "✕", () => work.change(() => api.remove(path))),
     ),

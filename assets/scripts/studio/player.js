@@ -1,4 +1,4 @@
-// The chapter's player: plays row after row with the pauses between them, and shows which row is heard.
+// The chapter's player: plays row after row with the pauses between them, and shows which one it is.
 
 import { h } from "./dom.js";
 
@@ -8,30 +8,30 @@ export function createPlayer(work) {
   const label = h("span", { role: "status" });
   const toggle = h("button.project-icon", { type: "button", "aria-label": t("play"), onclick: () => (isOn() ? stop() : playOn()) }, "▶");
   const element = h("div.project-player", { role: "group", "aria-label": t("player") }, toggle, label);
-  let heard = "";
+  let playing = "";
   let goesOn = false;
   let pausing = null;
-  const isOn = () => Boolean(heard);
+  const isOn = () => Boolean(playing);
 
   function show() {
-    toggle.textContent = heard ? "◼" : "▶";
-    toggle.setAttribute("aria-label", heard ? t("stop_sound") : t("play_on"));
-    const row = heard && work.row(heard);
+    toggle.textContent = playing ? "◼" : "▶";
+    toggle.setAttribute("aria-label", playing ? t("stop_sound") : t("play_on"));
+    const row = playing && work.row(playing);
     label.textContent = row ? t("playing_row", { number: row.number }) : t("player_hint");
-    work.rows?.play(heard, Boolean(heard));
+    work.rows?.play(playing, Boolean(playing));
   }
 
   function stop() {
     clearTimeout(pausing);
     sound.pause();
-    heard = "";
+    playing = "";
     show();
   }
 
   async function start(id, take) {
     clearTimeout(pausing);
     sound.src = take.url;
-    heard = id;
+    playing = id;
     show();
     try {
       await sound.play();
@@ -42,7 +42,7 @@ export function createPlayer(work) {
 
   /** The next row with a take, from the page after this one where that is needed. */
   async function next() {
-    const place = work.page.rows.findIndex((row) => row.id === heard);
+    const place = work.page.rows.findIndex((row) => row.id === playing);
     const after = work.page.rows.slice(place + 1).find((row) => row.take && row.state !== "skipped");
     if (after || work.page.page >= work.page.pages) return after;
     await work.show({ page: work.page.page + 1 });
@@ -50,7 +50,7 @@ export function createPlayer(work) {
   }
 
   sound.addEventListener("ended", async () => {
-    const row = work.row(heard);
+    const row = work.row(playing);
     const following = goesOn ? await next() : null;
     if (!following) return stop();
     pausing = setTimeout(() => start(following.id, following.take), 1000 * (row?.pause_after_seconds ?? 0.5));
@@ -60,7 +60,7 @@ export function createPlayer(work) {
 
   function playRow(id) {
     const row = work.row(id);
-    if (heard === id) return stop();
+    if (playing === id) return stop();
     goesOn = false;
     return row?.take ? start(id, row.take) : undefined;
   }

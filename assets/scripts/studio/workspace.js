@@ -132,6 +132,11 @@ function toolbar(work) {
   return h("div.project-filters", {}, state, search);
 }
 
+/** A row with the take that counts at hand. */
+function complete(row) {
+  return Object.assign(row, { take: row.takes.find((take) => take.current) ?? null });
+}
+
 /** What can be done with the project; each shows a failure where the person looks. */
 function actionsOf(work) {
   const { studio, path } = work;
@@ -139,8 +144,7 @@ function actionsOf(work) {
   const refreshSoon = throttled(() => studio.attempt(() => work.refresh()), 250);
 
   async function refresh() {
-    const [project] = await Promise.all([api.get(path), work.loadPage()]);
-    work.project = project;
+    [work.project] = await Promise.all([api.get(path), work.loadPage()]);
     work.head.update();
     showChapters(work);
     work.inspector.update();
@@ -153,7 +157,7 @@ function actionsOf(work) {
     async loadPage() {
       const { chapter, state, q, page } = work.filter;
       work.page = await api.get(`${path}/segments`, { chapter, state, q, page });
-      for (const row of work.page.rows) row.take = row.takes.find((take) => take.heard) ?? null;
+      work.page.rows.forEach(complete);
       work.filter.page = work.page.page;
       work.rows.update();
       work.head.update();
@@ -191,7 +195,24 @@ function actionsOf(work) {
       else await work.show({ state: "flagged", chapter: "", page: 1 });
     },
     again: (way) => work.change(() => api.post(`${path}/${way}`)),
-    patch: (id, changes) => work.change(() => api.patch(`${path}/segments/${id}`, { ...changes, revision: work.project.revision })),
+    /** Change a row. It is shown as the answer has it; the rest follows. */
+    patch: (id, changes) =>
+      studio.attempt(async () => {
+        try {
+          const body = { ...changes, revision: work.project.revision };
+          const { rows, ...project } = await api.patch(`${path}/segments/${id}`, body);
+          Object.assign(work.project, project);
+          const changed = new Map(rows.map((row) => [row.id, complete(row)]));
+          work.page.rows = work.page.rows.map((row) => changed.get(row.id) ?? row);
+        } catch (error) {
+          if (error instanceof Failure && error.status === 409) await refresh();
+          throw error;
+        }
+        work.rows.update();
+        work.head.update();
+        work.inspector.update();
+        refreshSoon();
+      }),
     make(scope, segments = [], again = 0) {
       const chapters = scope === "chapters" ? [work.filter.chapter] : [];
       return work.change(async () => {
