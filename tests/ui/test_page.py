@@ -283,6 +283,7 @@ def test_what_was_typed_and_chosen_is_back_until_the_browser_is_told_to_forget_i
     page = visitor.open()
     page.fill("#speak-text textarea", "Keep me.")
     page.fill("#speak-speed input[type=number]", "1.5")
+    page.click("#speak-advanced button")
     page.click("#speak-format label:has-text('mp3')")
     page.click("[data-studio=theme]")
     page.click("#tab-clone-button")
@@ -296,6 +297,8 @@ def test_what_was_typed_and_chosen_is_back_until_the_browser_is_told_to_forget_i
     page.goto(f"{visitor.app.url}?lang=zh&voice=Heart")
     page.wait_for_selector("html[lang=zh-CN]", state="attached")
     page.wait_for_selector(".studio-count b:text-is('8')")
+    page.click("#speak-advanced button")
+    page.wait_for_selector("#speak-format input:checked")
     assert page.evaluate(FORM) == [["Keep me.", "1.5", "mp3"], "8"]
     page.wait_for_function(f"{KEPT_VOICE} == 'hibari/heart'")  # the server has found the name
     page.goto(f"{visitor.app.url}?tab=system&voice=nobody/here&lang=en")
