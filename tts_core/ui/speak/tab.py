@@ -261,12 +261,12 @@ class _Followers:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
-        languages = gr.update(choices=panel.languages)
         # What stays is not sent: it would undo what is chosen while this is on its way.
-        languages |= {} if language in codes else {"value": AUTO_LANGUAGE}
+        stays = language in codes
+        languages = panel.languages
         return [
             panel.note,
-            languages,
+            gr.update(choices=languages) if stays else gr.update(choices=languages, value=AUTO_LANGUAGE),
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
