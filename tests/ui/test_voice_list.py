@@ -61,7 +61,7 @@ def test_voices_of_models_that_are_not_here_say_so_and_lead_to_them(services: Se
     thorsten, vivian = found["piper/de_de-thorsten-medium"], found["custom_1_7b/vivian"]
     assert (thorsten["language"], thorsten["gender"]) == ("de", "male")
     assert (vivian["language"], vivian["gender"], len(vivian["languages"])) == ("zh", "female", 10)
-    assert vivian["line"] == f"Chinese · {preset_speakers()['vivian'].about['en']}"
+    assert f"{vivian['line']}." == f"Chinese · {preset_speakers()['vivian'].about['en']}"
 
 
 def test_a_model_without_its_weights_is_named_as_incomplete(services: Services) -> None:

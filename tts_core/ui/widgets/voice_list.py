@@ -68,7 +68,7 @@ def character(words: Words, voice: Voice) -> str:
 
 def _own_line(words: Words, voice: Voice) -> str:
     if speaker := _preset_of(voice):
-        return speaker.about[words.language]
+        return speaker.about[words.language].rstrip(".。")
     described = voice.description if words.language == "en" else ""
     return words.get(f"voice_line.{voice.id}", described)
 
