@@ -12,9 +12,10 @@ from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, Sampling, Voice
 from tts_core.engines.builtin.engine import NAME as BUILTIN, VOICE as BY_LANGUAGE
 from tts_core.engines.hibari.voices import NAME as HIBARI
 from tts_core.services import Services
-from tts_core.ui.speak import player
+from tts_core.ui.speak import player, preview_panel
 from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
 from tts_core.ui.speak.player import Player
+from tts_core.ui.speak.preview_panel import TextWidgets
 from tts_core.ui.widgets import fragments, voice_picker
 from tts_core.ui.widgets.forms import SpeakForm
 from tts_core.ui.widgets.voice_choices import best_voice, language_choices, speaking_voices, voice_named
@@ -133,6 +134,7 @@ def render(services: Services, words: Words) -> SpeakTab:
             )
             with gr.Accordion(words("speak.advanced"), open=False, elem_id="speak-advanced"):
                 advanced = _render_advanced(words, panel)
+    preview_panel.add(services, words, TextWidgets(text, voice, language, speed, advanced["read_as"]))
     return SpeakTab(
         text=text,
         samples=samples,
@@ -259,10 +261,12 @@ class _Followers:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
+        languages = gr.update(choices=panel.languages)
         # What stays is not sent: it would undo what is chosen while this is on its way.
+        languages |= {} if language in codes else {"value": AUTO_LANGUAGE}
         return [
             panel.note,
-            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
+            languages,
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),

@@ -109,10 +109,6 @@ def alert(title: str, text: str) -> str:
     return f'<div class="studio-alert" role="alert"><strong>! {escape(title)}</strong><p>{escape(text)}</p></div>'
 
 
-def empty(text: str) -> str:
-    return f'<p class="studio-empty">{escape(text)}</p>'
-
-
 def path_line(text: str, label: str, path: Path) -> str:
     return (
         f'<p class="studio-path-line"><strong>{escape(text)}</strong>'
