@@ -46,6 +46,7 @@ from tts_core.models.faults import CatalogueInvalid, UnknownProvider
 from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
 from tts_core.platform.paths import shared_temporary_dir
 from tts_core.speech.faults import LexiconUnwritable
+from tts_core.studio.faults import ProjectUnwritable
 from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
@@ -76,6 +77,7 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         PreferencesUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
         LexiconUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
         LibraryUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
+        ProjectUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
         DownloadFault: HTTPStatus.BAD_GATEWAY,
         DiskFault: HTTPStatus.INSUFFICIENT_STORAGE,
         OwnedByOther: HTTPStatus.CONFLICT,

@@ -71,6 +71,10 @@ class ReadAs(str, Enum):
         return cls(name) if name else cls.MARKDOWN
 
 
+MAX_SECONDS = 3600.0
+"""The longest sound that one request may ask for, seconds."""
+
+
 class SplitMode(str, Enum):
     """Whether a text that is too long to be spoken at once is parted."""
 
@@ -88,8 +92,6 @@ class SplitMode(str, Enum):
         return cls(name) if name else cls.AUTO
 
 
-MAX_SECONDS = 3600.0
-"""The longest sound that one request may ask for, seconds."""
 NEW_SEED = -1
 """The seed that means, at every door, that a new one is drawn."""
 

@@ -113,6 +113,11 @@ class Paths:
         return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
 
     @property
+    def projects_dir(self) -> Path:
+        """The folder with a folder for each project of a long text."""
+        return self.data_dir / "projects"
+
+    @property
     def transcription_dir(self) -> Path:
         """The recordings that programs sent to be transcribed, until that is done."""
         return self.data_dir / "cache" / "heard"
@@ -153,6 +158,7 @@ class Paths:
         ]
         folders = (
             self.voices_dir,
+            self.projects_dir,
             self.registered_speakers_dir,
             self.transcription_dir,
             self.outputs_dir,

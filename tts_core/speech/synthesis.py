@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from tts_core.audio.files import AudioWriter, audio_format
-from tts_core.domain.engine import CancelCheck, Engine, never
+from tts_core.domain.engine import CancelCheck, Engine, never, pool_of
 from tts_core.domain.errors import (
     Cancelled,
     CloneNotSupported,
@@ -47,7 +47,7 @@ from tts_core.speech.faults import EmptyText, InstructNotSupported, InstructRequ
 from tts_core.speech.plan.lexicon import LexiconSource, no_lexicon
 from tts_core.speech.plan.plan import PlanChoices, SpeechPlan, plan, plan_of_one
 from tts_core.speech.plan.speaking import PlanEvent, PlanSpeaker, next_seed
-from tts_core.speech.queue import SpeechQueue
+from tts_core.speech.queue import Place, SpeechQueue, Turn
 from tts_core.speech.reading import text_to_say
 from tts_core.speech.takes import Outputs
 from tts_core.speech.tempo import at_tempo
@@ -64,16 +64,19 @@ class _Prepared:
     voice: Voice
     format: str
     tempo: float = 1.0
+    """The factor by which the engine's sound is made faster."""
     plan: SpeechPlan | None = None
     """The segments of a text that takes several calls of the engine; None where one call says it."""
     is_second: bool = False
     """Whether a first attempt went wrong, so that this one is kept."""
+    expected_s: float | None = None
+    """The seconds that a take in the background will about have; None for one that people wait for."""
 
     def events(self, cancelled: CancelCheck) -> Iterator[PlanEvent]:
         """Speak; yields at last one Finished."""
         if self.plan is None:
-            rate = self.engine.sample_rate(self.voice.id)
-            return at_tempo(self.engine.stream(self.request, cancelled=cancelled), rate, self.tempo)
+            events = self.engine.stream(self.request, cancelled=cancelled)
+            return at_tempo(events, self.engine.sample_rate(self.voice.id), self.tempo)
         speaker = PlanSpeaker(self.engine, self.request, self.tempo, is_second=self.is_second)
         return speaker.stream(self.plan, cancelled=cancelled)
 
@@ -149,6 +152,7 @@ class Synthesis:
         format: str = "wav",  # noqa: A002 - the requests' word
         cancelled: CancelCheck = never,
         tempo: float = 1.0,
+        background_s: float | None = None,
     ) -> Iterator[SpeakEvent]:
         """Queued…, Started, Loading…, AudioChunk…, then one TakeReady whose file holds exactly those chunks.
 
@@ -157,13 +161,19 @@ class Synthesis:
         faster), EngineFailed, OutOfMemory, and Cancelled if `cancelled` stops it before there is sound; a take stopped
         later is kept, marked so. An attempt in which the model lost its way is dropped (Restarted) and made once more
         with another seed; a second one is kept and marked. Closing the iterator drops the take. Each step may come
-        from another thread. `tempo` makes what the engine speaks faster by that factor, whether it knows speeds or not.
+        from another thread.
 
         A long text, or one with pauses, is spoken in segments, one call of the engine for each (SegmentStarted before
         its chunks). A later segment than the first that goes wrong is made once more by itself (SegmentRestarted).
+
+        tempo: the factor by which the engine's sound is made faster, whether it knows speeds or not. The
+        longest sound of the request counts before that.
+        background_s: the seconds that a take nobody waits for will about have. It speaks while nobody else waits, and
+        less than half of it is dropped for somebody who does (Restarted), to be made again with the request's seed.
         """
-        job = self._check(request, format, tempo)
-        self._queue.check_room()
+        job = dataclasses.replace(self._check(request, format, tempo), expected_s=background_s)
+        if background_s is None:
+            self._queue.check_room(pool_of(job.engine, job.voice.id))
         return self._run(job, cancelled)
 
     def preview(self, request: SynthesisRequest) -> SpeechPlan:
@@ -177,12 +187,18 @@ class Synthesis:
             raise EmptyText
         return planned
 
+    def at_once(self, voice_id: str | None) -> int:
+        """The number of takes that the engine of `voice_id` (None: the best voice) may make at a time now. Raises
+        UnknownVoice."""
+        engine, voice = self._of_id(voice_id)
+        return engine.at_once(voice.id)
+
     def close(self) -> None:
         """Free the engines; the next request loads what it needs again."""
         for engine in self._engines:
             engine.close()
 
-    def _check(self, request: SynthesisRequest, format: str, tempo: float) -> _Prepared:  # noqa: A002 - the requests' word
+    def _check(self, request: SynthesisRequest, format: str, tempo: float) -> _Prepared:  # noqa: A002 - see `speak`
         self._check_length(request.text)
         audio_format(format)
         engine, voice = self._of_id(request.voice)
@@ -194,7 +210,8 @@ class Synthesis:
         _check_abilities(request, voice, capabilities)
         language = self._find_language(request.language, capabilities)
         resolved = dataclasses.replace(request, text=text, voice=voice.id, language=language.code)
-        return _Prepared(resolved, engine, voice, format, tempo, planned if _takes_calls(request, planned) else None)
+        calls = planned if _takes_calls(request, planned) else None
+        return _Prepared(resolved, engine, voice, format, tempo=tempo, plan=calls)
 
     def _check_length(self, text: str) -> None:
         if len(text) > self._limits.max_text_chars:
@@ -227,22 +244,39 @@ class Synthesis:
         return language
 
     def _run(self, job: _Prepared, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
-        place = self._queue.join(lambda: job.engine.at_once(job.voice.id))
+        join = self._queue.join if job.expected_s is None else self._queue.join_behind
+        place = join(lambda: job.engine.at_once(job.voice.id), pool=pool_of(job.engine, job.voice.id))
         try:
-            yield from place.wait(cancelled)
-            take = yield from self._record(job, cancelled)
+            take = yield from self._take_turn(job, place, cancelled)
             if take.stop_reason.is_failure and take.seed is not None and not take.retried:
                 logger.warning("take stopped (%s) with seed %d: made again", take.stop_reason.value, take.seed)
                 take.path.unlink(missing_ok=True)
                 yield Restarted(take.stop_reason)
                 again = job.again(next_seed(take.seed))
-                take = dataclasses.replace((yield from self._record(again, cancelled)), retried=True)
+                take = dataclasses.replace((yield from self._take_turn(again, place, cancelled)), retried=True)
         finally:
             place.leave()  # before the last event, so that nobody waits for a caller who is slow to take it
         self._outputs.added(take.path)
         yield TakeReady(take)
 
-    def _record(self, job: _Prepared, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
+    def _take_turn(self, job: _Prepared, place: Place, cancelled: CancelCheck) -> Generator[SpeakEvent, None, Take]:
+        """Make a take when its turn comes, once more after each time that it gave way."""
+        while True:
+            yield from place.wait(cancelled)
+            turn = Turn(place, job.expected_s, cancelled)
+            try:
+                take = yield from self._record(job, turn)
+            except Cancelled:
+                if not turn.gave_way or cancelled():
+                    raise
+            else:
+                if not turn.gave_way or cancelled() or take.stop_reason is not StopReason.CANCELLED:
+                    return take
+                take.path.unlink(missing_ok=True)
+            place.step_back()
+            yield Restarted(StopReason.CANCELLED)
+
+    def _record(self, job: _Prepared, turn: Turn) -> Generator[SpeakEvent, None, Take]:
         started = time.perf_counter()
         first_audio_s: float | None = None
         finished: Finished | None = None
@@ -252,12 +286,14 @@ class Synthesis:
         yield Started(sample_rate)
         with memory_errors_typed(), AudioWriter(path, job.format, sample_rate) as writer:
             file = _TakeFile(writer)
-            for event in job.events(cancelled):
+            for event in job.events(turn.is_over):
                 if isinstance(event, Finished):
                     finished = event
                     continue
-                if first_audio_s is None and isinstance(event, AudioChunk):
-                    first_audio_s = time.perf_counter() - started
+                if isinstance(event, AudioChunk):
+                    if first_audio_s is None:
+                        first_audio_s = time.perf_counter() - started
+                    turn.made_s += len(event.samples) / sample_rate
                 file.add(event)
                 yield event
             file.keep()

@@ -98,13 +98,11 @@ def _builtin_note(words: Words, chosen: Voice, services: Services, voices: list[
     is_natural = chosen.id == BY_LANGUAGE
     languages = {"languages": len(services.synthesis.capabilities(chosen.id).languages) - 1}
     if is_natural and (problem := services.builtin.problem):
-        return fragments.note(
-            words("speak.natural_missing", {"reason": problem}), words("speak.to_models"), "tab-models"
-        )
+        return fragments.to_models(words, words("speak.natural_missing", {"reason": problem}))
     better = any(voice.engine not in (BUILTIN, HIBARI) for voice in voices)
     kind = "natural_note" if is_natural else "builtin_note"
-    text = words(f"speak.{kind}_ready" if better else f"speak.{kind}", languages)
-    return fragments.note(text, words("speak.to_models"), "tab-models")
+    ending = "_ready" if better else "_for_guests" if words.is_for_guests else ""
+    return fragments.to_models(words, words(f"speak.{kind}{ending}", languages))
 
 
 def render(services: Services, words: Words) -> SpeakTab:
@@ -263,10 +261,12 @@ class _Followers:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
+        languages = gr.update(choices=panel.languages)
         # What stays is not sent: it would undo what is chosen while this is on its way.
+        languages |= {} if language in codes else {"value": AUTO_LANGUAGE}
         return [
             panel.note,
-            gr.update(choices=panel.languages, **({} if language in codes else {"value": AUTO_LANGUAGE})),
+            languages,
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),
