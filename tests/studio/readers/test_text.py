@@ -176,9 +176,7 @@ def test_the_preview_shows_what_is_worth_a_look() -> None:
     assert second.warnings == ("unknown_characters",)
 
 
-@pytest.mark.parametrize(
-    "piece", ["](((", "![![", "[", "# \n", "~~~\n", "-|-\n", "Chapter 1 ", "x\n==\n", "http://", "AAAA\n\n"]
-)
+@pytest.mark.parametrize("piece", ["](((", "![![", "-|-\n", "x\n==\n"])
 def test_reading_takes_time_in_proportion_to_the_text(piece: str) -> None:
     """Whatever is repeated: a text of a few hundred pages is read in a moment."""
     text = f"{piece * (200_000 // len(piece))} and a word."

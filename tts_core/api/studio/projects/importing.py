@@ -22,7 +22,7 @@ from tts_core.api.studio.projects.shapes import (
     ProjectObject,
     SplitName,
 )
-from tts_core.domain.errors import InvalidRequest
+from tts_core.domain.errors import InvalidRequest, UnknownVoice
 from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.services import Services
 from tts_core.speech.plan.split import SplitPreset
@@ -43,7 +43,7 @@ from tts_core.studio.readers.text import read_file, read_markdown, read_text
 router = APIRouter(prefix=PREFIX, tags=["projects"], responses=failures())
 
 _READ_FAILURES = (TextUnreadable, FileNotRead, NothingToImport, TooManySegments, ProjectTooLong, BodyTooLarge)
-_NEW_FAILURES = (TooManyProjects, ProjectUnwritable, *_READ_FAILURES)
+_NEW_FAILURES = (UnknownVoice, TooManyProjects, ProjectUnwritable, *_READ_FAILURES)
 _MAX_CHOSEN = 200_000
 _PASTED = "pasted.txt"
 Value = TypeVar("Value", bool, str)
