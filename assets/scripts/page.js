@@ -1,6 +1,8 @@
 // Page behaviour that needs no server: theme switch, language switch, shortcuts, jumps between tabs.
 
 (() => {
+  document.documentElement.style.scrollbarGutter = "stable"; // equally wide whether or not a tab needs scrolling
+
   const THEME_KEY = "tts-studio-theme";
   const stored = localStorage.getItem(THEME_KEY);
   const address = new URL(location.href);
@@ -46,20 +48,6 @@
     input.dispatchEvent(new Event("change"));
   }, early);
 
-  // The other language is another page; what was typed goes along.
-  const TEXT_KEY = "tts-studio-text";
-  const keepText = () => sessionStorage.setItem(TEXT_KEY, document.querySelector("#speak-text textarea")?.value ?? "");
-  const restoreText = () => {
-    const kept = sessionStorage.getItem(TEXT_KEY);
-    const text = document.querySelector("#speak-text textarea");
-    if (kept && !text) return setTimeout(restoreText, 100);
-    sessionStorage.removeItem(TEXT_KEY);
-    if (!kept || text.value) return undefined;
-    text.value = kept;
-    return text.dispatchEvent(new Event("input", { bubbles: true }));
-  };
-  addEventListener("DOMContentLoaded", restoreText);
-
   const shown = (selector) => [...document.querySelectorAll(selector)].find((element) => element.offsetParent);
 
   const actions = {
@@ -85,13 +73,27 @@
     stop() {
       dispatchEvent(new Event("tts-stop"));
     },
+    forget(target) {
+      if (!confirm(target.dataset.question)) return;
+      studioMemory.forget();
+      location.reload();
+    },
   };
+
+  // Everything on the page that sounds, wherever it is: most of Gradio's players are not in the document.
+  const sounding = new Set();
+  const { play } = HTMLMediaElement.prototype;
+  HTMLMediaElement.prototype.play = function () {
+    sounding.add(this);
+    for (const over of ["pause", "ended"]) this.addEventListener(over, () => sounding.delete(this), { once: true });
+    return play.call(this);
+  };
+  addEventListener("tts-stop", () => [...sounding, ...document.querySelectorAll("audio, video")].forEach((sound) => sound.pause()));
 
   addEventListener("click", (event) => {
     const target = event.target.closest?.("[data-studio]");
     if (target) actions[target.dataset.studio]?.(target);
     if (event.target.closest?.(".studio-stop")) actions.stop();
-    if (event.target.closest?.(".studio-header a")) keepText();
     if (event.target.closest?.(".studio-sample")) setTimeout(recount, 100); // Gradio fills the box after the click
   });
 
@@ -100,10 +102,23 @@
     const text = document.querySelector("#speak-text textarea");
     const count = document.querySelector(".studio-count");
     const length = [...text.value].length;
-    count.querySelector("b").textContent = length;
+    count.querySelector("b").textContent = length.toLocaleString("en"); // thousands as in the limit beside it
     count.toggleAttribute("data-over", length > Number(count.dataset.limit));
   };
   addEventListener("input", (event) => event.target.closest?.("#speak-text") && recount());
+  new MutationObserver((_changes, observer) => {
+    if (!document.querySelector(".studio-count") || !document.querySelector("#speak-text textarea")) return;
+    observer.disconnect();
+    recount(); // a text that the browser has kept
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  // A recording that no voice was made of is nowhere else.
+  const isUnsaved = () =>
+    document.querySelector("#clone-file audio") && !document.querySelector("#clone-saved [data-tab=tab-library]");
+  addEventListener("beforeunload", (event) => isUnsaved() && event.preventDefault());
+
+  // Who logs out leaves nothing behind for whoever logs in next.
+  addEventListener("submit", (event) => event.target.matches("form[action$=logout]") && studioMemory.forget());
 
   addEventListener(
     "keydown",
@@ -112,7 +127,7 @@
         event.preventDefault();
         event.stopPropagation(); // the text box would add a line
         shown(".studio-run")?.click();
-      } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
+      } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
         actions.stop(); // what still plays, even if all is made
         shown(".studio-stop:not([disabled])")?.click();
       }

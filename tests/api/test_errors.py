@@ -31,7 +31,6 @@ CODES = {
         lexicon_outdated model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
         nothing_to_convert OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists
         voice_not_ready yourtts_missing edit_conflict project_busy project_in_use project_newer project_damaged
-        voice_not_ready yourtts_missing edit_conflict project_busy project_in_use project_newer project_damaged
         nothing_to_undo nothing_to_redo run_in_progress segments_missing nothing_to_export
     """,
     413: "body_too_large",

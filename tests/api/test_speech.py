@@ -252,6 +252,33 @@ def test_a_player_can_seek_in_a_take(client: httpx.Client) -> None:
     assert (head.status_code, int(head.headers["content-length"])) == (200, len(whole.content))
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_take_is_fetched_in_another_format(api: RunningApi, client: httpx.Client, name: str) -> None:
+    take = speak(client, voice_id="builtin/aria")
+    answer = client.get(take["url"], params={"format": name})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, FORMATS[name].mime)
+    assert "content-disposition" not in answer.headers, "the link that downloads it gives the name"
+    samples, rate = soundfile.read(io.BytesIO(answer.content))
+    assert len(samples) / rate == pytest.approx(take["duration_seconds"], abs=0.1)
+    assert np.abs(samples).max() > 0.05
+    cache = api.services.settings.paths.page_cache_dir
+    wait_until(lambda: not cache.is_dir() or not any(cache.iterdir()))
+    assert client.get(take["url"]).content[:4] == b"RIFF", "the take is as it was"
+
+
+def test_a_format_that_cannot_be_written_is_refused(client: httpx.Client) -> None:
+    answer = client.get(speak(client)["url"], params={"format": "aac"})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "unsupported_format")
+
+
+def test_a_take_is_deleted_once(client: httpx.Client) -> None:
+    first, second = speak(client)["url"], speak(client)["url"]
+    assert client.delete(first).json()["success"] is True
+    for answer in (client.get(first), client.delete(first)):
+        assert (answer.status_code, answer.json()["detail"]) == (404, "audio_not_found")
+    assert client.get(second).status_code == 200
+
+
 @pytest.mark.parametrize(
     "take_id",
     ["0" * 32, "0" * 31, "F" * 32, "..", "%2e%2e%2fstudio.log", "..%2f..%2f..%2fetc%2fpasswd", "*", "%00", "take"],

@@ -34,6 +34,7 @@ ROUTES = {
     ("get", f"{API}/speakers"),
     ("post", f"{API}/synthesize"),
     ("get", f"{API}/audio/{{take_id}}"),
+    ("delete", f"{API}/audio/{{take_id}}"),
     ("get", f"{API}/live/{{stream_id}}"),
     ("get", f"{API}/voices"),
     *((method, f"{API}/voices/{{voice_id}}") for method in ("get", "patch", "delete")),

@@ -51,16 +51,12 @@ Speak = Callable[[Studio, Asked, Path], tuple[Sound, int]]
 def page(studio: Studio, asked: Asked, _folder: Path) -> tuple[Sound, int]:
     """The finished file, which holds what was heard live."""
     services, words = studio.services, load_words("en")
-    handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words, "live/")
-    live = b""
-    audio = None
-    for view in handler.run(SpeakForm(asked.text, asked.voice, speed=asked.speed, seed=SEED), "listening"):
-        audio = view.audio or audio
-        if view.live:
-            stream = services.live.get(view.live.partition("live/")[2].partition('"')[0])
+    handler = SpeakHandler(services.synthesis, services.finder, services.jobs, services.live, words)
+    views = list(handler.run(SpeakForm(asked.text, asked.voice, speed=asked.speed, seed=SEED), "listening"))
+    (stream,) = (view.live for view in views if view.live)
     live = b"".join(stream.read())
-    assert audio is not None
-    samples, rate = _read(audio)
+    assert views[-1].take is not None
+    samples, rate = _read(views[-1].take.path)
     np.testing.assert_allclose(np.frombuffer(live, "<i2") / 32768, samples, atol=1 / 32768)
     return samples, rate
 

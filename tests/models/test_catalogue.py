@@ -144,6 +144,22 @@ def test_a_whisper_model_lists_what_it_cannot_run_without(tmp_path: Path, name: 
     assert f"must list {name}" in refusal(tmp_path, {"mine": {**ENTRY, "kind": "whisper", "files": files}})
 
 
+def test_a_whisper_model_that_is_not_converted_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    files = {path: {"size": 1} for path in ("config.json", "model.safetensors", "tokenizer.json")}
+    reason = refusal(tmp_path, {"mine": {**ENTRY, "kind": "whisper", "files": files}})
+    assert "must list model.bin instead of model.safetensors" in reason
+    assert "ct2-transformers-converter --model OWNER/NAME --output_dir FOLDER" in reason
+
+
+def test_a_single_voice_says_its_gender(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    assert {voice.model_key: voice.gender for voice in VOICES if voice.model_key} == {
+        entry.key: entry.gender for entry in catalogue.entries() if entry.kind is ModelKind.HIBARI
+    }
+    assert {entry.gender for entry in catalogue.entries() if entry.kind is ModelKind.PIPER} == {"female", "male"}
+    assert "gender must be female or male" in refusal(tmp_path, {"mine": {**ENTRY, "gender": 1}})
+
+
 def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownModelKey, match="custom_1_7b"):
         load_catalogue().entry("nope")

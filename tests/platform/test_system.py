@@ -78,6 +78,8 @@ def test_versions_are_those_installed(system: SystemInfo) -> None:
     assert versions["python"] == platform.python_version()
     assert versions["torch"] == metadata.version("torch")
     assert next(iter(versions)) == "tts_studio"
+    speaking = {"hibari-tts", "onnxruntime", "faster-whisper"}
+    assert {name: versions.get(name) for name in speaking} == {name: metadata.version(name) for name in speaking}
 
 
 def test_folders_say_whether_they_exist_and_can_be_written(system: SystemInfo, tmp_path: Path) -> None:

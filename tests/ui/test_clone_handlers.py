@@ -16,7 +16,10 @@ from tts_core.domain.errors import ModelNotReady, ReferenceRequired
 from tts_core.domain.values import Recording
 from tts_core.services import Services
 from tts_core.ui.clone.handler import CloneHandler, Desk
+from tts_core.ui.clone.sentence_card import ANOTHER, CHOOSE, press
+from tts_core.ui.clone.sentences import LANGUAGES, Sentence
 from tts_core.ui.clone.view import coach
+from tts_core.ui.transcribe.button import Filled
 from tts_core.ui.widgets.forms import OWN_VOICE, TIMBRE_ONLY, CloneForm, SaveForm
 from tts_core.ui.words import load_words
 from tts_core.voices.faults import ConsentMissing, TranscriptMissing
@@ -93,6 +96,49 @@ def test_too_much_together_is_refused_and_nothing_is_lost(handler: CloneHandler,
     with pytest.raises(RecordingTooLong):
         handler.take_in(kept, tmp_path / "long.wav")
     assert len(kept.kept) == 1
+
+
+def test_a_recording_that_was_removed_can_be_brought_back(handler: CloneHandler, tmp_path: Path) -> None:
+    desk = handler.take_in(Desk(), quiet_with_pauses(tmp_path / "me.wav"))
+    assert handler.restored(desk) == desk
+    without = handler.take_in(desk, None)
+    assert (without.working, handler.take_in(without, None)) == (None, without)
+    assert 'data-action="restore"' in coach(load_words("en"), without)
+    assert handler.restored(without) == desk
+    broken = tmp_path / "page.wav"
+    broken.write_text("<html>", encoding="utf-8")
+    with pytest.raises(AudioUnreadable):
+        handler.take_in(without, broken)
+    aside = handler.put_aside(desk)
+    started_over = handler.without(aside, keeps_earlier=False)
+    assert (started_over.kept, handler.restored(started_over)) == ((), aside)
+    assert handler.take_in(without, tmp_path / "me.wav").removed is None
+
+
+def test_a_chosen_sentence_is_the_transcript_and_typed_text_comes_back() -> None:
+    words, first = load_words("en"), Sentence("german")
+    assert [Sentence("german", 2).following(), first.following()] == [first, Sentence("german", 1)]
+    sentence, card, *others = press(words, ANOTHER, first, Filled(), "mine")
+    assert sentence == Sentence("german", 1)
+    assert 'lang="de"' in card
+    assert all("update" in str(other) for other in others), "the transcript stays as it is"
+    _, card, transcript, filled, status = press(words, CHOOSE, first, Filled(), "")
+    assert (transcript, filled, status) == (first.text, Filled(first.text), "")
+    assert words("sentence.chosen") in card
+    *_, transcript, filled, status = press(words, CHOOSE, first, Filled(), "mine")
+    assert (transcript, filled) == (first.text, Filled(first.text, "mine"))
+    assert 'data-action="undo"' in status
+    *_, status = press(words, CHOOSE, sentence, filled, first.text)
+    assert status == "", "an earlier sentence is nobody's own text"
+
+
+def test_every_sentence_can_be_read_in_five_to_fifteen_seconds() -> None:
+    for language in LANGUAGES:
+        texts = {Sentence(language, number).text for number in range(3)}
+        assert len(texts) == 3
+        is_dense = language in ("chinese", "japanese", "korean")
+        for text in texts:
+            assert (28 if is_dense else 85) <= len(text) <= (62 if is_dense else 145), (language, len(text))
 
 
 def test_a_long_upload_gives_its_best_part(handler: CloneHandler, tmp_path: Path) -> None:

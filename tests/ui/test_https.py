@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.certificates import write_certificate
-from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor, running_app
+from tests.ui.conftest import NAMED_HOST, SPEAK_PLAYER, RunningApp, Visitor, live, running_app
 from tests.ui.voices.steps import record
 
 PING = """() => new Promise((answered, failed) => {
@@ -58,6 +58,6 @@ def test_the_microphone_records_where_the_page_is_https(visitor: Visitor) -> Non
 def test_speech_is_heard_while_it_is_made_and_the_socket_answers(visitor: Visitor) -> None:
     page = visitor.open()
     visitor.speak("Heard over https.")
-    page.wait_for_selector("tts-live[data-state=ended]")
-    assert page.locator("tts-live").get_attribute("data-first-audio-ms") is not None
+    page.wait_for_selector(f"{SPEAK_PLAYER}[data-state=ended]")
+    assert live(visitor, "first-audio-ms") is not None
     assert page.evaluate(PING) == {"type": "pong"}

@@ -63,6 +63,41 @@ def test_a_chinese_browser_is_sent_to_the_chinese_page() -> None:
     assert headers[b"location"] == b"./zh/"
 
 
+@pytest.mark.parametrize(
+    ("query", "headers", "location"),
+    [
+        ("tab=models", {"accept_language": "zh"}, b"./zh/?tab=models"),
+        ("voice=library%2Fa%20b&x=", {"cookie": f"{COOKIE}=zh"}, b"./zh/?voice=library%2Fa+b&x="),
+        ("lang=zh&tab=models", {}, b"./zh/?tab=models"),
+        ("tab=system&lang=en", {"accept_language": "zh"}, b"./?tab=system"),
+        ("lang=klingon&tab=system", {"accept_language": "zh"}, b"./zh/?tab=system"),
+    ],
+)
+def test_a_link_into_the_page_leads_there_in_each_language(
+    query: str, headers: dict[str, str], location: bytes
+) -> None:
+    redirect = run(open_page(query=query, accept="text/html", **headers))
+    assert redirect is not None
+    assert redirect[b"location"] == location
+
+
+@pytest.mark.parametrize(
+    ("query", "location"),
+    [
+        ("lang=zh&to=", b"./login?to=zh"),
+        ("lang=en&to=zh", b"./login?to="),
+        ("lang=zh&to=docs", b"./login?to=docs"),
+        ("lang=en&to=%22%3E%0D%0AX", b"./login?to=%22%3E%0D%0AX"),
+    ],
+)
+def test_the_language_of_the_log_in_page_is_that_of_the_page_after_it(query: str, location: bytes) -> None:
+    headers = run(open_page("/login", query=query, accept="text/html"))
+    assert headers is not None
+    assert headers[b"location"] == location
+    assert headers[b"set-cookie"].startswith(f"{COOKIE}={query[5:7]};".encode())
+    assert run(open_page("/login", query="to=zh", accept="text/html", accept_language="zh")) is None
+
+
 def test_programs_and_other_pages_are_never_redirected() -> None:
     assert run(open_page(accept="*/*", accept_language="zh-CN")) is None
     assert run(open_page("/zh/", accept="text/html", accept_language="en")) is None

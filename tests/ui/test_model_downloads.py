@@ -18,8 +18,8 @@ from tests.hubs.models import MAIN_FILE, make_model
 from tests.models.model_folders import BASE_KEY, CUSTOM_KEY, TOKENIZER_KEY
 from tests.ui.conftest import RunningApp, Visitor, running_app
 
-MAIN_BYTES = 60_000_000
-SLOW = 400_000.0
+MAIN_BYTES = 20_000_000
+SLOW = 150_000.0
 """Bytes per second: what is to be seen stays until it has been seen, and then the hubs are fast."""
 KEYS = (CUSTOM_KEY, BASE_KEY, TOKENIZER_KEY)
 
@@ -74,11 +74,21 @@ def fresh(hubs: Hubs, studio: RunningApp, client: Client) -> Iterator[None]:
             client.predict(key, api_name="/delete_model")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visitor(browser: Browser, studio: RunningApp) -> Iterator[Visitor]:
+    """One page for all: nothing but what a test does changes it."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
-    yield Visitor(context, studio)
+    visitor = Visitor(context, studio)
+    models_tab(visitor)
+    yield visitor
+    assert visitor.errors == []
     context.close()
+
+
+@pytest.fixture
+def page(visitor: Visitor) -> Page:
+    visitor.page.click("#tab-models-button")
+    return visitor.page
 
 
 def models_tab(visitor: Visitor) -> Page:
@@ -123,13 +133,16 @@ def speed_up(hubs: Hubs) -> None:
         hub.link.bytes_per_s = 0.0
 
 
-def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs: Hubs) -> None:
+def test_a_newcomer_gets_the_first_choice_with_one_click_and_a_double_click_does_no_more(
+    page: Page, hubs: Hubs
+) -> None:
     slow_down(hubs)
-    page = models_tab(visitor)
     first = page.locator("#models-list li").first
     expect(first).to_contain_text("Start here")
     expect(first).to_contain_text("smallest model that speaks")
-    first.get_by_role("button", name="Download").click()
+    first.get_by_role("button", name="Download").dblclick()
+    expect(first.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("#tab-models-button")).to_have_text(re.compile(r"Models \d+ %"))
     wait_for_bytes(page)
     expect(first.get_by_role("status")).to_contain_text("Downloading")
     begun = percent(page)
@@ -141,17 +154,15 @@ def test_a_newcomer_gets_the_first_choice_with_one_click(visitor: Visitor, hubs:
     assert [begun, *percents] == sorted([begun, *percents])
     expect(row(page).get_by_role("status")).to_contain_text("verified")
     expect(page.locator("#models-summary")).to_contain_text("1 of 12")
-    expect(page.locator("#models-result")).to_contain_text("complete and intact")
+    expect(page.locator("#tab-models-button")).to_have_text("Models")
     press(page, "Use in Speak")
     expect(page.locator("#speak-text")).to_be_visible()
-    assert visitor.errors == []
 
 
 def test_a_paused_download_looks_the_same_everywhere_and_goes_on(
-    visitor: Visitor, browser: Browser, hubs: Hubs
+    page: Page, visitor: Visitor, browser: Browser, hubs: Hubs
 ) -> None:
     slow_down(hubs)
-    page = models_tab(visitor)
     press(page, "Download")
     wait_for_bytes(page)
     other = Visitor(browser.new_context(locale="en-US"), visitor.app)
@@ -161,12 +172,15 @@ def test_a_paused_download_looks_the_same_everywhere_and_goes_on(
     page.keyboard.press("Enter")
     for seen in (page, there):
         expect_look(seen, "paused")
-    assert page.evaluate("document.activeElement.innerText") == "Resume"
+    assert page.evaluate("document.activeElement.className") == "studio-unfold"  # no other act lies under the key
     facts = row(page).locator(".studio-progress p").inner_text()
     expect(row(there).locator(".studio-progress p")).to_have_text(facts)
     page.reload()
     page.click("#tab-models-button")
     expect(row(page).locator(".studio-progress p")).to_have_text(facts)
+    press(page, "Cancel")
+    expect(row(page).get_by_role("button", name="Resume")).to_be_visible()
+    expect(row(page).get_by_role("status")).to_contain_text("Progress is kept")
     speed_up(hubs)
     press(there, "Resume")
     for seen in (page, there):
@@ -175,9 +189,8 @@ def test_a_paused_download_looks_the_same_everywhere_and_goes_on(
 
 
 @pytest.mark.thorough
-def test_the_queue_can_be_reordered_and_left(visitor: Visitor, hubs: Hubs) -> None:
+def test_the_queue_can_be_reordered_and_left(page: Page, hubs: Hubs) -> None:
     slow_down(hubs)
-    page = models_tab(visitor)
     press(page, "Download")
     wait_for_bytes(page)
     press(page, "Download", BASE_KEY)
@@ -190,61 +203,66 @@ def test_the_queue_can_be_reordered_and_left(visitor: Visitor, hubs: Hubs) -> No
         press(page, "Cancel", key)
         expect_look(page, "not_downloaded", key)
     press(page, "Cancel")
-    expect(row(page).get_by_role("status")).to_contain_text("What was downloaded is kept")
+    expect(row(page).get_by_role("status")).to_contain_text("Progress is kept")
 
 
 @pytest.mark.thorough
-def test_when_a_source_fails_the_page_says_who_goes_on(visitor: Visitor, hubs: Hubs) -> None:
+def test_when_a_source_fails_the_page_says_who_goes_on(page: Page, hubs: Hubs) -> None:
     slow_down(hubs)
     hubs.hf.faults.add(Fault(status=403), on="listing")
-    page = models_tab(visitor)
+    page.click("#models-sources > button")
     page.click("#models-source input")
     page.click("[role=option]:has-text('the original')")
     press(page, "Download")
     note = row(page).locator(".studio-notes")
     expect(note).to_contain_text("refuses this model")
-    expect(note).to_contain_text(re.compile("Continuing from (the Hugging Face mirror|ModelScope); nothing is lost"))
+    expect(note).to_contain_text(re.compile("Continuing from (the Hugging Face mirror|ModelScope); progress is kept"))
     speed_up(hubs)
     expect_look(page, "ready")
+    page.reload()  # the next one chooses no source
 
 
 def test_when_all_sources_fail_the_page_says_why_and_shows_the_way_by_hand(
-    visitor: Visitor, browser: Browser, hubs: Hubs
+    page: Page, visitor: Visitor, browser: Browser, hubs: Hubs
 ) -> None:
     for hub in hubs.all:
         hub.faults.add(Fault(status=404), on="listing")
-    page = models_tab(visitor)
     press(page, "Download")
     expect_look(page, "failed")
     failure = row(page).locator(".studio-failure")
-    for source in ("Hugging Face", "the Hugging Face mirror", "ModelScope"):
+    for source in ("Hugging Face", "Hugging Face mirror", "ModelScope"):
         expect(failure.locator("dt", has_text=re.compile(f"^{source}$"))).to_be_visible()
-    expect(failure).to_contain_text("hf download Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice")
-    expect(failure).to_contain_text(str(visitor.app.models_dir))
-    phone = Visitor(browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844}), visitor.app)
+    row(page).locator(".studio-unfold").click()
+    details = page.locator(f"#model-{CUSTOM_KEY}-details")
+    expect(details).to_contain_text("hf download Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice")
+    expect(details).to_contain_text(str(visitor.app.models_dir))
+    phone = Visitor(browser.new_context(locale="zh-CN", viewport={"width": 320, "height": 700}), visitor.app)
     chinese = models_tab(phone)
     expect(row(chinese)).to_contain_text("所有来源都无法提供这个模型")
     expect(row(chinese)).to_contain_text("没有这个模型或文件")
-    assert chinese.evaluate("document.documentElement.scrollWidth") <= 390
+    row(chinese).locator(".studio-unfold").click()
+    expect(row(chinese)).to_contain_text("hf download")
+    assert chinese.evaluate("document.documentElement.scrollWidth") <= 320
     phone.context.close()
     for hub in hubs.all:
         hub.faults.clear()
     press(page, "Try again")
     expect_look(page, "ready")
+    row(page).locator(".studio-unfold").click()
 
 
-def test_repair_fetches_only_what_is_missing_and_delete_asks_first(visitor: Visitor, hubs: Hubs) -> None:
-    page = models_tab(visitor)
+def test_repair_fetches_only_what_is_missing_and_delete_asks_first(page: Page, visitor: Visitor, hubs: Hubs) -> None:
     press(page, "Download")
     expect_look(page, "ready")
     folder = visitor.app.models_dir / hubs.models[CUSTOM_KEY].local
     (folder / "vocab.json").unlink()
     expect_look(page, "incomplete")
     sent = hubs.sent(MAIN_FILE)
-    press(page, "Repair")
+    row(page).get_by_role("button", name="Repair").dblclick()
     expect_look(page, "ready")
     assert (folder / "vocab.json").is_file()
     assert hubs.sent(MAIN_FILE) == sent
+    row(page).locator(".studio-unfold").click()
     press(page, "Delete")
     question = page.get_by_role("dialog")
     expect(question).to_contain_text(re.compile(r"This frees \d+ MB"))
@@ -255,12 +273,12 @@ def test_repair_fetches_only_what_is_missing_and_delete_asks_first(visitor: Visi
     question.get_by_role("button", name="Delete").click()
     expect_look(page, "not_downloaded")
     assert not folder.exists()
+    row(page).locator(".studio-unfold").click()
 
 
 @pytest.mark.thorough
-def test_a_quiet_page_is_left_alone(visitor: Visitor) -> None:
+def test_a_quiet_page_is_left_alone(page: Page) -> None:
     """Whatever is selected, focused or being read out stays so: without news nothing that we wrote changes."""
-    page = models_tab(visitor)
     wait_for_a_look(page)
     page.evaluate(
         """window.changes = []; new MutationObserver((found) => window.changes.push(...found

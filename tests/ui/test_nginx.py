@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from tests.api.conftest import API
 from tests.nginx import nginx_before, nginx_or_skip
-from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor, live, running_app
+from tests.ui.conftest import NAMED_HOST, SPEAK_PLAYER, RunningApp, Visitor, live, running_app
 from tts_core.ui.language import COOKIE
 
 pytestmark = pytest.mark.thorough
@@ -73,10 +73,9 @@ def test_both_pages_speak_live_and_give_the_file(visitor: Visitor, language: str
     page = visitor.open(f"?lang={language}")
     assert (page.url.startswith(visitor.app.url + path), page.get_attribute("html", "lang")) == (True, title)
     visitor.speak("Heard through nginx.")
-    page.wait_for_selector("tts-live[data-state=ended]")
+    page.wait_for_selector(f"{SPEAK_PLAYER}[data-state=ended]")
     assert live(visitor, "first-audio-ms") is not None
-    link = page.locator("#speak-audio a.download-link").get_attribute("href")
-    assert link is not None
+    link = page.locator("#speak-player .player-save a[href$='format=wav']").evaluate("link => link.href")
     assert link.startswith(visitor.app.url)
     assert page.evaluate(FIRST_FOUR, link) == "RIFF"
     cookies = {cookie["name"]: cookie["path"] for cookie in visitor.context.cookies()}

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.ui.conftest import RunningApp, Visitor, finished_file, live
+from tests.conftest import wait_until
+from tests.ui.conftest import CHOSEN_VOICE, SPEAK_PLAYER, RunningApp, Visitor, finished_file, live
 from tts_core.ui.words import load_words
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
@@ -19,25 +20,73 @@ SENTENCE = "The quick brown fox jumps over the lazy dog."
 def test_a_person_types_and_hears_their_text_on_a_fresh_machine(visitor: Visitor) -> None:
     visitor.open()
     page = visitor.speak(SENTENCE)
-    page.wait_for_selector("tts-live[data-state=playing], tts-live[data-state=ended]")
-    page.wait_for_selector("tts-live[data-state=ended]")
-    facts = page.inner_text("#speak-status")
-    for word in ("Done", "Built-in (by language)", "Heart", "First audio after", "real time", "Seed"):
+    page.wait_for_selector(f"{SPEAK_PLAYER}[data-state=ended]")
+    assert "Done" in page.inner_text("#speak-status")
+    page.click("#speak-player .player-info")
+    expect(page.locator("#speak-player .player-facts")).to_contain_text(f"{live(visitor, 'first-audio-ms')} ms")
+    facts = page.inner_text("#speak-player .player-facts")
+    for word in ("Built-in (by language)", "Heart", "First sound after your press", "real time", "Seed"):
         assert word in facts
-    assert page.is_visible("#speak-audio")
     assert visitor.errors == []
 
 
-def test_what_is_heard_live_is_the_finished_file_sample_by_sample(visitor: Visitor) -> None:
+def test_what_is_heard_live_is_the_finished_file(visitor: Visitor) -> None:
     visitor.open()
     visitor.speak(SENTENCE)
     samples, rate = soundfile.read(io.BytesIO(finished_file(visitor)), dtype="int16")
-    with visitor.app.program() as program:
-        heard = program.get(live(visitor, "src") or "").content
-    assert rate == int(live(visitor, "rate") or 0)
-    assert np.array_equal(np.frombuffer(heard, "<i2"), samples)
+    played = visitor.page.locator(SPEAK_PLAYER).evaluate(
+        "player => [player.receivedS * player.rate, player.rate, Math.max(...player.peaks)]"
+    )
+    assert played == pytest.approx([len(samples), rate, np.abs(samples.astype(float)).max() / 32768], rel=1e-6)
     assert 1.5 < len(samples) / rate < 6
     assert 2000 < np.abs(samples).max() < 32767
+
+
+def test_a_take_is_replayed_downloaded_used_again_and_deleted(visitor: Visitor) -> None:
+    visitor.page.set_viewport_size({"width": 1280, "height": 800})
+    visitor.open()
+    page = visitor.speak("The rain had stopped: nobody spoke.")
+    player, rows = page.locator(SPEAK_PLAYER), page.locator("#speak-takes li")
+    expect(player).to_have_attribute("data-state", "ended")
+    box = page.locator("#speak-player").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 800, "the player is in sight"
+    page.click("#speak-player .player-save summary")
+    with page.expect_download() as download:
+        page.click("#speak-player .player-save a:has-text('MP3')")
+    assert download.value.suggested_filename == "Built-in – The rain had stopped.mp3"
+    page.select_option("#speak-player .player-speed", "2")
+    page.locator("#speak-player .player-seek").press("PageDown")
+    expect(player).to_have_attribute("data-state", "paused")
+    assert page.locator("#speak-player .player-seek").input_value() not in ("0", "1")
+    page.click("#speak-player .player-toggle")
+    expect(player).to_have_attribute("data-state", "ended")
+    first = live(visitor, "take")
+    page.click("#speak-player .player-again")
+    expect(rows).to_have_count(2)
+    assert live(visitor, "take") != first
+    page.keyboard.press("Escape")
+    expect(player).to_have_attribute("data-state", "stopped")
+
+    page.fill("#speak-text textarea", "Something else.")
+    page.reload()
+    expect(rows).to_have_count(2)
+    rows.nth(1).locator(".take-star").click()
+    expect(rows.nth(1).locator(".take-star")).to_have_attribute("aria-pressed", "true")
+    rows.nth(1).locator(".take-use").click()
+    expect(page.locator("#speak-text textarea")).to_have_value("The rain had stopped: nobody spoke.")
+    rows.nth(1).locator(".take-play").click()
+    expect(player).to_have_attribute("data-take", str(first))
+    rows.nth(1).locator(".take-remove").click()
+    expect(player).to_have_attribute("data-state", "idle")
+    page.click("[data-take-do=undo]")
+    expect(rows).to_have_count(2)
+    rows.nth(1).locator(".take-remove").click()
+    page.reload()  # nothing can be undone any more
+    expect(rows).to_have_count(1)
+    with visitor.app.program() as program:
+        wait_until(lambda: program.get(f"api/tts/qwen3/audio/{first}").status_code == 404)
+    assert visitor.errors == []
 
 
 DECODED = """async name => {
@@ -73,15 +122,19 @@ def test_a_text_without_words_is_refused_with_what_to_do(visitor: Visitor) -> No
     assert "Type at least one letter" in page.inner_text("#speak-status")
     page.wait_for_selector("#speak-run:not([disabled])")
     assert page.is_disabled("#speak-stop")
+    page.fill("#speak-text textarea", "Now there is something.")
+    page.wait_for_selector("#speak-status [role=alert]", state="detached")
 
 
 def test_controls_that_the_voice_does_not_follow_are_off_and_say_why(visitor: Visitor) -> None:
     page = visitor.open()
-    assert page.is_disabled("#speak-instruct textarea")
+    assert not page.is_visible("#speak-instruct")
     assert "does not follow style instructions" in page.inner_text("#tab-speak")
+    assert page.is_enabled("#speak-speed input[type=number]")
     page.click("#speak-advanced button")
     page.wait_for_selector("#speak-sampling-note")
     assert "no sampling settings" in page.inner_text("#speak-sampling-note")
+    assert "Top-p" not in page.inner_text("#tab-speak")
     assert page.is_enabled("input[aria-label*='Maximum length'], label:has-text('Maximum length') input")
 
 
@@ -92,6 +145,47 @@ def test_a_sample_text_fills_the_box_and_is_counted(visitor: Visitor) -> None:
     assert page.inner_text(".studio-count b") == str(len(page.input_value("#speak-text textarea")))
 
 
+FOCUSED = "(document.activeElement.closest('[data-id]')?.dataset.id ?? '') + ' ' + document.activeElement.className"
+
+
+def test_a_voice_is_found_previewed_and_chosen_with_the_keyboard(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.fill("#speak-text textarea", SENTENCE)
+    page.focus("#speak-voice .studio-voice-chip")
+    page.keyboard.press("Enter")
+    cards = page.locator(".studio-voices-list li")
+    expect(cards.first).to_be_visible()
+    waiting = page.locator("[data-id='custom_0_6b/vivian']")
+    expect(waiting).to_contain_text("not downloaded yet")
+    expect(waiting.get_by_role("button", name="Go to Models: Vivian")).to_be_attached()
+    for key, focused in (
+        ("ArrowDown", "builtin/by-language studio-voices-choose"),
+        ("ArrowDown", "builtin/aria studio-voices-choose"),
+        ("ArrowRight", "builtin/aria studio-voices-preview"),
+    ):
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUSED) == focused
+    with page.expect_response("**/api/tts/qwen3/synthesize") as spoken:
+        page.keyboard.press("Enter")
+    assert "Hello, this is my voice" in (spoken.value.request.post_data or "")
+    expect(cards.nth(1)).to_have_attribute("data-sound", "playing")
+    page.keyboard.press("Escape")
+    expect(page.locator(".studio-voices-sheet")).to_be_hidden()
+    assert page.evaluate("studioSound.isPlaying('voice builtin/aria')") is False
+    assert page.evaluate(FOCUSED) == " studio-voice-chip"
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("full")  # a word of his line; the first letter leads to the search
+    expect(cards).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator(CHOSEN_VOICE)).to_have_text("Henry")
+    assert page.evaluate(FOCUSED) == " studio-voice-chip"
+    assert page.input_value("#speak-text textarea") == SENTENCE
+    visitor.speak("Hello.")
+    expect(page.locator("#speak-status")).to_contain_text("Henry")
+    assert visitor.errors == []
+
+
 def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visitor) -> None:
     page = visitor.open()
     page.click("#tab-speak .studio-link")
@@ -100,20 +194,19 @@ def test_the_built_in_voice_leads_to_the_models_tab_with_one_click(visitor: Visi
     assert page.inner_text("#models-list").count("Not downloaded") == 12
 
 
-def test_a_damaged_model_is_explained_and_deep_validation_ends(visitor: Visitor) -> None:
+def test_a_damaged_model_is_explained_in_its_row_and_a_check_of_its_files_ends(visitor: Visitor) -> None:
     folder = visitor.app.models_dir / "Qwen3-TTS-Tokenizer-12Hz"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_text("<!DOCTYPE html><title>Sign in</title>", encoding="utf-8")
     page = visitor.open()
     page.click("#tab-models-button")
-    page.click("#model-tokenizer_12hz button:has-text('Details')")
-    page.wait_for_selector("#models-result :text('web page')")
-    page.click("#models-deep-validate")
-    page.wait_for_selector("#models-validate:not([disabled])")
-    expect(page.locator("#models-result")).to_contain_text("config.json")
-    page.click("#models-manual button")
-    command = page.locator("#models-manual textarea, #models-manual input").first
-    assert str(folder) in command.input_value()
+    page.click("#model-tokenizer_12hz .studio-unfold")
+    details = page.locator("#model-tokenizer_12hz-details")
+    expect(details).to_contain_text("web page")
+    details.get_by_role("button", name="Check files").click()
+    expect(details.get_by_role("alert")).to_contain_text("not everything is in order")
+    expect(details).to_contain_text("config.json")
+    expect(details).to_contain_text(f"hf download Qwen/Qwen3-TTS-Tokenizer-12Hz --local-dir {folder}")
     (folder / "model.safetensors").unlink()
     folder.rmdir()
 
@@ -141,32 +234,87 @@ def test_a_chinese_browser_gets_chinese_and_the_switch_is_remembered(chinese_vis
     page.click(".studio-header a")
     page.wait_for_selector("#speak-run:has-text('Generate')")
     page.wait_for_function("document.querySelector('#speak-text textarea').value == '今天天气很好。'")
+    expect(page.locator(".take-text")).to_have_text("今天天气很好。")  # the takes of this visit came along as well
     page.click("#speak-run")  # the text that came along is the one that is spoken
-    page.wait_for_selector("#speak-status .studio-facts")
+    page.wait_for_selector(f"{SPEAK_PLAYER}[data-take]")
+    expect(page.locator(".take-text")).to_have_count(2)
     chinese_visitor.open()
     assert page.inner_text("#speak-run") == "Generate"
 
 
-@pytest.mark.parametrize("tab", ["speak", "models", "system"])
-def test_a_phone_needs_no_sideways_scrolling(chinese_visitor: Visitor, tab: str) -> None:
-    page = chinese_visitor.open()
-    page.click(f"#tab-{tab}-button")
-    page.wait_for_selector(f"#tab-{tab} .studio-card >> nth=0")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_the_chosen_theme_outlives_a_reload(visitor: Visitor) -> None:
+def test_every_tab_is_equally_wide_and_the_narrowest_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     page = visitor.open()
-    assert not page.evaluate("document.body.classList.contains('dark')")
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 640})
+        widths = set()
+        for tab in ("speak", "clone", "design", "library", "models", "system"):
+            page.click(f"#tab-{tab}-button")
+            page.wait_for_selector(f"#tab-{tab} .studio-card >> nth=0")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+            widths.add(page.evaluate("document.querySelector('#studio-tabs').getBoundingClientRect().width"))
+        assert len(widths) == 1, widths
+
+
+FORM = """() => [
+    ["text textarea", "speed input[type=number]", "format input:checked"].map(
+        (part) => document.querySelector(`#speak-${part}`).value),
+    document.querySelector(".studio-count b").innerText,
+]"""
+KEPT_VOICE = "JSON.parse(localStorage['tts-studio-kept'])['speak-voice']"
+OF_GUESTS = """() => {
+    const component = (type, props) => ({type, props});
+    const tabs = {elem_id: "studio-tabs", elem_classes: ["studio-of-guests"]};
+    const kept = {"speak-text": "Of this tab.", "speak-speed": 9, "speak-format": "exe"};
+    sessionStorage.setItem("tts-studio-kept", JSON.stringify(kept));
+    const widgets = [
+        component("textbox", {elem_id: "speak-text", value: ""}),
+        component("slider", {elem_id: "speak-speed", value: 1, minimum: 0.5, maximum: 2}),
+        component("radio", {elem_id: "speak-format", value: "wav", choices: [["wav", "wav"]]}),
+    ];
+    const tab = component("tabitem", {id: "speak"});
+    studioMemory.begin({components: [component("tabs", tabs), tab, ...widgets]});
+    studioMemory.keep("speak-text", "More of it.");
+    const values = widgets.map(({props}) => props.value);
+    return [...values, sessionStorage["tts-studio-kept"], localStorage["tts-studio-kept"]];
+}"""
+
+
+def test_what_was_typed_and_chosen_is_back_until_the_browser_is_told_to_forget_it(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.fill("#speak-text textarea", "Keep me.")
+    page.fill("#speak-speed input[type=number]", "1.5")
+    page.click("#speak-format label:has-text('mp3')")
     page.click("[data-studio=theme]")
+    page.click("#tab-clone-button")
+    page.fill("#clone-text textarea", "To be cloned.")
+    page.click("#tab-models-button")
     page.reload()
-    page.wait_for_selector("#speak-run")
+    page.wait_for_selector("#models-list li")
     assert page.evaluate("document.body.classList.contains('dark')")
+    page.click("#tab-clone-button")
+    expect(page.locator("#clone-text textarea")).to_have_value("To be cloned.")
+    page.goto(f"{visitor.app.url}?lang=zh&voice=Heart")
+    page.wait_for_selector("html[lang=zh-CN]", state="attached")
+    page.wait_for_selector(".studio-count b:text-is('8')")
+    assert page.evaluate(FORM) == [["Keep me.", "1.5", "mp3"], "8"]
+    page.wait_for_function(f"{KEPT_VOICE} == 'hibari/heart'")  # the server has found the name
+    page.goto(f"{visitor.app.url}?tab=system&voice=nobody/here&lang=en")
+    page.wait_for_selector("#system-memory dl")
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("no longer here")
+    page.click("[data-studio=forget]")
+    page.wait_for_selector("#speak-text textarea")
+    assert visitor.asked == ["confirm"]
+    expect(page.locator("#speak-text textarea")).to_have_value("")
+    guest = page.evaluate(OF_GUESTS)
+    assert guest[:3] == ["Of this tab.", 1, "wav"], "what does not fit is left out"
+    assert "More of it." in guest[3]
+    assert "More of it." not in (guest[4] or "")
+    assert visitor.errors == []
 
 
 def test_every_control_is_reached_by_tab_and_has_a_name(visitor: Visitor) -> None:
     page = visitor.open()
-    wanted = {"speak-text", "speak-run", "speak-voice", "speak-language", "speak-speed", "speak-format"}
+    wanted = {"speak-text", "speak-run", "speak-voice", "speak-language", "speak-speed", "speak-advanced"}
     reached: set[str] = set()
     page.locator(".studio-header a").focus()
     for _ in range(60):
@@ -178,6 +326,21 @@ def test_every_control_is_reached_by_tab_and_has_a_name(visitor: Visitor) -> Non
             )
         )
     assert wanted <= reached
+    language = page.locator("#speak-language input")
+    language.click()
+    page.keyboard.type("germ")
+    expect(page.get_by_role("option")).to_have_text([re.compile("German")])
+    page.keyboard.press("Enter")
+    expect(language).to_have_value("German")
+    page.keyboard.press("Tab")
+    language.focus()
+    expect(page.get_by_role("option", selected=True)).to_be_in_viewport()
+    page.keyboard.type("qqq")
+    expect(page.locator(".studio-unseen")).to_have_text("Nothing fits")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("listbox")).to_have_count(0)
+    assert page.evaluate("document.activeElement.closest('.block').id") == "speak-speed"
+    assert language.input_value() == "German"
     nameless = page.evaluate(
         """[...document.querySelectorAll('button, input, textarea, select, a')]
            .filter(e => e.offsetParent && !(e.innerText || '').trim() && !e.ariaLabel && !e.title

@@ -13,7 +13,7 @@ from tests import ROOT
 from tests.access.fake_helper import HOST
 from tests.browser import browser_or_skip
 from tests.conftest import SOON_S
-from tests.ui.conftest import QUIET, RunningApp, running_app
+from tests.ui.conftest import QUIET, SPEAK_PLAYER, RunningApp, running_app
 from tts_core.ui.faults import UnknownFile
 from tts_core.ui.words import load_words
 
@@ -85,8 +85,8 @@ def test_from_the_banner_to_a_guests_take_and_the_end(app: RunningApp, internet:
     assert str(app.data_dir) not in visitor.content()
     visitor.fill("#speak-text textarea", "你好。")
     visitor.click("#speak-run")
-    visitor.wait_for_selector("#speak-status .studio-facts")
-    sound = visitor.locator("#speak-audio a.download-link").get_attribute("href")
+    visitor.wait_for_selector(f"{SPEAK_PLAYER}[data-take]")
+    sound = visitor.locator("#speak-player .player-save a[href$='format=wav']").get_attribute("href")
     assert str(app.data_dir) not in str(sound)
     assert visitor.evaluate(FETCH, sound) == [200, "RIFF"]
     assert visitor.evaluate(FETCH, f"{address}api/tts/qwen3/models")[0] == 200

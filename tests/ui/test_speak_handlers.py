@@ -49,7 +49,7 @@ def handler(engine: FakeEngine, jobs: Jobs, live: LiveStreams, tmp_path: Path) -
     synthesis = Synthesis((engine,), SpeechQueue(4), Outputs(tmp_path, Limits()), Limits())
     services = build_services(Settings.from_env({"TTS_STUDIO_DATA_DIR": str(tmp_path / "data")}))
     finder = VoiceFinder(synthesis, services.voices, services.voice_models)
-    return SpeakHandler(synthesis, finder, jobs, live, load_words("en"), "live/")
+    return SpeakHandler(synthesis, finder, jobs, live, load_words("en"))
 
 
 def form(text: str = "hello", voice: str = "fake/tone", seed: float = 7.0, top_k: float = 50.0) -> SpeakForm:
@@ -98,6 +98,18 @@ def test_null_means_the_default() -> None:
     assert nothing.to_request() == SpeakForm("hello").to_request()
 
 
+@pytest.mark.parametrize(("asked", "limit"), [(0, None), (0.05, 0.1), (2, 2), (3600, 3600)])
+def test_every_length_from_nought_to_an_hour_is_taken(asked: float, limit: float | None) -> None:
+    assert SpeakForm("a", max_seconds=asked).to_request().max_seconds == limit
+
+
+@pytest.mark.parametrize("asked", [-1, 3601, float("nan")])
+def test_another_length_is_refused_with_the_range_that_is_taken(asked: float) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        SpeakForm("a", max_seconds=asked).to_request()
+    assert refused.value.params == {"name": "max_seconds", "low": 0, "high": 3600}
+
+
 def test_a_value_out_of_range_is_named() -> None:
     with pytest.raises(InvalidValue, match="top_k"):
         form(top_k=0).to_request()
@@ -110,19 +122,22 @@ def test_a_run_shows_the_player_before_the_end_and_the_facts_at_the_end(handler:
     assert views[-1].details is not None
     assert views[-1].details["seed"] == 7
     assert views[-1].details["duration_seconds"] == pytest.approx(0.5)
-    assert views[-1].audio is not None
-    assert Path(views[-1].audio).is_file()
+    assert views[-1].take is not None
+    assert views[-1].take.path.is_file()
 
 
 def test_a_model_that_loads_is_named_with_its_percent(handler: SpeakHandler, engine: FakeEngine) -> None:
     engine.loading = (Loading("Big Model", 0, 200), Loading("Big Model", 150, 200))
-    statuses = [view.status for view in handler.run(form(), "me") if view.status and "Big Model" in view.status]
-    assert [status.count(percent) for status, percent in zip(statuses, ("0 %", "75 %"), strict=True)] == [1, 1]
+    views = [view for view in handler.run(form(), "me") if view.status and "Big Model" in view.status]
+    assert [(view.status, view.percent) for view in views] == [
+        ("Loading Big Model …", None),  # a load of which nothing is known yet does not stand at 0 %
+        ("Loading Big Model … 75 %", 75),
+    ]
 
 
 def test_the_live_stream_holds_every_sample_and_ends_with_the_run(handler: SpeakHandler, live: LiveStreams) -> None:
-    players = [view.live for view in handler.run(form("four"), "me") if view.live]
-    stream = live.get(players[0].split('data-src="live/')[1].split('"')[0])
+    (stream,) = [view.live for view in handler.run(form("four"), "me") if view.live]
+    assert live.get(stream.id) is stream
     assert stream.is_closed
     assert len(b"".join(stream.read())) == 2 * 4 * CHUNK_SAMPLES
 
@@ -175,7 +190,8 @@ def test_a_run_is_a_job_that_tells_everything_but_the_text(
     }
     kept = (tmp_path / "jobs.json").read_text(encoding="utf-8")
     assert "sesame" not in kept
-    assert Path(view.audio or "").stem not in kept + repr(job), "who knows the file's name can hear what was said"
+    assert view.take is not None
+    assert view.take.id not in kept + repr(job), "who knows the file's name can hear what was said"
     again = Jobs(tmp_path / "jobs.json")
     again.restore()
     assert [kept.result for kept in again.jobs()] == [job.result]
@@ -190,7 +206,8 @@ def test_cancelling_the_job_stops_the_page_and_keeps_what_was_made(handler: Spea
     view = last(run)
     assert view.details is not None
     assert view.details["stop_reason"] == "cancelled"
-    assert Path(view.audio or "").is_file()
+    assert view.take is not None
+    assert view.take.path.is_file()
     assert jobs.job(job.key).state is JobState.CANCELLED
 
 

@@ -18,6 +18,12 @@ from tts_core.services import build_services
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 
+PLAYER_ELSEWHERE = """() => {
+    window.elsewhere = new Audio(); // not in the document, as Gradio's are
+    elsewhere.srcObject = new AudioContext().createMediaStreamDestination().stream;
+    elsewhere.play();
+}"""
+
 
 @dataclass(frozen=True)
 class Studio:
@@ -48,18 +54,27 @@ def visitor(browser: Browser, studio: Studio) -> Iterator[Visitor]:
 
 def test_sound_starts_while_the_rest_is_still_being_made(visitor: Visitor) -> None:
     visitor.page.click("#speak-run")
-    visitor.page.wait_for_selector("tts-live[data-state=playing]")
+    visitor.page.wait_for_selector("#speak-player tts-player[data-state=playing]")
     assert live(visitor, "started-while-making") == "true"
+
+
+def test_escape_stops_every_sound_from_wherever_the_focus_is(visitor: Visitor) -> None:
+    visitor.page.click("#speak-run")
+    visitor.page.wait_for_selector("#speak-player tts-player[data-state=playing]")
+    visitor.page.evaluate(PLAYER_ELSEWHERE)
+    visitor.page.click("#speak-language input")
+    visitor.page.wait_for_selector("[role=listbox]")
     visitor.page.keyboard.press("Escape")
-    visitor.page.wait_for_selector("tts-live[data-state=stopped]")
+    visitor.page.wait_for_selector("#speak-player tts-player[data-state=stopped]")
+    assert visitor.page.evaluate("elsewhere.paused")
 
 
 def test_stop_keeps_what_was_made_and_says_so(visitor: Visitor) -> None:
     page = visitor.page
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector("tts-live[data-state=playing]")
+    page.wait_for_selector("#speak-player tts-player[data-state=playing]")
     page.click("#speak-stop:not([disabled])")
-    page.wait_for_selector("#speak-status .studio-facts")
+    page.wait_for_selector("#speak-player tts-player[data-take]")
     assert "Stopped" in page.inner_text("#speak-status")
     assert finished_file(visitor)[:4] == b"RIFF"
     page.wait_for_selector("#speak-run:not([disabled])")
@@ -71,10 +86,10 @@ def test_a_page_that_is_closed_while_speaking_does_not_hold_the_engine(
     leaving = Visitor(browser.new_context(), studio.app)
     leaving.open().fill("#speak-text textarea", "Not this.")
     leaving.page.click("#speak-run")
-    leaving.page.wait_for_selector("tts-live")
+    leaving.page.wait_for_selector("#speak-player tts-player[data-state=playing]")
     leaving.context.close()
     visitor.page.click("#speak-run")
-    visitor.page.wait_for_selector("tts-live[data-state=playing]")
+    visitor.page.wait_for_selector("#speak-player tts-player[data-state=playing]")
     assert [request.text for request in studio.engine.seen][-2:] == ["Not this.", "On and on."]
     visitor.page.keyboard.press("Escape")
-    visitor.page.wait_for_selector("#speak-status .studio-facts")
+    visitor.page.wait_for_selector("#speak-player tts-player[data-take]")

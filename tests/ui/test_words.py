@@ -16,8 +16,8 @@ from tts_core.platform.acceleration import REASONS
 from tts_core.platform.paths import PACKAGE_DIR
 from tts_core.ui.words import LANGUAGES, load_words
 
-CODED = ("error.", "problem.", "hint.", "reason.", "finding.", "language.")
-"""Kinds whose English lives beside the code."""
+CODED = ("error.", "problem.", "hint.", "reason.", "finding.", "language.", "model.")
+"""Kinds whose English lives beside the code, or in the catalogue."""
 NOT_THE_PAGES = {
     "catalogue_invalid",
     "host_not_allowed",

@@ -260,8 +260,10 @@ class Synthesized(BaseModel):
     voice_id: str
     model_key: str
     language: str
-    first_audio_seconds: float = Field(description="From the request's turn to its first sound.")
-    wall_seconds: float = Field(description="From the request's turn to its last sound.")
+    first_audio_seconds: float = Field(
+        description="From the request's turn until its first sound was made; the way to a loudspeaker comes on top."
+    )
+    wall_seconds: float = Field(description="From the request's turn until its last sound was made.")
     rtf: float = Field(description="Audio seconds made per second; more is faster.")
     stop_reason: str = Field(description="complete, max_length, or runaway or loop: the model lost its way.")
     finish_reason: str = Field(description="stop, or length, runaway or loop: it may not say the whole text.")

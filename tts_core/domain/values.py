@@ -71,6 +71,10 @@ class ReadAs(str, Enum):
         return cls(name) if name else cls.MARKDOWN
 
 
+MAX_SECONDS = 3600.0
+"""The longest sound that one request may ask for, seconds."""
+
+
 class SplitMode(str, Enum):
     """Whether a text that is too long to be spoken at once is parted."""
 
@@ -167,7 +171,7 @@ class SynthesisRequest:
         if self.seed is not None:
             _check_range("seed", self.seed, 0, 2**32 - 1)
         if self.max_seconds is not None:
-            _check_range("max_seconds", self.max_seconds, 0.1, 3600.0)
+            _check_range("max_seconds", self.max_seconds, 0.1, MAX_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,8 @@ class Take:
     """The rate of the file, hertz."""
     duration_s: float
     first_audio_s: float
-    """Time to first audio (TTFA): seconds from the request's turn to its first samples."""
+    """Time to first audio (TTFA): seconds from the request's turn until its first samples were made. They are not
+    yet on their way to a loudspeaker then."""
     wall_s: float
     """The seconds from the request's turn to its last sample."""
     voice: Voice

@@ -5,8 +5,8 @@ This module knows nothing of the disk. A catalogue file adds entries or override
     {"my_voice": {"kind": "custom_voice", "local": "My-Voice-0.6B",
                   "files": {"config.json": {"size": 4908}, "vocab.json": {"size": 2776833, "sha256": "…"}, …}}}
 
-`hf`, `modelscope`, `hf_revision`, `total_bytes`, `size`, `display_name` and each `sha256` may be left out. An unknown,
-unsafe or contradictory entry is refused with CatalogueInvalid, which names the file, the key and the field.
+`hf`, `modelscope`, `hf_revision`, `total_bytes`, `size`, `gender`, `display_name` and each `sha256` may be left out.
+An unknown, unsafe or contradictory entry is refused with CatalogueInvalid, which names the file, the key and the field.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from tts_core.platform.paths import PACKAGED_CATALOGUES
 
 ModelSize = Literal["0.6B", "1.7B", "tiny", "base", "small", "medium", "large", "large-v3-turbo", ""]
 """The size of a model: the talker's parameters, or Whisper's own name; "" where it makes no sense or is not known."""
+
+Gender = Literal["female", "male", ""]
+"""The gender of the one voice that a model has; "" where it has many, or it is not known."""
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -52,8 +55,14 @@ _SPEAKING_FILES = (
 
 _WHISPER_FILES = (CONFIG_FILE, WHISPER_WEIGHTS_FILE, "tokenizer.json")
 
+_UNCONVERTED = (
+    f"must list {WHISPER_WEIGHTS_FILE} instead of {WEIGHTS_FILE}, with tokenizer.json and vocabulary.json, as in "
+    'Systran/faster-whisper-small: "ct2-transformers-converter --model OWNER/NAME --output_dir FOLDER" makes them'
+)
+"""The advice about a Whisper model in the form that Transformers reads."""
+
 _ENTRY_FIELDS = frozenset(
-    {"kind", "hf", "modelscope", "local", "hf_revision", "total_bytes", "files", "size", "display_name"}
+    {"kind", "hf", "modelscope", "local", "hf_revision", "total_bytes", "files", "size", "gender", "display_name"}
 )
 _FILE_FIELDS = frozenset({"size", "sha256"})
 _KEY = re.compile(r"[a-z0-9_]{1,64}")
@@ -129,6 +138,7 @@ class ModelEntry:
     files: tuple[ModelFile, ...]
     size: ModelSize
     display_name: str
+    gender: Gender = ""
 
     @property
     def inference_files(self) -> tuple[str, ...]:
@@ -234,6 +244,7 @@ class _EntryReader:
             total_bytes=self._total(fields.get("total_bytes"), files),
             files=files,
             size=self._size(fields.get("size"), kind, (self.key, local, hf, modelscope)),
+            gender=self._gender(fields.get("gender", "")),
             display_name=self._text(fields, "display_name", re.compile(r".*\S.*"), "a name on one line") or local,
         )
 
@@ -275,6 +286,13 @@ class _EntryReader:
             self._refuse("size", f"must be one of {', '.join(sizes) or 'none'}, not {value!r}")
         return sizes[value]
 
+    def _gender(self, value: object) -> Gender:
+        genders: tuple[Gender, ...] = ("female", "male", "")
+        found = next((gender for gender in genders if gender == value), None)
+        if found is None:
+            self._refuse("gender", f"must be female or male, not {value!r}")
+        return found
+
     def _files(self, value: object, kind: ModelKind) -> tuple[ModelFile, ...]:
         if not isinstance(value, dict) or not value:
             self._refuse("files", "must be an object with one member per file")
@@ -282,6 +300,8 @@ class _EntryReader:
             if not all(_is_safe_name(part) for part in path.split("/")):
                 self._refuse("files", f"must have relative paths with forward slashes and plain names, not {path!r}")
         self._refuse_collisions(value)
+        if kind is ModelKind.WHISPER and WEIGHTS_FILE in value and WHISPER_WEIGHTS_FILE not in value:
+            self._refuse("files", _UNCONVERTED)
         if absent := [path for path in inference_files(kind) if path not in value]:
             self._refuse("files", f"must list {absent[0]}: a {kind.value} model can't run without it")
         if kind is ModelKind.WHISPER and not any(path in value for path in VOCABULARY_FILES):

@@ -302,8 +302,12 @@ class ModelStatuses:
         return _with_download(status, self._bytes_with_parts(entry, found))
 
     def _bytes_with_parts(self, entry: ModelEntry, found: Inspection) -> int:
-        """The bytes of the model that are there; a file counts by its content in place, else by its unfinished part."""
-        if found.state not in (ModelState.INCOMPLETE, ModelState.ERROR):
+        """The bytes of the model that are there; a file counts by its content in place, else by its unfinished part.
+
+        The parts of a model of which nothing is in place count once it was asked for: another model may have left them.
+        """
+        is_begun = found.state is ModelState.NOT_DOWNLOADED and self._task_of(entry.key) is not None
+        if found.state not in (ModelState.INCOMPLETE, ModelState.ERROR) and not is_begun:
             return found.bytes_done
         return sum(fact.bytes_done or self._part_bytes(entry, fact.file) for fact in found.facts)
 

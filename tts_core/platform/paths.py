@@ -18,6 +18,7 @@ PACKAGED_CATALOGUES = tuple(
     PACKAGE_DIR / "models" / "data" / name
     for name in ("qwen3_tts_models.json", "whisper_models.json", "hibari_voices.json", "piper_voices.json")
 )
+SPEAKERS_FILE = PACKAGE_DIR / "models" / "data" / "qwen3_tts_speakers.json"
 OPENAI_NAMES = PACKAGE_DIR / "api" / "openai" / "names.json"
 
 

@@ -24,7 +24,7 @@ from tts_core.platform.settings.studio import Settings
 
 PACKAGES = (
     *("gradio", "torch", "transformers", "huggingface_hub", "modelscope"),
-    *("numpy", "numba", "librosa", "espeakng-loader"),
+    *("numpy", "numba", "librosa", "espeakng-loader", "hibari-tts", "faster-whisper", "onnxruntime"),
 )
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 _MODEL_NAME = re.compile(r"^model name\s*: (.+)$", re.MULTILINE)

@@ -27,13 +27,14 @@ def speak_as_job(
     *,
     format: str = "wav",  # noqa: A002 - the requests' word
     cancelled: CancelCheck = never,
+    tempo: float = 1.0,
 ) -> Generator[SpeakEvent, None, None]:
     """Run `Synthesis.speak` while a job of kind SYNTHESIS about the voice shows how far it is.
 
     A request that is refused makes no job. Raises what `Synthesis.speak` raises.
     """
     stop = Event()
-    events = synthesis.speak(request, format=format, cancelled=lambda: cancelled() or stop.is_set())
+    events = synthesis.speak(request, format=format, cancelled=lambda: cancelled() or stop.is_set(), tempo=tempo)
     return _watched(events, jobs, synthesis.voice(request.voice).id, stop)
 
 

@@ -61,10 +61,14 @@ class LiveStream:
             yield piece
             position += len(piece)
 
+    def present(self, start: int) -> bytes:
+        """The bytes from byte `start` on that are there, READ_BYTES at most; b"" if there are none yet."""
+        return bytes(self._data[start : start + READ_BYTES])
+
     def _next_piece(self, position: int) -> bytes:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._data) > position)
-            return bytes(self._data[position : position + READ_BYTES])
+            return self.present(position)
 
 
 class LiveStreams:

@@ -50,6 +50,7 @@ from tts_core.speech.plan.speaking import PlanEvent, PlanSpeaker, next_seed
 from tts_core.speech.queue import Place, SpeechQueue, Turn
 from tts_core.speech.reading import text_to_say
 from tts_core.speech.takes import Outputs
+from tts_core.speech.tempo import at_tempo
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class _Prepared:
     engine: Engine
     voice: Voice
     format: str
+    tempo: float = 1.0
+    """The factor by which the engine's sound is made faster."""
     plan: SpeechPlan | None = None
     """The segments of a text that takes several calls of the engine; None where one call says it."""
     is_second: bool = False
@@ -72,8 +75,10 @@ class _Prepared:
     def events(self, cancelled: CancelCheck) -> Iterator[PlanEvent]:
         """Speak; yields at last one Finished."""
         if self.plan is None:
-            return iter(self.engine.stream(self.request, cancelled=cancelled))
-        return PlanSpeaker(self.engine, self.request, is_second=self.is_second).stream(self.plan, cancelled=cancelled)
+            events = self.engine.stream(self.request, cancelled=cancelled)
+            return at_tempo(events, self.engine.sample_rate(self.voice.id), self.tempo)
+        speaker = PlanSpeaker(self.engine, self.request, self.tempo, is_second=self.is_second)
+        return speaker.stream(self.plan, cancelled=cancelled)
 
     def again(self, seed: int) -> _Prepared:
         """The same with the seed of a second attempt."""
@@ -146,6 +151,7 @@ class Synthesis:
         *,
         format: str = "wav",  # noqa: A002 - the requests' word
         cancelled: CancelCheck = never,
+        tempo: float = 1.0,
         background_s: float | None = None,
     ) -> Iterator[SpeakEvent]:
         """Queued…, Started, Loading…, AudioChunk…, then one TakeReady whose file holds exactly those chunks.
@@ -160,10 +166,12 @@ class Synthesis:
         A long text, or one with pauses, is spoken in segments, one call of the engine for each (SegmentStarted before
         its chunks). A later segment than the first that goes wrong is made once more by itself (SegmentRestarted).
 
+        tempo: the factor by which the engine's sound is made faster, whether it knows speeds or not. The
+        longest sound of the request counts before that.
         background_s: the seconds that a take nobody waits for will about have. It speaks while nobody else waits, and
         less than half of it is dropped for somebody who does (Restarted), to be made again with the request's seed.
         """
-        job = dataclasses.replace(self._check(request, format), expected_s=background_s)
+        job = dataclasses.replace(self._check(request, format, tempo), expected_s=background_s)
         if background_s is None:
             self._queue.check_room(pool_of(job.engine, job.voice.id))
         return self._run(job, cancelled)
@@ -190,11 +198,11 @@ class Synthesis:
         for engine in self._engines:
             engine.close()
 
-    def _check(self, request: SynthesisRequest, format: str) -> _Prepared:  # noqa: A002 - the requests' word
+    def _check(self, request: SynthesisRequest, format: str, tempo: float) -> _Prepared:  # noqa: A002 - see `speak`
         self._check_length(request.text)
         audio_format(format)
         engine, voice = self._of_id(request.voice)
-        planned = self._planned(request, voice)
+        planned = self._planned(request, voice, tempo)
         text = _whole_text(request) if planned is None else "\n".join(one.spoken for one in planned.segments)
         if not speakable(text):
             raise EmptyText
@@ -202,13 +210,14 @@ class Synthesis:
         _check_abilities(request, voice, capabilities)
         language = self._find_language(request.language, capabilities)
         resolved = dataclasses.replace(request, text=text, voice=voice.id, language=language.code)
-        return _Prepared(resolved, engine, voice, format, planned if _takes_calls(request, planned) else None)
+        calls = planned if _takes_calls(request, planned) else None
+        return _Prepared(resolved, engine, voice, format, tempo=tempo, plan=calls)
 
     def _check_length(self, text: str) -> None:
         if len(text) > self._limits.max_text_chars:
             raise TextTooLong(length=len(text), limit=self._limits.max_text_chars)
 
-    def _planned(self, request: SynthesisRequest, voice: Voice) -> SpeechPlan | None:
+    def _planned(self, request: SynthesisRequest, voice: Voice, tempo: float = 1.0) -> SpeechPlan | None:
         """The plan of a request; None where the text goes to the engine as a whole."""
         if request.decoding.verbatim or request.split is SplitMode.NEVER:
             return None
@@ -216,7 +225,7 @@ class Synthesis:
             language=request.language,
             voice=voice.id,
             read_as=request.read_as,
-            pause_factor=1.0 / request.speed,
+            pause_factor=1.0 / (request.speed * tempo),
             keeps_short_whole=True,
         )
         return plan(request.text, choices, self._lexicon())

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
 
+from tts_core.audio.faults import OutputFailed
 from tts_core.audio.files import FORMATS, audio_format
 from tts_core.platform.settings.studio import Limits
 from tts_core.platform.whole_files import PART_SUFFIX
@@ -57,6 +58,16 @@ class Outputs:
                 if path.is_file():
                     return path
         raise UnknownTake(take_id=take_id)
+
+    def delete(self, take_id: str) -> None:
+        """Delete the take for good. Raises UnknownTake, and OutputFailed where that can't be done."""
+        path = self.find(take_id)
+        try:
+            path.unlink()
+        except FileNotFoundError as error:
+            raise UnknownTake(take_id=take_id) from error
+        except OSError as error:
+            raise OutputFailed(folder=self._dir, reason=error.strerror or type(error).__name__) from error
 
     def added(self, take: Path) -> None:
         """Make room for a take that was just written.

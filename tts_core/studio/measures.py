@@ -1,4 +1,4 @@
-"""Sizes of projects, and the search in them for what an id names."""
+"""Sizes and pauses of projects, and the search in them for what an id names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts_core.platform.settings.projects import ProjectLimits
+from tts_core.speech.plan.join import PAUSE_FACTORS, pause_seconds
+from tts_core.speech.plan.script import language_of
+from tts_core.speech.plan.split import PauseReason
 from tts_core.studio.faults import ProjectTooLong, TooManySegments, UnknownChapter, UnknownSegment, UnknownSegmentTake
 from tts_core.studio.model import Chapter, Project, SegmentTake, TextSegment
 
@@ -21,6 +24,14 @@ class Space:
     unchosen: int
     """The part of the takes that `drop_unchosen` frees."""
     exports: int
+
+
+def pause_after(project: Project, segment: TextSegment, reason: PauseReason | None = None) -> float:
+    """The seconds of silence after a segment: its own, else the usual ones of `reason` (None: the segment's own)."""
+    if segment.pause_s is not None:
+        return segment.pause_s
+    language = language_of(segment.text, project.delivery_of(segment).language or "")
+    return pause_seconds(reason or segment.pause_reason, language, PAUSE_FACTORS.get(project.pauses, 1.0))
 
 
 def check_limits(project: Project, limits: ProjectLimits, before: Project | None = None) -> None:

@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from tts_core.access.visitor import visitor_in
 from tts_core.audio.faults import OutputFailed
@@ -55,6 +56,8 @@ class GuardedBlocks(gr.Blocks):
         super().__init__(title=words("app.title"), analytics_enabled=False, delete_cache=(3600, 86400))
         self.words = words
         self.files = PageFiles(files_folder)
+        self.routes: list[BaseRoute] = []
+        """The routes that the page's own scripts ask."""
         # Gradio checks paths itself, too, but only where this is set: `launch()` does, mounting does not.
         self.has_launched = True
 
@@ -99,6 +102,7 @@ def guard_gradio() -> None:
     _replace(route_utils, "GradioMultiPartParser", _UploadParser)
     _replace(routes, "file_fetch", _hand_out)
     _replace(gr.Dropdown, "preprocess", _chosen)
+    _replace(gr.HTML, "preprocess", _chosen)  # the choice of a voice
     _replace(gr.Slider, "preprocess", _slid)
     let_queues_wait()
     answer_shortly()
@@ -113,7 +117,7 @@ def _name_defaults(parameters: Sequence[Any], function: Callable[..., Any]) -> N
             parameter["parameter_has_default"], parameter["parameter_default"] = True, defaults[name]
 
 
-def _chosen(_dropdown: gr.Dropdown, payload: object) -> str | None:
+def _chosen(_widget: gr.Dropdown | gr.HTML, payload: object) -> str | None:
     if payload is None or isinstance(payload, str):
         return payload
     raise gr.Error("A choice is named by a text.", print_exception=False)

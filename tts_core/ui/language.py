@@ -4,13 +4,15 @@ framework."""
 from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tts_core.ui.words import LANGUAGES
 
 COOKIE = "tts_studio_language"
+PAGE_TARGETS = {"en": "", "zh": "zh"}
+"""The name of each language's page on the log-in page."""
 YEAR_S = 365 * 24 * 3600
 
 
@@ -43,7 +45,8 @@ def _by_weight(accept_language: str) -> list[str]:
 
 
 class LanguageRedirect:
-    """Sends browsers that open `/` to the page in their language. `/?lang=zh` remembers a choice in a cookie."""
+    """Sends browsers that open `/` to the page in their language. A cookie remembers a choice made by `/?lang=zh` or
+    `/login?lang=zh`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -70,11 +73,20 @@ def _redirect(scope: Scope) -> tuple[bytes, bytes] | None:
     if path == "/zh":  # Gradio's page needs the slash: its addresses are relative
         query = scope["query_string"]
         return b"./zh/" + (b"?" + query if query else b""), b""
-    if path not in ("", "/") or "text/html" not in headers.get("accept", ""):
+    if path not in ("", "/", "/login") or "text/html" not in headers.get("accept", ""):
         return None
-    chosen = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [""])[0]
-    if chosen in LANGUAGES:
-        cookie = f"{COOKIE}={chosen}; Path={root}/; Max-Age={YEAR_S}; SameSite=Lax"
-        return (b"./zh/" if chosen == "zh" else b"./"), cookie.encode()
-    language = preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
-    return (b"./zh/", b"") if language == "zh" else None
+    asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    chosen = asked.pop("lang", "")
+    cookie = f"{COOKIE}={chosen}; Path={root}/; Max-Age={YEAR_S}; SameSite=Lax" if chosen in LANGUAGES else ""
+    if path == "/login":
+        return (_to_login(asked.get("to", ""), chosen), cookie.encode()) if cookie else None
+    language = chosen if cookie else preferred_language(headers.get("cookie", ""), headers.get("accept-language", ""))
+    query = f"?{urlencode(asked)}" if asked else ""  # a link into the page leads there in each language
+    location = ("./zh/" if language == "zh" else "./") + query
+    return (location.encode(), cookie.encode()) if cookie or language == "zh" else None
+
+
+def _to_login(wanted: str, language: str) -> bytes:
+    """The log-in page in that language, and where it leads: to the page in that language if to a page."""
+    after = PAGE_TARGETS[language] if wanted in PAGE_TARGETS.values() else quote(wanted, safe="")
+    return f"./login?to={after}".encode()

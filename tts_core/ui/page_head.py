@@ -6,14 +6,30 @@ to tell Gradio's own labels which language the page is in.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tts_core.platform.paths import ASSETS_DIR
+from tts_core.ui.words import load_words
 
+SCRIPTS = (
+    "remember.js",
+    "player.js",
+    "live_sound.js",
+    "take_list.js",
+    "page.js",
+    "fields.js",
+    "one_sound.js",
+    "voice_picker.js",
+    "recorder.js",
+)
+"""The page's scripts in their order: the player notes a key before the page presses a button for it."""
 HTML_TAGS = {"en": "en", "zh": "zh-CN"}
 """The BCP 47 tag of each page language."""
+_BEGIN = b"<script>studioMemory.begin(window.gradio_config)</script>"
+"""The script below Gradio's configuration; Gradio itself starts when the whole page has been read."""
 
 
 def head_html(language: str) -> str:
@@ -24,7 +40,10 @@ def head_html(language: str) -> str:
         f'for (const [name, value] of [["language", "{tag}"], ["languages", ["{tag}"]]])'
         "Object.defineProperty(navigator, name, { get: () => value });"
     )
-    scripts = [(ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in ("page.js", "live_player.js")]
+    table = load_words(language).table
+    texts = {key.removeprefix("script."): text for key, text in table.items() if key.startswith("script.")}
+    declare += f"const studioTexts = {json.dumps(texts)};"
+    scripts = [(ASSETS_DIR / "scripts" / name).read_text(encoding="utf-8") for name in SCRIPTS]
     return "".join(f"<script>{script}</script>" for script in (declare, *scripts))
 
 
@@ -67,4 +86,5 @@ class PageHead:
 
     def _complete(self, page: bytes, language: str) -> bytes:
         tagged = page.replace(b'lang="en"', f'lang="{HTML_TAGS[language]}"'.encode(), 1)
-        return tagged.replace(b"<head>", b"<head>" + self._heads[language], 1)
+        with_head = tagged.replace(b"<head>", b"<head>" + self._heads[language], 1)
+        return with_head.replace(b"</body>", _BEGIN + b"</body>", 1)

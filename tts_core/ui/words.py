@@ -58,6 +58,10 @@ class Words:
         """The name of a voice, for people: most are proper names, which are the same in every language."""
         return self.get(f"voice.{voice.id}", voice.name)
 
+    def model(self, name: str) -> str:
+        """The name of a model, for people: that of a product, after which some say their language."""
+        return self.get(f"model.{name}", name)
+
     def error(self, error: StudioError) -> str:
         return self.explain("error", error.text_key, error.params, error.message)
 

@@ -14,6 +14,7 @@ from tts_core.audio.judging import require_speech
 from tts_core.audio.reading import MAX_REFERENCE_S, Clip, read_recording
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, CloneNotSupported, InvalidRequest, StudioError, UnknownVoice
+from tts_core.domain.sample_texts import sample_text
 from tts_core.domain.text import find_name
 from tts_core.domain.values import ReadAs, SplitMode, StopReason, SynthesisRequest, Take
 from tts_core.platform.job import Job, JobKind, JobRun
@@ -35,12 +36,19 @@ KEEP_DELETED_DAYS = 30
 PREVIEW_MAX_S, DESIGN_MAX_S = 20.0, 30.0
 """The longest speech in seconds of a preview, and of a designed voice's first words: what is cloned may not be
 longer."""
-PREVIEW_TEXTS = {
-    "chinese": "你好，这是我的声音，很高兴认识你。",
-    "english": "Hello, this is my voice. Nice to meet you.",
-}
 _CHANGEABLE = frozenset(
-    {"name", "model_key", "language", "ref_text", "instruct", "x_vector_only_mode", "speaker", "tags", "favourite"}
+    {
+        "name",
+        "model_key",
+        "language",
+        "ref_text",
+        "instruct",
+        "x_vector_only_mode",
+        "speaker",
+        "tags",
+        "favourite",
+        "notes",
+    }
 )
 
 
@@ -182,7 +190,7 @@ class VoiceLibrary:
         """Change some of the fields that people may change. The voice is prepared anew when it needs to be."""
         if unknown := sorted(changes.keys() - _CHANGEABLE):
             raise InvalidRequest(reason=f"{unknown[0]} can't be changed.")
-        meta = {key: changes[key] for key in ("tags", "favourite") if key in changes}
+        meta = {key: changes[key] for key in ("tags", "favourite", "notes") if key in changes}
         fields = {key: value for key, value in changes.items() if key not in meta}
         before = self._store.voice(voice_id)
         after = replace(before, **fields).with_meta(meta)
@@ -251,7 +259,7 @@ class VoiceLibrary:
         """Let the voice speak a sentence. Raises the errors of `Synthesis.speak` and of `spoken_as`."""
         voice = self._store.voice(voice_id)
         ready = spoken_as(voice, self._models)
-        spoken = text.strip() or PREVIEW_TEXTS.get(voice.language.casefold(), PREVIEW_TEXTS["english"])
+        spoken = text.strip() or sample_text(voice.language)
         request = SynthesisRequest(spoken, voice=ready, seed=0, max_seconds=PREVIEW_MAX_S)
         take = collect(speak_as_job(self._synthesis, self._jobs, request, cancelled=cancelled))
         if take.stop_reason is StopReason.CANCELLED:

@@ -65,6 +65,12 @@ class SavedVoice:
         return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
     @property
+    def notes(self) -> str:
+        """The words that a person wrote down about the voice."""
+        notes = self.meta.get("notes")
+        return notes if isinstance(notes, str) else ""
+
+    @property
     def is_favourite(self) -> bool:
         return self.meta.get("favourite") is True
 
@@ -105,8 +111,8 @@ _FIELDS = frozenset(item.name for item in dataclasses.fields(SavedVoice)) - {"ot
 
 
 def matches(voice: SavedVoice, words: Iterable[str]) -> bool:
-    """Whether all words, in lower case, occur in the voice's name, tags, language, speaker or kind."""
-    parts = (voice.name, voice.language, voice.speaker, voice.kind.value, *voice.tags)
+    """Whether all words, in lower case, occur in the voice's name, tags, notes, language, speaker or kind."""
+    parts = (voice.name, voice.language, voice.speaker, voice.kind.value, voice.notes, *voice.tags)
     searched = " ".join(parts).casefold()
     return all(word in searched for word in words)
 

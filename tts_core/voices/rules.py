@@ -20,7 +20,7 @@ def check_record(voice: SavedVoice, models: VoiceModels) -> None:
     """Check the fields of a record. Raises InvalidValue, InvalidRequest, UnknownModelKey."""
     if not 0 < len(voice.name.strip()) <= MAX_NAME or not voice.name.isprintable():
         raise InvalidValue(name="The length of the voice's name", low=1, high=MAX_NAME)
-    texts = (voice.ref_text, voice.instruct, voice.language, voice.speaker, *voice.tags)
+    texts = (voice.ref_text, voice.instruct, voice.language, voice.speaker, voice.notes, *voice.tags)
     if max(map(len, texts)) > MAX_TEXT:
         raise InvalidValue(name="The length of transcript and instruction", low=0, high=MAX_TEXT)
     try:

@@ -112,6 +112,20 @@ def desk(new_desk: NewDesk) -> Desk:
     return new_desk()
 
 
+def test_a_resumed_one_has_its_place_again(desk: Desk) -> None:
+    for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY, TOKENIZER_KEY):
+        desk.downloads.start(key)
+    desk.reach(BASE_KEY, JobState.RUNNING)
+    desk.downloads.pause(CUSTOM_KEY)
+    assert desk.downloads.resume(CUSTOM_KEY).position == 1
+    desk.downloads.pause(BASE_KEY)
+    desk.reach(CUSTOM_KEY, JobState.RUNNING)
+    assert desk.downloads.resume(BASE_KEY).position == 1
+    assert [task.subject for task in desk.downloads.tasks()] == [CUSTOM_KEY, BASE_KEY, LARGE_KEY, TOKENIZER_KEY]
+    desk.downloads.cancel(LARGE_KEY)
+    assert desk.downloads.start(LARGE_KEY).position == 3  # it was left, and comes anew
+
+
 def test_one_runs_and_the_others_wait_in_order(desk: Desk) -> None:
     for key in (BASE_KEY, CUSTOM_KEY, LARGE_KEY):
         desk.downloads.start(key)

@@ -294,3 +294,11 @@ def test_borders_of_a_spoken_text_have_no_steps(room: Room) -> None:
     assert len(starts) == len(plan(LONG).segments) - 1
     edges = [abs(float(samples[place - offset])) for place, offset in itertools.product(starts, (1, 2))]
     assert max(edges) < 10 ** (-40 / 20)
+
+
+def test_a_tempo_shortens_speech_and_the_pauses_between_it_but_not_those_of_the_text(room: Room) -> None:
+    text = "Hello there my dear friend of old. [pause 2s] How are you today?"
+    plain, fast = room.take(text), collect(room.synthesis.speak(SynthesisRequest(text, seed=7), tempo=2.0))
+    assert fast.duration_s - 2.0 == pytest.approx((plain.duration_s - 2.0) / 2, abs=0.06)
+    cut = collect(room.synthesis.speak(SynthesisRequest(LONG, seed=7, max_seconds=4.0), tempo=2.0))
+    assert (cut.stop_reason, 1.7 <= cut.duration_s <= 2.0) == (StopReason.MAX_LENGTH, True)

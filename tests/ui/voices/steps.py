@@ -36,18 +36,25 @@ def record(page: Page, seconds: int) -> None:
     page.click("#clone-file .source-selection button >> nth=1")
     page.click("#clone-file button.record-button")
     page.wait_for_function(f"/0:0[{seconds}-9]/.test(document.querySelector('#clone-file').innerText)")
+    page.wait_for_selector(f"studio-recorder[data-state={'short' if seconds < 5 else 'good'}]")
     page.click("#clone-file button.stop-button")
     page.wait_for_selector(".studio-coach")
 
 
 def card(name: str) -> str:
     """Selector of a voice in the library."""
-    return f"#library-list li:has(h3:text-is('{name}'))"
+    return f"#library-list li:has(h2:text-is('{name}'))"
+
+
+def act(page: Page, name: str, action: str) -> None:
+    """Choose an act of a voice's menu."""
+    page.click(f"{card(name)} [data-menu]")
+    page.click(f"{card(name)} .studio-menu [data-action={action}]")
 
 
 def edit(page: Page, name: str) -> None:
     """Open a voice's editor."""
-    page.click(f"{card(name)} [data-action=edit]")
+    act(page, name, "settings")
     page.wait_for_function(
         "name => document.querySelector('#library-name :is(input, textarea)')?.value == name", arg=name
     )

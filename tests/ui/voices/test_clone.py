@@ -15,7 +15,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
 from tests.engines.qwen.formula_checkpoint import reference_audio
-from tests.ui.conftest import NAMED_HOST, RunningApp, Visitor
+from tests.ui.conftest import CHOSEN_VOICE, NAMED_HOST, RunningApp, Visitor
 from tests.ui.voices.steps import RATE, box, card, kept, opened, record, upload, write_m4a, write_webm
 
 SEED_THAT_ENDS = 2
@@ -24,7 +24,10 @@ SEED_THAT_ENDS = 2
 
 def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page = opened(visitor, "clone")
+    page.click("#clone-sentence [data-action=choose]")
+    expect(page.locator("#clone-transcript textarea")).to_have_value(re.compile("^The rain had stopped"))
     record(page, seconds=3)
+    assert page.is_hidden("studio-recorder")
     heard = re.search(r"Speech\s+\S+ ([\d.]+) s", page.inner_text(".studio-coach"))
     assert heard is not None
     assert float(heard[1]) > 1.0
@@ -34,25 +37,24 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.fill("#clone-advanced label:has-text('Seed') input", "1")
     page.fill("#clone-advanced label:has-text('Maximum length') input", "1")
     page.click("#clone-run")
-    expect(page.locator("#clone-status .studio-facts")).to_contain_text("0.6B Base")
-    expect(page.locator("#clone-live tts-live")).to_have_attribute("data-state", "ended")
+    expect(page.locator("#clone-player .player-facts")).to_contain_text("0.6B Base")
+    expect(page.locator("#clone-player tts-player")).to_have_attribute("data-state", "ended")
     expect(page.locator(".studio-likeness")).to_contain_text(re.compile(r"Similarity\s*-?[01]\.\d\d"))
     box(page, "clone-name", "Recorded")
     page.click("#clone-save")
     page.wait_for_selector("#clone-saved [role=alert]:has-text('Confirm first')")
     page.click("#clone-consent label >> nth=0")
+    page.wait_for_selector("#clone-saved [role=alert]", state="detached")
     page.click("#clone-save")
     page.wait_for_selector("#clone-saved .studio-saved:has-text('Recorded')")
     page.click("#clone-saved [data-action=use]")
-    page.wait_for_function("document.querySelector('#speak-voice input').value.startsWith('Recorded')")
+    page.wait_for_selector(f"{CHOSEN_VOICE}:text-is('Recorded')")
     page.reload()
-    page.click("#tab-library-button")
-    expect(page.locator(card("Recorded"))).to_have_attribute("data-look", "ready")
-    page.click("#tab-speak-button")
-    page.click("#speak-voice input")
-    offered = page.locator("[role=listbox]")
-    expect(offered).to_contain_text("Recorded · saved voice")
-    expect(offered).not_to_contain_text("Clone")
+    assert visitor.asked == [], "the recording is a voice by now"
+    page.click("#speak-voice .studio-voice-chip")
+    offered = page.locator(".studio-voices-list")
+    expect(offered.locator("li:has(strong:text-is('Recorded'))")).to_have_attribute("data-ready", "true")
+    expect(offered.locator("li:has(strong:text-is('Clone'))")).to_have_count(0)
 
 
 def test_a_recording_from_a_phone_is_mended_with_one_click_each(visitor: Visitor, tmp_path: Path) -> None:
@@ -85,6 +87,7 @@ def test_files_that_browsers_take_for_films_are_heard_too(visitor: Visitor, tmp_
     upload(page, write_webm(tmp_path / "me.webm", reference_audio(4.0, 48_000), 48_000))
     expect(page.locator(".studio-coach")).to_contain_text(re.compile(r"Length\s*✓ [34]\.\d s"))
     page.reload()
+    assert visitor.asked == ["beforeunload"], "the recording is nowhere else"
     page.click("#tab-clone-button")
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     page.set_input_files("#clone-file input[type=file]", str(tmp_path / "notes.txt"))
@@ -129,22 +132,28 @@ def test_a_page_that_gets_no_microphone_says_why(visitor: Visitor) -> None:
     expect(page.locator("#clone-file .source-selection button:visible")).to_have_count(1)
 
 
-def test_a_designed_voice_is_kept(visitor: Visitor) -> None:
+def test_a_designed_voice_is_saved_and_locked(visitor: Visitor) -> None:
     page = visitor.open()
     page.click("#tab-design-button")
     page.wait_for_selector("#design-run:not([disabled])")
     box(page, "design-description", "A calm voice.")
     box(page, "design-text", "hello world")
-    page.fill("#tab-design label:has-text('Seed') input", str(SEED_THAT_ENDS))
-    assert page.is_hidden("#design-keep")
+    page.click("#design-advanced button")
+    page.fill("#design-advanced label:has-text('Seed') input", str(SEED_THAT_ENDS))
     page.click("#design-run")
-    page.wait_for_selector("#design-status .studio-facts")
-    assert "Done" in page.inner_text("#design-status")
-    box(page, "design-name", "Calm")
-    page.click("#design-keep-run")
-    page.wait_for_selector("#design-kept .studio-saved:has-text('Calm')")
+    page.wait_for_selector("#design-save-1:visible")
+    page.click("#design-stop")
+    expect(page.locator("#design-status")).to_contain_text("1 of 3 candidates")
+    assert page.is_hidden("#design-save-2")
+    page.click("#design-lock-1")
+    expect(page.locator("#design-lock")).to_contain_text("spoken by a clone of it")
+    expect(page.locator("#design-description textarea")).to_be_disabled()
+    page.click("#design-lock [data-action=unlock]")
+    expect(page.locator("#design-description textarea")).to_be_enabled()
+    page.click("#design-save-1")
+    page.wait_for_selector("#design-kept .studio-saved:has-text('A calm voice')")
     page.click("#design-kept [data-tab=tab-library]")
-    expect(page.locator(card("Calm"))).to_contain_text("Designed")
+    expect(page.locator(card("A calm voice"))).to_contain_text("Designed")
 
 
 def test_programs_clone_save_list_and_delete(client: Client, recording: Path) -> None:

@@ -46,10 +46,13 @@ _RULES = (
     _rule(Right.PAGE, _LOOK, f"{_GRADIO}/heartbeat/{_PART}", f"{_GRADIO}/call/{_PART}/{_PART}", f"{_GRADIO}/file=.+"),
     _rule(Right.PAGE, _SEND, f"{_GRADIO}/(queue/join|cancel|reset/?)"),
     _rule(Right.UPLOAD, _SEND, f"{_GRADIO}/upload"),
+    _rule(Right.PAGE, _SEND, f"{_LANGUAGE}/speak/{_PART}"),
     _rule(Right.PAGE, _SEND, f"{_GRADIO}/(run|api|call|call/v2)/{_PART}/?"),
     _rule(Right.REST, _LOOK, "/docs", "/docs/assets/.+", "/openapi.json"),
     _rule(Right.REST, _LOOK, f"{_TTS}/(speakers|models)", f"{_TTS}/models/{_PART}/capabilities"),
+    # Ids of takes are drawn at random as well.
     _rule(Right.REST, _LOOK, f"{_TTS}/(audio|live)/{_PART}"),
+    _rule(Right.REST, frozenset({"DELETE"}), f"{_TTS}/audio/[0-9a-f]{{32}}"),
     _rule(Right.REST, _LOOK, f"{_TTS}/voices", f"{_TTS}/voices/{_PART}"),
     # These ids are drawn at random: a visitor who knows one has started the job. A download's id can be guessed.
     _rule(Right.REST, _LOOK, "/api/jobs/[0-9a-f]{16}"),

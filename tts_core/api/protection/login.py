@@ -18,9 +18,9 @@ from tts_core.api.errors import failure_response
 from tts_core.api.protection.authentication import COOKIE, session_tokens
 from tts_core.domain.errors import StudioError
 
-LoginPage = Callable[[Headers, str, StudioError | None], str]
-"""A function that makes the log-in page as HTML: for a browser with these headers, the page wanted after it, and the
-failure to show."""
+LoginPage = Callable[[Headers, str, StudioError | None, str], str]
+"""A function that makes the log-in page as HTML: for a browser with these headers, the page wanted after it, the
+failure to show, and the name that was typed."""
 TARGETS = MappingProxyType({"": "./", "zh": "./zh/", "docs": "./docs"})
 """The addresses that a log-in may lead to, seen from /login, by the form's value."""
 CHECKED_AT_ONCE = 2
@@ -34,7 +34,7 @@ def add_login(app: FastAPI, login: LoginService, page: LoginPage) -> None:
 
     @router.api_route("/login", methods=["GET", "HEAD"])
     def form(request: Request, to: str = "") -> Response:
-        return _page(page(request.headers, _target(to), None), 200)
+        return _page(page(request.headers, _target(to), None, ""), 200)
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
@@ -46,7 +46,8 @@ def add_login(app: FastAPI, login: LoginService, page: LoginPage) -> None:
         except (WrongPassword, TooManyAttempts) as error:
             refusal = failure_response(error)
             if _is_browser(request):
-                return _page(page(request.headers, _target(to), error), refusal.status_code, dict(refusal.headers))
+                html = page(request.headers, _target(to), error, name)
+                return _page(html, refusal.status_code, dict(refusal.headers))
             return refusal
         if _is_browser(request):
             answer: Response = RedirectResponse(TARGETS[_target(to)], 303)

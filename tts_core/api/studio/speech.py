@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
+from starlette.background import BackgroundTask
 
-from tts_core.api.context import UseServices, UseWorkers
+from tts_core.access.faults import TooManyAtOnce
+from tts_core.api.context import UseServices, UseVisitor, UseWorkers
 from tts_core.api.errors import failures
 from tts_core.api.schemas import Speaker, Success, SynthesizeBody, Synthesized, finish_reason
 from tts_core.api.studio.accept import wanted_audio
-from tts_core.audio.faults import OutputFailed
-from tts_core.audio.files import FORMATS
+from tts_core.audio.faults import AudioUnreadable, OutputFailed, UnsupportedFormat
+from tts_core.audio.files import FORMATS, audio_format, convert
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import (
     Cancelled,
@@ -73,19 +79,48 @@ async def synthesize(request: Request, body: SynthesizeBody, services: UseServic
 @router.get(
     "/audio/{take_id}",
     response_class=FileResponse,
-    responses={200: {"content": _AUDIO, "description": "The file"}, **failures(UnknownTake)},
+    responses={
+        200: {"content": _AUDIO, "description": "The file"},
+        **failures(UnknownTake, UnsupportedFormat, AudioUnreadable, OutputFailed, TooManyAtOnce),
+    },
 )
-def read_audio(take_id: str, services: UseServices) -> Response:
-    """A finished take's file. Understands `Range`, so players can seek."""
-    path = services.outputs.find(take_id)
+async def read_audio(
+    take_id: str,
+    request: Request,
+    services: UseServices,
+    workers: UseWorkers,
+    visitor: UseVisitor,
+    wanted: Annotated[
+        str | None, Query(alias="format", description="Another format than the take was made in.")
+    ] = None,
+) -> Response:
+    """A finished take's file. Understands `Range`, so players can seek. Another `format` is made anew each time; a file
+    that is downloaded by a link has the name that the link gives."""
+    path = await run_sync(services.outputs.find, take_id)
     kind = next(kind for kind in FORMATS.values() if kind.extension == path.suffix)
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    if wanted is None:
+        return FileResponse(
+            path, media_type=kind.mime, filename=path.name, content_disposition_type="inline", headers=headers
+        )
+    if audio_format(wanted) is kind:
+        return FileResponse(path, media_type=kind.mime, headers=headers)
+    copy = services.settings.paths.page_cache_dir / secrets.token_hex(16) / f"take{FORMATS[wanted].extension}"
+    with services.login.quotas.work(visitor):
+        await workers.run(request, lambda _gone: convert(path, copy, wanted))
     return FileResponse(
-        path,
-        media_type=kind.mime,
-        filename=path.name,
-        content_disposition_type="inline",
-        headers={"Cache-Control": "private, max-age=86400, immutable"},
+        copy,
+        media_type=FORMATS[wanted].mime,
+        headers={"Cache-Control": "no-store"},
+        background=BackgroundTask(_remove, copy),
     )
+
+
+@router.delete("/audio/{take_id}", responses=failures(UnknownTake, OutputFailed))
+def delete_audio(take_id: str, services: UseServices) -> Success[dict[str, str]]:
+    """Delete a finished take for good."""
+    services.outputs.delete(take_id)
+    return Success(data={}, message="The take is deleted.")
 
 
 @router.get(
@@ -105,6 +140,12 @@ def listen_live(stream_id: str, services: UseServices, workers: UseWorkers) -> R
         # X-Accel-Buffering: nginx would else hold the sound back until it is complete.
         headers={"X-Sample-Rate": str(stream.sample_rate), "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+def _remove(copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    with suppress(OSError):
+        copy.parent.rmdir()
 
 
 def _speak(services: Services, body: SynthesizeBody, format_name: str, cancelled: CancelCheck) -> Take:

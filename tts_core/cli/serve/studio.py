@@ -12,6 +12,7 @@ from threading import Timer
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
 
 from tts_core.access.public_link import GUEST, Link
 from tts_core.access.visitor import Role
@@ -58,6 +59,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     from tts_core.ui.gradio_patches import guard_gradio  # noqa: PLC0415
     from tts_core.ui.language import LanguageRedirect  # noqa: PLC0415
     from tts_core.ui.login_page import login_page  # noqa: PLC0415
+    from tts_core.ui.missing_page import MissingPage  # noqa: PLC0415
     from tts_core.ui.page import PAGE_PATHS, build_page  # noqa: PLC0415
     from tts_core.ui.page_assets import PageAssets  # noqa: PLC0415
     from tts_core.ui.page_head import PageHead  # noqa: PLC0415
@@ -66,19 +68,21 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     guard_gradio()
     app = create_api(services)
     add_login(app, services.login, login_page)
+    app.mount("/scripts", StaticFiles(directory=ASSETS_DIR / "scripts"), name="scripts")
     pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
     if is_shared or may_have_guests(services):
         pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
     for path, language, audience in sorted(pages, key=lambda page: -len(page[0])):  # "/" would hide the others
+        page = build_page(services, language, audience)
         gr.mount_gradio_app(
             app,
-            build_page(services, language, audience),
+            page,
             path=path,
             allowed_paths=[str(services.settings.paths.outputs_dir)],
             max_file_size=services.settings.limits.max_upload_bytes,
             enable_monitoring=False,
             run_history=False,  # it would keep texts in the browser
-            app_kwargs={"exception_handlers": HANDLERS},
+            app_kwargs={"exception_handlers": HANDLERS, "routes": page.routes},
             show_error=False,  # errors for people are raised as gr.Error
             footer_links=[],
             favicon_path=str(ASSETS_DIR / "icon.png") if path == "/" else None,
@@ -87,6 +91,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
         )
     # Innermost, so that the guard looks first.
     app.user_middleware += [
+        Middleware(MissingPage),
         Middleware(LanguageRedirect),
         Middleware(PageAssets, paths=PAGE_PATHS.values()),
         Middleware(PageHead, pages=PAGE_PATHS),

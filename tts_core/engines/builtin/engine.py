@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from tts_core.audio.files import Resampler
-from tts_core.domain.engine import CancelCheck, Engine
-from tts_core.domain.errors import EngineFailed, UnknownLanguage, UnknownVoice
+from tts_core.domain.engine import CancelCheck, Engine, never
+from tts_core.domain.errors import EngineFailed, StudioError, UnknownLanguage, UnknownVoice
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished
 from tts_core.domain.languages import find_language
 from tts_core.domain.sentences import split_sentences
@@ -82,6 +83,14 @@ class ByLanguageEngine:
         if language is None:
             raise UnknownLanguage(language=request.language)
         return self._speak(dataclasses.replace(request, language=language.code), cancelled)
+
+    def prepare(self) -> None:
+        """Load the natural voice, so that its first sound is not waited for; it stays for as long as idle models stay.
+        Whoever speaks with it is told why it can't be loaded."""
+        with suppress(StudioError):
+            for event in self._spoken(SynthesisRequest("Hello."), is_natural=True, cancelled=never):
+                if isinstance(event, AudioChunk):
+                    return
 
     def close(self) -> None:
         """Nothing of its own to free: the engines it speaks with are closed where they were made."""

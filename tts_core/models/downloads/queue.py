@@ -67,7 +67,8 @@ class Downloads:
     def start(self, key: str, provider: Provider = "auto") -> DownloadTask:
         """Queue the model, or join the task that is there. A ready model ends at once, without network.
 
-        A paused or failed task goes on with what it has; a provider that was named replaces the earlier one.
+        A paused or failed task goes on with what it has; a provider that was named replaces the earlier one. A paused
+        one has its place in the queue again: before those that were queued after it.
         """
         task = self.task(key)
         if task is not None and task.state is JobState.WAITING and provider != "auto":
@@ -75,17 +76,19 @@ class Downloads:
         if task is not None and task.state.is_active:
             return task
         status = self._models.status(key)
+        paused = task if task is not None and task.state is JobState.PAUSED else None
         new = DownloadTask(
             subject=key,
             provider=task.provider if task is not None and not task.state.is_over and provider == "auto" else provider,
             bytes_done=self._held_bytes(key),
             bytes_total=status.bytes_total,
-            notes=task.notes if task is not None and task.state is JobState.PAUSED else (),
-            created_at=time.time(),
+            notes=paused.notes if paused is not None else (),
+            created_at=paused.created_at if paused is not None else time.time(),
         )
         if status.valid and status.verification is not Verification.UNCHECKED:
             return _download(self._jobs.put(new.done()))
-        return _download(self._jobs.add(new))
+        queued = _download(self._jobs.add(new))
+        return queued if paused is None else self._in_former_place(queued)
 
     def pause(self, key: str) -> DownloadTask:
         """Pause the model's download, keeping every byte. A task that does not wait or run stays as it is."""
@@ -144,6 +147,15 @@ class Downloads:
                     return
                 task = self.task(task.subject) or task
                 yield task
+
+    def _in_former_place(self, task: DownloadTask) -> DownloadTask:
+        later = [other for other in self._waiting() if other.created_at > task.created_at]
+        if task.state is not JobState.WAITING or not later:
+            return task
+        return _download(self._jobs.move(task.key, min(other.position for other in later)))
+
+    def _waiting(self) -> list[DownloadTask]:
+        return [task for task in self.tasks() if task.state is JobState.WAITING and not task.foreign]
 
     def _restore(self, task: DownloadTask, *, resume: bool) -> None:
         now = self._jobs.find(task.key)

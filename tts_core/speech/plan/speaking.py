@@ -22,6 +22,7 @@ from tts_core.domain.events import (
 from tts_core.domain.values import Recording, StopReason, SynthesisRequest
 from tts_core.speech.plan.join import Joiner
 from tts_core.speech.plan.plan import PlannedSegment, SpeechPlan
+from tts_core.speech.tempo import at_tempo
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,15 @@ def next_seed(seed: int) -> int:
 class PlanSpeaker:
     """Speaks the segments of one request; for one thread at a time, and once."""
 
-    def __init__(self, engine: Engine, request: SynthesisRequest, *, is_second: bool = False) -> None:
-        """`request` holds all but the text. In a second attempt (`is_second`), the first segment is kept however it
-        ends; in a first one, its going wrong ends the stream."""
+    def __init__(
+        self, engine: Engine, request: SynthesisRequest, tempo: float = 1.0, *, is_second: bool = False
+    ) -> None:
+        """`request` holds all but the text. What the engine speaks becomes `tempo` times as fast; the longest sound of
+        the request counts before that. In a second attempt (`is_second`), the first segment is kept however it ends;
+        in a first one, its going wrong ends the stream."""
         self._engine = engine
         self._request = request
+        self._tempo = tempo
         self._is_second = is_second
         self._rate = engine.sample_rate(request.voice or "")
         self._seed = request.seed
@@ -58,7 +63,7 @@ class PlanSpeaker:
         self._codes: list[Codes] = []
         """Codes whose samples are still held back."""
         self._worst = StopReason.COMPLETE
-        self._most = None if request.max_seconds is None else round(request.max_seconds * self._rate)
+        self._most = None if request.max_seconds is None else round(request.max_seconds / tempo * self._rate)
 
     def stream(self, plan: SpeechPlan, *, cancelled: CancelCheck) -> Iterator[PlanEvent]:
         """Yield Loading, SegmentStarted before each segment, its chunks as they are made, and one Finished.
@@ -107,10 +112,10 @@ class PlanSpeaker:
     def _attempt(
         self, joiner: Joiner, segment: PlannedSegment, seed: int | None, cancelled: CancelCheck
     ) -> Generator[PlanEvent, None, Finished]:
-        left_s = None if self._most is None else max(_LEAST_S, (self._most - self._made) / self._rate)
+        left_s = None if self._most is None else max(_LEAST_S, (self._most - self._made) / self._rate * self._tempo)
         wanted = dataclasses.replace(self._request, text=segment.spoken, seed=seed, max_seconds=left_s)
         finished = Finished(StopReason.COMPLETE, seed)
-        for event in self._engine.stream(wanted, cancelled=cancelled):
+        for event in at_tempo(self._engine.stream(wanted, cancelled=cancelled), self._rate, self._tempo):
             if isinstance(event, Finished):
                 finished = event
             elif isinstance(event, AudioChunk):

@@ -8,12 +8,13 @@ from enum import Enum
 from pathlib import Path
 
 from tts_core.domain.errors import InvalidChoice
-from tts_core.speech.plan.join import PAUSE_FACTORS, level_gains, pause_seconds
+from tts_core.speech.plan.join import PAUSE_FACTORS, level_gains
 from tts_core.speech.plan.pace import expected_seconds
 from tts_core.speech.plan.script import language_of
 from tts_core.speech.plan.split import PauseReason
 from tts_core.studio.faults import NothingToExport, SegmentsMissing
 from tts_core.studio.index import SegmentRow
+from tts_core.studio.measures import pause_after
 from tts_core.studio.model import IN_EXPORT, Project, SegmentState
 from tts_core.studio.speaking import VoiceFacts
 from tts_core.studio.store import OpenProject
@@ -146,11 +147,8 @@ def _with_pauses(project: Project, rows: Sequence[SegmentRow], pieces: Sequence[
 
 def _pause_s(project: Project, row: SegmentRow, following: SegmentRow | None, factor: float) -> float:
     segment = row.segment
-    if segment.pause_s is not None:
-        return segment.pause_s
-    if following is None:
-        return 0.0
-    language = language_of(segment.text, project.delivery_of(segment).language or "")
+    if segment.pause_s is not None or following is None:
+        return segment.pause_s or 0.0
     reason = PauseReason.CHAPTER if following.chapter != row.chapter else segment.pause_reason
-    pause_s = pause_seconds(reason, language, factor)
+    pause_s = pause_after(project, segment, reason)
     return pause_s + (OTHER_SPEAKER_S * factor if following.segment.speaker != segment.speaker else 0.0)

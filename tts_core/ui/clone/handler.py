@@ -29,6 +29,7 @@ from tts_core.ui.widgets.forms import (
     CloneForm,
     SaveForm,
     SpeakingForm,
+    length_limit,
     whole,
 )
 from tts_core.voices.faults import ConsentMissing, TranscriptMissing
@@ -57,6 +58,8 @@ class Desk:
     """Whether the upload was longer than can be used, and its best part was taken."""
     language: str = ""
     """The language spoken in the recording, as Whisper's code, once it was transcribed."""
+    removed: Desk | None = None
+    """The desk before its recording was removed, so that it can be brought back."""
 
     @property
     def is_mended(self) -> bool:
@@ -103,7 +106,7 @@ class CloneHandler:
     def take_in(self, desk: Desk, path: Path | None) -> Desk:
         """Take in the page's recording: none, a new one, or the present one trimmed by hand."""
         if path is None:
-            return Desk(kept=desk.kept)
+            return self.without(desk)
         if desk.working is not None:
             return self._with(desk, read_recording(path, max_seconds=MAX_REFERENCE_S))
         clip, was_cut = _reference_of(path)
@@ -128,6 +131,18 @@ class CloneHandler:
         clip = read_recording(desk.plain)
         return replace(desk, working=desk.plain, report=examine(clip.samples, clip.sample_rate, lost_s=_lost_s(desk)))
 
+    def without(self, desk: Desk, *, keeps_earlier: bool = True) -> Desk:
+        """The desk without its recording, and without the earlier ones unless they are kept; `restored` brings all
+        back."""
+        is_empty = desk.working is None and (keeps_earlier or not desk.kept)
+        return Desk(
+            kept=desk.kept if keeps_earlier else (), removed=desk.removed if is_empty else replace(desk, removed=None)
+        )
+
+    def restored(self, desk: Desk) -> Desk:
+        """The desk as it was before its recording was removed."""
+        return desk.removed or desk
+
     def note_language(self, desk: Desk, recording: Path, language: str) -> Desk:
         """Note the language of `recording`, which was transcribed; a recording that is no longer worked on changes
         nothing."""
@@ -148,7 +163,7 @@ class CloneHandler:
             voice=f"{model}/clone",
             language=form.language,
             seed=whole("seed", form.seed),
-            max_seconds=form.max_seconds or None,
+            max_seconds=length_limit(form.max_seconds),
             source=Recording(Path(form.file), transcript, append_silence=form.append_silence),
             read_as=ReadAs.named(form.read_as),
         )

@@ -16,7 +16,7 @@ from tts_core.ui.clone.handler import CloneHandler, Desk
 from tts_core.ui.endpoints.voices import voice_facts
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import OWN_VOICE, OWNER_AGREED, SaveForm, form_event
-from tts_core.ui.widgets.scripts import ACTIONS
+from tts_core.ui.widgets.scripts import ACTIONS, CLEAR_ALERT
 from tts_core.ui.words import Words
 
 logger = logging.getLogger(__name__)
@@ -73,12 +73,12 @@ def render(words: Words) -> SavePanel:
         elem_id="clone-name",
     )
     consent, note = consent_widgets(words, "clone")
-    button = gr.Button(words("save.button"), elem_id="clone-save")
+    button = gr.Button(words("save.button"), variant="primary", elem_id="clone-save")
     status = gr.HTML(label="progress", js_on_load=ACTIONS, elem_id="clone-saved")
     return SavePanel(name, consent, note, button, status, gr.JSON(visible=False, label="voice"))
 
 
-def wire(panel: SavePanel, bundle: object, services: Services, handler: CloneHandler, words: Words) -> None:
+def wire(panel: SavePanel, bundle: Any, services: Services, handler: CloneHandler, words: Words) -> None:
     """`bundle` holds the form's other widgets under its field names."""
 
     def save(form: SaveForm, _request: gr.Request) -> Iterator[list[Any]]:
@@ -99,6 +99,8 @@ def wire(panel: SavePanel, bundle: object, services: Services, handler: CloneHan
             logger.exception("Saving a voice failed")
             yield from _refused(words, words("error.internal_error"))
 
+    for changed in _causes(panel, bundle):
+        changed(None, panel.status, panel.status, js=CLEAR_ALERT, api_visibility="private", show_progress="hidden")
     inputs = [getattr(panel if hasattr(panel, item.name) else bundle, item.name) for item in fields(SaveForm)]
     panel.button.click(
         form_event(SaveForm, save, "save_voice"),
@@ -108,6 +110,12 @@ def wire(panel: SavePanel, bundle: object, services: Services, handler: CloneHan
         concurrency_limit=None,
         show_progress="hidden",
     )
+
+
+def _causes(panel: SavePanel, bundle: Any) -> list[Any]:
+    """The events after which a refusal may have lost its cause."""
+    causes = (panel.name, panel.consent, bundle.transcript, bundle.mode, bundle.model, bundle.file)
+    return [widget.change for widget in causes]
 
 
 def _refused(words: Words, message: str) -> Iterator[list[Any]]:

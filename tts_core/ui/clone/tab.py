@@ -1,9 +1,10 @@
-"""The Clone tab: record or choose a voice, see how good the recording is, hear the clone, keep it."""
+"""The Clone tab: record or choose a voice, see how good the recording is, save the voice, listen to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from tts_core.audio.judging import Fix
 from tts_core.domain.errors import StudioError
 from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED
 from tts_core.services import Services
-from tts_core.ui.clone import save_panel, view as clone_view
+from tts_core.ui.clone import save_panel, sentence_card, view as clone_view
 from tts_core.ui.clone.handler import CloneHandler, Compared, Desk
 from tts_core.ui.clone.save_panel import SavePanel
-from tts_core.ui.clone.view import DROP, REVERT
+from tts_core.ui.clone.sentence_card import SentenceCard
+from tts_core.ui.clone.view import DROP, RESTORE, REVERT
 from tts_core.ui.speak import player
-from tts_core.ui.speak.handler import SpeakHandler
-from tts_core.ui.speak.player import WAVE, Player, SpeakEvent
+from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
+from tts_core.ui.speak.player import WAVE, Player
 from tts_core.ui.transcribe import button as transcribe_button, words as transcribe_words
 from tts_core.ui.transcribe.button import Source, TranscribeButton, Transcribed
 from tts_core.ui.widgets import fragments
@@ -35,6 +37,7 @@ class CloneTab:
     """The widgets of CloneForm carry its field names."""
 
     note: gr.HTML
+    sentence: SentenceCard
     file: gr.Audio
     coach: gr.HTML
     another: gr.Button
@@ -50,13 +53,15 @@ class CloneTab:
     read_as: gr.Radio
     player: Player
     check: gr.HTML
+    needs_model: gr.Column
+    """The widgets that work only where a model can clone."""
     save: SavePanel | None
     """The panel that keeps a voice; None on the page for guests, who keep nothing."""
     desk: gr.State
 
     @property
     def recording_outputs(self) -> list[Any]:
-        return [self.desk, self.file, self.coach, self.another]
+        return [self.desk, self.file, self.coach, self.another, *self.transcribe.fresh]
 
     @property
     def aim(self) -> list[Any]:
@@ -70,14 +75,16 @@ def render(words: Words) -> CloneTab:
         with gr.Column(scale=6, min_width=320, elem_classes="studio-card"):
             recording = _render_recording(words)
             transcript = _render_transcript(words)
-        with gr.Column(scale=6, min_width=320, elem_classes="studio-stack"):
-            with gr.Column(elem_classes="studio-card"):
-                spoken = _render_text(words)
+        with gr.Column(scale=6, min_width=320, visible=False, elem_classes="studio-stack") as needs_model:
             save = None
             if not words.is_for_guests:
                 with gr.Column(elem_classes="studio-card"):
                     save = save_panel.render(words)
-    return CloneTab(note=note, save=save, desk=gr.State(Desk()), **recording, **transcript, **spoken)
+            with gr.Column(elem_classes="studio-card"):
+                spoken = _render_text(words)
+    return CloneTab(
+        note=note, needs_model=needs_model, save=save, desk=gr.State(Desk()), **recording, **transcript, **spoken
+    )
 
 
 def _render_recording(words: Words) -> dict[str, Any]:
@@ -87,19 +94,29 @@ def _render_recording(words: Words) -> dict[str, Any]:
         elem_classes="studio-step",
     )
     gr.HTML(_no_microphone(words), js_on_load=None, elem_classes="studio-no-microphone")
+    sentence = sentence_card.render(words)
+    file = gr.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label=words("clone.recording"),
+        show_label=False,
+        buttons=["download"],
+        waveform_options=WAVE,
+        elem_id="clone-file",
+    )
+    gr.HTML(_recorder(words), js_on_load=None, elem_id="clone-recorder")
     return {
-        "file": gr.Audio(
-            sources=["upload", "microphone"],
-            type="filepath",
-            label=words("clone.recording"),
-            show_label=False,
-            buttons=["download"],
-            waveform_options=WAVE,
-            elem_id="clone-file",
-        ),
+        "sentence": sentence,
+        "file": file,
         "coach": gr.HTML(js_on_load=ACTIONS, elem_id="clone-coach"),
         "another": gr.Button(words("clone.another"), size="sm", visible=False, elem_id="clone-another"),
     }
+
+
+def _recorder(words: Words) -> str:
+    """The element that assets/scripts/recorder.js fills while the microphone records."""
+    texts = "".join(f' data-{state}="{escape(words(f"recorder.{state}"))}"' for state in ("short", "good", "enough"))
+    return f"<studio-recorder{texts}></studio-recorder>"
 
 
 def _no_microphone(words: Words) -> str:
@@ -130,7 +147,8 @@ def _render_transcript(words: Words) -> dict[str, Any]:
 
 
 def _render_text(words: Words) -> dict[str, Any]:
-    gr.HTML(f"<h2>{words('clone.step_text')}</h2>", js_on_load=None, elem_classes="studio-step")
+    step = "clone.step_listen_only" if words.is_for_guests else "clone.step_listen"
+    gr.HTML(f"<h2>{words(step)}</h2>", js_on_load=None, elem_classes="studio-step")
     text = gr.Textbox(label=words("speak.text"), value=words("clone.text"), lines=4, max_lines=16, elem_id="clone-text")
     with gr.Row():
         model = gr.Dropdown([], label=words("clone.model"), elem_id="clone-model", min_width=180)
@@ -147,6 +165,9 @@ def _render_text(words: Words) -> dict[str, Any]:
         with gr.Row():
             seed = gr.Number(label=words("speak.seed"), info=words("speak.seed_info"), precision=0, value=NEW_SEED)
             max_seconds = gr.Number(label=words("speak.max_seconds"), info=words("speak.max_seconds_info"), value=0)
+    sound = player.render(words, "clone")
+    if not words.is_for_guests:
+        sound.run.variant = "secondary"  # the tab's main act is to save the voice
     return {
         "text": text,
         "model": model,
@@ -155,7 +176,7 @@ def _render_text(words: Words) -> dict[str, Any]:
         "seed": seed,
         "max_seconds": max_seconds,
         "read_as": read_as,
-        "player": player.render(words, "clone"),
+        "player": sound,
         "check": gr.HTML(js_on_load=None, elem_id="clone-check"),
     }
 
@@ -167,9 +188,11 @@ def wire(
     gone."""
     handler = CloneHandler(services)
     _wire_models(tab, places, services, handler, words)
+    _wire_mode(tab)
+    sentence_card.wire(tab.sentence, tab.transcript, tab.transcribe, words)
     _wire_recording(tab, services, handler, words)
     _wire_transcribe(tab, places, services, handler, words)
-    event = SpeakEvent("clone", CloneForm, handler.spoken)
+    event = SpeakEndpoint("clone", CloneForm, handler.spoken)
 
     def generate() -> gr.events.Dependency:
         return player.wire(tab.player, tab, event, services, speaker, words)
@@ -189,30 +212,30 @@ def _wire_models(
         auto = [(words("speak.language_auto"), AUTO_LANGUAGE)]
         languages = language_choices(words, handler.capabilities(key)) if key else auto
         codes = [code for _, code in languages]
-        works = gr.update(interactive=bool(models))
         return [
-            "" if models else fragments.note(words("clone.no_model"), words("speak.to_models"), "tab-models"),
+            "" if models else fragments.missing(words, "clone.no_model"),
             gr.update(choices=models, value=key, interactive=bool(models)),
             gr.update(choices=languages, value=language if language in codes else AUTO_LANGUAGE),
-            *[works for _ in buttons],
+            gr.update(visible=bool(models)),
         ]
 
-    buttons = [tab.player.run, *([tab.save.button] if tab.save else [])]
     page, item = places
     for opened in (page.load, item.select):
         opened(
             look,
             [tab.model, tab.language],
-            [tab.note, tab.model, tab.language, *buttons],
+            [tab.note, tab.model, tab.language, tab.needs_model],
             api_visibility="private",
             show_progress="hidden",
         )
 
 
 def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, words: Words) -> None:
-    def shown(desk: Desk, aim: tuple[str, ...]) -> list[Any]:
+    def shown(desk: Desk, aim: tuple[str, ...], *, is_other: bool = False) -> list[Any]:
+        """Updates for `recording_outputs`; the transcript's status goes with another recording."""
         working = str(desk.working) if desk.working else None
-        return [desk, working, _coach(words, desk, *aim), gr.update(visible=desk.working is not None)]
+        fresh = ["", None] if is_other else [gr.skip()] * 2
+        return [desk, working, _coach(words, desk, *aim), gr.update(visible=desk.working is not None), *fresh]
 
     def worked(request: gr.Request, desk: Desk, step: Callable[[], Desk], aim: tuple[str, ...]) -> list[Any]:
         """Run a step and count it, so that nobody can take all: it reads a recording and mostly writes another."""
@@ -224,26 +247,27 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
                     quotas.keep(visitor, now.working.stat().st_size)
         except StudioError as error:
             alert = fragments.alert(words("clone.not_usable"), words.error(error))
-            return [*shown(desk, aim)[:2], alert, gr.skip()]
-        return shown(now, aim)
+            return [*shown(desk, aim)[:2], alert + clone_view.removed(words, desk), *[gr.skip()] * 3]
+        return shown(now, aim, is_other=now.upload != desk.upload)
 
     def changed(request: gr.Request, desk: Desk, file: str | None, *aim: str) -> Iterator[list[Any]]:
         """Take in the page's recording. Gradio calls this also when the page has just got one from here; then nothing
         changes."""
         path = Path(file) if file else None
         if desk.shows(path):
-            yield [gr.skip()] * 4
+            yield [gr.skip()] * 6
             return
         if path is None:
-            yield shown(handler.take_in(desk, None), aim)
+            yield shown(handler.take_in(desk, None), aim, is_other=True)
             return
-        yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), gr.skip()]
+        yield [gr.skip(), gr.skip(), fragments.busy(words("coach.listening")), *[gr.skip()] * 3]
         yield worked(request, desk, lambda: handler.take_in(desk, path), aim)
 
     def mended(event: gr.EventData, request: gr.Request, desk: Desk, *aim: str) -> list[Any]:
         action = event.action
-        if action == DROP:
-            return shown(Desk(), aim)
+        if action in (DROP, RESTORE):
+            now = handler.restored(desk) if action == RESTORE else handler.without(desk, keeps_earlier=False)
+            return shown(now, aim)
         step = (lambda: handler.revert(desk)) if action == REVERT else (lambda: handler.mend(desk, Fix(action)))
         return worked(request, desk, step, aim)
 
@@ -260,6 +284,9 @@ def _wire_recording(tab: CloneTab, services: Services, handler: CloneHandler, wo
         api_visibility="private",
         show_progress="hidden",
     )
+
+
+def _wire_mode(tab: CloneTab) -> None:
     tab.mode.input(
         lambda mode: [gr.update(visible=mode == IN_CONTEXT)] * 2,
         tab.mode,

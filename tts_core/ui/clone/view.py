@@ -15,9 +15,9 @@ from tts_core.ui.widgets import fragments
 from tts_core.ui.words import Words
 from tts_core.voices.record import SavedVoice
 
-REVERT, DROP = "revert", "drop"
-"""The keys of the buttons that undo all mending, and that drop the kept recordings; the keys of the others are
-Fixes."""
+REVERT, DROP, RESTORE = "revert", "drop", "restore"
+"""The keys of the buttons that undo all mending, that drop the kept recordings, and that bring a removed recording
+back; the keys of the others are Fixes."""
 _OF_SPEECH = ("level", "noise", "silence")
 """The meters that mean something only where somebody speaks."""
 _MEASURED_BY: Mapping[FindingCode, str] = {
@@ -41,7 +41,7 @@ def coach(words: Words, desk: Desk, unlike: str = "") -> str:
     """
     report = desk.report
     if report is None:
-        return _kept(words, desk) if desk.kept else ""
+        return (_kept(words, desk) if desk.kept else "") + removed(words, desk)
     look = "problem" if not report.is_good else "advice" if report.findings or unlike else "good"
     icon = {"good": "✓", "advice": "◐", "problem": "!"}[look]
     undo = _button(words, REVERT) if desk.is_mended else ""
@@ -56,6 +56,13 @@ def coach(words: Words, desk: Desk, unlike: str = "") -> str:
         f'<dl class="studio-meters">{_meters(words, report)}{_language(words, desk, unlike)}</dl>'
         f'<ul class="studio-findings">{findings}</ul></section>'
     )
+
+
+def removed(words: Words, desk: Desk) -> str:
+    """The offer to bring a removed recording back; "" where none was removed."""
+    if desk.removed is None:
+        return ""
+    return f'<p class="studio-hint">{words("clone.removed")} {_button(words, RESTORE)}</p>'
 
 
 def _kept(words: Words, desk: Desk) -> str:

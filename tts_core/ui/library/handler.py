@@ -4,27 +4,51 @@ same, also after a reload."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
-from tts_core.domain.errors import StudioError, UnknownModelKey, UnknownVoice
+from tts_core.domain.errors import StudioError, UnknownModelKey
 from tts_core.platform.job import Job
-from tts_core.platform.whole_files import copy_private, make_private
+from tts_core.platform.whole_files import make_private
 from tts_core.services import Services
 from tts_core.ui.library import view as library_view
 from tts_core.ui.library.view import VoiceAction, VoiceView
 from tts_core.ui.words import Words
+from tts_core.voices.engine import NAME as LIBRARY
 from tts_core.voices.exchange.transfer import archive_name
-from tts_core.voices.record import SavedVoice, seconds_of
+from tts_core.voices.record import SavedVoice
 
 ALL, FAVOURITES, DELETED = "all", "favourites", "deleted"
 PAGE = 40
-"""The number of cards at first, and of those that "Show more" adds."""
+"""The number of rows at first, and of those that "Show more" adds."""
+
+
+class Sort(str, Enum):
+    """The orders of the list; the values are keys of the word tables (`library.sort_…`). Favourites come first in
+    each."""
+
+    NEWEST = "newest"
+    NAME = "name"
+    USED = "used"
+    """The voice that spoke last comes first."""
+    LANGUAGE = "language"
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """The choices that decide which rows the list shows."""
+
+    search: str = ""
+    show: str = ALL
+    sort: Sort = Sort.NEWEST
+    limit: int = PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +63,37 @@ class LibraryActions:
         self._services = services
         self._words = words
 
-    def listing(self, search: str, show: str, limit: int) -> VoiceList:
-        found = self._found(search, show, limit)
+    def listing(self, shown: ListView) -> VoiceList:
+        found = self._found(shown)
         fault = self._services.voices.fault
         return found if fault is None else replace(found, html=library_view.fault(self._words, fault) + found.html)
 
-    def _found(self, search: str, show: str, limit: int) -> VoiceList:
-        voices = self._services.voices.voices(search=search, deleted=show == DELETED)
-        if show == FAVOURITES:
+    def _found(self, shown: ListView) -> VoiceList:
+        voices = self._services.voices.voices(search=shown.search, deleted=shown.show == DELETED)
+        if shown.show == FAVOURITES:
             voices = tuple(voice for voice in voices if voice.is_favourite)
         if not voices:
-            is_searched = bool(search.strip()) or show != ALL
+            is_searched = bool(shown.search.strip()) or shown.show != ALL
             return VoiceList(library_view.nothing_found(self._words, is_searched=is_searched), is_busy=False)
-        jobs = {job.subject: job for job in reversed(self._services.jobs.jobs())}
-        views = [self._view(voice, jobs.get(voice.id)) for voice in voices[:limit]]
+        jobs = self._services.jobs.jobs()
+        newest = {job.subject: job for job in reversed(jobs)}
+        found = self._sorted(voices, shown.sort, jobs)
+        views = [self._view(voice, newest.get(voice.id)) for voice in found[: shown.limit]]
         is_busy = any(view.live_job is not None for view in views)
-        return VoiceList(library_view.cards(self._words, views, len(voices)), is_busy)
+        return VoiceList(library_view.rows(self._words, views, len(voices)), is_busy)
+
+    def _sorted(self, voices: Sequence[SavedVoice], sort: Sort, jobs: Sequence[Job]) -> list[SavedVoice]:
+        """The voices in that order; they come newest first, and those of equal rank stay so."""
+        used: dict[str, float] = {}
+        for job in jobs:
+            used[job.subject] = max(used.get(job.subject, 0.0), job.updated_at)
+        ranks: dict[Sort, Callable[[SavedVoice], Any]] = {
+            Sort.NEWEST: lambda _voice: 0,
+            Sort.NAME: lambda voice: voice.name.casefold(),
+            Sort.USED: lambda voice: -used.get(f"{LIBRARY}/{voice.id}", 0.0),
+            Sort.LANGUAGE: lambda voice: library_view.language_rank(self._words, voice.language),
+        }
+        return sorted(voices, key=lambda voice: (not voice.is_favourite, ranks[sort](voice)))
 
     def view(self, voice_id: str) -> VoiceView:
         return self._view(self._services.voices.voice(voice_id), self._services.jobs.newest_of(voice_id))
@@ -68,20 +107,6 @@ class LibraryActions:
         """The question before a voice is removed for good, as a dialog."""
         with self.errors_shown():
             return library_view.removal_dialog(self._words, self._services.voices.voice(key))
-
-    def sound_of(self, action: VoiceAction, key: str) -> tuple[str, str]:
-        """The (file, title) for the page's player. LISTEN is the recording, SAMPLE a sentence, made if there is
-        none."""
-        with self.errors_shown():
-            voice = self._services.voices.voice(key)
-            if action is VoiceAction.LISTEN:
-                path = self._services.voices.reference(key)
-            else:
-                path = self._sample(voice) or self._services.voices.preview(key)
-            if path is None:
-                raise UnknownVoice(voice=voice.name)
-            label = self._words(f"library.playing_{action.value}", {"voice": voice.name})
-            return str(self._copied(path, path.name)), label
 
     def exported(self, key: str) -> str:
         """A zip of the voice for the page to hand out."""
@@ -132,16 +157,6 @@ class LibraryActions:
         except UnknownModelKey:
             model, has_model = voice.model_key, False
         return VoiceView(voice, model, has_model, job, self._services.voices.has_recording(voice))
-
-    def _sample(self, voice: SavedVoice) -> Path | None:
-        """The sample of the voice that was made since the voice last changed; None if there is none."""
-        path = self._services.voices.preview_file(voice.id)
-        changed = seconds_of(voice.updated_at)
-        return path if path is not None and path.stat().st_mtime >= changed else None
-
-    def _copied(self, source: Path, name: str) -> Path:
-        """A copy of a file for the page: the library's own folder is never served."""
-        return copy_private(source, self._spot(name))
 
     def _spot(self, name: str) -> Path:
         """A path below Gradio's cache that nobody can guess; Gradio removes the file after a day."""

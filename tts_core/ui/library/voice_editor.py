@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tts_core.ui.widgets.voice_choices import language_choices
 from tts_core.ui.words import Words
 from tts_core.voices.record import SavedVoice, VoiceKind
 
+_ASKED = count(1)
+"""A counter that makes each opening unlike the last one, so that the page sees a change."""
 _PREPARED_FROM = ("model_key", "ref_text", "x_vector_only_mode")
 """The fields that a clone's prepared form depends on."""
 
@@ -176,6 +179,32 @@ class EditorActions:
             "",
             None,
         ]
+
+    def in_place(self, key: str) -> dict[str, Any]:
+        """The values of what is edited in a row, with the languages to choose from."""
+        with self._actions.errors_shown():
+            voice = self._services.voices.voice(key)
+        codes = self._languages(voice)
+        return {
+            "key": voice.id,
+            "name": voice.name,
+            "language": _among(voice.language, codes),
+            "languages": [list(choice) for choice in codes],
+            "notes": voice.notes,
+            "asked": next(_ASKED),
+        }
+
+    def saved_in_place(self, key: str, name: str, language: str, notes: str) -> str:
+        """Save what was edited in a row; returns the notice. A language that the row could not show stays."""
+        self._actions.check_name(name)
+        with self._actions.errors_shown():
+            before = self._services.voices.voice(key)
+            wanted = {"name": name.strip(), "language": language, "notes": notes.strip()}
+            if language == _among(before.language, self._languages(before)):
+                del wanted["language"]
+            changes = {field: value for field, value in wanted.items() if value != getattr(before, field)}
+            saved = self._services.voices.change(key, changes) if changes else before
+        return self._actions.notice("library.saved", saved)
 
     def closed(self) -> list[Any]:
         return [gr.update(visible=False), "", *[gr.skip()] * 16]

@@ -1,4 +1,4 @@
-"""The list of models as HTML: one row per model with its state, its download and its buttons.
+"""The list of models as HTML: groups of rows, one line for each model, which unfolds in place.
 
 Gradio updates what is on the page node by node, by position. So that focus stays where it is, every part of a row is
 always there, hidden where it has nothing to say, and a button keeps its place whatever it is called.
@@ -6,17 +6,15 @@ always there, hidden where it has nothing to say, and a button keeps its place w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from tts_core.domain.values import Capabilities
-from tts_core.models.by_hand import ManualDownload
-from tts_core.models.catalogue import ModelEntry, ModelKind
+from tts_core.models.catalogue import ModelEntry
 from tts_core.models.download_task import DownloadTask
 from tts_core.models.status import Verification
 from tts_core.platform.job import JobState
-from tts_core.ui.models.view import Action, Look, ModelView
+from tts_core.ui.models.buttons import button, row_buttons, use_button
+from tts_core.ui.models.view import Action, Group, Look, ModelView
 from tts_core.ui.widgets import download_words
 from tts_core.ui.widgets.fragments import size
 from tts_core.ui.words import Words
@@ -32,16 +30,9 @@ ICONS = {
     Look.BROKEN: "!",
     Look.READY: "✓",
 }
-USED_IN = {
-    ModelKind.CUSTOM_VOICE: "tab-speak",
-    ModelKind.VOICE_DESIGN: "tab-design",
-    ModelKind.BASE: "tab-clone",
-    ModelKind.HIBARI: "tab-speak",
-    ModelKind.PIPER: "tab-speak",
-}
-"""The tab where a ready model of each kind is used."""
 NOTES_SHOWN = 2
-_PRIMARY = (Action.RESUME, Action.RETRY, Action.REPAIR, Action.CONVERT)
+Unfolded = Callable[[ModelView], str]
+"""A function that returns the details of a row as HTML; "" for a folded one."""
 
 
 def badge(words: Words, look: Look) -> str:
@@ -52,40 +43,44 @@ def badge(words: Words, look: Look) -> str:
     )
 
 
-def about(words: Words, entry: ModelEntry, can: Capabilities) -> str:
-    """A sentence about what the model is for."""
-    counts = {"speakers": len(can.speakers), "languages": max(0, len(can.languages) - 1)}
-    sized = f"about.{entry.kind.value}_{entry.size}"
-    return words(sized if sized in words.table else f"about.{entry.kind.value}", counts)
+def sized_text(words: Words, name: str, entry: ModelEntry, counts: Mapping[str, object]) -> str:
+    """The text about the model's kind: the one of its size where there is one."""
+    sized = f"{name}.{entry.kind.value}_{entry.size}"
+    return words(sized if sized in words.table else f"{name}.{entry.kind.value}", counts)
 
 
-@dataclass(frozen=True, slots=True)
-class RowFacts:
-    """The facts of a row that never change."""
+def model_list(words: Words, views: Sequence[ModelView], briefs: Mapping[str, str], unfolded: Unfolded) -> str:
+    """The groups as HTML. `briefs`: the few words about each model by key."""
+    parts = []
+    for group in Group:
+        rows = "".join(_row(words, view, briefs[view.status.key], unfolded) for view in views if view.group is group)
+        if rows:
+            title = f"group-{group.value}"
+            parts.append(
+                f'<section class="studio-group" aria-labelledby="{title}"><h2 id="{title}">'
+                f"{words(f'group.{group.value}')}</h2><p>{words(f'group.{group.value}_info')}</p>"
+                f'<ul class="studio-models">{rows}</ul></section>'
+            )
+    return "".join(parts)
 
-    about: str
-    manual: ManualDownload
-    can_open: bool
-    """Whether the model's folder can be shown in the file manager."""
 
-
-def model_list(words: Words, views: Sequence[ModelView], facts: Mapping[str, RowFacts]) -> str:
-    """The list as HTML. `facts`: by key."""
-    rows = "".join(_row(words, view, facts[view.status.key]) for view in views)
-    return f'<ul class="studio-models" aria-label="{words("tab.models")}">{rows}</ul>'
-
-
-def _row(words: Words, view: ModelView, facts: RowFacts) -> str:
-    key, name = view.status.key, escape(view.entry.display_name)
+def _row(words: Words, view: ModelView, brief: str, unfolded: Unfolded) -> str:
+    key, name = view.status.key, escape(view.name(words))
+    details = unfolded(view)
     first = words("models.first_badge") if view.is_first_choice else ""
     why = words("models.first_why", {"size": size(view.status.bytes_total)}) if view.is_first_choice else ""
-    return f"""<li class="studio-model" id="model-{key}" data-look="{view.look.value}"
+    is_open = str(bool(details)).lower()
+    return f"""<li class="studio-model" id="model-{key}" data-look="{view.look.value}" data-open="{is_open}"
  data-first="{str(view.is_first_choice).lower()}">
-<div class="studio-model-head"><h3 id="model-{key}-name">{name} {_shown("span", "studio-first", first)}</h3>
-<span class="studio-model-size">{_size(words, view)}</span></div>
-<p class="studio-model-about">{escape(facts.about)}</p>{_shown("p", "studio-why", why)}
-{_state(words, view)}{_progress(words, view)}{_notes(words, view)}{_failure(words, view, facts)}
-{_buttons(words, view)}</li>"""
+<h3><button type="button" class="studio-unfold" data-action="{Action.DETAILS.value}" data-key="{key}"
+ aria-expanded="{is_open}" aria-controls="model-{key}-details"><span aria-hidden="true"></span><span
+ id="model-{key}-name">{name}</span></button></h3>
+<p class="studio-brief">{_shown("span", "studio-first", first)} <span>{escape(brief)}</span></p>
+{_status(words, view)}<div class="studio-use">{use_button(words, view)}</div>
+{row_buttons(words, view)}<span class="studio-model-size">{_size(words, view)}</span>{_shown("p", "studio-why", why)}
+{_progress(words, view)}{_notes(words, view)}{_failure(words, view)}
+<section class="studio-model-details" id="model-{key}-details" aria-labelledby="model-{key}-name"
+{"" if details else " hidden"}>{details}</section></li>"""
 
 
 def _shown(tag: str, css: str, html: str) -> str:
@@ -95,32 +90,39 @@ def _shown(tag: str, css: str, html: str) -> str:
 
 def _size(words: Words, view: ModelView) -> str:
     done, total = view.status.bytes_done, view.status.bytes_total
-    if view.look in (Look.INCOMPLETE, Look.BROKEN) and size(done) != size(total):
+    is_part = view.look in (Look.INCOMPLETE, Look.BROKEN) or view.is_kept
+    if is_part and done and size(done) != size(total):
         return words("download.bytes", {"done": size(done), "total": size(total)})
     return size(total)
 
 
-def _state(words: Words, view: ModelView) -> str:
+def _status(words: Words, view: ModelView) -> str:
+    """The state and a sentence about it, which a screen reader says together; and the way to the front of the queue."""
     verification = view.status.verification
-    verified = "" if verification is Verification.NONE else words(f"verification.{verification.value}")
-    sentence = _doing(words, view)
-    if view.look is Look.READY:
-        sentence = " · ".join(filter(None, (verified, sentence)))
+    is_known = view.look is Look.READY and verification not in (Verification.NONE, Verification.UNCHECKED)
+    verified = words(f"verification.{verification.value}") if is_known else ""
+    doing = escape(_doing(words, view))
+    up = button(words, view, Action.MOVE_UP, is_offered=view.can_move_up, css="studio-small")
     return (
-        f'<p class="studio-model-state" role="status"><span class="studio-unseen">{escape(view.entry.display_name)}: '
-        f'</span>{badge(words, view.look)} <span class="studio-model-doing">{escape(sentence)}</span></p>'
+        f'<div class="studio-model-status"><div role="status"><p class="studio-model-state">'
+        f'<span class="studio-unseen">{escape(view.name(words))}: </span>{badge(words, view.look)} '
+        f"{_shown('small', '', verified)}</p>{_shown('p', 'studio-model-doing', doing)}</div>{up}</div>"
     )
 
 
 def _doing(words: Words, view: ModelView) -> str:
     task = view.task
-    is_past = task is not None and task.state is JobState.DONE and view.look is not Look.READY  # deleted since then
-    parts = [download_words.doing(words, task)] if task is not None and not is_past else []
+    is_past = task is None or view.look is Look.READY or task.state is JobState.DONE  # it may be deleted since then
+    is_gone = task is not None and task.state is JobState.CANCELLED and not view.is_kept
+    parts = [] if task is None or is_past or is_gone else [download_words.doing(words, task)]
     parts.append(_converting(words, view))
-    if view.look in (Look.INCOMPLETE, Look.BROKEN):
+    if view.look in (Look.INCOMPLETE, Look.BROKEN) and not view.is_kept:
         counts = {"missing": len(view.status.missing), "problems": len(view.status.problems)}
         parts += [words(f"models.row_{name}", {"count": count}) for name, count in counts.items() if count]
-        parts.append(words("models.row_repair"))
+        if view.main_action is Action.REPAIR:
+            parts.append(words("models.row_repair"))
+    elif view.look is Look.INCOMPLETE and task is None:
+        parts.append(words("models.row_kept"))
     return " ".join(filter(None, parts))
 
 
@@ -137,9 +139,10 @@ def _converting(words: Words, view: ModelView) -> str:
 
 
 def _progress(words: Words, view: ModelView) -> str:
+    """The bar and its numbers, from the first moment of a download on."""
     task = view.task
-    is_shown = view.look in (Look.DOWNLOADING, Look.STALLED, Look.WAITING, Look.PAUSED, Look.FAILED)
-    if task is None or not is_shown or not task.bytes_total or not (task.bytes_done or view.look is Look.DOWNLOADING):
+    is_shown = view.look.is_active or (view.look in (Look.PAUSED, Look.FAILED) and task is not None and task.bytes_done)
+    if task is None or not is_shown or not task.bytes_total:
         return '<div class="studio-progress" hidden><div><i></i></div><p></p></div>'
     facts = download_words.numbers(words, task)
     return (
@@ -163,62 +166,12 @@ def _notes(words: Words, view: ModelView) -> str:
     return _shown("ul", "studio-notes", "".join(f"<li>{escape(download_words.note(words, one))}</li>" for one in notes))
 
 
-def _failure(words: Words, view: ModelView, facts: RowFacts) -> str:
-    """The reason why each source failed, and the way that always works."""
+def _failure(words: Words, view: ModelView) -> str:
+    """The reason why each source failed, and where the way by hand is shown."""
     if view.look is not Look.FAILED or view.task is None:
         return _shown("div", "studio-failure", "")
     reasons = "".join(
         f"<dt>{escape(source)}</dt><dd>{escape(why)}</dd>" for source, why in download_words.reasons(words, view.task)
     )
-    commands = _command(words, words("models.manual_hf"), facts.manual.hf_command)
-    commands += _command(words, words("models.manual_ms"), facts.manual.modelscope_command)
-    open_button = _button(words, view, Action.OPEN, css="studio-small") if facts.can_open else ""
-    parts = [
-        f"<h4>{words('models.reasons')}</h4><dl>{reasons}</dl>" if reasons else "",
-        f"<h4>{words('models.manual')}</h4><p>{words('models.manual_intro')}</p>{commands}",
-        _command(words, words("models.manual_folder"), str(facts.manual.folder)),
-        open_button,
-    ]
-    return _shown("div", "studio-failure", "".join(parts))
-
-
-def _command(words: Words, label: str, command: str) -> str:
-    if not command:
-        return ""
-    return (
-        f'<div class="studio-command"><span>{escape(label)}</span><code>{escape(command)}</code>'
-        f'<button type="button" class="studio-small" data-studio="copy" data-text="{escape(command)}" '
-        f'data-done="{words("models.copied")}" aria-label="{words("models.copy")}: {escape(label)}">'
-        f"{words('models.copy')}</button></div>"
-    )
-
-
-def _buttons(words: Words, view: ModelView) -> str:
-    """The row's buttons, always in the same five places."""
-    use = USED_IN.get(view.entry.kind) if view.look is Look.READY else None
-    jump = (
-        f'<button type="button" class="studio-button" data-studio="tab" data-tab="{use}">{words("models.use")}</button>'
-        if use
-        else _button(words, view, view.main_action or Action.DOWNLOAD, is_offered=view.main_action is not None)
-    )
-    others = {
-        Action.CANCEL: view.can_cancel,
-        Action.MOVE_UP: view.can_move_up,
-        Action.ASK_DELETE: view.can_delete,
-        Action.DETAILS: True,
-    }
-    rest = "".join(_button(words, view, action, is_offered=offered) for action, offered in others.items())
-    return f'<div class="studio-model-buttons">{jump}{rest}</div>'
-
-
-def _button(
-    words: Words, view: ModelView, action: Action, *, is_offered: bool = True, css: str = "studio-button"
-) -> str:
-    name, key = view.entry.display_name, view.status.key
-    label = words(f"action.{action.value}")
-    stands_out = action in _PRIMARY or (action is Action.DOWNLOAD and view.is_first_choice)
-    primary = " studio-primary" if stands_out else ""
-    return (
-        f'<button type="button" class="{css}{primary}" data-action="{action.value}" data-key="{key}" '
-        f'aria-label="{escape(label)}: {escape(name)}"{"" if is_offered else " hidden"}>{label}</button>'
-    )
+    listed = f"<h4>{words('models.reasons')}</h4><dl>{reasons}</dl>" if reasons else ""
+    return _shown("div", "studio-failure", f"{listed}<p>{words('models.by_hand_below')}</p>")

@@ -29,7 +29,7 @@ def source_list(
         steps = {SourceMove.UP: can_move and place > 0, SourceMove.DOWN: can_move and place < last}
         buttons = "".join(_button(words, candidate.hub.id, step, is_offered=steps[step]) for step in SourceMove)
         rows.append(
-            f'<li data-source="{candidate.hub.id}"><div><h4>{place + 1}. {_name(words, candidate.hub.id)}</h4> '
+            f'<li data-source="{candidate.hub.id}"><div><h3>{place + 1}. {_name(words, candidate.hub.id)}</h3> '
             f"<code>{escape(candidate.hub.endpoint)}</code>"
             f"<p>{escape(why(words, candidate, latencies))}</p></div>"
             f'<div class="studio-model-buttons">{buttons}</div></li>'

@@ -19,6 +19,7 @@ from tts_core.ui.models.source_list import SourceMove, source_list
 from tts_core.ui.models.store.work import is_here
 from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.download_words import source_choices
+from tts_core.ui.widgets.scripts import CLEAR
 from tts_core.ui.words import Words
 
 LIST_SCRIPT = (ASSETS_DIR / "scripts" / "source_list.js").read_text(encoding="utf-8")
@@ -26,6 +27,8 @@ LIST_SCRIPT = (ASSETS_DIR / "scripts" / "source_list.js").read_text(encoding="ut
 
 @dataclass(frozen=True, slots=True)
 class SourcesPanel:
+    chosen: gr.Dropdown
+    """The source for the next download, whose choices name the addresses."""
     order: gr.HTML
     """The line that says who decides the order."""
     rows: gr.HTML
@@ -45,7 +48,15 @@ class SourcesPanel:
 
 def render(services: Services, words: Words) -> SourcesPanel:
     choices = SourceChoices(services)
-    with gr.Accordion(words("sources.title"), open=False, elem_id="models-sources"):
+    with gr.Accordion(f"⚙ {words('sources.title')}", open=False, elem_id="models-sources"):
+        chosen = gr.Dropdown(
+            source_choices(words, choices.settings),
+            value="auto",
+            label=words("models.source"),
+            info=words("models.source_info"),
+            filterable=False,
+            elem_id="models-source",
+        )
         gr.HTML(fragments.hint(words("sources.info")), js_on_load=None)
         order = gr.HTML(js_on_load=None, elem_id="sources-order")
         rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="sources-list")
@@ -74,7 +85,7 @@ def render(services: Services, words: Words) -> SourcesPanel:
             interactive=not fixed,
             elem_id="sources-resume",
         )
-    return SourcesPanel(order, rows, test, automatic, message, mirror, save, resume, gr.State(None))
+    return SourcesPanel(chosen, order, rows, test, automatic, message, mirror, save, resume, gr.State(None))
 
 
 class _Handlers:
@@ -102,9 +113,7 @@ class _Handlers:
             latencies = self._choices.measure()
         except StudioError as error:
             return self._shown(latencies, fragments.alert(words("sources.not_tested"), words.error(error)))
-        return self._shown(
-            latencies, fragments.done(words("sources.tested", {"count": len(latencies), "total": len(HUBS)}))
-        )
+        return self._shown(latencies, answers(words, len(latencies)))
 
     def move(self, event: gr.EventData, latencies: Latencies | None) -> list[Any]:
         step = SourceMove(event.action)
@@ -160,8 +169,16 @@ class _Handlers:
         return gr.update(choices=source_choices(self._words, self._choices.settings))
 
 
-def wire(panel: SourcesPanel, page: gr.Blocks, chosen: gr.Dropdown, services: Services, words: Words) -> None:
-    """Wire the panel. `chosen`: the source for the next download, whose choices name the addresses."""
+def answers(words: Words, count: int) -> str:
+    """The outcome of a test: `count` sources have answered."""
+    if not count:
+        return fragments.alert(words("sources.none_answered"), words("sources.none_answered_info"))
+    outcome = words("sources.tested", {"count": count, "total": len(HUBS)})
+    return fragments.done(outcome) if count == len(HUBS) else f'<p class="studio-order" role="status">{outcome}</p>'
+
+
+def wire(panel: SourcesPanel, page: gr.Blocks, services: Services, words: Words) -> None:
+    chosen = panel.chosen
     handlers = _Handlers(SourceChoices(services), words)
     listed, latencies = panel.order_outputs, panel.latencies
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -172,4 +189,5 @@ def wire(panel: SourcesPanel, page: gr.Blocks, chosen: gr.Dropdown, services: Se
     panel.automatic.click(handlers.automatic, latencies, listed, **quiet)
     for event in (panel.save_mirror.click, panel.mirror.submit):
         event(handlers.set_mirror, [panel.mirror, latencies], [*listed, panel.mirror, chosen], **quiet)
+    panel.mirror.input(None, None, panel.message, js=CLEAR, **quiet)
     panel.resume.input(handlers.set_resume, [panel.resume, latencies], listed, **quiet)

@@ -1,25 +1,23 @@
-"""The Models tab: which model to take, downloading it, what is on disk and whether it is sound."""
+"""The Models tab: which model to take, downloading it, what is on disk and whether it is complete and intact."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from tts_core.models.download_task import Provider
-from tts_core.platform.desktop import can_open_folders
 from tts_core.platform.paths import ASSETS_DIR
 from tts_core.services import Services
-from tts_core.ui.models import checks as model_checks, sources_panel
-from tts_core.ui.models.checks import ModelChecks, chosen_updates
-from tts_core.ui.models.handler import IDLE_REFRESH_S, ModelActions
+from tts_core.ui.models import sources_panel
+from tts_core.ui.models.handler import IDLE_REFRESH_S, ModelActions, Viewer
 from tts_core.ui.models.sources_panel import SourcesPanel
 from tts_core.ui.models.store import panel as store_panel
 from tts_core.ui.models.store.panel import StorePanel
-from tts_core.ui.models.view import Action
+from tts_core.ui.models.view import Action, views_of
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.download_words import source_choices
 from tts_core.ui.words import Words
 
 LIST_SCRIPT, QUESTION_SCRIPT = (
@@ -33,28 +31,24 @@ class ModelsTab:
     moved: gr.HTML
     """The notice that the models lie elsewhere since a move, and that a restart is needed."""
     summary: gr.HTML
-    source: gr.Dropdown
     sources: SourcesPanel
     rows: gr.HTML
-    piper_rows: gr.HTML
-    """The rows of Piper voices, another family, which are kept out of the way."""
+    small_rows: gr.HTML
+    """The rows of small voices, other families, which are kept out of the way."""
     question: gr.HTML
     background: gr.HTML
-    checks: ModelChecks
     store: StorePanel
     timer: gr.Timer
-    signature: gr.State
-    """The state of the details that are shown; it lets them follow a download to its end."""
+    unfolded: gr.State
+    """The key of the model whose row is unfolded; "" for none."""
 
     @property
     def overview_outputs(self) -> list[Any]:
-        return [self.summary, self.rows, self.piper_rows, self.background, self.timer]
+        return [self.summary, self.rows, self.small_rows, self.background, self.timer]
 
 
 def render(services: Services, words: Words) -> ModelsTab:
-    actions = ModelActions(services, words)
-    choices = [(view.entry.display_name, view.status.key) for view in actions.views()]
-    can_open = can_open_folders(services.settings)
+    choices = [(view.name(words), view.status.key) for view in views_of(services.models.statuses())]
     with gr.Column(elem_classes="studio-card"):
         gr.HTML(f'<p class="studio-lead">{words("models.intro")}</p>', js_on_load=None)
         if services.settings.sources.offline:
@@ -63,78 +57,48 @@ def render(services: Services, words: Words) -> ModelsTab:
             gr.HTML(fragments.alert(words("models.no_downloads"), words.error(problem)), js_on_load=None)
         moved = gr.HTML(js_on_load=None, elem_id="models-moved")
         summary = gr.HTML(js_on_load=None, elem_id="models-summary")
-        source = gr.Dropdown(
-            source_choices(words, services.settings.sources_now()),
-            value="auto",
-            label=words("models.source"),
-            info=words("models.source_info"),
-            filterable=False,
-            elem_id="models-source",
-        )
         sources = sources_panel.render(services, words)
         rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="models-list")
-        with gr.Accordion(words("models.piper"), open=False, elem_id="models-piper-fold"):
-            gr.HTML(f'<p class="studio-hint">{words("models.piper_intro")}</p>', js_on_load=None)
-            piper_rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="models-piper")
+        with gr.Accordion(words("models.small"), open=False, elem_id="models-piper-fold"):
+            small_rows = gr.HTML(js_on_load=LIST_SCRIPT, elem_id="models-piper")
         background = gr.HTML(js_on_load=None, elem_id="models-background")
         question = gr.HTML(js_on_load=QUESTION_SCRIPT, elem_id="models-question")
-    with gr.Column(elem_classes="studio-card"):
-        checks = model_checks.render(services, words, choices, can_open=can_open)
     store = store_panel.render(words, choices)
-    timer, signature = gr.Timer(IDLE_REFRESH_S), gr.State("")
-    return ModelsTab(
-        *(moved, summary, source, sources),
-        *(rows, piper_rows, question, background),
-        *(checks, store, timer, signature),
-    )
+    timer, unfolded = gr.Timer(IDLE_REFRESH_S), gr.State("")
+    return ModelsTab(moved, summary, sources, rows, small_rows, question, background, store, timer, unfolded)
 
 
-def wire(tab: ModelsTab, page: gr.Blocks, services: Services, words: Words) -> None:
-    actions, checks = ModelActions(services, words), tab.checks
-    everything = [*tab.overview_outputs, checks.key, tab.signature, *checks.chosen_outputs]
+def wire(tab: ModelsTab, item: gr.Tab, page: gr.Blocks, services: Services, words: Words) -> None:
+    """Wire the tab. `item` holds the widgets; its name shows how far downloads are."""
+    actions = ModelActions(services, words)
+    shown = [*tab.overview_outputs, item]
 
-    def fresh(interval: float, key: str) -> list[Any]:
-        now = actions.overview()
-        view = now.views[key]
-        return [*now.updates(interval), key, view.signature, *chosen_updates(services, words, view)]
+    def fresh(interval: float, unfolded: str, request: gr.Request) -> list[Any]:
+        return actions.overview(Viewer(request.session_hash or "", unfolded)).updates(interval)
 
-    def follow(interval: float, key: str, signature: str) -> list[Any]:
-        """Update the list, and the details below it where they have changed."""
-        now = actions.overview()
-        view = now.views[key]
-        is_same = view.signature == signature
-        details = [gr.skip() for _ in checks.chosen_outputs] if is_same else chosen_updates(services, words, view)
-        return [*now.updates(interval), gr.skip(), view.signature, *details]
-
-    def act(event: gr.EventData, provider: Provider, interval: float, key: str, request: gr.Request) -> list[Any]:
-        asked = Action(event.action)
+    def act(event: gr.EventData, provider: Provider, interval: float, unfolded: str, request: gr.Request) -> list[Any]:
+        asked, viewer = Action(event.action), Viewer(request.session_hash or "", unfolded)
+        question = gr.skip()
         if asked is Action.DETAILS:
-            return [gr.skip(), *fresh(interval, event.key)]
-        if asked is Action.ASK_DELETE:
-            return [actions.deletion(event.key), *fresh(interval, key)]
-        actions.perform(asked, event.key, provider, request)
-        return [gr.skip(), *fresh(interval, key)]
+            viewer = actions.fold(viewer, event.key)
+        elif asked is Action.ASK_DELETE:
+            question = actions.deletion(event.key)
+        else:
+            actions.perform(asked, event.key, provider, request)
+        return [question, viewer.unfolded, *actions.overview(viewer).updates(interval)]
 
-    for opened in (page.load, checks.key.input, checks.rescan.click):
-        opened(fresh, [tab.timer, checks.key], everything, api_visibility="private", show_progress="hidden")
-    tab.timer.tick(
-        follow,
-        [tab.timer, checks.key, tab.signature],
-        everything,
-        api_visibility="private",
-        show_progress="hidden",
-        queue=False,
-    )
-    for clicked in (tab.rows.click, tab.piper_rows.click, tab.question.click):
-        clicked(
-            act,
-            [tab.source, tab.timer, checks.key],
-            [tab.question, *everything],
-            api_visibility="private",
-            show_progress="hidden",
-            trigger_mode="multiple",
-            concurrency_limit=None,
-        )
-    model_checks.wire(checks, services, words)
-    sources_panel.wire(tab.sources, page, tab.source, services, words)
+    def check(event: gr.EventData, interval: float, unfolded: str, request: gr.Request) -> Iterator[list[Any]]:
+        for now in actions.check(event.key, Viewer(request.session_hash or "", unfolded)):
+            yield now.updates(interval)
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    page.load(fresh, [tab.timer, tab.unfolded], shown, **quiet)
+    tab.timer.tick(fresh, [tab.timer, tab.unfolded], shown, queue=False, **quiet)
+    many: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": None, **quiet}
+    for source in (tab.rows, tab.small_rows, tab.question):
+        inputs = [tab.sources.chosen, tab.timer, tab.unfolded]
+        source.click(act, inputs, [tab.question, tab.unfolded, *shown], **many)
+    for source in (tab.rows, tab.small_rows):
+        source.select(check, [tab.timer, tab.unfolded], shown, concurrency_limit=None, **quiet)
+    sources_panel.wire(tab.sources, page, services, words)
     store_panel.wire(tab.store, page, tab.moved, services, words)

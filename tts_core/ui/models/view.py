@@ -10,6 +10,7 @@ from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.download_task import DownloadTask
 from tts_core.models.status import ModelState, ModelStatus, NextStep
 from tts_core.platform.job import Job, JobKind, JobState
+from tts_core.ui.words import Words
 
 
 class Look(str, Enum):
@@ -48,6 +49,10 @@ class Action(str, Enum):
     """Show what would be deleted; the answer is DELETE."""
     DELETE = "delete"
     DETAILS = "details"
+    """Unfold the row's details, or fold them."""
+    CHECK = "check"
+    """Read every byte that was not read yet, and compare it with what was published."""
+    STOP_CHECK = "stop_check"
     OPEN = "open"
 
 
@@ -73,15 +78,29 @@ _TASK_LOOKS = {
     JobState.PAUSED: Look.PAUSED,
     JobState.ERROR: Look.FAILED,
 }
-_KIND_ORDER = (
-    ModelKind.CUSTOM_VOICE,
-    ModelKind.BASE,
-    ModelKind.VOICE_DESIGN,
-    ModelKind.WHISPER,
-    ModelKind.TOKENIZER,
-    ModelKind.HIBARI,
-    ModelKind.PIPER,
-)
+
+
+class Group(str, Enum):
+    """The groups of models in the list, by what people come for; the values are keys of the word tables (`group.…`)."""
+
+    SPEAK = "speak"
+    CLONE = "clone"
+    DESIGN = "design"
+    TRANSCRIBE = "transcribe"
+    CODEC = "codec"
+    SMALL = "small"
+
+
+_GROUPS = {
+    ModelKind.CUSTOM_VOICE: Group.SPEAK,
+    ModelKind.BASE: Group.CLONE,
+    ModelKind.VOICE_DESIGN: Group.DESIGN,
+    ModelKind.WHISPER: Group.TRANSCRIBE,
+    ModelKind.TOKENIZER: Group.CODEC,
+    ModelKind.HIBARI: Group.SMALL,
+    ModelKind.PIPER: Group.SMALL,
+}
+_KIND_ORDER = tuple(_GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,13 @@ class ModelView:
     @property
     def entry(self) -> ModelEntry:
         return self.status.entry
+
+    def name(self, words: Words) -> str:
+        return words.model(self.entry.display_name)
+
+    @property
+    def group(self) -> Group:
+        return _GROUPS[self.entry.kind]
 
     @property
     def look(self) -> Look:
@@ -118,7 +144,18 @@ class ModelView:
             return Action.CONVERT
         if not (self.entry.hf or self.entry.modelscope):
             return None
-        return _MAIN.get(self.look)
+        return Action.RESUME if self.is_kept else _MAIN.get(self.look)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a download was left before its end and goes on where it was: nothing of it is wrong."""
+        status, task = self.status, self.task
+        if self.look not in (Look.NOT_DOWNLOADED, Look.INCOMPLETE) or status.problems:
+            return False
+        if task is not None and task.state is JobState.CANCELLED:
+            return status.bytes_done > 0
+        whole = sum(file.size for file in self.entry.files if file.path not in status.missing)
+        return self.look is Look.INCOMPLETE and status.bytes_done > whole
 
     @property
     def is_converting(self) -> bool:
@@ -135,13 +172,6 @@ class ModelView:
     @property
     def can_delete(self) -> bool:
         return not self.look.is_active and (self.status.exists or self.status.bytes_done > 0)
-
-    @property
-    def signature(self) -> str:
-        """A value that changes when the folder's details do."""
-        status = self.status
-        counts = (status.bytes_done, len(status.missing), len(status.problems), len(status.hints))
-        return f"{status.key} {self.look.value} {status.verification.value} {counts}"
 
 
 def views_of(statuses: Sequence[ModelStatus], jobs: Sequence[Job] = ()) -> list[ModelView]:

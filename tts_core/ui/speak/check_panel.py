@@ -12,10 +12,9 @@ import gradio as gr
 
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, StudioError
-from tts_core.domain.values import AUTO_LANGUAGE, ReadAs
+from tts_core.domain.values import AUTO_LANGUAGE
 from tts_core.engines.whisper.transcriber import Say, SpokenCheck
 from tts_core.services import Services
-from tts_core.speech.plan.plan import words_of
 from tts_core.ui.models.view import Action
 from tts_core.ui.transcribe import offer as transcribe_offer, words as transcribe_words
 from tts_core.ui.transcribe.handler import Listening, Stage
@@ -35,18 +34,16 @@ class CheckPanel:
     status: gr.HTML
     offer: WhisperOffer
     wanted: gr.State
-    """The text of the take, as it was when Generate was pressed."""
+    """The words that the take says, if it says the whole text."""
 
 
 class TakeWidgets(Protocol):
     """The widgets that hold a take."""
 
     @property
-    def run(self) -> gr.Button: ...
+    def audio(self) -> gr.State: ...
     @property
-    def audio(self) -> gr.Audio: ...
-    @property
-    def details(self) -> gr.JSON: ...
+    def details(self) -> gr.State: ...
 
 
 def render(words: Words, tab_id: str) -> CheckPanel:
@@ -57,41 +54,16 @@ def render(words: Words, tab_id: str) -> CheckPanel:
     return CheckPanel(run, stop, status, transcribe_offer.render(f"{tab_id}-words-whisper"), gr.State(""))
 
 
-def wire(
-    panel: CheckPanel,
-    take: TakeWidgets,
-    wanted: list[Any],
-    generate: Callable[[], gr.events.Dependency],
-    services: Services,
-    words: Words,
-) -> gr.events.Dependency:
-    """Wire the check; returns the event of `generate`, which wires the button's own work. `wanted`: the widgets of the
-    text and of how it is read.
-
-    It comes after what is remembered at the click, for Gradio starts one listener of a click after the other.
-    """
+def wire(panel: CheckPanel, take: TakeWidgets, spoken: gr.events.Dependency, services: Services, words: Words) -> None:
+    """Wire the check. `spoken`: the event that comes with each finished take."""
     checking = _Checking(services, words)
-    take.run.click(
-        lambda text, read_as: [
-            words_of(text or "", ReadAs.named(read_as)),
-            gr.update(visible=False),
-            "",
-            "",
-            gr.Timer(active=False),
-        ],
-        wanted,
-        [panel.wanted, panel.run, panel.status, *panel.offer.outputs],
+    spoken.success(
+        lambda audio: [gr.update(visible=audio is not None), "", "", gr.Timer(active=False)],
+        take.audio,
+        [panel.run, panel.status, *panel.offer.outputs],
         api_visibility="private",
         show_progress="hidden",
         queue=False,
-    )
-    spoken = generate()
-    spoken.success(
-        lambda audio: gr.update(visible=audio is not None),
-        take.audio,
-        panel.run,
-        api_visibility="private",
-        show_progress="hidden",
     )
     panel.run.click(
         checking.listen,
@@ -107,7 +79,6 @@ def wire(
     panel.offer.timer.tick(
         checking.follow, None, outputs, queue=False, api_visibility="private", show_progress="hidden"
     )
-    return spoken
 
 
 class _Checking:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tts_core.domain.engine import CancelCheck
-from tts_core.domain.events import AudioChunk, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
-from tts_core.domain.values import Take
+from tts_core.audio.streaming import split_speed
+from tts_core.domain.engine import CancelCheck, never
+from tts_core.domain.events import (
+    AudioChunk,
+    Loading,
+    Queued,
+    Restarted,
+    SegmentStarted,
+    SpeakEvent,
+    Started,
+    TakeReady,
+)
+from tts_core.domain.values import MAX_SECONDS, Take
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
 from tts_core.speech.live import LiveStream, LiveStreams
 from tts_core.speech.synthesis import Synthesis
-from tts_core.ui.widgets import fragments
 from tts_core.ui.widgets.forms import SpeakingForm
 from tts_core.ui.widgets.session_stops import SessionStops
 from tts_core.ui.words import Words
@@ -25,56 +34,66 @@ STATUS_INTERVAL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class SpeakView:
-    """The parts of the tab to show next; None leaves a part as it is."""
+    """The parts of the tab to show next; None leaves a part as it is. A view without any says that there is sound."""
 
-    audio: str | None = None
-    """The path of the finished file."""
+    status: str | None = None
+    percent: int | None = None
+    """The share of the model that is loaded, where the status is about that."""
+    live: LiveStream | None = None
+    """The sound of a new attempt; that of an earlier one is to be forgotten."""
+    take: Take | None = None
     details: dict[str, Any] | None = None
     """The take's facts as data, for programs."""
-    live: str | None = None
-    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakEndpoint:
+    """A form of the page that speaks: its public name, its fields, and what they ask for."""
+
+    name: str
+    form: type[Any]
+    to_speak: Callable[[Any], SpeakingForm]
 
 
 class SpeakHandler:
-    def __init__(
-        self, synthesis: Synthesis, finder: VoiceFinder, jobs: Jobs, live: LiveStreams, words: Words, live_url: str
-    ) -> None:
-        """`live_url` is the address of the live streams, relative to the page, ending in a slash."""
+    def __init__(self, synthesis: Synthesis, finder: VoiceFinder, jobs: Jobs, live: LiveStreams, words: Words) -> None:
+        self.words = words
+        self.endpoints: dict[str, SpeakEndpoint] = {}
+        """The forms of the page that speak, by name."""
         self._synthesis = synthesis
         self._finder = finder
         self._jobs = jobs
         self._live = live
-        self._words = words
-        self._live_url = live_url
         self._stops = SessionStops()
 
-    def run(self, form: SpeakingForm, session: str) -> Iterator[SpeakView]:
+    def run(self, form: SpeakingForm, session: str, cancelled: CancelCheck = never) -> Iterator[SpeakView]:
         """Speak the form's text; raises StudioError. A second run of the session stops the first."""
         stream: LiveStream | None = None
-        last_status = 0.0
+        shown_at = 0.0
         made_s = 0.0
-        rate = 0
+        part: SegmentStarted | None = None
         with self._stops.running(session) as stop:
             try:
-                for event in self._events(form, stop.is_set):
+                for event in self._events(form, lambda: stop.is_set() or cancelled()):
                     if isinstance(event, Queued):
-                        yield self._busy("speak.queued", {"position": event.position})
+                        yield SpeakView(self.words("speak.queued", {"position": event.position}))
                     elif isinstance(event, Started):
-                        rate = event.sample_rate
-                        made_s = 0.0
-                        stream = self._live.open(rate)
-                        yield self._started(stream, rate)
+                        made_s, part = 0.0, None
+                        stream = self._live.open(event.sample_rate)
+                        yield SpeakView(live=stream)
                     elif isinstance(event, Loading):
-                        yield self._busy("speak.loading", {"model": event.model, "percent": event.percent})
+                        yield self._loading(event)
+                    elif isinstance(event, SegmentStarted):
+                        part = event
                     elif isinstance(event, AudioChunk) and stream is not None:
                         stream.write(event.samples)
-                        made_s += len(event.samples) / rate
-                        if time.monotonic() - last_status > STATUS_INTERVAL_S:
-                            last_status = time.monotonic()
-                            yield self._busy("speak.speaking", {"seconds": f"{made_s:.1f}"})
+                        made_s += len(event.samples) / stream.sample_rate
+                        is_due = time.monotonic() - shown_at > STATUS_INTERVAL_S
+                        shown_at = time.monotonic() if is_due else shown_at
+                        yield self._speaking(made_s, part) if is_due else SpeakView()
                     elif isinstance(event, Restarted) and stream is not None:
                         stream.close()
-                        yield self._busy("speak.restarted", {})
+                        yield SpeakView(self.words("speak.restarted"))
                     elif isinstance(event, TakeReady):
                         yield self._finished(event.take)
             finally:
@@ -88,17 +107,28 @@ class SpeakHandler:
     def _events(self, form: SpeakingForm, cancelled: CancelCheck) -> Iterator[SpeakEvent]:
         request = form.to_request()
         request = replace(request, voice=self._finder.find(name=request.voice))
-        return speak_as_job(self._synthesis, self._jobs, request, format=form.format, cancelled=cancelled)
+        can = self._synthesis.capabilities(request.voice)
+        speed, tempo = split_speed(request.speed, is_known=can.supports_speed)
+        request = replace(request, speed=speed)
+        if tempo != 1.0 and request.max_seconds is not None:  # the engine counts before its sound is stretched
+            request = replace(request, max_seconds=min(tempo * request.max_seconds, MAX_SECONDS))
+        return speak_as_job(self._synthesis, self._jobs, request, format=form.format, cancelled=cancelled, tempo=tempo)
 
-    def _started(self, stream: LiveStream, rate: int) -> SpeakView:
-        player = fragments.live_player(self._words, self._live_url + stream.id, rate)
-        return SpeakView(live=player, status=fragments.busy(self._words("speak.speaking", {"seconds": "0.0"})))
+    def _loading(self, event: Loading) -> SpeakView:
+        """A view without a number until there is one: a load that says nothing of itself does not stand at 0 %."""
+        key = "speak.loading" if event.percent else "speak.loading_begins"
+        status = self.words(key, {"model": event.model, "percent": event.percent})
+        return SpeakView(status, percent=event.percent or None)
 
-    def _busy(self, key: str, params: dict[str, object]) -> SpeakView:
-        return SpeakView(status=fragments.busy(self._words(key, params)))
+    def _speaking(self, made_s: float, part: SegmentStarted | None) -> SpeakView:
+        seconds = f"{made_s:.1f}"
+        if part is None:
+            return SpeakView(self.words("speak.speaking", {"seconds": seconds}))
+        facts = {"seconds": seconds, "number": part.number, "count": part.count}
+        return SpeakView(self.words("speak.speaking_part", facts))
 
     def _finished(self, take: Take) -> SpeakView:
-        return SpeakView(str(take.path), take_details(take), status=fragments.take_facts(self._words, take))
+        return SpeakView(self.words(f"speak.facts_{take.stop_reason.value}"), take=take, details=take_details(take))
 
 
 def take_details(take: Take) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class LexiconPanel:
     message: gr.HTML
 
 
-def add(services: Services, words: Words, voice: gr.Dropdown) -> None:
+def add(services: Services, words: Words, voice: gr.HTML) -> None:
     """Render and wire the editor; `voice` says who speaks when an entry is tried."""
     with gr.Accordion(words("lexicon.title"), open=False, elem_id="speak-lexicon") as fold:
         gr.HTML(fragments.hint(words("lexicon.info")), js_on_load=None)
@@ -163,7 +163,7 @@ def _taken_in(desk: LexiconDesk, words: Words, file: Any, show: Callable[..., li
     return [*show(state, fragments.done(words("lexicon.imported", {"count": count}))), None]
 
 
-def _wire_trial(panel: LexiconPanel, voice: gr.Dropdown, desk: LexiconDesk, words: Words) -> None:
+def _wire_trial(panel: LexiconPanel, voice: gr.HTML, desk: LexiconDesk, words: Words) -> None:
     def try_it(sentence: str, voice_id: str | None, *values: Any) -> list[Any]:
         try:
             before, after = desk.tried(EntryForm(*values), sentence or "", voice_id)

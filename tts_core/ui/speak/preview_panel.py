@@ -22,7 +22,7 @@ class TextWidgets:
     """The widgets of the tab that decide how a text is spoken."""
 
     text: gr.Textbox
-    voice: gr.Dropdown
+    voice: gr.HTML
     language: gr.Dropdown
     speed: gr.Slider
     read_as: gr.Radio

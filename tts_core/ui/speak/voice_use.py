@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from tts_core.services import Services
-from tts_core.ui.speak.tab import SpeakTab, voice_choices
+from tts_core.ui.speak.tab import SpeakTab
 from tts_core.ui.widgets.voice_choices import speaking_voices
+from tts_core.ui.widgets.voice_picker import voice_choices
 from tts_core.ui.words import Words
 
 EVENT = "select"

@@ -16,6 +16,7 @@ from tts_core.engines.qwen.round_trip import MAX_SECONDS, round_trip
 from tts_core.platform.whole_files import make_private, open_private
 from tts_core.services import Services
 from tts_core.ui.widgets import fragments
+from tts_core.ui.widgets.scripts import CLEAR
 from tts_core.ui.words import Words
 
 
@@ -45,7 +46,11 @@ def render(words: Words) -> CodecPanel:
 
 def wire(panel: CodecPanel, item: gr.Tab, services: Services, words: Words) -> None:
     def opened() -> list[Any]:
-        ready = [(status.entry.display_name, status.key) for status in services.models.statuses() if status.valid]
+        ready = [
+            (words.model(status.entry.display_name), status.key)
+            for status in services.models.statuses()
+            if status.valid
+        ]
         message = "" if ready else fragments.note(words("codec.no_model"), words("speak.to_models"), "tab-models")
         works = gr.update(interactive=bool(ready))
         return [gr.update(choices=ready, value=ready[0][1] if ready else None), works, message]
@@ -67,6 +72,8 @@ def wire(panel: CodecPanel, item: gr.Tab, services: Services, words: Words) -> N
         return [sound, gr.update(value=str(file), visible=True), fragments.hint(words("codec.facts", facts))]
 
     item.select(opened, None, [panel.key, panel.run, panel.message], api_visibility="private", show_progress="hidden")
+    for changed in (panel.recording.input, panel.key.input):
+        changed(None, None, panel.message, js=CLEAR, api_visibility="private", show_progress="hidden")
     panel.run.click(
         convert, [panel.recording, panel.key], [panel.decoded, panel.codes, panel.message], api_visibility="private"
     )

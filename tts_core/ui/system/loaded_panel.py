@@ -11,7 +11,7 @@ from tts_core.domain.errors import StudioError
 from tts_core.models.catalogue import ModelKind
 from tts_core.services import Services
 from tts_core.ui.widgets import fragments
-from tts_core.ui.widgets.scripts import ACTIONS
+from tts_core.ui.widgets.scripts import ACTIONS, CLEAR
 from tts_core.ui.words import Words
 
 REFRESH_S = 2.0
@@ -28,17 +28,17 @@ class LoadedPanel:
 
 def render(services: Services, words: Words) -> LoadedPanel:
     table = gr.HTML(fragments.loaded_models(words, []), js_on_load=ACTIONS, elem_id="system-loaded")
-    key = gr.Dropdown(choices(services), label=words("models.column_model"), elem_id="system-loaded-key")
+    key = gr.Dropdown(choices(services, words), label=words("models.column_model"), elem_id="system-loaded-key")
     with gr.Row(elem_classes="studio-actions"):
         load = gr.Button(words("system.load"), elem_id="system-load", min_width=90)
     message = gr.HTML(js_on_load=None, elem_id="system-loaded-message")
     return LoadedPanel(table, key, load, message, gr.Timer(REFRESH_S, active=False))
 
 
-def choices(services: Services) -> list[tuple[str, str]]:
+def choices(services: Services, words: Words) -> list[tuple[str, str]]:
     """The (label, key) of each model that can be loaded now."""
     return [
-        (status.entry.display_name, status.key)
+        (words.model(status.entry.display_name), status.key)
         for status in services.models.statuses()
         if status.valid and (status.entry.kind.speaks or status.entry.kind is ModelKind.WHISPER)
     ]
@@ -49,13 +49,14 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
         return fragments.loaded_models(words, services.memory.statuses())
 
     def opened() -> list[Any]:
-        found = choices(services)
+        found = choices(services, words)
         chosen = found[0][1] if found else None
         return [
             table(),
             gr.update(choices=found, value=chosen),
             gr.update(interactive=bool(found)),
             gr.Timer(active=True),
+            "",
         ]
 
     def load(key: str | None) -> str:
@@ -68,10 +69,11 @@ def wire(panel: LoadedPanel, item: gr.Tab, services: Services, words: Words) -> 
     item.select(
         opened,
         None,
-        [panel.table, panel.key, panel.load, panel.timer],
+        [panel.table, panel.key, panel.load, panel.timer, panel.message],
         api_visibility="private",
         show_progress="hidden",
     )
+    panel.key.input(None, None, panel.message, js=CLEAR, api_visibility="private", show_progress="hidden")
     panel.timer.tick(table, None, panel.table, api_visibility="private", show_progress="hidden", queue=False)
     loaded = panel.load.click(load, panel.key, panel.message, api_visibility="private", concurrency_limit=None)
     unloaded = panel.table.click(unload, None, panel.message, api_visibility="private", concurrency_limit=None)

@@ -46,6 +46,7 @@ def render(services: Services, words: Words) -> SystemTab:
             with gr.Accordion(words("system.licences"), open=False, elem_id="system-licences"):
                 gr.HTML(fragments.licences(), js_on_load=None)
             folders = gr.HTML(js_on_load=None, elem_id="system-folders")
+            gr.HTML(fragments.kept_section(words), js_on_load=None, elem_id="system-kept")
     with gr.Column(elem_classes="studio-card"):
         log = gr.Textbox(
             label=words("system.log"),

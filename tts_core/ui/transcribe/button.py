@@ -54,6 +54,7 @@ class Filled:
 @dataclass(frozen=True, slots=True)
 class TranscribeButton:
     panel: gr.Column
+    actions: gr.Row
     run: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -83,21 +84,21 @@ class Source:
 
 def render(words: Words, tab_id: str) -> TranscribeButton:
     with gr.Column(elem_classes="studio-transcribe") as panel:
-        with gr.Row(elem_classes="studio-actions"):
+        with gr.Row(elem_classes="studio-actions") as actions:
             run = gr.Button(words("transcribe.run"), size="sm", min_width=130, elem_id=f"{tab_id}-transcribe")
             stop = gr.Button(
                 words("speak.stop"), size="sm", visible=False, min_width=130, elem_id=f"{tab_id}-transcribe-stop"
             )
         status = gr.HTML(js_on_load=ACTIONS, elem_id=f"{tab_id}-transcribed", elem_classes="studio-optional")
         offer = transcribe_offer.render(f"{tab_id}-whisper")
-    return TranscribeButton(panel, run, stop, status, gr.State(None), gr.State(Filled()), offer)
+    return TranscribeButton(panel, actions, run, stop, status, gr.State(None), gr.State(Filled()), offer)
 
 
 def wire(
     button: TranscribeButton, source: Source, opened: list[Any], services: Services, words: Words
 ) -> gr.events.Dependency:
-    """Wire the button. `opened`: the events that show it. Returns the event after which `transcribed` holds the
-    transcript."""
+    """Wire the button, which is shown where a Whisper model is ready. `opened`: the events that show it. Returns the
+    event after which `transcribed` holds the transcript."""
     _wire_offer(button, opened, Offers(services, words), words)
     hearing = _Hearing(source, services, words)
     started = button.run.click(
@@ -120,10 +121,10 @@ def wire(
 
 
 def _wire_offer(button: TranscribeButton, opened: list[Any], offers: Offers, words: Words) -> None:
-    outputs = [*button.offer.outputs, button.run]
+    outputs = [*button.offer.outputs, button.actions]
 
     def shown(now: Offered) -> list[Any]:
-        return [*now.updates, gr.update(interactive=now.is_ready)]
+        return [*now.updates, gr.update(visible=now.is_ready)]
 
     def act(event: gr.EventData) -> list[Any]:
         return shown(offers.act(Action(event.action), event.key))
@@ -197,14 +198,14 @@ class _Hearing:
 
     def act(self, event: gr.EventData, transcribed: Transcribed | None, filled: Filled, typed: str) -> list[Any]:
         """Put the transcript in the place of the typed text, or back."""
-        if transcribed is None:
-            return [gr.skip()] * 3
-        if event.action == USE:
+        if event.action == USE and transcribed is not None:
             return [
                 transcribed.text,
                 Filled(transcribed.text, typed),
                 self._language_line(transcribed) + self._button(UNDO),
             ]
+        if event.action != UNDO:
+            return [gr.skip()] * 3
         return [filled.before, Filled(), fragments.done(self._words("transcribe.undone"))]
 
     def _recording(self, *values: Any) -> Path | None:

@@ -8,7 +8,7 @@ from tts_core.models import download_report as report
 from tts_core.models.download_task import HUBS, DownloadTask, Note, Phase
 from tts_core.platform.job import JobState
 from tts_core.platform.settings.sources import SourceSettings
-from tts_core.ui.widgets.fragments import size
+from tts_core.ui.widgets.fragments import duration, size
 from tts_core.ui.words import Words
 
 
@@ -80,7 +80,9 @@ def _at_work(words: Words, task: DownloadTask) -> str:
             if why
             else words("download.transferring", source)
         )
-    return words(f"phase.{task.phase.value}")
+    # A check of nothing is over at once: a fresh download begins.
+    phase = Phase.QUEUED if task.phase is Phase.VERIFYING and not task.bytes_done else task.phase
+    return words(f"phase.{phase.value}")
 
 
 def numbers(words: Words, task: DownloadTask) -> str:
@@ -109,15 +111,6 @@ def speed(bytes_per_second: float) -> str:
     return f"{bytes_per_second / 1e6:.{0 if bytes_per_second >= 1e8 else 1}f} MB/s"
 
 
-def duration(words: Words, seconds: float) -> str:
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return words("time.seconds", {"seconds": whole})
-    if whole < 3600:
-        return words("time.minutes", {"minutes": round(whole / 60)})
-    return words("time.hours", {"hours": whole // 3600, "minutes": whole % 3600 // 60})
-
-
 def note(words: Words, one: Note) -> str:
     """A sentence about what failed and which source took over, and that nothing is lost."""
     what = fault(words, one.code, one.params)
@@ -130,4 +123,4 @@ def note(words: Words, one: Note) -> str:
 def reasons(words: Words, task: DownloadTask) -> list[tuple[str, str]]:
     """The (source's name, reason) of each source that failed, once per source: its last reason."""
     last = {one.source: one for one in task.notes if one.source}
-    return [(source_name(words, source), fault(words, one.code, one.params)) for source, one in last.items()]
+    return [(source_title(words, source), fault(words, one.code, one.params)) for source, one in last.items()]

@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from tts_core.domain.errors import InvalidRequest
-from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, ReadAs, Sampling, SynthesisRequest
+from tts_core.domain.errors import InvalidRequest, InvalidValue
+from tts_core.domain.values import AUTO_LANGUAGE, MAX_SECONDS, NEW_SEED, ReadAs, Sampling, SynthesisRequest
 
 _DEFAULT = Sampling()
+SHORTEST_LIMIT_S = 0.1
+"""The shortest limit of a sound's length that requests know, seconds."""
 IN_CONTEXT, TIMBRE_ONLY = "in_context", "timbre_only"
 """The two ways to imitate a recording: go on from it, with its transcript; or take over only its timbre."""
 OWN_VOICE, OWNER_AGREED = "own_voice", "owner_agreed"
@@ -76,7 +78,7 @@ class SpeakForm:
             speed=self.speed,
             seed=whole("seed", self.seed),
             sampling=sampling,
-            max_seconds=self.max_seconds or None,
+            max_seconds=length_limit(self.max_seconds),
             read_as=ReadAs.named(self.read_as),
         )
 
@@ -157,6 +159,13 @@ def whole(name: str, value: float) -> int:
     if not isfinite(value):
         raise InvalidRequest(reason=f"{name} must be a whole number.", field=name)
     return int(value)
+
+
+def length_limit(value: float) -> float | None:
+    """The longest sound, seconds, that a form asks for; None for 0, which asks for none. Raises InvalidValue."""
+    if not 0 <= value <= MAX_SECONDS:  # also refuses nan
+        raise InvalidValue(name="max_seconds", low=0, high=MAX_SECONDS)
+    return max(value, SHORTEST_LIMIT_S) if value else None
 
 
 def _fill_in_defaults(form: Any) -> None:

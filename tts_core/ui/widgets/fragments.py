@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from tts_core.domain.values import StopReason, Take
 from tts_core.models.cached_model import CachedModel
 from tts_core.models.status import BackgroundCheck
 from tts_core.platform.acceleration import Acceleration
@@ -49,6 +48,14 @@ def header(words: Words, other_page: str, logout: str = "") -> str:
 </header>"""
 
 
+def kept_section(words: Words) -> str:
+    """A word about what the browser keeps, and the button that makes it forget; see assets/scripts/remember.js."""
+    question = escape(words("system.forget_question"))
+    button = f'<button type="button" class="studio-small" data-studio="forget" data-question="{question}">'
+    body = f"<p>{words('system.kept')}</p>{button}{words('system.forget')}</button>"
+    return _section(words("system.kept_title"), body)
+
+
 def footer(words: Words, docs_url: str) -> str:
     key = "guest.footer" if words.is_for_guests else "app.footer"
     return f'<footer class="studio-footer">{words(key, {"api": docs_url})}</footer>'
@@ -60,6 +67,18 @@ def note(html: str, link_text: str, tab_id: str) -> str:
         f'<div class="studio-note"><p>{html}</p>'
         f'<button type="button" class="studio-link" data-studio="tab" data-tab="{tab_id}">{link_text} →</button></div>'
     )
+
+
+def missing(words: Words, key: str) -> str:
+    """A line about a model that is not ready, with the way to get it; guests can't get one."""
+    return to_models(words, words(f"{key}_for_guests" if words.is_for_guests else key))
+
+
+def to_models(words: Words, html: str) -> str:
+    """A remark with a button that leads to the Models tab, which guests don't have."""
+    if words.is_for_guests:
+        return f'<div class="studio-note"><p>{html}</p></div>'
+    return note(html, words("speak.to_models"), "tab-models")
 
 
 def hint(text: str) -> str:
@@ -88,36 +107,6 @@ def progress(text: str, percent: float, *, label: str, is_spoken: bool = True) -
 
 def alert(title: str, text: str) -> str:
     return f'<div class="studio-alert" role="alert"><strong>! {escape(title)}</strong><p>{escape(text)}</p></div>'
-
-
-def empty(text: str) -> str:
-    return f'<p class="studio-empty">{escape(text)}</p>'
-
-
-def live_player(words: Words, source: str, sample_rate: int) -> str:
-    states = ("play", "pause", "connecting", "playing", "paused", "blocked", "ended", "stopped", "error")
-    texts = " ".join(f'data-text-{state}="{escape(words(f"live.{state}"))}"' for state in states)
-    return (
-        f'<tts-live role="group" aria-label="{escape(words("live.title"))}" '
-        f'data-src="{escape(source)}" data-rate="{sample_rate}" {texts}></tts-live>'
-    )
-
-
-def take_facts(words: Words, take: Take) -> str:
-    icon = "✓" if take.stop_reason is StopReason.COMPLETE else "◼"
-    facts = {
-        "voice": words.voice(take.voice),
-        "engine": words.engine(take.voice),
-        "seconds": f"{take.duration_s:.1f} s",
-        "first_audio": f"{take.first_audio_s * 1000:.0f} ms",
-        "rtf": words("speak.fact_rtf_value", {"rtf": f"{take.rtf:.3g}"}),
-        "seed": words("speak.fact_seed_none") if take.seed is None else str(take.seed),
-    }
-    outcome = words(f"speak.facts_{take.stop_reason.value}")
-    items = "".join(
-        f"<div><dt>{words(f'speak.fact_{name}')}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items()
-    )
-    return f'<div class="studio-facts" role="status"><strong>{icon} {outcome}</strong><dl>{items}</dl></div>'
 
 
 def path_line(text: str, label: str, path: Path) -> str:
@@ -165,9 +154,10 @@ def _model_name(words: Words, model: CachedModel) -> str:
 
 def _loaded(words: Words, model: CachedModel) -> str:
     if not model.is_loaded:
-        percent = round(100 * model.done_bytes / model.total_bytes) if model.total_bytes else 0
-        return words("system.loading", {"percent": percent})
-    facts = [size(model.memory_bytes), escape(str(model.device))]
+        if not model.done_bytes:  # some kinds are read at one go
+            return words("system.loading_begins")
+        return words("system.loading", {"percent": round(100 * model.done_bytes / model.total_bytes)})
+    facts = [size(model.memory_bytes), escape(str(model.device).upper())]
     if model.device_reason:
         facts.append(words("system.not_the_card", {"reason": escape(model.device_reason)}))
     if model.warming is not None:
@@ -176,7 +166,7 @@ def _loaded(words: Words, model: CachedModel) -> str:
     if model.users:
         facts.append(words("system.in_use", {"users": model.users}))
     elif model.unload_in_s is not None:
-        facts.append(words("system.leaves", {"seconds": round(model.unload_in_s)}))
+        facts.append(words("system.leaves", {"time": duration(words, model.unload_in_s)}))
     unload = escape(words("system.unload"))
     button = (
         f'<button type="button" class="studio-small" data-action="unload" '
@@ -221,6 +211,15 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{count / 1000:.0f} kB" if count else "0"
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def duration(words: Words, seconds: float) -> str:
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return words("time.seconds", {"seconds": whole})
+    if whole < 3600:
+        return words("time.minutes", {"minutes": round(whole / 60)})
+    return words("time.hours", {"hours": whole // 3600, "minutes": whole % 3600 // 60})
 
 
 def _section(title: str, body: str) -> str:

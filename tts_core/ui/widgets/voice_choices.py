@@ -33,10 +33,12 @@ def best_voice(voices: list[Voice]) -> Voice:
     return min(voices, key=lambda voice: rank.get(voice.engine, 0))
 
 
-def voice_label(words: Words, voice: Voice) -> str:
-    if voice.engine == LIBRARY:
-        return words("speak.saved_voice", {"voice": voice.name})
-    return f"{words.voice(voice)} · {words.engine(voice)}"
+def voice_named(voices: list[Voice], wanted: str) -> Voice | None:
+    """The voice with that id, else the first one of that name, as in an address that somebody wrote; None if there is
+    neither."""
+    by_id = (voice for voice in voices if voice.id == wanted)
+    by_name = (voice for voice in voices if voice.name.casefold() == wanted.casefold())
+    return next(by_id, None) or next(by_name, None)
 
 
 def language_choices(words: Words, can: Capabilities) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from tts_core.domain.errors import StudioError
 from tts_core.speech.plan.lexicon import LexiconEntry
 from tts_core.studio.index import Counts, SegmentPage, SegmentRow
-from tts_core.studio.measures import Space
+from tts_core.studio.measures import Space, pause_after
 from tts_core.studio.model import CastMember, Delivery, Project, SegmentTake
 from tts_core.studio.projects import ProjectCard
 from tts_core.studio.states import is_flagged
@@ -267,6 +267,7 @@ class SegmentObject(BaseModel):
     delivery: DeliveryObject = Field(description="What counts: its own, else the cast's, else the project's.")
     pause_seconds: float | None = Field(description="null: the usual one of its reason.")
     pause_reason: str
+    pause_after_seconds: float = Field(description="The pause that counts.")
     seed: int | None
     slot: SlotObject | None
     skipped: bool
@@ -292,6 +293,7 @@ class SegmentObject(BaseModel):
             delivery=DeliveryObject.of(opened.project.delivery_of(segment)),
             pause_seconds=segment.pause_s,
             pause_reason=segment.pause_reason.value,
+            pause_after_seconds=round(pause_after(opened.project, segment), 3),
             seed=segment.seed,
             slot=None if slot is None else SlotObject(start_seconds=slot.start_s, end_seconds=slot.end_s),
             skipped=segment.is_skipped,

@@ -43,7 +43,7 @@ def render(words: Words) -> CarePanel:
 
 def wire(panel: CarePanel, services: Services, words: Words) -> None:
     store, work = services.store, StoreWork(words)
-    names = {view.status.key: view.entry.display_name for view in views_of(services.models.statuses())}
+    names = {view.status.key: view.name(words) for view in views_of(services.models.statuses())}
 
     def updates(request: gr.Request) -> Iterator[str]:
         """The list of updates, which grows by one model after the other as the hubs answer."""

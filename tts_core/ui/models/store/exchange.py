@@ -12,6 +12,7 @@ from tts_core.models.store.reports import Progress
 from tts_core.services import Services
 from tts_core.ui.models.store import html
 from tts_core.ui.models.store.work import StoreWork, heading, path_box, typed_folder
+from tts_core.ui.widgets.scripts import CLEAR
 from tts_core.ui.words import Words
 
 
@@ -51,7 +52,7 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
     def bring(key: str, typed: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def importing(step: Progress, cancelled: CancelCheck) -> str:
             done = store.import_from(key, typed_folder(typed), step, cancelled)
-            return html.imported(words, services.models.entry(key).display_name, done)
+            return html.imported(words, words.model(services.models.entry(key).display_name), done)
 
         return work.run(importing, request, progress)
 
@@ -67,4 +68,6 @@ def wire(panel: ExchangePanel, services: Services, words: Words) -> None:
         began = button.click(begun, None, [panel.result, *buttons], **quiet)
         done = began.then(action, [panel.key, panel.folder], panel.result, api_visibility="private")
         done.then(lambda: shown(is_busy=False), None, buttons, **quiet)
+    for changed in (panel.folder.input, panel.key.input):
+        changed(None, None, panel.result, js=CLEAR, **quiet)
     panel.stop.click(work.stop_work, None, None, queue=False, api_visibility="private")
