@@ -141,8 +141,7 @@ class M4aFile:
         self._rate = rate
         self._position = 0
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
-        stream = self._container.add_stream("aac", rate=rate)
-        self._stream = cast("av.AudioStream", stream)
+        self._stream = self._container.add_stream("aac", rate=rate)
         self._stream.layout, self._stream.format = "mono", "fltp"
         self._stream.bit_rate = self._BITS_PER_SECOND
 

@@ -13,11 +13,12 @@ import torch
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tests.fakes import FakeEngine
 from tests.serving import serving
+from tests.studio.stage import book
 from tts_core.api.server import create_api
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled
 from tts_core.domain.events import AudioChunk, EngineEvent, Finished, Loading, Restarted, Started, TakeReady
-from tts_core.domain.values import StopReason, SynthesisRequest
+from tts_core.domain.values import Decoding, StopReason, SynthesisRequest
 from tts_core.engines.qwen.engine import QWEN
 from tts_core.models.faults import ModelInUse
 from tts_core.platform.faults import InvalidSetting
@@ -27,11 +28,14 @@ from tts_core.speech.faults import InstructNotSupported, InstructRequired, Speed
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis, collect
 from tts_core.speech.takes import Outputs
+from tts_core.studio.making.runs import RunState, Scope
+from tts_core.studio.model import CheckMode, Delivery, SegmentState
 
 KINDS = {"custom_0_6b": "custom_voice", "base_0_6b": "base", "voice_design_1_7b": "voice_design"}
 API = "/api/tts/qwen3"
 SHORT = 0.4
 """Seconds."""
+BRIEF = Decoding(max_frames=7)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -135,6 +139,23 @@ def test_rest_speaks_loads_and_unloads(services: Services) -> None:
         assert client.post(f"{API}/models/base_0_6b/load").json()["data"]["is_loaded"]
         assert client.post(f"{API}/models/tokenizer_12hz/load").json()["detail"] == "model_not_loadable"
         assert client.get("/health").json()["model_loaded"]
+
+
+def test_a_project_is_made_with_seeds_and_the_same_seeds_make_the_same(services: Services) -> None:
+    texts = ["One is here now.", "Two is here now.", "Three is here now."]
+    made = []
+    for _ in range(2):
+        voice = services.synthesis.voices()[0].id
+        assert voice.startswith("custom_0_6b/")
+        new = book(texts, seed=3, defaults=Delivery(voice=voice), check=CheckMode.OFF, decoding=BRIEF)
+        project = services.projects.create(new)
+        services.making.runner.start(project.id, Scope())
+        assert services.making.runner.wait(project.id).state is RunState.DONE
+        assert {row.state for row in project.rows()} == {SegmentState.READY}
+        takes = [(segment.id, segment.takes[0]) for segment in project.project.segments]
+        assert [take.engine for _, take in takes] == ["custom_0_6b"] * 3
+        made.append([(take.seed, project.sound_of(key, take.id).read_bytes()) for key, take in takes])
+    assert made[0] == made[1]
 
 
 class Lost(FakeEngine):

@@ -183,6 +183,6 @@ def test_names_of_files_suit_every_system(title: str, name: str) -> None:
     assert safe_title(title) == name
 
 
-def _longest_run(flags: np.ndarray) -> int:  # type: ignore[type-arg]
+def _longest_run(flags: np.ndarray) -> int:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return int((edges[1::2] - edges[::2]).max())

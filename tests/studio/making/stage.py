@@ -76,7 +76,7 @@ class ReaderEngine(FakeEngine):
         seconds = max(0.3, expected_seconds(text, language_of(text)))
         at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
         swell = np.clip(20 * np.minimum(at, seconds - at), 0, 1)
-        sound = (0.3 * np.sin(2 * np.pi * (100 + seed % 200) * at) * swell).astype(np.float32)
+        sound: Samples = (0.3 * np.sin(2 * np.pi * (100 + seed % 200) * at) * swell).astype(np.float32)
         sound[0] = number / 32768
         return sound
 

@@ -166,8 +166,8 @@ class Exporter:
             work.record = replace(work.record, state=_FAILED, code=error.code, message=error.message)
         except Exception:
             logger.exception("an export broke")
-            error = StudioError()
-            work.record = replace(work.record, state=_FAILED, code=error.code, message=error.message)
+            broken = StudioError()
+            work.record = replace(work.record, state=_FAILED, code=broken.code, message=broken.message)
 
     def _folder(self, project_id: str) -> Path:
         return self._projects.open(project_id).folder.exports

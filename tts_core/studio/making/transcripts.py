@@ -81,8 +81,8 @@ class _Gap:
 def compared(expected: Expected, transcript: str, simplify: Simplify, pronounce: Pronounce = silent) -> Findings:
     """Compare what a take should say with its transcript."""
     rules = SoundRules(expected.language, pronounce)
-    texts = (_with_terms(text, expected.readings) for text in (expected.spoken, transcript))
-    plain = simplify(*texts, expected.language)
+    spoken, written = (_with_terms(text, expected.readings) for text in (expected.spoken, transcript))
+    plain = simplify(spoken, written, expected.language)
     wanted, actual = rules.units(plain.wanted), rules.units(plain.transcribed)[:_MOST_UNITS]
     known = _known_units(expected, simplify, rules)
     wrong = [gap for gap in _gaps(wanted, actual, rules) if not _is_right(gap, rules, known, expected.tolerated)]
