@@ -9,7 +9,7 @@ import pytest
 
 from tests import ROOT
 from tts_core.cli.main import main
-from tts_core.platform.settings.options import DISK_OPTIONS, MODEL_OPTIONS, SERVER_OPTIONS
+from tts_core.platform.settings.options import DISK_OPTIONS, MODEL_OPTIONS, PROJECT_OPTIONS, SERVER_OPTIONS
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _LINK = re.compile(r"\]\(\s*([^)#\s]+)\s*\)")
@@ -44,7 +44,7 @@ def test_files_that_the_architecture_names_exist() -> None:
 
 def test_every_option_and_variable_has_a_row_in_the_settings() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS)
+    options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *PROJECT_OPTIONS)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     for option in options:
         assert [row for row in rows if f"`{option.flag}`" in row and f"`{option.variable}`" in row], option.flag

@@ -19,8 +19,10 @@ from tests.hubs.content import write_bytes
 from tests.serving import serving
 from tts_core.api.server import create_api
 from tts_core.audio.reading import Clip
+from tts_core.domain.engine import pool_of
 from tts_core.domain.events import Samples
 from tts_core.domain.values import SynthesisRequest
+from tts_core.engines.piper.engine import PiperEngine
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES
 from tts_core.models.faults import ModelInMemory
 from tts_core.platform.settings.studio import Settings
@@ -28,6 +30,12 @@ from tts_core.services import Services, build_services
 from tts_core.speech.synthesis import collect
 from tts_core.ui.widgets.fragments import loaded_models
 from tts_core.ui.words import LANGUAGES, load_words
+from tts_core.voices.engine import LibraryEngine
+from tts_core.voices.folders import VoiceFolders
+from tts_core.voices.prompts import VoicePrompts
+from tts_core.voices.record import SavedVoice
+from tts_core.voices.recordings import VoiceRecordings
+from tts_core.voices.store import VoiceStore
 
 SILENCE = Clip(np.zeros(16_000, np.float32), 16_000)
 
@@ -50,6 +58,20 @@ def test_the_built_in_voice_speaks_when_no_model_is_there(services: Services) ->
     assert take.path.parent == services.settings.paths.outputs_dir
     assert soundfile.info(take.path).duration == pytest.approx(take.duration_s)
     assert services.outputs.find(take.id) == take.path
+
+
+def test_saved_voices_wait_in_the_queue_of_their_model_and_no_kind_of_engine_in_that_of_another(
+    services: Services,
+) -> None:
+    paths, models = services.settings.paths, services.voice_models
+    store, folders = VoiceStore(paths.voices_file), VoiceFolders(paths.voices_dir, paths.data_dir)
+    library = LibraryEngine(store, VoicePrompts(folders, VoiceRecordings(folders), models), models)
+    for key in ("base_0_6b", "base_1_7b"):
+        store.put(SavedVoice(key, key, model_key=key))
+    waiting_in = [pool_of(library, f"library/{key}") for key in ("base_0_6b", "base_1_7b", "gone")]
+    assert waiting_in == ["qwen", "qwen", "library"]
+    piper = PiperEngine(lambda: (), services.memory)
+    assert (pool_of(piper, "piper/a"), pool_of(services.builtin, "builtin/aria")) == ("piper", "builtin")
 
 
 def test_starting_clears_out_old_takes(services: Services) -> None:

@@ -34,6 +34,8 @@ from tts_core.engines.qwen.folder_check import FolderCheck
 from tts_core.engines.qwen.speaker_embedding import ENCODER_BYTES, SPEAKER_ENCODER, SpeakerEmbedder, load_speaker
 from tts_core.engines.qwen.voice_check import VoiceCheck
 from tts_core.engines.whisper.conversion import WhisperConversion
+from tts_core.engines.whisper.error_rate import compare
+from tts_core.engines.whisper.listening import TakeTranscriber
 from tts_core.engines.whisper.transcriber import WHISPER, Transcriber, load_transcriber, weights_bytes as whisper_bytes
 from tts_core.engines.yourtts.engine import YourTts, YourTtsEngine, YourTtsModel, build_yourtts
 from tts_core.engines.yourtts.speaker_service import SpeakerService
@@ -56,12 +58,18 @@ from tts_core.platform.settings.studio import Settings
 from tts_core.platform.system import SystemInfo
 from tts_core.platform.whole_files import check_writable, close_to_others
 from tts_core.speech.live import LiveStreams
+from tts_core.speech.plan.store import LexiconStore
 from tts_core.speech.queue import SpeechQueue
 from tts_core.speech.synthesis import Synthesis
 from tts_core.speech.takes import Outputs
+from tts_core.studio.making.checker import Comparing, TakeChecker
+from tts_core.studio.making.studio import ProjectMaking
+from tts_core.studio.model import CheckMode
+from tts_core.studio.projects import Projects
 from tts_core.voices.engine import LibraryEngine
 from tts_core.voices.exchange.transfer import VoiceTransfer
 from tts_core.voices.finder import VoiceFinder
+from tts_core.voices.fingerprints import VoiceFingerprints
 from tts_core.voices.folders import VoiceFolders
 from tts_core.voices.library import VoiceLibrary
 from tts_core.voices.models import VoiceModels
@@ -110,6 +118,9 @@ class Services:
     speaker_service: SpeakerService
     outputs: Outputs
     live: LiveStreams
+    lexicon: LexiconStore
+    projects: Projects
+    making: ProjectMaking
     system: SystemInfo
     login: LoginService
     link: PublicLink
@@ -130,11 +141,15 @@ class Services:
         self._log_problems()
         Thread(target=close_to_others, args=(self.settings.paths.private,), name="make-private", daemon=True).start()
         Thread(target=self.outputs.prune, name="prune-outputs", daemon=True).start()
+        Thread(target=self.projects.purge, name="purge-projects", daemon=True).start()
         self.temporary.start()
         self.models.start_background_check()
         unfinished = self.jobs.restore()
         self.downloads.restore(unfinished, resume=self.settings.sources.resume_at_start)
         self.voices.settle(unfinished)
+        Thread(
+            target=self.making.runner.take_up, args=(self.settings.resume,), name="resume-projects", daemon=True
+        ).start()
 
     def _log_problems(self) -> None:
         if problem := self.settings.preferences_problem:
@@ -166,7 +181,9 @@ class Services:
         """Stop background work, keeping what it has done, and free the engines."""
         self.link.close()
         self.temporary.close()
+        self.making.close()
         self.jobs.close()
+        self.projects.close()
         self.models.close()
         self.synthesis.close()
         self.memory.close()
@@ -177,11 +194,10 @@ def build_services(settings: Settings) -> Services:
     paths, limits = settings.paths, settings.limits
     outputs, system = Outputs(paths.outputs_dir, limits), SystemInfo(settings, probe_acceleration)
     catalogue, parts = load_catalogue(settings.catalogue_file), PartStore(paths.parts_dir)
-    jobs = Jobs(paths.jobs_file)
+    jobs, memory = Jobs(paths.jobs_file), build_memory(settings, system)
     models = build_statuses(catalogue, paths, jobs, parts)
     fetcher = HubFetcher(models, parts, lambda: CopyPlaces.of(paths, settings.sources, catalogue), settings.sources_now)
     downloads = Downloads(models, jobs, fetcher, FolderLock(paths.parts_dir), paths.downloads_file)
-    memory = build_memory(settings, system)
     qwen_models = build_qwen_models(settings, memory, models.folder, models.display_name)
     whisper_models = build_whisper_models(settings, memory, models)
     transcriber = build_transcriber(models, whisper_models, paths.transcription_dir, jobs)
@@ -189,14 +205,17 @@ def build_services(settings: Settings) -> Services:
     recordings = VoiceRecordings(voice_folders)
     qwen = {kind: catalogue_engines(models, qwen_models, kind) for kind in QWEN_KINDS}
     speakers: dict[str, Engine] = {engine.name: engine for engines in qwen.values() for engine in engines}
-    yourtts = build_yourtts(settings, memory)
-    yourtts_engine = YourTtsEngine(yourtts)
+    yourtts_engine = YourTtsEngine(yourtts := build_yourtts(settings, memory))
     voice_models = VoiceModels(models, speakers, [YourTtsModel(yourtts, yourtts_engine)])
     prompts = VoicePrompts(voice_folders, recordings, voice_models)
     library = LibraryEngine(voice_store, prompts, voice_models)
-    builtin = ByLanguageEngine(build_hibari(models, memory), EspeakEngine())
+    espeak, lexicon = EspeakEngine(), LexiconStore(paths.lexicon_file)
+    builtin = ByLanguageEngine(build_hibari(models, memory), espeak)
     engines = build_engines(qwen, (*builtin.engines, build_piper(settings, models, memory), library, yourtts_engine))
-    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits)
+    synthesis = Synthesis(engines, SpeechQueue(limits.max_waiting), outputs, limits, lexicon.lexicon)
+    fingerprints = VoiceFingerprints(voice_store, voice_folders, voice_models, synthesis)
+    projects = Projects(paths.projects_dir, settings.projects, fingerprints, lexicon.lexicon)
+    checker = build_checker(transcriber, espeak, lexicon, system)
     login, embedder = build_login(settings), build_embedder(settings, models, memory)
     voices = VoiceLibrary(voice_store, voice_folders, recordings, prompts, voice_models, synthesis, jobs)
     store = ModelFolders(settings, catalogue, models, memory, downloads, lambda: hubs(settings.sources_now()))
@@ -222,11 +241,27 @@ def build_services(settings: Settings) -> Services:
         speaker_service=SpeakerService(yourtts, synthesis, models, paths.transcription_dir),
         outputs=outputs,
         live=LiveStreams(),
+        lexicon=lexicon,
+        projects=projects,
+        making=ProjectMaking(projects, synthesis, checker, fingerprints, jobs),
         system=system,
         login=login,
         link=PublicLink(settings.share, login, paths.share_certificate_file),
         temporary=build_temporary(paths, jobs, login),
     )
+
+
+def build_checker(
+    transcriber: Transcriber, espeak: EspeakEngine, lexicon: LexiconStore, system: SystemInfo
+) -> TakeChecker:
+    """Build the check of takes. Its usual extent suits the machine: on a CPU listening takes longer than speaking."""
+
+    def usual() -> CheckMode:
+        known = system.acceleration_if_known()
+        return CheckMode.ALL if known is not None and known.preferred_device.startswith("cuda") else CheckMode.FLAGGED
+
+    comparing = Comparing(TakeTranscriber(transcriber), compare, espeak.pronounce)
+    return TakeChecker(comparing, lexicon.lexicon, usual)
 
 
 def build_statuses(catalogue: Catalogue, paths: Paths, jobs: Jobs, parts: PartStore) -> ModelStatuses:

@@ -36,6 +36,12 @@
     }, 100); // Gradio has filtered by then
   });
 
+  // Gradio gives each radio button a name of its own; those of one name are one stop of Tab, and arrows go between them.
+  const unite = (radio) => {
+    const [first, ...others] = radio.closest(".wrap")?.querySelectorAll("input[type=radio]") ?? [];
+    for (const other of others) if (other.name !== first.name) other.name = first.name;
+  };
+
   const seconds = (text) => Math.max(1, Math.round(Number(text) || 0));
   const LABELS = [
     [/^play$/i, () => studioTexts.audio_play],
@@ -62,18 +68,19 @@
       return;
     }
   };
-  const PARTS = ".block [aria-label], input[type=file][aria-label]";
-  const relabel = (changes) => {
+  const PARTS = ".block [aria-label], input[type=file][aria-label], input[type=radio]";
+  const mend = (element) => (element.type === "radio" ? unite(element) : label(element));
+  const follow = (changes) => {
     for (const { type, target, addedNodes } of changes) {
-      if (type === "attributes") label(target);
+      if (type === "attributes" && target.matches(PARTS)) mend(target);
       for (const node of addedNodes) {
         if (node.nodeType !== Node.ELEMENT_NODE) continue;
-        if (node.matches(PARTS)) label(node);
-        node.querySelectorAll(PARTS).forEach(label);
+        if (node.matches(PARTS)) mend(node);
+        node.querySelectorAll(PARTS).forEach(mend);
       }
     }
   };
   addEventListener("DOMContentLoaded", () =>
-    new MutationObserver(relabel).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-label"] }),
+    new MutationObserver(follow).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-label", "name"] }),
   );
 })();

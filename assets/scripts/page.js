@@ -127,7 +127,7 @@
         event.preventDefault();
         event.stopPropagation(); // the text box would add a line
         shown(".studio-run")?.click();
-      } else if (event.key === "Escape") {
+      } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
         actions.stop(); // what still plays, even if all is made
         shown(".studio-stop:not([disabled])")?.click();
       }

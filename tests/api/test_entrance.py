@@ -112,9 +112,16 @@ def test_guests_get_what_the_table_lists_and_no_more(closed: Closed) -> None:
         ("GET", "/api/jobs"),
         ("GET", EVENTS),
         ("POST", "/register_speaker"),
+        ("GET", "/api/lexicon"),
+        ("PUT", "/api/lexicon"),
     ):
         assert (method, path) in refused, path
-    for method, path in (("GET", MODELS), ("POST", f"{API}/synthesize"), ("POST", "/v1/audio/speech")):
+    for method, path in (
+        ("GET", MODELS),
+        ("POST", f"{API}/synthesize"),
+        ("POST", "/v1/audio/speech"),
+        ("POST", "/api/text/preview"),
+    ):
         assert (method, path) in answered, path
 
 

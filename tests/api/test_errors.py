@@ -21,15 +21,17 @@ CODES = {
     403: "neighbours_only not_for_guests origin_not_allowed refused",
     404: """
         audio_not_found file_not_found job_not_found model_not_there not_found unknown_key unknown_model_key
-        unknown_user voice_not_found
+        unknown_user voice_not_found project_not_found chapter_not_found segment_not_found take_not_found
+        export_not_found
     """,
     405: "method_not_allowed",
     408: "body_too_slow",
     409: """
         conflict consent_missing downloads_running embedder_missing job_not_retryable model_being_changed
-        model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
+        lexicon_outdated model_downloading model_in_memory model_in_use model_not_loaded model_not_ready move_unfinished
         nothing_to_convert OWNED_BY_OTHER_PROCESS place_taken source_damaged store_busy transcriber_missing user_exists
-        voice_not_ready yourtts_missing
+        voice_not_ready yourtts_missing edit_conflict project_busy project_in_use project_newer project_damaged
+        nothing_to_undo nothing_to_redo run_in_progress segments_missing nothing_to_export
     """,
     413: "body_too_large",
     422: """
@@ -39,11 +41,13 @@ CODES = {
         no_full_path out_exists out_unwritable precision_not_supported recording_silent recording_too_long
         recording_without_sound reference_required speaker_vector_misfit speed_not_supported text_too_long
         transcript_missing transcript_unreadable unknown_language unknown_service unknown_spoken_language
-        unsupported_format voice_archive_invalid voice_prompt_invalid
+        unsupported_format voice_archive_invalid voice_prompt_invalid too_many_projects too_many_segments
+        project_too_long split_outside nothing_to_merge search_empty text_unreadable import_unsupported
+        nothing_to_import design_not_locked voice_needs_recording
     """,
     426: "upgrade_required",
     429: """
-        busy guests_space_used_up guests_waiting library_busy memory_budget_full queue_full space_used_up
+        busy guests_space_used_up guests_waiting lexicon_busy library_busy memory_budget_full queue_full space_used_up
         too_many_at_once too_many_attempts too_many_requests too_many_streams
     """,
     499: "cancelled",
@@ -53,7 +57,7 @@ CODES = {
         model_archive_invalid nothing_supervised packages_failed packages_unreachable peer_missing peer_needs_cuda
         python_unsuitable service_port_taken share_failed share_helper_damaged share_helper_missing
         share_helper_unsupported share_helper_unusable share_server_silent share_tunnel_ended share_tunnel_failed
-        share_tunnel_silent start_failed
+        share_tunnel_silent start_failed chapter_restored chapter_lost project_restored
     """,
     502: """
         ALL_SOURCES_FAILED DOWNLOAD_FAILED GATED HASH_MISMATCH HTTP_401 HTTP_403 NET_CONNECT NET_DNS NET_STALLED
@@ -66,8 +70,9 @@ CODES = {
         transcription_failed weights_mismatch weights_unreadable
     """,
     507: """
-        DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED library_unwritable output_failed PERMISSION preferences_unwritable
-        READ_ONLY
+        DISK_ERROR DISK_FULL DISK_LOW FILE_LOCKED lexicon_unwritable library_unwritable output_failed PERMISSION
+        preferences_unwritable
+        READ_ONLY project_unwritable
     """,
 }
 """Every error's code by its status. Clients know both: codes and statuses are never renamed."""

@@ -78,13 +78,13 @@ def sound(result: CallToolResult) -> tuple[Any, int]:
     return samples, rate
 
 
-def test_there_are_three_tools_and_each_says_what_it_does(api: RunningApi) -> None:
+def test_there_are_six_tools_and_each_says_what_it_does(api: RunningApi) -> None:
     async def tools() -> Any:
         async with assistant(api.url) as client:
             return (await client.list_tools()).tools
 
     found = {tool.name: tool for tool in anyio.run(tools)}
-    assert found.keys() == {"speak", "list_voices", "clone"}
+    assert found.keys() == {"speak", "list_voices", "clone", "speak_long", "project_status", "export_project"}
     assert found["speak"].description.startswith("Speak a text aloud and return the audio")
     assert "agreed" in found["clone"].description
     fields = found["clone"].input_schema["properties"]
@@ -108,6 +108,23 @@ def test_a_take_that_was_cut_is_told_and_a_text_is_read_as_asked(api: RunningApi
     ]
     assert marked[0]["duration_seconds"] < 0.8 * marked[1]["duration_seconds"]
     assert "warning" not in marked[0]
+
+
+def test_a_long_text_is_read_in_the_background_and_joined(api: RunningApi) -> None:
+    text = "Chapter 1\n\nIt was a quiet morning. Nobody came.\n\nChapter 2\n\nThe end came soon enough."
+    begun = call(api.url, "speak_long", text=text, voice="builtin/aria", language="en").structured_content
+    assert begun is not None
+    project = str(begun["project_id"])
+    api.services.making.runner.wait(project)
+    status = call(api.url, "project_status", project_id=project).structured_content
+    assert status is not None
+    assert (status["state"], status["segments"]) == ("done", {"ready": begun["total"]})
+    file = call(api.url, "export_project", project_id=project, format="flac").structured_content
+    assert file is not None
+    content = httpx.get(file["url"], timeout=TIMEOUT_S, trust_env=False).content
+    samples, rate = soundfile.read(io.BytesIO(content))
+    assert len(samples) / rate == pytest.approx(file["duration_seconds"], abs=0.01)
+    assert "[project_not_found]" in refusal(call(api.url, "project_status", project_id="nothing"))
 
 
 def test_voices_are_listed_as_speak_takes_them(api: RunningApi) -> None:

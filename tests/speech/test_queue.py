@@ -119,3 +119,63 @@ def _take_turn(turn: Place, name: str, seen: Event, order: list[str]) -> None:
         seen.set()
     order.append(name)
     turn.leave()
+
+
+def test_pools_do_not_wait_for_each_other_and_have_room_of_their_own() -> None:
+    queue = SpeechQueue(max_waiting=1)
+    for pool in ("qwen", "piper"):
+        assert list(queue.join(pool=pool).wait(never)) == []
+        assert next(queue.join(pool=pool).wait(never)) == Queued(1)
+    for pool in ("qwen", "piper"):
+        with pytest.raises(QueueFull):
+            queue.join(pool=pool)
+    queue.check_room("espeak")
+    assert queue.waiting == 2
+
+
+def test_the_background_waits_for_everyone_in_front_and_is_not_counted() -> None:
+    queue = SpeechQueue(max_waiting=1)
+    first, second = queue.join(), queue.join()
+    behind = [queue.join_behind() for _ in range(3)]
+    waits = [place.wait(never) for place in behind]
+    assert (next(waits[0]), next(waits[1]), queue.waiting) == (Queued(2), Queued(3), 1)
+    first.leave()
+    assert list(second.wait(never)) == []
+    assert next(waits[0]) == Queued(1)
+    late = queue.join()
+    assert (next(waits[0]), next(late.wait(never))) == (Queued(2), Queued(1))
+    second.leave()
+    late.leave()
+    assert list(waits[0]) == []
+    assert (next(waits[1]), queue.waiting) == (Queued(1), 0)
+
+
+def test_the_background_is_wanted_while_somebody_waits_for_it() -> None:
+    queue = SpeechQueue(max_waiting=0)
+    behind = queue.join_behind()
+    assert list(behind.wait(never)) == []
+    assert not behind.is_wanted
+    person = queue.join()  # there is room, as only the background speaks
+    coming = person.wait(never)
+    assert (next(coming), behind.is_wanted) == (Queued(1), True)
+    behind.step_back()
+    assert list(coming) == []
+    assert not behind.is_wanted
+    again = behind.wait(never)
+    assert next(again) == Queued(1)
+    person.leave()
+    assert list(again) == []
+
+
+def test_the_background_leaves_a_place_free_where_there_are_several() -> None:
+    queue = SpeechQueue(max_waiting=4)
+    behind = [queue.join_behind(lambda: 4) for _ in range(4)]
+    waits = [place.wait(never) for place in behind]
+    assert list(waits[0]) == list(waits[1]) == list(waits[2]) == []
+    assert next(waits[3]) == Queued(1)
+    assert list(queue.join(lambda: 4).wait(never)) == []  # at once
+    assert not any(place.is_wanted for place in behind)
+    queue.join(lambda: 4)
+    assert [place.is_wanted for place in behind] == [False, False, True, False]  # the newest that speaks
+    queue.join(lambda: 1)  # a model that is not in memory speaks alone
+    assert [place.is_wanted for place in behind] == [True, True, True, False]

@@ -13,7 +13,7 @@ import soundfile
 from tests.fakes import CHUNK_SAMPLES, SAMPLE_RATE, FakeEngine, wait_for_pruning
 from tts_core.audio.faults import UnsupportedFormat
 from tts_core.domain.errors import Cancelled, EngineFailed, QueueFull, StudioError, UnknownLanguage, UnknownVoice
-from tts_core.domain.events import AudioChunk, Queued, SpeakEvent, Started, TakeReady
+from tts_core.domain.events import AudioChunk, Queued, Restarted, SpeakEvent, Started, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest
 from tts_core.platform.settings.studio import Limits
 from tts_core.speech.faults import EmptyText, InstructNotSupported, TextTooLong
@@ -230,6 +230,82 @@ def test_closing_frees_every_engine(tmp_path: Path) -> None:
     engines = FakeEngine("one"), FakeEngine("two")
     Studio(tmp_path, *engines).synthesis.close()
     assert all(engine.is_closed for engine in engines)
+
+
+def test_a_slow_engine_holds_up_no_other(tmp_path: Path) -> None:
+    slow, quick = FakeEngine("piper"), FakeEngine("qwen", slots=32)
+    studio = Studio(tmp_path, slow, quick)
+    speaking = studio.synthesis.speak(SynthesisRequest("abc", voice="piper/tone"))
+    assert isinstance(next(speaking), Started)  # and stays so
+    waiting = studio.synthesis.speak(SynthesisRequest("abc", voice="piper/tone"))
+    assert next(waiting) == Queued(1)
+    with pytest.raises(QueueFull):
+        studio.synthesis.speak(SynthesisRequest("a", voice="piper/tone"))
+    takes = [studio.synthesis.speak(SynthesisRequest("ab", voice="qwen/tone", seed=seed)) for seed in range(32)]
+    assert {type(next(events)) for events in takes} == {Started}
+    assert [collect(events).seed for events in takes] == list(range(32))
+    _close(waiting)
+    collect(speaking)
+
+
+class Book:
+    """A take in the background, of which some is made."""
+
+    def __init__(self, studio: Studio, made: int, stop: Event | None = None) -> None:
+        cancelled = (stop or Event()).is_set
+        self.events = studio.synthesis.speak(
+            SynthesisRequest("abcdefgh", seed=7), cancelled=cancelled, background_s=0.8
+        )
+        assert isinstance(next(self.events), Started)
+        for _ in range(made):
+            assert isinstance(next(self.events), AudioChunk)
+
+
+@pytest.mark.parametrize("made", [0, 1, 3])
+def test_less_than_half_of_a_take_in_the_background_gives_way(studio: Studio, made: int) -> None:
+    book = Book(studio, made)
+    person = studio.synthesis.speak(SynthesisRequest("hi"))
+    assert next(person) == Queued(1)
+    assert next(book.events) == Restarted(StopReason.CANCELLED)
+    assert studio.files() == []
+    assert isinstance(next(person), Started)
+    assert next(book.events) == Queued(1)
+    assert collect(person).stop_reason is StopReason.COMPLETE
+    take = collect(book.events)
+    assert (take.seed, take.stop_reason) == (7, StopReason.COMPLETE)
+    assert take.duration_s == pytest.approx(0.8)
+    assert [request.seed for request in studio.engine.seen if len(request.text) > 2] == [7, 7]
+
+
+def test_more_than_half_of_a_take_in_the_background_is_waited_for(studio: Studio) -> None:
+    book = Book(studio, made=4)
+    person = studio.synthesis.speak(SynthesisRequest("hi"))
+    assert next(person) == Queued(1)
+    assert collect(book.events).stop_reason is StopReason.COMPLETE
+    collect(person)
+    assert [request.text for request in studio.engine.seen] == ["abcdefgh", "hi"]
+
+
+def test_nobody_waits_where_a_place_is_free_and_a_book_fills_no_queue(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, FakeEngine(slots=2))
+    book = Book(studio, made=0)
+    waiting = [studio.synthesis.speak(SynthesisRequest("abcdefgh"), background_s=0.8) for _ in range(20)]
+    assert {type(next(events)) for events in waiting} == {Queued}
+    assert isinstance(next(studio.synthesis.speak(SynthesisRequest("hi"))), Started)
+    assert isinstance(next(book.events), AudioChunk)  # and goes on
+
+
+def test_stopping_a_take_that_gave_way_ends_it(studio: Studio) -> None:
+    stop = Event()
+    book = Book(studio, made=1, stop=stop)
+    person = studio.synthesis.speak(SynthesisRequest("hi"))
+    assert next(person) == Queued(1)
+    assert next(book.events) == Restarted(StopReason.CANCELLED)
+    stop.set()
+    with pytest.raises(Cancelled):
+        collect(book.events)
+    collect(person)
+    assert studio.synthesis.at_once(None) == 1
 
 
 def _close(events: Iterator[SpeakEvent]) -> None:

@@ -73,12 +73,21 @@ def transcribe(page: Page, tab: str = "clone") -> None:
     page.click(f"#{tab}-transcribe:not([disabled])")
 
 
-def test_a_recording_is_transcribed_and_the_coach_learns_its_language(visitor: Visitor, recording: Path) -> None:
-    page = clone_tab(visitor, recording)
+def test_a_recording_is_transcribed_the_coach_learns_its_language_and_typed_text_is_kept(
+    visitor: Visitor, recording: Path
+) -> None:
+    page = visitor.open()
+    page.click("#tab-clone-button")
+    box, told = page.locator("#clone-transcript textarea"), page.locator("#clone-transcribed")
     transcribe(page)
-    expect(page.locator("#clone-transcript textarea")).to_have_value("hello world")
-    expect(page.locator("#clone-transcribed")).to_contain_text("Detected language: German")
+    expect(told).to_contain_text("Record something or choose a file first")
+    page.set_input_files("#clone-file input[type=file]", str(recording))
     coach = page.locator(".studio-coach")
+    expect(coach).to_be_visible()
+    expect(told).to_be_empty()
+    transcribe(page)
+    expect(box).to_have_value("hello world")
+    expect(told).to_contain_text("Detected language: German")
     expect(coach).to_contain_text("The recording is in German, the text in English")
     page.fill("#clone-text textarea", "Das ist die Stimme, und sie ist gut.")
     page.locator("#clone-text textarea").blur()
@@ -87,11 +96,6 @@ def test_a_recording_is_transcribed_and_the_coach_learns_its_language(visitor: V
     page.click("#clone-language input")
     page.click("[role=option]:has-text('English')")
     expect(coach).to_contain_text("The recording is in German, the text in English")
-
-
-def test_typed_text_is_replaced_only_when_asked(visitor: Visitor, recording: Path) -> None:
-    page = clone_tab(visitor, recording)
-    box, told = page.locator("#clone-transcript textarea"), page.locator("#clone-transcribed")
     box.fill("my own words")
     transcribe(page)
     expect(told).to_contain_text("Your text is unchanged")
@@ -102,18 +106,8 @@ def test_typed_text_is_replaced_only_when_asked(visitor: Visitor, recording: Pat
     told.locator("[data-action=undo]").click()
     expect(box).to_have_value("my own words")
     expect(told).to_contain_text("Your text is restored")
-    box.fill("")
-    transcribe(page)
-    expect(box).to_have_value("hello world")
     page.click("#clone-mode label >> nth=1")
     expect(page.locator("#clone-transcribe")).to_be_hidden()
-
-
-def test_without_a_recording_it_says_so(visitor: Visitor) -> None:
-    page = visitor.open()
-    page.click("#tab-clone-button")
-    transcribe(page)
-    expect(page.locator("#clone-transcribed")).to_contain_text("Record something or choose a file first")
 
 
 def test_a_saved_voices_recording_is_transcribed(

@@ -12,6 +12,7 @@ import pytest
 from tests.engines.qwen.formula_checkpoint import write_checkpoint
 from tts_core.access.visitor import Role
 from tts_core.domain.sample_texts import SAMPLE_TEXTS, sample_text
+from tts_core.models.speakers import preset_speakers
 from tts_core.platform.settings.studio import Settings
 from tts_core.services import Services, build_services
 from tts_core.ui.widgets.voice_choices import speaking_voices
@@ -57,7 +58,10 @@ def test_voices_of_models_that_are_not_here_say_so_and_lead_to_them(services: Se
     for key in ("custom_1_7b/vivian", "hibari/kore", "piper/de_de-thorsten-medium"):
         assert "not downloaded" in found[key]["reason"]
         assert found[key]["act"] == "tab-models"
-    assert found["piper/de_de-thorsten-medium"]["language"] == "de"
+    thorsten, vivian = found["piper/de_de-thorsten-medium"], found["custom_1_7b/vivian"]
+    assert (thorsten["language"], thorsten["gender"]) == ("de", "male")
+    assert (vivian["language"], vivian["gender"], len(vivian["languages"])) == ("zh", "female", 10)
+    assert vivian["line"] == f"Chinese · {preset_speakers()['vivian'].about['en']}"
 
 
 def test_a_model_without_its_weights_is_named_as_incomplete(services: Services) -> None:

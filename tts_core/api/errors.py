@@ -45,6 +45,8 @@ from tts_core.models.download_faults import DiskFault, DownloadFault, OwnedByOth
 from tts_core.models.faults import CatalogueInvalid, UnknownProvider
 from tts_core.platform.faults import InvalidSetting, PreferencesUnwritable
 from tts_core.platform.paths import shared_temporary_dir
+from tts_core.speech.faults import LexiconUnwritable
+from tts_core.studio.faults import ProjectUnwritable
 from tts_core.voices.faults import LibraryUnwritable
 
 CLIENT_CLOSED_REQUEST = 499
@@ -73,7 +75,9 @@ STATUS: Mapping[type[StudioError], int] = MappingProxyType(
         Cancelled: CLIENT_CLOSED_REQUEST,
         OutputFailed: HTTPStatus.INSUFFICIENT_STORAGE,
         PreferencesUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
+        LexiconUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
         LibraryUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
+        ProjectUnwritable: HTTPStatus.INSUFFICIENT_STORAGE,
         DownloadFault: HTTPStatus.BAD_GATEWAY,
         DiskFault: HTTPStatus.INSUFFICIENT_STORAGE,
         OwnedByOther: HTTPStatus.CONFLICT,

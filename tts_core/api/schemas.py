@@ -13,6 +13,7 @@ from tts_core.domain.values import (
     Capabilities,
     ReadAs,
     Sampling,
+    SplitMode,
     StopReason,
     SynthesisRequest,
     Take,
@@ -28,6 +29,11 @@ Data = TypeVar("Data")
 ReadAsName = Literal["markdown", "plain"]
 """The names of `ReadAs`."""
 READ_AS = "markdown (if left out): signs of Markdown and HTML are not said; plain: every sign is a part of the text."
+
+SplitName = Literal["auto", "never"]
+"""The names of `SplitMode`."""
+SPLIT = "auto (if left out): a long text is spoken in segments, and `[pause 1s]` and `[[term|reading]]` are understood;\
+ never: the model gets the text as a whole, tags included."
 
 
 def finish_reason(reason: StopReason) -> str:
@@ -101,6 +107,7 @@ class SynthesizeBody(RequestBody):
     speed: float | None = Field(None, description="2.0 is twice as fast; 0.5 to 2.0.")
     max_seconds: float | None = Field(None, description="Longest audio to make, seconds.")
     read_as: ReadAsName | None = Field(None, description=READ_AS)
+    split: SplitName | None = Field(None, description=SPLIT)
 
     def to_domain(self, voice_id: str | None) -> SynthesisRequest:
         """The request for the voice `voice_id`, which was found for model, voice and speaker. Raises InvalidValue."""
@@ -114,6 +121,7 @@ class SynthesizeBody(RequestBody):
             sampling=(self.sampling or SamplingBody()).to_domain(),
             max_seconds=self.max_seconds,
             read_as=ReadAs.named(self.read_as),
+            split=SplitMode.named(self.split),
         )
 
 

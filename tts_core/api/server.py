@@ -34,10 +34,12 @@ from tts_core.api.studio import (
     speech,
     store,
     system,
+    texts,
     transcriptions,
     voice_files,
     voices,
 )
+from tts_core.api.studio.projects import importing, library, making, segments, takes
 from tts_core.api.work import Workers
 from tts_core.domain.errors import NotFound
 from tts_core.platform.paths import ROOT_DIR
@@ -65,9 +67,10 @@ def create_api(services: Services, streams: Streams | None = None) -> FastAPI:
     add_docs(app)
     manager, studio = (
         (system, models, store, downloads),
-        (voice_files, voices, transcriptions, jobs, events, speech, editor),
+        (voice_files, voices, transcriptions, jobs, events, speech, texts, editor),
     )
-    for part in (*manager, *studio, embedding):
+    projects = (importing, library, segments, takes, making)
+    for part in (*manager, *studio, *projects, embedding):
         app.include_router(part.router)
     app.include_router(yourtts.router)
     for part in (openai_models, openai_voices, openai_speech, openai_transcriptions):

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from anyio import CapacityLimiter, fail_after, sleep
 from anyio.to_thread import run_sync
@@ -29,6 +29,20 @@ MIN_INTERVAL_S = 0.125
 """The seconds between two messages of progress: eight a second are as many as an eye follows."""
 POLL_S = 0.5
 """The seconds within which a quiet stream notices that the server ends."""
+
+
+News_co = TypeVar("News_co", covariant=True)
+
+
+class NewsSource(Protocol[News_co]):
+    """A subscription that is waited for."""
+
+    def next(self, timeout_s: float) -> News_co | None:
+        """The next event; None if nothing happened for that long. Raises Cancelled once closed."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Streams:
@@ -83,6 +97,15 @@ class Streams:
                 yield job
                 if job is not None and job.state.is_active:
                     await sleep(MIN_INTERVAL_S)
+
+    async def news(self, subscription: NewsSource[News_co]) -> AsyncGenerator[News_co | None, None]:
+        """The events of a subscription; None where nothing happens for a moment. Ends with the server."""
+        with subscription:
+            while not self._is_ending():
+                try:
+                    yield await run_sync(subscription.next, POLL_S, limiter=self._threads, abandon_on_cancel=True)
+                except Cancelled:
+                    return
 
 
 def last_seen(jobs: Iterable[Job], last: str | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any, cast
 
 import av
@@ -129,3 +130,29 @@ def _frame(samples: Samples | npt.NDArray[np.int16], rate: int, position: int) -
     frame.sample_rate = rate
     frame.pts = position
     return frame
+
+
+class M4aFile:
+    """An M4A file that is written piece by piece; its table of contents comes with `close`. Raises OSError."""
+
+    _BITS_PER_SECOND = 96_000
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self._rate = rate
+        self._position = 0
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
+        stream = self._container.add_stream("aac", rate=rate)
+        self._stream = cast("av.AudioStream", stream)
+        self._stream.layout, self._stream.format = "mono", "fltp"
+        self._stream.bit_rate = self._BITS_PER_SECOND
+
+    def write(self, samples: Samples) -> None:
+        if len(samples):
+            frame = _frame(np.clip(samples, -1.0, 1.0).astype(np.float32), self._rate, self._position)
+            self._position += len(samples)
+            self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        if self._position:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()

@@ -156,7 +156,7 @@ class AudioWriter:
             self._discard()
 
     def _open(self, kind: AudioFormat, *, private: bool) -> soundfile.SoundFile:
-        with _disk_errors_typed(self._path.parent):
+        with disk_errors_typed(self._path.parent):
             if private:
                 make_private(self._path.parent)
                 open_private(self._part, "wb").close()  # it keeps its rights when it is opened again
@@ -172,7 +172,7 @@ class AudioWriter:
 
     def _append(self, samples: Samples, *, last: bool) -> None:
         samples = self._resampler.resample(samples, last=last)
-        with _disk_errors_typed(self._path.parent):
+        with disk_errors_typed(self._path.parent):
             # Samples beyond full scale are cut off here, so that every format sounds alike; 16 bits are rounded as for
             # the live sound.
             is_16_bit = self._file.subtype == "PCM_16"
@@ -181,7 +181,7 @@ class AudioWriter:
     def _finish(self) -> None:
         try:
             self._append(np.zeros(0, dtype=np.float32), last=True)
-            with _disk_errors_typed(self._path.parent):
+            with disk_errors_typed(self._path.parent):
                 self._file.close()
                 self._part.replace(self._path)
         except BaseException:
@@ -207,8 +207,19 @@ def convert(path: Path, copy: Path, format: str) -> None:  # noqa: A002 - the re
 
 
 @contextmanager
-def _disk_errors_typed(folder: Path) -> Iterator[None]:
+def disk_errors_typed(folder: Path) -> Iterator[None]:
+    """Raise OutputFailed for errors of the disk and of libsndfile."""
     try:
         yield
     except (soundfile.SoundFileError, OSError) as error:
         raise OutputFailed(folder=folder, reason=error) from error
+
+
+def read_samples(path: Path) -> tuple[Samples, int]:
+    """A file that the studio has written, as mono float32 samples, and its rate in hertz. Raises AudioUnreadable."""
+    try:
+        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioUnreadable(path=path.name, reason="it is not the sound file that it was") from error
+    samples: Samples = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
+    return samples, rate

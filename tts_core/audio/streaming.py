@@ -12,19 +12,24 @@ first, and libsndfile reads no file whose length is wrong: it is handed on as a 
 from __future__ import annotations
 
 import struct
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from tts_core.audio.files import to_int16
+from tts_core.audio.files import disk_errors_typed, to_int16
 from tts_core.audio.stream_formats import STREAM_RATE, StreamFormat, stream_format
 from tts_core.domain.errors import InvalidValue
 from tts_core.domain.events import Samples
+from tts_core.platform.whole_files import PART_SUFFIX, make_private, open_private
 
 if TYPE_CHECKING:
     from tts_core.audio.ffmpeg import Stretcher
 
 MIN_TEMPO, MAX_TEMPO = 0.25, 4.0
+M4A = "m4a"
+"""The name of the one format that only FFmpeg writes as a file."""
 _ENGINE_SPEEDS = (0.5, 2.0)
 """The slowest and the fastest speed of an engine that knows speeds."""
 _UNKNOWN_SIZE = 0xFFFFFFFF
@@ -138,3 +143,45 @@ def _wav_header(rate: int) -> bytes:
             *(b"data", struct.pack("<I", _UNKNOWN_SIZE)),
         )
     )
+
+
+class M4aWriter:
+    """Writes one mono M4A file piece by piece, as `files.AudioWriter` writes the other formats."""
+
+    def __init__(self, path: Path, sample_rate: int) -> None:
+        """`sample_rate` is that of the samples and of the file, hertz. Raises OutputFailed."""
+        from tts_core.audio.ffmpeg import M4aFile  # noqa: PLC0415 - see there
+
+        self.sample_rate = sample_rate
+        self._path = path
+        self._part = path.with_name(path.name + PART_SUFFIX)
+        self._samples = 0
+        with disk_errors_typed(path.parent):
+            make_private(path.parent)
+            open_private(self._part, "wb").close()
+            self._file = M4aFile(self._part, sample_rate)
+
+    @property
+    def duration_s(self) -> float:
+        """The seconds of sound written so far."""
+        return self._samples / self.sample_rate
+
+    def write(self, samples: Samples) -> None:
+        """Append mono float32 samples in [-1, 1]."""
+        self._samples += len(samples)
+        with disk_errors_typed(self._path.parent):
+            self._file.write(samples)
+
+    def __enter__(self) -> M4aWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with disk_errors_typed(self._path.parent):
+                self._file.close()
+                if error is None:
+                    self._part.replace(self._path)
+        finally:
+            self._part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tts_core
 from tts_core.cli import codec, doctor, download, install_yourtts, models, similarity, speak, transcribe, users
 from tts_core.cli.bench import checkpoint, command as bench, gpu_check
+from tts_core.cli.projects import command as projects, read
 from tts_core.cli.serve import (
     all as serve_all,
     embedding as serve_embedding,
@@ -19,6 +20,7 @@ from tts_core.cli.serve import (
     yourtts as serve_yourtts,
 )
 from tts_core.cli.status import Exit
+from tts_core.cli.texts import lexicon
 from tts_core.cli.voices import command as voices
 from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.platform.logs import setup_logging
@@ -27,7 +29,7 @@ from tts_core.platform.settings.studio import Settings
 from tts_core.services import build_services
 
 COMMANDS = (
-    *(speak, transcribe, voices, similarity, models, download, codec, doctor, users),
+    *(speak, read, projects, lexicon, transcribe, voices, similarity, models, download, codec, doctor, users),
     *(serve_all, serve_embedding, serve_wyoming),
     *(install_yourtts, serve_yourtts),
     *(bench, checkpoint, gpu_check),

@@ -23,12 +23,24 @@ from tts_core.cli.status import Exit
 from tts_core.cli.targets import check_target, put
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, InvalidRequest, StudioError
-from tts_core.domain.events import AudioChunk, Codes, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.domain.events import (
+    AudioChunk,
+    Codes,
+    Loading,
+    Queued,
+    Restarted,
+    SegmentRestarted,
+    SegmentStarted,
+    SpeakEvent,
+    Started,
+    TakeReady,
+)
 from tts_core.domain.values import (
     AUTO_LANGUAGE,
     Decoding,
     ReadAs,
     Recording,
+    SplitMode,
     StopReason,
     SynthesisRequest,
     Take,
@@ -36,6 +48,7 @@ from tts_core.domain.values import (
 )
 from tts_core.engines.whisper.transcriber import SpokenCheck
 from tts_core.services import Services, folder_synthesis
+from tts_core.speech.plan.plan import words_of
 from tts_core.speech.reading import text_to_say
 from tts_core.speech.synthesis import Synthesis
 from tts_core.voices.finder import VoiceFinder
@@ -57,6 +70,12 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         choices=[way.value for way in ReadAs],
         default=ReadAs.MARKDOWN.value,
         help="markdown: signs of Markdown and HTML are not said; plain: every sign counts",
+    )
+    parser.add_argument(
+        "--split",
+        choices=[mode.value for mode in SplitMode],
+        default=SplitMode.AUTO.value,
+        help="auto: a long text is spoken in segments, pauses and readings in it count; never: all at once, as it is",
     )
     parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; default: from FILE's name")
     parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after this much speech")
@@ -119,6 +138,7 @@ def _request(args: argparse.Namespace, synthesis: Synthesis, finder: VoiceFinder
         max_seconds=args.max_seconds,
         source=_reference(args),
         read_as=ReadAs.named(args.read_as),
+        split=SplitMode.named(args.split),
         decoding=Decoding(
             text_mode=TextMode(args.text_mode),
             greedy=args.greedy,
@@ -172,7 +192,11 @@ def _print_outcome(args: argparse.Namespace, take: Take, check: SpokenCheck | No
 
 
 def _spoken_text(request: SynthesisRequest) -> str:
-    return request.text if request.decoding.verbatim else text_to_say(request.text, request.read_as)
+    """The words to be heard: those that are written, without tags."""
+    if request.decoding.verbatim:
+        return request.text
+    is_whole = request.split is SplitMode.NEVER
+    return text_to_say(request.text, request.read_as) if is_whole else words_of(request.text, request.read_as)
 
 
 def _checked(services: Services, take: Take, out: Path, text: str, cancelled: CancelCheck) -> SpokenCheck | None:
@@ -191,8 +215,9 @@ def _checked(services: Services, take: Take, out: Path, text: str, cancelled: Ca
 
 def _watch(events: Iterator[SpeakEvent]) -> tuple[Take, list[Codes]]:
     """The take, and the codes of its chunks where the engine gives them."""
-    sample_rate, samples = 1, 0
+    sample_rate, samples, part = 1, 0, ""
     codes: list[Codes] = []
+    parted = 0
     try:
         for event in events:
             match event:
@@ -201,12 +226,17 @@ def _watch(events: Iterator[SpeakEvent]) -> tuple[Take, list[Codes]]:
                 case Started():
                     sample_rate, samples = event.sample_rate, 0
                     codes.clear()
+                case SegmentStarted():
+                    part, parted = f", part {event.number} of {event.count}", len(codes)
+                case SegmentRestarted():
+                    samples -= event.samples
+                    del codes[parted:]
                 case Loading():
                     progress.show(f"Loading {event.model} … {event.percent} %")
                 case AudioChunk():
                     samples += len(event.samples)
                     codes += [] if event.codes is None else [event.codes]
-                    progress.show(f"{samples / sample_rate:.1f} s of speech (Ctrl-C stops and keeps it)")
+                    progress.show(f"{samples / sample_rate:.1f} s of speech{part} (Ctrl-C stops and keeps it)")
                 case Restarted():
                     progress.show("The model lost its way; starting over")
                 case TakeReady():

@@ -64,6 +64,19 @@ class CloningEngine(Engine, Protocol):
         """
 
 
+@runtime_checkable
+class PoolingEngine(Engine, Protocol):
+    """An engine whose requests wait in one queue with those of others, as they need the same model or device."""
+
+    def pool(self, voice: str) -> str:
+        """The name of the queue for that voice's requests; a cheap question."""
+
+
+def pool_of(engine: Engine, voice: str) -> str:
+    """The name of the queue for a voice's requests: the engine's own where it shares none."""
+    return engine.pool(voice) if isinstance(engine, PoolingEngine) else engine.name
+
+
 class VoiceModel(Protocol):
     """A model that saved voices may belong to, whichever engine it is of and whether it is on this machine or not."""
 

@@ -61,6 +61,8 @@ class Finished:
 
     stop_reason: StopReason
     seed: int | None
+    retried: bool = False
+    """Whether what went wrong was tried again already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,26 @@ class Restarted:
     """The attempt so far went wrong; forget its chunks. Another Started and the chunks of a new attempt follow."""
 
     reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStarted:
+    """The next part of a text that is spoken in several parts begins; it comes for the first one, too."""
+
+    number: int
+    """1 is the first."""
+    count: int
+    """The number of all parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRestarted:
+    """The present part went wrong and is made again: its chunks come anew, while those of earlier parts stay."""
+
+    number: int
+    reason: StopReason
+    samples: int
+    """The number of samples to forget: what came since the part started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +110,4 @@ class CheckProgress:
 
 
 EngineEvent = Loading | AudioChunk | Finished
-SpeakEvent = Queued | Started | Loading | AudioChunk | Restarted | TakeReady
+SpeakEvent = Queued | Started | Loading | AudioChunk | SegmentStarted | SegmentRestarted | Restarted | TakeReady

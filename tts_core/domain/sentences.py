@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from tts_core.domain.text import speakable
 
@@ -16,6 +18,17 @@ _SENTENCE_END = re.compile(
     # a run of marks is looked at from its first one only: from each of them, it would take quadratic time
     rf"|(?<![{_ENDING}])[{_ENDING}]+[{_CLOSING}]*(?:\s+|$)"
 )
+_ANY_SENTENCE_END = re.compile(
+    rf"{_SENTENCE_END.pattern}|(?<![{_ENDING}])[!?]+[{_CLOSING}]*(?=[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
+)
+"""The marks that may end a sentence; narrow ones in Chinese and Japanese, too, where no blank follows."""
+_CLOSERS = frozenset("\"'”’»)]）】」』》")
+_QUOTES = MappingProxyType(dict(zip("「『“（(【《«„", "」』”）)】》»“", strict=True)))
+"""The signs that open a quotation or a bracket, and those that close it."""
+_QUOTE_MARKS = re.compile("[「『“（(【《«„」』”）)】》»]")
+_MOST_OPEN = 16
+_LEADING_ON_AFTER_QUOTE = re.compile("(?:と|って|を|は|が|に|の|も|라고|하고|、|，|,)")
+"""The beginnings of what follows a quotation in the same sentence."""
 CLAUSE_MARKS = ",，、;:：—–،"
 """The marks that part a sentence without ending it."""
 _CLAUSE_END = re.compile(rf"[{CLAUSE_MARKS}](?![\d/])[{_CLOSING}]*\s*")
@@ -34,7 +47,7 @@ _LEADING_ON = {
     "ru": "ул пр просп пер пл им тов проф акад гр",
     "uk": "вул",
     "pl": "ul hab inż mec",
-    "vi": "tp ths pgs",
+    "vi": "tp ths pgs ts",
     "hi": "डॉ प्रो",
     "th": "ดร",
 }
@@ -70,6 +83,24 @@ def split_sentences(text: str, *, max_chars: int) -> list[str]:
     return _join_unspeakable(pieces, max_chars)
 
 
+def sentence_ends(text: str, *, longest_quote: int = 120) -> Iterator[int]:
+    """The places in `text` where a sentence and the blanks after it end, the last one at the end of the text.
+
+    A quotation or a bracket of at most `longest_quote` characters stays whole. An ellipsis amid a sentence ends none.
+
+    >>> text = "「行く。すぐに。」と言った。いいえ！"
+    >>> [text[:end] for end in sentence_ends(text)]
+    ['「行く。すぐに。」と言った。', '「行く。すぐに。」と言った。いいえ！']
+    """
+    quotes = _quotes(text, longest_quote)
+    for match in _ANY_SENTENCE_END.finditer(text):
+        end = match.end()
+        if end < len(text) and _ends_sentence(text, match) and not _is_inside(quotes, match.start(), end):
+            yield end
+    if text:
+        yield len(text)
+
+
 def without_inner_stops(sentence: str) -> str:
     """`sentence` without the full stops that end nothing, for synthesizers that pause at every one.
 
@@ -77,6 +108,45 @@ def without_inner_stops(sentence: str) -> str:
     'Prof Green lives at No 5.'
     """
     return _STOP_INSIDE.sub(lambda stop: "" if _is_short_for_more(sentence, stop.start()) else ".", sentence)
+
+
+def _ends_sentence(text: str, match: re.Match[str]) -> bool:
+    """Whether the marks end a sentence for a reader; stricter than what engines pause at."""
+    marks, after = match.group().rstrip(), text[match.end()]
+    is_closed = marks[-1] in _CLOSERS
+    if _LEADING_ON_AFTER_QUOTE.match(text, match.end()) and (is_closed or after in "，,、；;"):
+        return False
+    if set(marks) <= {"…"} and match.end() == match.start() + len(marks):  # a blank or a quote's end follows others
+        return False
+    return _ends_here(text, match)
+
+
+def _quotes(text: str, longest: int) -> list[tuple[int, int]]:
+    """The quotations and brackets of at most `longest` characters, in order, none of them inside another."""
+    found: list[tuple[int, int]] = []
+    open_at: list[tuple[str, int]] = []
+    for mark in _QUOTE_MARKS.finditer(text):
+        sign, at = mark.group(), mark.start()
+        if sign in _QUOTES and not (sign == "“" and open_at and open_at[-1][0] == sign):  # a German one ends so
+            open_at.append((_QUOTES[sign], at))
+            continue
+        level = next((level for level in range(len(open_at) - 1, -1, -1) if open_at[level][0] == sign), None)
+        if level is None:
+            continue
+        start = open_at[level][1]
+        del open_at[level:]
+        if at - start <= longest:
+            while found and found[-1][0] > start:
+                found.pop()
+            found.append((start, at))
+        open_at = open_at[-_MOST_OPEN:]
+    return found
+
+
+def _is_inside(quotes: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether the marks from `start` on stand in a quotation that goes on after `end`."""
+    at = bisect_right(quotes, start, key=lambda quote: quote[0]) - 1
+    return at >= 0 and quotes[at][0] < start and end <= quotes[at][1]
 
 
 def _cut(text: str) -> Iterator[str]:

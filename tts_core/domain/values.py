@@ -73,6 +73,25 @@ class ReadAs(str, Enum):
 
 MAX_SECONDS = 3600.0
 """The longest sound that one request may ask for, seconds."""
+
+
+class SplitMode(str, Enum):
+    """Whether a text that is too long to be spoken at once is parted."""
+
+    AUTO = "auto"
+    """Long texts are spoken in segments, and pauses and readings in the text are understood."""
+    NEVER = "never"
+    """The text goes to the engine as a whole, and every tag in it is a part of it."""
+
+    @classmethod
+    def named(cls, name: str | None) -> SplitMode:
+        """The mode of that name; the usual one for none. Raises InvalidChoice."""
+        choices = [mode.value for mode in cls]
+        if name and name not in choices:
+            raise InvalidChoice(name="split", value=name, choices=", ".join(choices))
+        return cls(name) if name else cls.AUTO
+
+
 NEW_SEED = -1
 """The seed that means, at every door, that a new one is drawn."""
 
@@ -143,6 +162,7 @@ class SynthesisRequest:
     """The voice to imitate; only voices whose capabilities say `can_clone` need and take one."""
     decoding: Decoding = field(default_factory=Decoding)
     read_as: ReadAs = ReadAs.MARKDOWN
+    split: SplitMode = SplitMode.AUTO
 
     def __post_init__(self) -> None:
         _check_range("speed", self.speed, 0.5, 2.0)
@@ -231,7 +251,8 @@ class Take:
     """The seed of the sampling; None where the engine does not sample."""
     stop_reason: StopReason
     retried: bool = False
-    """Whether the first attempt went wrong (RUNAWAY, LOOP) and this is the second one, made with `seed`."""
+    """Whether the first attempt went wrong (RUNAWAY, LOOP) and this is the second one, made with `seed`; or
+    whether that is so of a segment of a long text, which went wrong again."""
 
     @property
     def rtf(self) -> float:

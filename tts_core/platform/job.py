@@ -23,6 +23,8 @@ class JobKind(str, Enum):
     CONVERSION = "conversion"
     SYNTHESIS = "synthesis"
     DOWNLOAD = "download"
+    PROJECT_RENDER = "project_render"
+    PROJECT_EXPORT = "project_export"
 
 
 class JobState(str, Enum):

@@ -113,6 +113,11 @@ class Paths:
         return self.data_dir / "uploads" / "audios" / "qwen3_tts_voices"
 
     @property
+    def projects_dir(self) -> Path:
+        """The folder with a folder for each project of a long text."""
+        return self.data_dir / "projects"
+
+    @property
     def transcription_dir(self) -> Path:
         """The recordings that programs sent to be transcribed, until that is done."""
         return self.data_dir / "cache" / "heard"
@@ -128,6 +133,11 @@ class Paths:
         return self.data_dir / "registered_speakers"
 
     @property
+    def lexicon_file(self) -> Path:
+        """The user's readings of words."""
+        return self.data_dir / "lexicon.json"
+
+    @property
     def jobs_file(self) -> Path:
         return self.data_dir / "jobs.json"
 
@@ -135,12 +145,20 @@ class Paths:
     def private(self) -> tuple[Path, ...]:
         """The files and folders with people's voices, texts and accounts, copies set aside included: private to the
         user."""
-        kept = (self.voices_file, self.jobs_file, self.preferences_file, self.accounts_file, self.downloads_file)
+        kept = (
+            self.voices_file,
+            self.jobs_file,
+            self.preferences_file,
+            self.accounts_file,
+            self.downloads_file,
+            self.lexicon_file,
+        )
         files = [
             found for file in kept for name in (f"{file.stem}.*", f".{file.name}.*") for found in file.parent.glob(name)
         ]
         folders = (
             self.voices_dir,
+            self.projects_dir,
             self.registered_speakers_dir,
             self.transcription_dir,
             self.outputs_dir,

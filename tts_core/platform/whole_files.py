@@ -30,6 +30,11 @@ def write_json(file: Path, data: object, *, for_people: bool = False, durable: b
     letters as they are. `durable` makes it survive a power cut, which takes some milliseconds.
     """
     text = json.dumps(data, default=str, ensure_ascii=not for_people, indent=2 if for_people else None)
+    write_text(file, text, durable=durable)
+
+
+def write_text(file: Path, text: str, *, durable: bool = True) -> None:
+    """Replace the file, private and whole, as `write_json` does. Raises OSError; the file is then as it was."""
     part = part_of(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts_core.domain.errors import InvalidRequest, NotFound
+from tts_core.domain.errors import Busy, Conflict, InvalidRequest, NotFound, StudioError
 
 
 class EmptyText(InvalidRequest):
@@ -35,3 +35,18 @@ class SpeedNotSupported(InvalidRequest):
 class UnknownTake(NotFound):
     code = "audio_not_found"
     template = "This audio is no longer kept. Generate it again."
+
+
+class LexiconOutdated(Conflict):
+    code = "lexicon_outdated"
+    template = "The lexicon was changed meanwhile; it is at revision {revision}. Load it again, then make your change."
+
+
+class LexiconBusy(Busy):
+    code = "lexicon_busy"
+    template = "Another program is writing the lexicon. Try again in a moment."
+
+
+class LexiconUnwritable(StudioError):
+    code = "lexicon_unwritable"
+    template = "The lexicon {file} can't be written: {reason}. Nothing was changed."

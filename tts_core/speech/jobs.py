@@ -11,7 +11,7 @@ from typing import Any
 
 from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled
-from tts_core.domain.events import AudioChunk, Loading, Queued, SpeakEvent, TakeReady
+from tts_core.domain.events import AudioChunk, Loading, Queued, SegmentStarted, SpeakEvent, TakeReady
 from tts_core.domain.values import StopReason, SynthesisRequest, Take
 from tts_core.platform.job import JobKind, JobRun
 from tts_core.platform.jobs import Jobs
@@ -47,6 +47,10 @@ def _watched(events: Iterator[SpeakEvent], jobs: Jobs, voice_id: str, stop: Even
                 break
             if isinstance(event, Queued):
                 run.wait("queued", event.position)
+            elif isinstance(event, SegmentStarted):
+                last_phase = "speaking"
+                with suppress(Cancelled):
+                    run.say(last_phase, 100 * (event.number - 1) / event.count)
             elif (phase := _PHASES.get(type(event), last_phase)) != last_phase:
                 last_phase = phase
                 with suppress(Cancelled):  # the engine stops by itself, and keeps what it has made

@@ -23,6 +23,7 @@ from tts_core.ui.speak import tab as speak_tab, voice_use
 from tts_core.ui.speak.handler import SpeakHandler
 from tts_core.ui.speak.stream import routes_of
 from tts_core.ui.speak.tab import SpeakTab
+from tts_core.ui.studio import tab as studio_tab
 from tts_core.ui.system import share_banner, tab as system_tab
 from tts_core.ui.widgets import fragments, memory
 from tts_core.ui.words import Words, load_words
@@ -81,6 +82,8 @@ def _fill(page: gr.Blocks, services: Services, handler: SpeakHandler, words: Wor
     with gr.Tabs(elem_id="studio-tabs", overflow_behavior="wrap"):
         with gr.Tab(words("tab.speak"), id="speak", elem_id="tab-speak") as speak_item:
             speak = speak_tab.render(services, words)
+        with gr.Tab(words("tab.studio"), id="studio", elem_id="tab-studio"):
+            studio_tab.render(words, "" if words.language == "en" else "../")
         with gr.Tab(words("tab.clone"), id="clone", elem_id="tab-clone") as clone_item:
             clone = clone_tab.render(words)
         with gr.Tab(words("tab.design"), id="design", elem_id="tab-design") as design_item:

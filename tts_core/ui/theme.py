@@ -35,7 +35,17 @@ VERMILION = Color(
 )
 # Names of installed fonts only: a web font would stall the page offline and where font hosts are blocked.
 SANS = ("ui-sans-serif", "system-ui", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
-STYLES = ("page.css", "speak.css", "models.css", "voices.css", "picker.css", "library.css", "common.css")
+STYLES = (
+    "page.css",
+    "speak.css",
+    "texts.css",
+    "models.css",
+    "voices.css",
+    "picker.css",
+    "library.css",
+    "studio.css",
+    "common.css",
+)
 """The style sheets in their order: of two rules alike, the later one holds."""
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Consolas", "Noto Sans Mono", "monospace")
 

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from tts_core.domain.engine import CancelCheck, Engine
+from tts_core.domain.engine import CancelCheck, Engine, pool_of
 from tts_core.domain.errors import CloneNotSupported, UnknownLanguage, UnknownModelKey, UnknownVoice
 from tts_core.domain.events import EngineEvent
 from tts_core.domain.languages import find_language
@@ -58,6 +58,12 @@ class LibraryEngine:
             return self._engine_of(self._saved(voice)).at_once(voice)
         except (UnknownVoice, UnknownModelKey, CloneNotSupported):  # the request fails when its turn comes
             return 1
+
+    def pool(self, voice: str) -> str:
+        try:
+            return pool_of(self._engine_of(self._saved(voice)), voice)
+        except (UnknownVoice, UnknownModelKey, CloneNotSupported):  # the request fails when its turn comes
+            return NAME
 
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         saved = self._saved(request.voice or "")

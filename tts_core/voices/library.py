@@ -16,7 +16,7 @@ from tts_core.domain.engine import CancelCheck, never
 from tts_core.domain.errors import Cancelled, CloneNotSupported, InvalidRequest, StudioError, UnknownVoice
 from tts_core.domain.sample_texts import sample_text
 from tts_core.domain.text import find_name
-from tts_core.domain.values import ReadAs, StopReason, SynthesisRequest, Take
+from tts_core.domain.values import ReadAs, SplitMode, StopReason, SynthesisRequest, Take
 from tts_core.platform.job import Job, JobKind, JobRun
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
@@ -360,6 +360,7 @@ class VoiceLibrary:
             instruct=voice.instruct,
             max_seconds=DESIGN_MAX_S,
             read_as=ReadAs.PLAIN,  # it is the transcript, too
+            split=SplitMode.NEVER,
         )
         take = collect(self._synthesis.speak(request, cancelled=run.cancelled))
         self._mark(run, "load_audio", 50)

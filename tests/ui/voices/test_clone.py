@@ -51,9 +51,6 @@ def test_a_voice_is_recorded_cloned_and_kept(visitor: Visitor) -> None:
     page.wait_for_selector(f"{CHOSEN_VOICE}:text-is('Recorded')")
     page.reload()
     assert visitor.asked == [], "the recording is a voice by now"
-    page.click("#tab-library-button")
-    expect(page.locator(card("Recorded"))).to_have_attribute("data-look", "ready")
-    page.click("#tab-speak-button")
     page.click("#speak-voice .studio-voice-chip")
     offered = page.locator(".studio-voices-list")
     expect(offered.locator("li:has(strong:text-is('Recorded'))")).to_have_attribute("data-ready", "true")

@@ -1,4 +1,4 @@
-"""The tools for AI assistants (Model Context Protocol): speak, list voices, clone, and nothing else.
+"""The tools for AI assistants (Model Context Protocol): speak, list voices, clone, long texts, and nothing else.
 
 The module is loaded with the first request only: the protocol's package takes a second. Docstrings and descriptions of
 fields are what the assistants read.
@@ -22,6 +22,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 import tts_core
+from tts_core.api.mcp.projects import ProjectTools
 from tts_core.api.schemas import READ_AS, ReadAsName, finish_reason
 from tts_core.api.uploads import audio_in_base64, kept_upload
 from tts_core.api.work import Workers
@@ -157,6 +158,10 @@ def build_tools(services: Services, workers: Workers) -> MCPServer[Any]:
     server.add_tool(tools.speak, annotations=makes_a_file)
     server.add_tool(tools.list_voices, annotations=changes_nothing)
     server.add_tool(tools.clone, annotations=makes_a_file)
+    long_texts = ProjectTools(services, workers, ASKED.get)
+    server.add_tool(long_texts.speak_long, annotations=makes_a_file)
+    server.add_tool(long_texts.project_status, annotations=changes_nothing)
+    server.add_tool(long_texts.export_project, annotations=makes_a_file)
     return server
 
 

@@ -28,7 +28,7 @@ from tts_core.audio.stream_formats import STREAM_RATE, stream_format
 from tts_core.audio.streaming import StreamEncoder
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, StudioError
-from tts_core.domain.events import AudioChunk, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.domain.events import AudioChunk, Restarted, SegmentRestarted, SpeakEvent, Started, TakeReady
 from tts_core.domain.values import StopReason
 from tts_core.speech.live import LiveStream
 
@@ -114,7 +114,7 @@ class StreamedSpeech:
                 if not self._sound.write(event.samples):
                     raise StreamTooLong
                 self._begun.set()
-            case Restarted():
+            case Restarted() | SegmentRestarted():
                 # Sound that was played can't be taken back: the answer ends where the model lost its way.
                 logger.warning("streamed speech ends early: %s", event.reason.value)
                 self.stop_reason = event.reason

@@ -57,6 +57,7 @@ _RULES = (
     # These ids are drawn at random: a visitor who knows one has started the job. A download's id can be guessed.
     _rule(Right.REST, _LOOK, "/api/jobs/[0-9a-f]{16}"),
     _rule(Right.REST, _SEND, "/api/jobs/[0-9a-f]{16}/cancel"),
+    _rule(Right.REST, _SEND, "/api/text/preview"),
     _rule(Right.WORK, _SEND, f"{_TTS}/(synthesize|transcriptions|voices/check)"),
     _rule(Right.REST, _LOOK, "/v1/models", "/v1/models/.+", "/v1/voices", "/v1/audio/(voices|models)"),
     _rule(Right.WORK, _SEND, "/v1/audio/(speech|transcriptions|translations)"),

@@ -18,10 +18,8 @@ from tts_core.api.errors import failure_response, failures
 from tts_core.api.faults import OriginNotAllowed, TooManyStreams, UpgradeRequired
 from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, last_seen, server_event
 from tts_core.api.studio.messages.shapes import (
-    CloneMessage,
-    JobMessage,
+    AnyMessage,
     ModelEvent,
-    SocketMessage,
     initial_state,
     socket_message,
     socket_messages,
@@ -72,7 +70,7 @@ async def model_events(
 
 @router.get(
     "/ws",
-    response_model=SocketMessage | CloneMessage | JobMessage,
+    response_model=AnyMessage,
     response_description="One message of the WebSocket",
     responses=failures(UpgradeRequired, TooManyStreams, OriginNotAllowed),
 )

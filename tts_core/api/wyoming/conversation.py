@@ -30,10 +30,11 @@ from tts_core.audio.stream_formats import STREAM_RATE
 from tts_core.domain.errors import InvalidRequest, StudioError, UnknownLanguage
 from tts_core.domain.languages import short_code
 from tts_core.domain.sentences import split_sentences
-from tts_core.domain.values import AUTO_LANGUAGE, Language, SynthesisRequest
+from tts_core.domain.values import AUTO_LANGUAGE, Language, ReadAs, SynthesisRequest
 from tts_core.services import Services
 from tts_core.speech.faults import TextTooLong
 from tts_core.speech.jobs import speak_as_job
+from tts_core.speech.plan.plan import words_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Conversation:
             await self._speak_sentences(SynthesizeChunk.from_event(event).text)
         elif SynthesizeStop.is_type(event.type) and self._text is not None:
             text, self._text = self._text, None
-            if text.strip():
+            if words_of(text, ReadAs.MARKDOWN):  # a pause at the end has nothing to speak
                 await self._speak(text, self._voice)
             await self._end_sound()
             await self._connection.send(SynthesizeStopped())

@@ -12,6 +12,7 @@ from threading import Timer
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
 
 from tts_core.access.public_link import GUEST, Link
 from tts_core.access.visitor import Role
@@ -23,6 +24,7 @@ from tts_core.platform.paths import ASSETS_DIR
 from tts_core.platform.settings.options import (
     DISK_OPTIONS,
     MODEL_OPTIONS,
+    PROJECT_OPTIONS,
     SERVER_OPTIONS,
     add_admission_options,
     add_login_options,
@@ -66,6 +68,7 @@ def build_app(services: Services, *, is_shared: bool = False) -> FastAPI:
     guard_gradio()
     app = create_api(services)
     add_login(app, services.login, login_page)
+    app.mount("/scripts", StaticFiles(directory=ASSETS_DIR / "scripts"), name="scripts")
     pages = [(path, language, Role.ADMIN) for language, path in PAGE_PATHS.items()]
     if is_shared or may_have_guests(services):
         pages += [(GUEST_PREFIX + path.rstrip("/"), language, Role.GUEST) for language, path in PAGE_PATHS.items()]
@@ -113,7 +116,7 @@ def may_have_guests(services: Services) -> bool:
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS)
+    shared = options_parser(*SERVER_OPTIONS, *DISK_OPTIONS, *MODEL_OPTIONS, *PROJECT_OPTIONS)
     parser = argparse.ArgumentParser(description="TTS Studio: speech from your own machine.", parents=[shared])
     add_admission_options(parser)
     add_login_options(parser)

@@ -83,6 +83,11 @@ class EspeakEngine:
     def _languages(self) -> dict[str, tuple[Language, str]]:
         return language_table(self._library.voices())
 
+    def pronounce(self, words: str, language: str) -> str:
+        """The pronunciation of words of a language (its short code) in IPA; "" for a language that it has not."""
+        found = find_language(language, [known for known, _ in self._languages.values()])
+        return "" if found is None else self._library.phonemes(words, voice=self._languages[found.code][1])
+
     def _variant(self, voice_id: str | None) -> str:
         for name, (variant, _) in _VARIANTS.items():
             if voice_id in (None, _voice_id(name)):

@@ -100,6 +100,10 @@ class QwenEngine:
         model = self._cache.loaded(self.name)
         return 1 if model is None else model.slots  # one while it is not in memory
 
+    def pool(self, voice: str) -> str:
+        """Every one of these models needs the same device and its memory."""
+        return QWEN
+
     def stream(self, request: SynthesisRequest, *, cancelled: CancelCheck) -> Iterator[EngineEvent]:
         model = self._required()
         language = find_language(request.language, model.capabilities.languages)

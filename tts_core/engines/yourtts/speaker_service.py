@@ -22,7 +22,7 @@ from tts_core.audio.reading import Clip
 from tts_core.audio.streaming import MAX_TEMPO, MIN_TEMPO, split_speed, stretched
 from tts_core.domain.engine import CancelCheck
 from tts_core.domain.errors import Cancelled, InvalidValue, ReferenceRequired, UnknownLanguage
-from tts_core.domain.events import AudioChunk, Restarted, Samples, TakeReady
+from tts_core.domain.events import AudioChunk, Restarted, Samples, SegmentRestarted, TakeReady
 from tts_core.domain.languages import find_language
 from tts_core.domain.text import find_name
 from tts_core.domain.values import AUTO_LANGUAGE, Language, PreparedVoice, Recording, StopReason, SynthesisRequest
@@ -197,6 +197,8 @@ class SpeakerService:
                 chunks.append(event.samples)
             elif isinstance(event, Restarted):
                 chunks.clear()
+            elif isinstance(event, SegmentRestarted):
+                chunks = [np.concatenate(chunks)[: -event.samples or None]]
             elif isinstance(event, TakeReady):
                 event.take.path.unlink(missing_ok=True)
                 if event.take.stop_reason is StopReason.CANCELLED:

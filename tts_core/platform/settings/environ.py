@@ -16,6 +16,7 @@ _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
 _BYTES = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([A-Z]*)")
 MAX_PORT = 65_535
+MAX_COUNT = 999_999_999
 
 
 class Environ:
@@ -70,6 +71,15 @@ class Environ:
             return None
         if not value.isdecimal() or not 1 <= int(value[:6]) <= MAX_PORT:
             raise InvalidSetting(name=name, value=value, expected=f"a port number from 1 to {MAX_PORT}")
+        return int(value)
+
+    def count(self, name: str, default: int) -> int:
+        """A whole number from 1 on."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not value.isdecimal() or not 1 <= int(value[:10]) <= MAX_COUNT:
+            raise InvalidSetting(name=name, value=value, expected=f"a number from 1 to {MAX_COUNT}")
         return int(value)
 
     def seconds(self, name: str, default: float) -> float | None:

@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tts_core.platform.settings.compute import PRECISION_VARIABLE, THREADS_VARIABLE
+from tts_core.platform.settings.projects import (
+    CHARS_VARIABLE,
+    PROJECTS_VARIABLE,
+    RESUME_VARIABLE,
+    SEGMENTS_VARIABLE,
+    TAKES_VARIABLE,
+)
 from tts_core.platform.settings.server import (
     CERT_FLAG,
     CERT_VARIABLE,
@@ -65,6 +72,13 @@ SERVER_OPTIONS = (
     Option(ROOT_FLAG, ROOT_VARIABLE, "PATH", "the path below which a reverse proxy shows it, such as /tts"),
     Option(TRUSTED_FLAG, TRUSTED_VARIABLE, "A,B", "proxies whose X-Forwarded headers count (default: this machine's)"),
 )
+PROJECT_OPTIONS = (
+    Option("--max-projects", PROJECTS_VARIABLE, "N", "projects of long texts that are kept (default 200)"),
+    Option("--max-segments", SEGMENTS_VARIABLE, "N", "segments of one project (default 20000)"),
+    Option("--max-project-chars", CHARS_VARIABLE, "N", "characters of one project (default 2000000)"),
+    Option("--kept-takes", TAKES_VARIABLE, "N", "takes of a segment that are kept (default 8)"),
+    Option("--resume-projects", RESUME_VARIABLE, "HOW", "ask (default), auto or off: go on with what was being made"),
+)
 YOURTTS_OPTIONS = (
     Option("--model-dir", MODEL_DIR_VARIABLE, "DIR", "the folder of YourTTS's model, where it lies somewhere else"),
 )
@@ -114,6 +128,6 @@ def with_admitted(settings: Settings, args: argparse.Namespace) -> Settings:
 
 def with_options(environ: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:
     """`environ` with the given options as if they had been set there."""
-    options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *YOURTTS_OPTIONS)
+    options = (*DISK_OPTIONS, *MODEL_OPTIONS, *SERVER_OPTIONS, *PROJECT_OPTIONS, *YOURTTS_OPTIONS)
     variables = {AUTH_VARIABLE, *(option.variable for option in options)}
     return {**environ, **{name: value for name, value in vars(args).items() if name in variables}}

@@ -26,6 +26,7 @@ from tts_core.platform.settings.preferences import (
     SOURCES_VARIABLE,
     PreferencesFile,
 )
+from tts_core.platform.settings.projects import ProjectLimits, ResumePolicy
 from tts_core.platform.settings.server import (
     ORIGIN_VARIABLE,
     Certificate,
@@ -64,7 +65,7 @@ class Limits:
     largest_body_bytes_per_s: int = 100_000
     """The speed at which the largest body that a route takes must come, beyond the time that every body has."""
     max_waiting: int = 16
-    """The most requests that may wait for an engine at once."""
+    """The most requests that may wait at once for the engines of one pool."""
     keep_outputs_days: float = 7.0
     max_output_bytes: int = 4_000_000_000
     """The size of the outputs folder beyond which the oldest takes are removed."""
@@ -115,6 +116,9 @@ class Settings:
     sources: SourceSettings = field(default_factory=SourceSettings)
     yourtts: YourTtsSettings = field(default_factory=YourTtsSettings)
     limits: Limits = field(default_factory=Limits)
+    projects: ProjectLimits = field(default_factory=ProjectLimits)
+    resume: ResumePolicy = ResumePolicy.ASK
+    """The handling of projects whose making an earlier process left unfinished."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -128,8 +132,9 @@ class Settings:
         TTS_STUDIO_ROOT_PATH and TTS_STUDIO_TRUSTED_PROXIES (see ProxySettings),
         TTS_STUDIO_DEVICE, TTS_STUDIO_PRECISION, TTS_STUDIO_THREADS,
         TTS_STUDIO_KEEP_ALIVE (as Ollama's: "0", "5m", "-1", "1h30m", seconds), TTS_STUDIO_MODEL_MEMORY ("8GB", bytes);
-        where models come from: see SourceSettings, YourTtsSettings. The user's choices in the app stand for variables
-        that are not set (see Preferences).
+        where models come from: see SourceSettings, YourTtsSettings; how much projects may hold: see ProjectLimits,
+        ResumePolicy. The
+        user's choices in the app stand for variables that are not set (see Preferences).
         """
         data_dir = Environ(environ).path("TTS_STUDIO_DATA_DIR") or default_data_dir()
         paths = Paths(data_dir=data_dir, models_dir=data_dir)
@@ -163,6 +168,8 @@ class Settings:
             model_memory_bytes=given.size("TTS_STUDIO_MODEL_MEMORY"),
             sources=SourceSettings.from_env(given),
             yourtts=YourTtsSettings.from_env(given),
+            projects=ProjectLimits.from_env(given),
+            resume=ResumePolicy.from_env(given),
         )
 
     @property

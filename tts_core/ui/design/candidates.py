@@ -15,7 +15,7 @@ from tts_core.domain.values import NEW_SEED, ReadAs, Recording, StopReason, Synt
 from tts_core.platform.job import Job
 from tts_core.services import Services
 from tts_core.speech.jobs import speak_as_job
-from tts_core.speech.reading import text_to_say
+from tts_core.speech.plan.plan import words_of
 from tts_core.ui.clone.handler import CloneHandler
 from tts_core.ui.widgets.forms import DesignForm, whole
 from tts_core.ui.widgets.session_stops import SessionStops
@@ -42,7 +42,7 @@ class VoiceCandidate:
     @property
     def text(self) -> str:
         """The words that it says."""
-        return text_to_say(self.form.text, ReadAs.named(self.form.read_as))
+        return words_of(self.form.text, ReadAs.named(self.form.read_as))
 
     @property
     def is_whole(self) -> bool:

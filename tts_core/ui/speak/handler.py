@@ -9,7 +9,16 @@ from typing import Any
 
 from tts_core.audio.streaming import split_speed
 from tts_core.domain.engine import CancelCheck, never
-from tts_core.domain.events import AudioChunk, Loading, Queued, Restarted, SpeakEvent, Started, TakeReady
+from tts_core.domain.events import (
+    AudioChunk,
+    Loading,
+    Queued,
+    Restarted,
+    SegmentStarted,
+    SpeakEvent,
+    Started,
+    TakeReady,
+)
 from tts_core.domain.values import MAX_SECONDS, Take
 from tts_core.platform.jobs import Jobs
 from tts_core.speech.jobs import speak_as_job
@@ -62,23 +71,26 @@ class SpeakHandler:
         stream: LiveStream | None = None
         shown_at = 0.0
         made_s = 0.0
+        part: SegmentStarted | None = None
         with self._stops.running(session) as stop:
             try:
                 for event in self._events(form, lambda: stop.is_set() or cancelled()):
                     if isinstance(event, Queued):
                         yield SpeakView(self.words("speak.queued", {"position": event.position}))
                     elif isinstance(event, Started):
-                        made_s = 0.0
+                        made_s, part = 0.0, None
                         stream = self._live.open(event.sample_rate)
                         yield SpeakView(live=stream)
                     elif isinstance(event, Loading):
                         yield self._loading(event)
+                    elif isinstance(event, SegmentStarted):
+                        part = event
                     elif isinstance(event, AudioChunk) and stream is not None:
                         stream.write(event.samples)
                         made_s += len(event.samples) / stream.sample_rate
                         is_due = time.monotonic() - shown_at > STATUS_INTERVAL_S
                         shown_at = time.monotonic() if is_due else shown_at
-                        yield self._speaking(made_s) if is_due else SpeakView()
+                        yield self._speaking(made_s, part) if is_due else SpeakView()
                     elif isinstance(event, Restarted) and stream is not None:
                         stream.close()
                         yield SpeakView(self.words("speak.restarted"))
@@ -108,8 +120,12 @@ class SpeakHandler:
         status = self.words(key, {"model": event.model, "percent": event.percent})
         return SpeakView(status, percent=event.percent or None)
 
-    def _speaking(self, made_s: float) -> SpeakView:
-        return SpeakView(self.words("speak.speaking", {"seconds": f"{made_s:.1f}"}))
+    def _speaking(self, made_s: float, part: SegmentStarted | None) -> SpeakView:
+        seconds = f"{made_s:.1f}"
+        if part is None:
+            return SpeakView(self.words("speak.speaking", {"seconds": seconds}))
+        facts = {"seconds": seconds, "number": part.number, "count": part.count}
+        return SpeakView(self.words("speak.speaking_part", facts))
 
     def _finished(self, take: Take) -> SpeakView:
         return SpeakView(self.words(f"speak.facts_{take.stop_reason.value}"), take=take, details=take_details(take))

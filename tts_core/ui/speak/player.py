@@ -20,7 +20,7 @@ from tts_core.domain.errors import Cancelled, StudioError
 from tts_core.domain.values import ReadAs
 from tts_core.services import Services
 from tts_core.speech.faults import UnknownTake
-from tts_core.speech.reading import text_to_say
+from tts_core.speech.plan.plan import words_of
 from tts_core.ui.speak import check_panel
 from tts_core.ui.speak.check_panel import CheckPanel
 from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler, SpeakView
@@ -156,7 +156,7 @@ def wire(
         form = event.form
         try:
             path = services.outputs.find(str(event.id))
-            return [str(path), event.details, text_to_say(str(form["text"]), ReadAs.named(form.get("read_as")))]
+            return [str(path), event.details, words_of(str(form["text"]), ReadAs.named(form.get("read_as")))]
         except UnknownTake:
             return [None, None, ""]
 

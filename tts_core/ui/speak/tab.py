@@ -12,9 +12,10 @@ from tts_core.domain.values import AUTO_LANGUAGE, NEW_SEED, Sampling, Voice
 from tts_core.engines.builtin.engine import NAME as BUILTIN, VOICE as BY_LANGUAGE
 from tts_core.engines.hibari.voices import NAME as HIBARI
 from tts_core.services import Services
-from tts_core.ui.speak import player
+from tts_core.ui.speak import player, preview_panel
 from tts_core.ui.speak.handler import SpeakEndpoint, SpeakHandler
 from tts_core.ui.speak.player import Player
+from tts_core.ui.speak.preview_panel import TextWidgets
 from tts_core.ui.widgets import fragments, voice_picker
 from tts_core.ui.widgets.forms import SpeakForm
 from tts_core.ui.widgets.voice_choices import best_voice, language_choices, speaking_voices, voice_named
@@ -97,13 +98,11 @@ def _builtin_note(words: Words, chosen: Voice, services: Services, voices: list[
     is_natural = chosen.id == BY_LANGUAGE
     languages = {"languages": len(services.synthesis.capabilities(chosen.id).languages) - 1}
     if is_natural and (problem := services.builtin.problem):
-        return fragments.note(
-            words("speak.natural_missing", {"reason": problem}), words("speak.to_models"), "tab-models"
-        )
+        return fragments.to_models(words, words("speak.natural_missing", {"reason": problem}))
     better = any(voice.engine not in (BUILTIN, HIBARI) for voice in voices)
     kind = "natural_note" if is_natural else "builtin_note"
-    text = words(f"speak.{kind}_ready" if better else f"speak.{kind}", languages)
-    return fragments.note(text, words("speak.to_models"), "tab-models")
+    ending = "_ready" if better else "_for_guests" if words.is_for_guests else ""
+    return fragments.to_models(words, words(f"speak.{kind}{ending}", languages))
 
 
 def render(services: Services, words: Words) -> SpeakTab:
@@ -135,6 +134,7 @@ def render(services: Services, words: Words) -> SpeakTab:
             )
             with gr.Accordion(words("speak.advanced"), open=False, elem_id="speak-advanced"):
                 advanced = _render_advanced(words, panel)
+    preview_panel.add(services, words, TextWidgets(text, voice, language, speed, advanced["read_as"]))
     return SpeakTab(
         text=text,
         samples=samples,
@@ -261,12 +261,12 @@ class _Followers:
         """Updates for `outputs`."""
         panel = voice_panel(self._services, self._words, voice_id)
         codes = [code for _, code in panel.languages]
+        languages = gr.update(choices=panel.languages)
         # What stays is not sent: it would undo what is chosen while this is on its way.
-        stays = language in codes
-        languages = panel.languages
+        languages |= {} if language in codes else {"value": AUTO_LANGUAGE}
         return [
             panel.note,
-            gr.update(choices=languages) if stays else gr.update(choices=languages, value=AUTO_LANGUAGE),
+            languages,
             gr.update(visible=True) if panel.supports_instruct else gr.update(visible=False, value=""),
             fragments.hint(panel.instruct_note),
             fragments.hint(panel.sampling_note),

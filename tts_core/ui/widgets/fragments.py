@@ -71,9 +71,14 @@ def note(html: str, link_text: str, tab_id: str) -> str:
 
 def missing(words: Words, key: str) -> str:
     """A line about a model that is not ready, with the way to get it; guests can't get one."""
+    return to_models(words, words(f"{key}_for_guests" if words.is_for_guests else key))
+
+
+def to_models(words: Words, html: str) -> str:
+    """A remark with a button that leads to the Models tab, which guests don't have."""
     if words.is_for_guests:
-        return f'<div class="studio-note"><p>{words(f"{key}_for_guests")}</p></div>'
-    return note(words(key), words("speak.to_models"), "tab-models")
+        return f'<div class="studio-note"><p>{html}</p></div>'
+    return note(html, words("speak.to_models"), "tab-models")
 
 
 def hint(text: str) -> str:

@@ -13,10 +13,13 @@ from tts_core.domain.errors import ModelNotReady, StudioError
 from tts_core.domain.languages import short_code
 from tts_core.domain.sample_texts import SAMPLE_TEXTS
 from tts_core.domain.values import AUTO_LANGUAGE, Capabilities, Language, Voice
+from tts_core.engines.builtin.engine import NAME as BUILTIN
 from tts_core.engines.hibari.voices import NAME as HIBARI, VOICES as HIBARI_VOICES
 from tts_core.engines.piper.engine import NAME as PIPER
+from tts_core.engines.yourtts.engine import NAME as YOURTTS
 from tts_core.models.catalogue import ModelEntry, ModelKind
 from tts_core.models.files.piper_voices import language_code
+from tts_core.models.speakers import PublishedSpeaker, preset_speakers, speaker_title
 from tts_core.models.status import ModelState, ModelStatus
 from tts_core.services import Services
 from tts_core.ui.widgets import fragments
@@ -64,8 +67,16 @@ def character(words: Words, voice: Voice) -> str:
 
 
 def _own_line(words: Words, voice: Voice) -> str:
+    if speaker := _preset_of(voice):
+        return speaker.about[words.language]
     described = voice.description if words.language == "en" else ""
     return words.get(f"voice_line.{voice.id}", described)
+
+
+def _preset_of(voice: Voice) -> PublishedSpeaker | None:
+    """The described speaker that a voice is; None for voices of other kinds and for speakers of somebody's own."""
+    name = voice.id.rpartition("/")[2]
+    return None if voice.engine in (LIBRARY, BUILTIN, HIBARI, PIPER, YOURTTS) else preset_speakers().get(name)
 
 
 def voice_list(services: Services, words: Words) -> dict[str, Any]:
@@ -79,6 +90,10 @@ class _Lister:
         self._services = services
         self._words = words
         self._known: dict[str, Capabilities] = {}
+        entries = map(services.models.entry, services.models.keys())
+        self._genders = {one.id: one.gender for one in HIBARI_VOICES} | {
+            f"{PIPER}/{_piper_name(entry).lower()}": entry.gender for entry in entries if entry.kind is ModelKind.PIPER
+        }
         self._problems: dict[str, StudioError | None] = {}
         """The problems of saved voices' models: each is looked up once, however many voices it has."""
         self._names: dict[str, Language] = {}
@@ -111,8 +126,8 @@ class _Lister:
             self._line(voice, languages),
             voice.engine,
             languages,
-            language=languages[0] if len(languages) == 1 else "",
-            gender=_gender_of(voice),
+            language=self._mother_tongue(voice, languages),
+            gender=self._gender_of(voice),
         )
 
     def _saved(self, speaking: dict[str, Voice]) -> Iterator[VoiceCard]:
@@ -173,7 +188,7 @@ class _Lister:
     def _speakers(self, status: ModelStatus) -> Iterator[VoiceCard]:
         can = self._services.models.capabilities(status.key)
         for speaker in can.speakers:
-            voice = Voice(f"{status.key}/{speaker.lower()}", speaker.replace("_", " ").title(), status.key)
+            voice = Voice(f"{status.key}/{speaker.lower()}", speaker_title(speaker), status.key)
             yield self._unready(status, voice, can.languages)
 
     def _hibari(self, status: ModelStatus) -> Iterator[VoiceCard]:
@@ -197,8 +212,8 @@ class _Lister:
             self._line(voice, spoken),
             voice.engine,
             spoken,
-            language=spoken[0] if len(spoken) == 1 else "",
-            gender=_gender_of(voice),
+            language=self._mother_tongue(voice, spoken),
+            gender=self._gender_of(voice),
             reason=self._missing(status),
             act=self._for_owner("tab-models"),
         )
@@ -206,11 +221,26 @@ class _Lister:
     def _line(self, voice: Voice, languages: tuple[str, ...]) -> str:
         """The line about a voice below the name of its group; its languages for one that nothing is known about."""
         own = _own_line(self._words, voice)
+        tongue = self._mother_tongue(voice, languages)
+        parts = [self._language_name(tongue)] if tongue and (_preset_of(voice) or not own) else []
         if own and own != self._group_name(voice.engine):
-            return own
-        if len(languages) == 1:
-            return self._language_name(languages[0])
-        return self._words("picker.languages", {"count": len(languages)})
+            parts.append(own)
+        return " · ".join(parts) or self._words("picker.languages", {"count": len(languages)})
+
+    def _mother_tongue(self, voice: Voice, languages: tuple[str, ...]) -> str:
+        """The short code of the language that a voice speaks best; "" where it has none of its own."""
+        if speaker := _preset_of(voice):
+            return self._spoken([Language(speaker.language, speaker.language.title())])[0]
+        return languages[0] if len(languages) == 1 else ""
+
+    def _gender_of(self, voice: Voice) -> str:
+        """The gender that a voice is known or described to have; "" for none."""
+        if speaker := _preset_of(voice):
+            return speaker.gender
+        if known := self._genders.get(voice.id):
+            return known
+        found = _GENDER.search(voice.description)
+        return "" if found is None else "female" if found[1] else "male"
 
     def _missing(self, status: ModelStatus) -> str:
         """The reason why a model does not speak."""
@@ -245,7 +275,7 @@ class _Lister:
 
     def _model_name(self, key: str) -> str:
         try:
-            return self._services.voice_models.model(key).name
+            return self._words.model(self._services.voice_models.model(key).name)
         except StudioError:
             return key
 
@@ -304,17 +334,6 @@ def _data(card: VoiceCard) -> dict[str, Any]:
         "act": card.act,
     }
     return {name: value for name, value in data.items() if value}
-
-
-def _gender_of(voice: Voice) -> str:
-    """The gender that a voice is known or described to have; "" for none."""
-    known = {one.id: one.gender for one in HIBARI_VOICES}
-    if voice.id in known:
-        return known[voice.id]
-    found = _GENDER.search(voice.description)
-    if found is None:
-        return ""
-    return "female" if found[1] else "male"
 
 
 def _piper_name(entry: ModelEntry) -> str:

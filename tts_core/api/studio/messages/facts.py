@@ -13,6 +13,7 @@ from tts_core.models.files.findings import ModelState
 from tts_core.platform.job import Job, JobKind, JobState
 
 CLONE_KINDS = frozenset({JobKind.CLONE_PREPARE, JobKind.DESIGN_CLONE})
+PROJECT_KINDS = frozenset({JobKind.PROJECT_RENDER, JobKind.PROJECT_EXPORT})
 """The kinds of jobs that the WebSocket reports as the preparation of a voice."""
 _PRIVATE_RESULTS = MappingProxyType({JobKind.TRANSCRIPTION: frozenset({"text", "segments"})})
 """The results that are sent only to those who ask for that job, not to everybody who looks at the list: spoken text is

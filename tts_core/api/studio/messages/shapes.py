@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tts_core.api.schemas import Model
 from tts_core.api.studio.messages.facts import (
     CLONE_KINDS,
+    PROJECT_KINDS,
     download_facts,
     job_event_facts,
     job_facts,
@@ -293,6 +294,18 @@ class JobMessage(JobFacts):
     timestamp: str = Field(description="ISO 8601.")
 
 
+class ProjectMessage(JobFacts):
+    """A message of `/ws` about the making of a project, or of a file of it."""
+
+    type: MessageType
+    scope: Literal["studio"] = "studio"
+    project_id: str
+    job_id: str
+    kind: JobKind
+    subject: str
+    timestamp: str = Field(description="ISO 8601.")
+
+
 class CloneMessage(JobFacts):
     """A message of `/ws` about the preparation of a voice."""
 
@@ -321,15 +334,20 @@ class CloneMessage(JobFacts):
     timestamp: str = Field(description="ISO 8601.")
 
 
-def socket_message(job: Job) -> SocketMessage | CloneMessage | JobMessage:
+AnyMessage = SocketMessage | CloneMessage | ProjectMessage | JobMessage
+
+
+def socket_message(job: Job) -> AnyMessage:
     """The message of the WebSocket about a job of any kind."""
     facts = socket_facts(job)
     if isinstance(job, DownloadTask):
         return SocketMessage.model_validate(facts)
+    if job.kind in PROJECT_KINDS:
+        return ProjectMessage.model_validate({**facts, "project_id": job.subject})
     return (CloneMessage if job.kind in CLONE_KINDS else JobMessage).model_validate(facts)
 
 
-def socket_messages(job: Job, after_seq: int) -> list[SocketMessage | CloneMessage | JobMessage]:
+def socket_messages(job: Job, after_seq: int) -> list[AnyMessage]:
     """The messages for a client whose last one about the job had the number `after_seq`: one for each phase that the
     preparation of a voice came to since, however quick it was, then one about the present state."""
     if job.kind not in CLONE_KINDS:

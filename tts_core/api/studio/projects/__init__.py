@@ -1,0 +1,1 @@
+"""Routes about projects of long texts."""

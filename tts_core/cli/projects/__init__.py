@@ -1,0 +1,1 @@
+"""The command `projects`: long texts that are kept as projects."""

@@ -1,0 +1,1 @@
+"""Commands about texts before they are spoken."""

@@ -1,0 +1,1 @@
+"""Long texts as projects on the disk: chapters, segments and takes, which survive whatever happens to the process."""

@@ -1,0 +1,1 @@
+"""The edits of projects, as pure functions on the document."""

@@ -1,0 +1,1 @@
+"""Takes become files: joined in order, with their pauses, speeds and levels, from the disk to the disk."""

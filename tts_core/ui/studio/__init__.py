@@ -1,0 +1,1 @@
+"""The Studio tab: long texts as projects."""
