@@ -36,7 +36,8 @@ def states(page: Page) -> list[str]:
 
 
 def test_a_text_becomes_a_project_is_made_mended_and_joined(visitor: Visitor) -> None:
-    page = visitor.open("?tab=studio")
+    page = visitor.page
+    page.goto(f"{visitor.app.url}?tab=studio")
     page.wait_for_selector(".project-empty")
     new_project(page, BOOK)
     assert page.locator(".project-chapter").count() == 3  # two, and all of them
@@ -71,7 +72,8 @@ def test_a_text_becomes_a_project_is_made_mended_and_joined(visitor: Visitor) ->
 
 
 def test_only_a_page_of_a_long_text_is_in_the_document(chinese_visitor: Visitor) -> None:
-    page = chinese_visitor.open("zh?tab=studio")
+    page = chinese_visitor.page
+    page.goto(f"{chinese_visitor.app.url}zh/?tab=studio")
     page.wait_for_selector(".project-bar .studio-primary")
     new_project(page, LONG)
     assert page.locator(".project-row").count() == 50
