@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 from tts_core.cli.status import Exit
 
@@ -36,9 +38,16 @@ def test_a_lexicon_goes_out_and_comes_in(run: Run, tmp_path: Path) -> None:
 def test_a_text_is_spoken_with_it_and_with_pauses(run: Run, tmp_path: Path) -> None:
     run("lexicon", "add", "a", "a rather long reading of a single letter", "--match-case")
     lengths = {}
-    for name, text in {"plain": "b. c d e.", "read": "a. c d e.", "paused": "b. [pause 2s] c d e."}.items():
+    texts = {
+        "plain": "b. c d e.",
+        "read": "a. c d e.",
+        "paused": "b. [pause 2s] c d e.",
+        "longer": "b. [pause 2.5s] c d e.",
+    }
+    for name, text in texts.items():
         out = tmp_path / f"{name}.wav"
         answer = run("speak", text, "--voice", "builtin/aria", "--language", "en-us", "--out", out, "--json")
         lengths[name] = json.loads(answer.out)["duration_s"]
     assert lengths["read"] > lengths["plain"] + 1
     assert lengths["paused"] > lengths["plain"] + 1
+    assert lengths["longer"] - lengths["paused"] == pytest.approx(0.5, abs=0.005)

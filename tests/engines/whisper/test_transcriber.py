@@ -16,9 +16,11 @@ from tests.engines.whisper.speech import RATE, speech, write_speech
 from tts_core.audio import reading
 from tts_core.audio.faults import AudioUnreadable, RecordingTooLong
 from tts_core.audio.reading import Clip
+from tts_core.domain.engine import never
 from tts_core.domain.errors import Cancelled, ModelNotReady, UnknownModelKey
 from tts_core.domain.values import SynthesisRequest
 from tts_core.engines.faults import TranscriberMissing, UnknownSpokenLanguage
+from tts_core.engines.whisper.listening import TakeTranscriber
 from tts_core.engines.whisper.transcriber import LOADING, READING, TRANSCRIBING
 from tts_core.platform.job import Job, JobKind, JobState
 from tts_core.platform.jobs import Jobs
@@ -81,6 +83,12 @@ def ended(jobs: Jobs, job: Job) -> Job:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return now
+
+
+def test_takes_are_transcribed_in_languages_that_whisper_does_not_know_too(services: Services, recording: Path) -> None:
+    listener = TakeTranscriber(services.transcriber)
+    assert listener.is_ready()
+    assert [listener.transcript(recording, language, never).strip() for language in ("zh", "tlh")] == ["hi there"] * 2
 
 
 def test_the_largest_ready_model_is_chosen_or_the_named_one(services: Services, recording: Path) -> None:

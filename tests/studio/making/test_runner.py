@@ -326,6 +326,17 @@ def test_a_person_interrupts_the_book_and_it_goes_on_with_the_same_seed(tmp_path
     stage.close()
 
 
+def test_a_voice_is_prepared_while_a_book_is_made(stage: Stage) -> None:
+    stage.jobs.add_work(JobKind.CLONE_PREPARE, lambda _run: {})
+    stage.engine.go.clear()
+    project = made_of(stage)
+    stage.runner.start(project.id, Scope())
+    wait_until(lambda: stage.engine.seen)
+    prepared = stage.jobs.submit(JobKind.CLONE_PREPARE, "voice")
+    wait_until(lambda: stage.jobs.job(prepared.key).state is JobState.DONE)
+    assert stage.runner.status(project.id).state is RunState.RUNNING
+
+
 def test_no_text_is_in_logs_or_jobs(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     stage.engine.fails = lambda request: "letter ba" in request.text
