@@ -128,6 +128,7 @@ def test_who_begins_no_request_is_let_go(hurried: Served, opened: ExitStack, fir
     wait_until(lambda: not is_open(connection))
 
 
+@pytest.mark.thorough
 def test_who_trickles_a_body_after_the_answer_is_let_go(hurried: Served, opened: ExitStack) -> None:
     connection = opened.enter_context(hurried.connect())
     head = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"

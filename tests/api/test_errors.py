@@ -173,7 +173,7 @@ def test_an_unknown_address_is_a_404(client: httpx.Client, method: str, path: st
         ("GET", f"{API}/synthesize", "POST"),
         ("DELETE", f"{API}/models", "GET"),
         ("POST", "/health", "GET"),
-        ("PUT", f"{API}/audio/{'0' * 32}", "GET, HEAD"),
+        ("PUT", f"{API}/audio/{'0' * 32}", "GET, HEAD, DELETE"),
         ("OPTIONS", f"{API}/synthesize", "POST"),
     ],
 )

@@ -25,6 +25,7 @@ def test_speech_is_measured_in_two_languages(run: Run, data_dir: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_built_in_voice_is_measured_beside_its_parts(run: Run) -> None:
     answer = run("bench", "speak", "--runs", "1")
     found = json.loads(answer.out)["beside"]

@@ -6,6 +6,8 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 from tts_core.cli.doctor import CheckResult, Outcome, diagnose
 from tts_core.platform.settings.studio import Settings
@@ -65,6 +67,7 @@ def test_a_taken_port_is_told(data_dir: Path) -> None:
     assert finding("port", environ).outcome is Outcome.OK
 
 
+@pytest.mark.thorough
 def test_precision_and_threads_are_told(data_dir: Path) -> None:
     environ = {"TTS_STUDIO_DATA_DIR": str(data_dir), "TTS_STUDIO_DEVICE": "cpu", "OMP_WAIT_POLICY": "PASSIVE"}
     services = build_services(Settings.from_env(environ))

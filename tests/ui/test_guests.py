@@ -111,6 +111,7 @@ def test_what_guests_may_not_do_is_not_on_their_page(studio: Studio, page: str) 
         assert untrue not in shown, untrue
 
 
+@pytest.mark.thorough
 def test_the_streams_of_a_page_end_with_the_account(studio: Studio) -> None:
     accounts = AccountsFile(studio.data_dir / "accounts.json")
     accounts.add_user("for a day", PASSWORD, Role.GUEST)

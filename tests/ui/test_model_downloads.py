@@ -222,6 +222,7 @@ def test_when_a_source_fails_the_page_says_who_goes_on(page: Page, hubs: Hubs) -
     page.reload()  # the next one chooses no source
 
 
+@pytest.mark.thorough
 def test_when_all_sources_fail_the_page_says_why_and_shows_the_way_by_hand(
     page: Page, visitor: Visitor, browser: Browser, hubs: Hubs
 ) -> None:

@@ -325,6 +325,7 @@ def test_paths_of_this_machine_are_nothing_for_others(browser: Browser, visitor:
         assert "only on the machine that runs TTS Studio" in call(visitor.app, name, inputs, elsewhere)
 
 
+@pytest.mark.thorough
 def test_both_folds_fit_a_phone_in_chinese(browser: Browser, visitor: Visitor) -> None:
     context = browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = fold(Visitor(context, visitor.app), "sources")

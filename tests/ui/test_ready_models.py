@@ -69,21 +69,6 @@ def test_a_model_that_came_meanwhile_speaks_when_the_tab_opens_again(visitor: Vi
     page.wait_for_selector("#speak-voice .studio-voice-line:has-text('CustomVoice')")
 
 
-def test_a_described_voice_is_heard(visitor: Visitor) -> None:
-    page = visitor.open()
-    page.click("#tab-design-button")
-    page.wait_for_selector("#design-run:not([disabled])")
-    page.click(".studio-example >> nth=0")
-    page.fill("#design-text textarea", "hello world")
-    page.fill("#tab-design label:has-text('Seed') input", str(SEED_THAT_SPEAKS))
-    page.click("#design-run")
-    heard = ", ".join(f"#design-player tts-player[data-state={state}]" for state in ("playing", "ended"))
-    page.wait_for_selector(heard)
-    page.keyboard.press("Escape")
-    page.wait_for_selector("#design-player tts-player[data-take]")
-    assert "VoiceDesign" in (page.text_content("#design-player .player-facts") or "")
-
-
 def test_a_model_is_loaded_and_unloaded_by_hand(visitor: Visitor) -> None:
     page = system_tab(visitor)
     page.wait_for_selector("#system-load:not([disabled])")
@@ -96,6 +81,7 @@ def test_a_model_is_loaded_and_unloaded_by_hand(visitor: Visitor) -> None:
     page.wait_for_selector("#system-loaded:not(:has(dt:has-text('CustomVoice')))")
 
 
+@pytest.mark.thorough
 def test_a_recording_goes_through_the_codec_and_back(visitor: Visitor, tmp_path: Path) -> None:
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(24_000) / 24_000)
     soundfile.write(tmp_path / "tone.wav", tone, 24_000)

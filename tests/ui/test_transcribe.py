@@ -110,6 +110,7 @@ def test_a_recording_is_transcribed_the_coach_learns_its_language_and_typed_text
     expect(page.locator("#clone-transcribe")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_a_saved_voices_recording_is_transcribed(
     visitor: Visitor, studio: RunningApp, recording: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def hubs(tmp_path: Path) -> Iterator[Hubs]:
         yield started
 
 
+@pytest.mark.thorough
 def test_who_has_no_model_gets_one_with_a_click(
     context: BrowserContext, hubs: Hubs, recording: Path, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ print(LANES, DOT, bool(error < 0.08))
 @pytest.mark.parametrize(
     ("missing", "lanes"), [("avx512vnni,avxvnni", None), ("avx512f,avx512bw,avx512vnni,avxvnni", "8")]
 )
+@pytest.mark.thorough
 def test_products_without_vnni(missing: str, lanes: str | None, tmp_path: Path) -> None:
     root = ROOT
     environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(root)}

@@ -128,6 +128,7 @@ def test_who_waits_can_stop_waiting(model: QwenModel) -> None:
 
 
 @pytest.mark.parametrize("records", [False, True])
+@pytest.mark.thorough
 def test_fifty_listeners_who_vanish_leave_room_for_the_next(model: QwenModel, records: bool) -> None:
     scheduler = studio(model, records=records)
     for number in range(50):

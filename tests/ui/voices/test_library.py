@@ -90,6 +90,7 @@ def test_a_voice_is_changed_replaced_exported_and_imported(
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("broken.zip")
 
 
+@pytest.mark.thorough
 def test_a_voice_is_deleted_brought_back_and_deleted_for_good(
     visitor: Visitor, client: Client, recording: Path
 ) -> None:

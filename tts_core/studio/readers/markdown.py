@@ -13,7 +13,7 @@ from tts_core.studio.readers.draft import Draft, DraftChapter, Skipped
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<title>.*?)(?:[ \t]+#+)?[ \t]*")
 _UNDERLINE = re.compile(r" {0,3}(?P<mark>=+|-+)[ \t]*")
-_TABLE_LINE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)+\|?[ \t]*")
+_TABLE_LINE = re.compile(r"\|?[ \t]*:?-{2,}:?(?:[ \t]*\|[ \t]*:?-{2,}:?)+(?:[ \t]*\|)?")
 _IMAGE = re.compile(r"!\[[^\[\]\n]{0,500}\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,200}\])")
 _ADDRESS = re.compile(r"<?https?://[^\s<>()]{1,2000}>?")
 _LINKED = re.compile(r"\]\(\s{0,20}<?[^()\s]{0,2000}>?(?:\s+\"[^\"\n]{0,500}\")?\s*\)")
@@ -65,7 +65,7 @@ def _without_unspoken(lines: list[str], skipped: Counter[str]) -> Iterator[str]:
         elif opened:
             fence = opened["mark"]
             skipped["code"] += 1
-        elif place < len(lines) and "|" in line and _TABLE_LINE.fullmatch(lines[place]):
+        elif place < len(lines) and "|" in line and _TABLE_LINE.fullmatch(lines[place].strip(" \t")):
             skipped["table"] += 1
             while place < len(lines) and "|" in lines[place]:
                 place += 1

@@ -18,6 +18,7 @@ from tts_core.api.streams import RECONNECT_MS, Beats, HeldResponse, Streams, ser
 from tts_core.api.studio.projects.library import OPEN_FAILURES, WRITE_FAILURES
 from tts_core.api.studio.projects.segments import url_of
 from tts_core.api.studio.projects.shapes import PREFIX
+from tts_core.api.studio.projects.takes import SOUND_FILE
 from tts_core.audio.faults import UnsupportedFormat
 from tts_core.audio.files import FORMATS
 from tts_core.domain.errors import UnknownVoice
@@ -194,7 +195,11 @@ def get_export(project_id: str, export_id: str, request: Request, services: UseS
     )
 
 
-@router.get("/exports/{export_id}/file", response_class=FileResponse, responses=failures(UnknownExport))
+@router.get(
+    "/exports/{export_id}/file",
+    response_class=FileResponse,
+    responses={200: SOUND_FILE, **failures(UnknownExport)},
+)
 def get_export_file(project_id: str, export_id: str, services: UseServices) -> FileResponse:
     """Download a finished file."""
     record, path = (

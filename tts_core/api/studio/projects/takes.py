@@ -33,6 +33,8 @@ router = APIRouter(
     responses=failures(*OPEN_FAILURES, UnknownSegment),
 )
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+SOUND_FILE = {"content": dict.fromkeys(MIMES.values(), _BINARY), "description": "The file"}
+"""The description of an answer that is a sound file."""
 _TAKE = failures(UnknownSegmentTake, *EDIT_FAILURES)
 
 
@@ -105,7 +107,7 @@ def delete_take(
     "/{take_id}/audio",
     response_class=FileResponse,
     responses={
-        200: {"content": dict.fromkeys(MIMES.values(), _BINARY), "description": "The file"},
+        200: SOUND_FILE,
         **failures(UnknownSegment, UnknownSegmentTake, UnknownTake),
     },
 )
