@@ -38,7 +38,7 @@ def timed(label: str, work: Callable[[], object], times: int = 5) -> float:
     return median(computed)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("chapters", [1, 50])
 def test_pages_and_edits_of_five_thousand_segments_are_quick(tmp_path: Path, chapters: int) -> None:
     each = SEGMENTS // chapters

@@ -16,7 +16,7 @@ const KEYS = [
 ];
 
 export function showKeys(t) {
-  const rows = KEYS.map(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))]);
+  const rows = KEYS.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))]);
   openDialog(t("keys"), t("close"), h("dl.project-keys", {}, rows));
 }
 
@@ -37,7 +37,7 @@ export function listenForKeys(work) {
     ArrowUp: () => step(-1),
     " ": () => work.player.playRow(work.current),
     Enter: () => work.rows.edit(work.current),
-    r: () => work.run || work.makeOne(work.row(work.current)),
+    r: () => work.makeOne(work.row(work.current)),
     f: () => work.nextFlag(),
     x: () => {
       work.ticked[work.ticked.has(work.current) ? "delete" : "add"](work.current);
