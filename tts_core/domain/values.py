@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,17 @@ from tts_core.domain.errors import InvalidChoice, InvalidValue
 
 AUTO_LANGUAGE = "auto"
 """The language code that lets the engine decide from the text."""
+
+
+Choice = TypeVar("Choice", bound=Enum)
+
+
+def choice_named(kind: type[Choice], name: str, value: str) -> Choice:
+    """The choice of that value; `name` is what is chosen, for the message. Raises InvalidChoice."""
+    choices = [str(one.value) for one in kind]
+    if value not in choices:
+        raise InvalidChoice(name=name, value=value, choices=", ".join(choices))
+    return kind(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +77,7 @@ class ReadAs(str, Enum):
     @classmethod
     def named(cls, name: str | None) -> ReadAs:
         """The way of that name; the usual one for none. Raises InvalidChoice."""
-        choices = [way.value for way in cls]
-        if name and name not in choices:
-            raise InvalidChoice(name="read_as", value=name, choices=", ".join(choices))
-        return cls(name) if name else cls.MARKDOWN
+        return choice_named(cls, "read_as", name) if name else cls.MARKDOWN
 
 
 MAX_SECONDS = 3600.0
@@ -86,10 +95,7 @@ class SplitMode(str, Enum):
     @classmethod
     def named(cls, name: str | None) -> SplitMode:
         """The mode of that name; the usual one for none. Raises InvalidChoice."""
-        choices = [mode.value for mode in cls]
-        if name and name not in choices:
-            raise InvalidChoice(name="split", value=name, choices=", ".join(choices))
-        return cls(name) if name else cls.AUTO
+        return choice_named(cls, "split", name) if name else cls.AUTO
 
 
 NEW_SEED = -1

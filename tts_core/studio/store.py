@@ -189,17 +189,6 @@ class OpenProject:
         self._listener(ProjectChange(self.id, self._project.revision, (segment_id,)))
         return kept
 
-    def change_take(self, segment_id: str, take_id: str, change: Callable[[SegmentTake], SegmentTake]) -> SegmentTake:
-        """Add what was found about a take. Raises UnknownSegment, UnknownSegmentTake and as `add_take`."""
-        with self._guard, self._writing():
-            segment = self.segment(segment_id)
-            changed = change(take_in(segment, take_id))
-            self._takes.write_facts(segment_id, changed)
-            takes = tuple(changed if one.id == take_id else one for one in segment.all_takes)
-            self._put_takes(replace(segment, all_takes=takes))
-        self._listener(ProjectChange(self.id, self._project.revision, (segment_id,)))
-        return changed
-
     def note_failure(self, segment_id: str, failure: TakeFailure) -> None:
         """Note why no take could be made. Raises as `add_take`."""
         with self._guard, self._writing():

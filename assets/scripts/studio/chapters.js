@@ -2,7 +2,7 @@
 
 import { tally } from "./api.js";
 import { bar } from "./projects.js";
-import { h, menuButton, openDialog } from "./dom.js";
+import { askTitle, h, menuButton } from "./dom.js";
 
 export function showChapters(work) {
   const { project, filter, chaptersElement: place } = work;
@@ -28,7 +28,7 @@ function row(work, chapter) {
   );
   const menu = chapter.id
     ? menuButton(t("more_of", { title }), "⋯", () => [
-        [t("rename"), () => rename(work, chapter)],
+        [t("rename"), () => askTitle(t, t("chapter_title"), chapter.title, (title) => patch(work, chapter, { title }))],
         [chapter.included ? t("leave_out") : t("take_in"), () => patch(work, chapter, { included: !chapter.included })],
       ])
     : "";
@@ -45,15 +45,3 @@ function narrow(work) {
 }
 
 const patch = (work, chapter, changes) => work.change(() => work.studio.api.patch(`${work.path}/chapters/${chapter.id}`, changes));
-
-function rename(work, chapter) {
-  const { t } = work.studio;
-  const input = h("input", { type: "text", value: chapter.title, maxlength: 300, "aria-label": t("chapter_title") });
-  const form = h("form", {}, input, h("footer", {}, h("button.studio-button.studio-primary", {}, t("save"))));
-  const dialog = openDialog(t("rename"), t("close"), form);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    dialog.close();
-    patch(work, chapter, { title: input.value });
-  });
-}

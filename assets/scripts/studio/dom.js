@@ -42,6 +42,17 @@ export function openDialog(title, closeLabel, ...content) {
   return dialog;
 }
 
+/** Ask for another title in a dialog; `save` gets it, and the dialog closes unless it answers undefined. */
+export function askTitle(t, label, title, save) {
+  const input = h("input", { type: "text", value: title, maxlength: 300, "aria-label": label });
+  const form = h("form", {}, input, h("footer", {}, h("button.studio-button.studio-primary", {}, t("save"))));
+  const dialog = openDialog(t("rename"), t("close"), form);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if ((await save(input.value)) !== undefined) dialog.close();
+  });
+}
+
 /** A button that opens a menu of [label, act] pairs; null parts groups. */
 export function menuButton(label, text, items, css = "project-icon") {
   const button = h(`button.${css}`, { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": label }, text);

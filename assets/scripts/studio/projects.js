@@ -1,7 +1,7 @@
 // The list of projects: open, rename, delete and bring back.
 
 import { clock, tally } from "./api.js";
-import { h, menuButton, openDialog } from "./dom.js";
+import { askTitle, h, menuButton, openDialog } from "./dom.js";
 import { newProject } from "./new_project.js";
 
 export async function showProjects(studio) {
@@ -91,17 +91,12 @@ function deletedFold(studio, projects) {
 
 function rename(studio, project) {
   const { api, t } = studio;
-  const input = h("input", { type: "text", value: project.title, maxlength: 300, "aria-label": t("title") });
-  const form = h("form", {}, input, h("footer", {}, h("button.studio-button.studio-primary", {}, t("save"))));
-  const dialog = openDialog(t("rename"), t("close"), form);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  askTitle(t, t("title"), project.title, (title) =>
     studio.attempt(async () => {
-      await api.patch(`/${project.id}`, { title: input.value });
-      dialog.close();
+      await api.patch(`/${project.id}`, { title });
       await showProjects(studio);
-    });
-  });
+    }),
+  );
 }
 
 function remove(studio, project) {

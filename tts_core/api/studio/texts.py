@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -97,6 +95,10 @@ class EntryBody(RequestBody):
     note: str | None = None
     enabled: bool | None = None
 
+    def to_domain(self) -> LexiconEntry:
+        """Raises InvalidRequest."""
+        return LexiconEntry.from_fields(self.model_dump())
+
 
 class LexiconBody(RequestBody):
     entries: list[EntryBody]
@@ -105,7 +107,7 @@ class LexiconBody(RequestBody):
     )
 
 
-class Entry(BaseModel):
+class EntryObject(BaseModel):
     term: str
     reading: str
     language: str
@@ -115,15 +117,18 @@ class Entry(BaseModel):
     note: str
     enabled: bool
 
+    @classmethod
+    def of(cls, entry: LexiconEntry) -> EntryObject:
+        return cls(**entry.as_fields())
+
 
 class LexiconData(BaseModel):
     revision: int
-    entries: list[Entry]
+    entries: list[EntryObject]
 
     @classmethod
     def of(cls, state: LexiconState) -> LexiconData:
-        rows: list[dict[str, Any]] = [entry.as_fields() for entry in state.entries]
-        return cls(revision=state.revision, entries=[Entry(**row) for row in rows])
+        return cls(revision=state.revision, entries=list(map(EntryObject.of, state.entries)))
 
 
 @router.post("/text/preview", responses=failures(EmptyText, TextTooLong, UnknownVoice, AmbiguousVoice, UnknownModelKey))
@@ -147,6 +152,5 @@ def read_lexicon(services: UseServices) -> Success[LexiconData]:
 @router.put("/lexicon", responses=failures(LexiconOutdated, LexiconBusy, LexiconUnwritable))
 def write_lexicon(body: LexiconBody, services: UseServices) -> Success[LexiconData]:
     """Put these entries in place of all others. The next text is spoken with them."""
-    entries = [LexiconEntry.from_fields(entry.model_dump()) for entry in body.entries]
-    state = services.lexicon.replace(entries, body.revision)
+    state = services.lexicon.replace([entry.to_domain() for entry in body.entries], body.revision)
     return Success(data=LexiconData.of(state), message=f"{len(state.entries)} entries are kept.")

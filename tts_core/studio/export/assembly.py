@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from tts_core.domain.errors import InvalidChoice
+from tts_core.domain.values import choice_named
 from tts_core.speech.plan.join import PAUSE_FACTORS, level_gains
 from tts_core.speech.plan.pace import expected_seconds
 from tts_core.speech.plan.script import language_of
@@ -47,10 +47,7 @@ class JoinChoices:
     @classmethod
     def of(cls, format: str, missing: str, chapters: tuple[str, ...] = (), name: str = "") -> JoinChoices:  # noqa: A002
         """Raises InvalidChoice."""
-        choices = [one.value for one in Missing]
-        if missing not in choices:
-            raise InvalidChoice(name="missing", value=missing, choices=", ".join(choices))
-        return cls(format, chapters, Missing(missing), name)
+        return cls(format, chapters, choice_named(Missing, "missing", missing), name)
 
 
 @dataclass(frozen=True, slots=True)

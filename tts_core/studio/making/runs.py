@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from tts_core.domain.errors import InvalidChoice
+from tts_core.domain.values import choice_named
 from tts_core.platform.feed import FeedItem
 from tts_core.platform.whole_files import write_json
 from tts_core.studio.index import SegmentRow
@@ -42,10 +42,7 @@ class Scope:
     @classmethod
     def of(cls, kind: str, chapters: tuple[str, ...] = (), segments: tuple[str, ...] = (), again: int = 0) -> Scope:
         """Raises InvalidChoice."""
-        choices = [one.value for one in ScopeKind]
-        if kind not in choices:
-            raise InvalidChoice(name="scope", value=kind, choices=", ".join(choices))
-        return cls(ScopeKind(kind), chapters, segments, again)
+        return cls(choice_named(ScopeKind, "scope", kind), chapters, segments, again)
 
     def rows(self, project: OpenProject) -> list[SegmentRow]:
         """The rows to make, in order."""

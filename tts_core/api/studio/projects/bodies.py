@@ -10,8 +10,8 @@ from pydantic import Field
 
 from tts_core.api.schemas import RequestBody, SamplingBody
 from tts_core.api.studio.projects.shapes import REVISION, KindName, PausesName, SplitName, StateName
+from tts_core.api.studio.texts import EntryBody
 from tts_core.domain.values import AUTO_LANGUAGE
-from tts_core.speech.plan.lexicon import LexiconEntry
 from tts_core.speech.plan.split import SplitPreset
 from tts_core.studio.edits.finding import TextSearch
 from tts_core.studio.edits.segments import SegmentChanges
@@ -72,20 +72,6 @@ class CastBody(RequestBody):
         )
 
 
-class OwnEntryBody(RequestBody):
-    term: str
-    reading: str
-    language: str | None = None
-    whole_word: bool | None = None
-    match_case: bool | None = None
-    voices: list[str] | None = None
-    note: str | None = None
-    enabled: bool | None = None
-
-    def to_domain(self) -> LexiconEntry:
-        return LexiconEntry.from_fields(self.model_dump())
-
-
 class ProjectChangesBody(RevisionBody):
     """New values for a project; what is left out stays."""
 
@@ -102,7 +88,7 @@ class ProjectChangesBody(RevisionBody):
     style: str | None = None
     speed: float | None = Field(None, ge=0.5, le=2.0)
     cast: list[CastBody] | None = Field(None, description="All speakers; the list takes the place of the one before.")
-    lexicon: list[OwnEntryBody] | None = Field(None, description="The project's own entries, all of them.")
+    lexicon: list[EntryBody] | None = Field(None, description="The project's own entries, all of them.")
     settings: dict[str, dict[str, Any]] | None = Field(None, description="What exports, fitting and marks remember.")
 
     def values(self) -> Mapping[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from tts_core.api.studio.texts import EntryObject
 from tts_core.domain.errors import StudioError
-from tts_core.speech.plan.lexicon import LexiconEntry
 from tts_core.studio.index import Counts, SegmentPage, SegmentRow
 from tts_core.studio.measures import Space, pause_after
 from tts_core.studio.model import CastMember, Delivery, Project, SegmentTake
@@ -114,21 +114,6 @@ class CastMemberObject(DeliveryObject):
         )
 
 
-class LexiconEntryObject(BaseModel):
-    term: str
-    reading: str
-    language: str
-    whole_word: bool
-    match_case: bool
-    voices: list[str]
-    note: str
-    enabled: bool
-
-    @classmethod
-    def of(cls, entry: LexiconEntry) -> LexiconEntryObject:
-        return cls(**entry.as_fields())
-
-
 class ChapterObject(BaseModel):
     id: str
     title: str
@@ -153,7 +138,7 @@ class ProjectObject(BaseModel):
     sampling: dict[str, float]
     check: Literal["off", "flagged", "all"] | None = Field(description="null: as fits the machine.")
     continuity: Literal["same_prompt", "continue"]
-    lexicon: list[LexiconEntryObject] = Field(description="The project's own entries, before those of `/api/lexicon`.")
+    lexicon: list[EntryObject] = Field(description="The project's own entries, before those of `/api/lexicon`.")
     settings: dict[str, dict[str, object]] = Field(description="What exports, fitting and marks remember.")
     chapters: list[ChapterObject]
     counts: CountsObject = Field(description="Of the chapters that are included.")
@@ -172,7 +157,7 @@ class ProjectObject(BaseModel):
             defaults=DeliveryObject.of(project.defaults),
             cast=[CastMemberObject.row(member) for member in project.cast],
             sampling=asdict(project.sampling),
-            lexicon=[LexiconEntryObject.of(entry) for entry in project.lexicon],
+            lexicon=[EntryObject.of(entry) for entry in project.lexicon],
             chapters=[
                 ChapterObject(
                     id=chapter.id,
