@@ -136,6 +136,15 @@ def test_a_lexicon_changes_the_keys_of_rows_with_the_term_only(tmp_path: Path) -
     assert states(project) == ["ready"] * 3
 
 
+def test_an_entry_for_some_voices_is_read_by_them_beside_a_tag_too(tmp_path: Path) -> None:
+    lexicon = ChangingLexicon()
+    lexicon.entries = (LexiconEntry("Read", "Reed", voices=("builtin/aria",)),)
+    texts = ["Read this.", "Read [[this|that]]."]
+    for voice, spoken in (("builtin/aria", "Reed"), ("builtin/ben", "Read")):
+        project = projects_in(tmp_path / voice, lexicon=lexicon).create(book(texts, defaults=Delivery(voice=voice)))
+        assert [project.spoken(one) for one in project.project.segments] == [f"{spoken} this.", f"{spoken} that."]
+
+
 def test_a_pause_in_a_text_is_a_part_of_its_key(tmp_path: Path) -> None:
     project = made(tmp_path, book(["One [pause 1s] two."]))
     add_take(project, "s1")

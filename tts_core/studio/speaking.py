@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from tts_core.domain.values import AUTO_LANGUAGE
@@ -110,12 +111,13 @@ class Speaking:
         delivery = project.delivery_of(segment)
         needs_language = any(entry.language for entry in self._lexicon.entries)
         language = language_of(segment.text, delivery.language or AUTO_LANGUAGE) if needs_language else ""
+        spoken = partial(self._lexicon.spoken, language=language, voice=delivery.voice)
         if "[" not in segment.text:
             return self._lexicon.applied(segment.text, language=language, voice=delivery.voice)
         return "".join(
             part.source
             if not isinstance(part, str) and part.kind is TagKind.PAUSE
-            else self._lexicon.spoken(part if isinstance(part, str) else part.source, language=language)
+            else spoken(part if isinstance(part, str) else part.source)
             for part in parts_between_tags(segment.text)
         )
 
